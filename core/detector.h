@@ -1,0 +1,69 @@
+/* Decides which frees end a temporary allocation.
+ *
+ * Every thread owns a window: a ring of its last max_threshold + 1 allocations (rounded up to a
+ * power of two).  One direct-mapped table of 64-bit words for the whole process, indexed by address
+ * bits, names for an address the owning thread and the ring slot of its latest allocation.  A free
+ * looks at one word:
+ *   - it names this address and this thread: the distance is the difference of two counters;
+ *   - this address and another thread: a cross-thread free; the word is cleared, so the owner can
+ *     never mistake a later block at this address for this one;
+ *   - another address: the block is in nobody's window.
+ * An allocation that would overwrite a word still inside its owner's window puts that word aside in
+ * a small locked list first; that makes the answer exact.
+ *
+ * Threading: a window is used by its thread alone; words and counters that others read are relaxed
+ * atomics; the list has a spin lock.  detector_flush() needs all threads stopped.  Knows neither
+ * files nor symbols: the same object is compiled into the agent. */
+#ifndef TMPALLOC_DETECTOR_H
+#define TMPALLOC_DETECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Highest max_threshold: a ring slot has ten bits in a word. */
+#define DETECTOR_THRESHOLD_LIMIT 1023
+
+struct detector;
+struct window;
+
+enum detector_verdict {
+    DETECTOR_PLAIN,       /* in nobody's window */
+    DETECTOR_TEMPORARY,   /* in the freeing thread's window: distance <= max_threshold */
+    DETECTOR_CROSS_THREAD /* in another thread's window */
+};
+
+/* What a window remembers of a block. */
+struct detector_block {
+    uint64_t address;
+    uint64_t size_bytes;
+    uint64_t distance; /* other allocations of the owner since */
+    void *site;        /* as given to detector_allocated() */
+    void *owner;       /* as given to detector_add_window() */
+};
+
+/* max_threshold <= DETECTOR_THRESHOLD_LIMIT.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int detector_create(uint32_t max_threshold, struct detector **ret);
+void detector_destroy(struct detector *detector);
+
+/* A window for a new thread.  A window of an exited thread is used again. */
+int detector_add_window(struct detector *detector, void *owner, struct window **ret);
+/* The thread exited: its blocks are in nobody's window from now on. */
+void detector_remove_window(struct detector *detector, struct window *window);
+/* Empties one window; the thread goes on. */
+void detector_flush_window(struct detector *detector, struct window *window);
+/* Empties all windows. */
+void detector_flush(struct detector *detector);
+
+/* The thread allocated a block.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when a word could not be put
+ * aside: that older block then is in nobody's window. */
+int detector_allocated(struct detector *detector, struct window *window, uint64_t address,
+                       uint64_t size_bytes, void *site);
+
+/* The thread frees a block.  *ret is filled unless the verdict is DETECTOR_PLAIN. */
+enum detector_verdict detector_freed(struct detector *detector, struct window *window,
+                                     uint64_t address, struct detector_block *ret);
+
+/* Looks without freeing.  False: the address starts no block in any window. */
+bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret);
+
+#endif

@@ -1,0 +1,43 @@
+/* The debugger as the engines see it: the adapter's primitives with errors as status codes. */
+#ifndef TMPALLOC_HOST_H
+#define TMPALLOC_HOST_H
+
+#include <stdbool.h>
+
+#include "error.h"
+
+struct host {
+    struct tmpalloc_host primitives;
+    int proc_mem;         /* /proc/PID/mem of a local process, else -1 */
+    int64_t proc_mem_pid; /* the process that proc_mem was tried for; 0: none */
+};
+
+void host_init(struct host *host, const struct tmpalloc_host *primitives);
+void host_deinit(struct host *host);
+
+/* Each gives TMPALLOC_OK or the primitive's status with a line in *error (may be NULL).  A missing
+ * primitive is TMPALLOC_E_UNSUPPORTED. */
+int host_process(struct host *host, struct tmpalloc_process *ret, struct error *error);
+int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct error *error);
+/* Reads stack or heap memory, never code (breakpoints may show): directly when the process is local
+ * and /proc/PID/mem gives the same bytes as the debugger, else through the debugger. */
+int host_read_data(struct host *host, uint64_t address, void *buffer, size_t size,
+                   struct error *error);
+int host_read_registers(struct host *host, const char *const *names, uint32_t count,
+                        uint64_t *values, struct error *error);
+int host_current_thread(struct host *host, struct tmpalloc_thread *ret, struct error *error);
+/* True also when the debugger can't tell. */
+bool host_thread_alive(struct host *host, uint64_t key);
+int host_insert_breakpoint(struct host *host, uint64_t id, uint64_t address,
+                           enum tmpalloc_breakpoint_kind kind, struct error *error);
+int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct error *error);
+int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
+void host_message(struct host *host, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Lets a new process be tried with /proc again. */
+void host_forget_process(struct host *host);
+/* The process that host_read_data may read directly. */
+void host_set_process(struct host *host, const struct tmpalloc_process *process);
+
+#endif

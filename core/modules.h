@@ -1,0 +1,66 @@
+/* The files mapped into the debuggee, through elfutils' libdwfl.
+ *
+ * Module numbers are given in the order of first sight and never reused: a file stays known after
+ * it was unloaded or the process ended, so that its frames can be symbolized later.  The same path
+ * with the same build id is the same module, wherever it is loaded. */
+#ifndef TMPALLOC_MODULES_H
+#define TMPALLOC_MODULES_H
+
+#include <elfutils/libdwfl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "stacks.h"
+
+struct modules;
+
+int modules_create(struct modules **ret);
+void modules_destroy(struct modules *modules);
+
+/* Replaces the current layout by the `count` files that are loaded now, in search order.  Files
+ * that can't be read are skipped.  *changed_ret (may be NULL): the layout is not what it was. */
+int modules_update(struct modules *modules, const struct tmpalloc_module *loaded, size_t count,
+                   bool *changed_ret, struct error *error);
+/* Grows whenever a file was unloaded: what was learned about addresses before is void. */
+uint64_t modules_generation(const struct modules *modules);
+
+/* A run-time address as a frame. */
+struct frame modules_frame(const struct modules *modules, uint64_t address, bool exact);
+/* The run-time address of a frame where its module was loaded last; for display. */
+uint64_t modules_address(const struct modules *modules, const struct frame *frame);
+
+/* Path of a module, and a libdwfl module of that file alone at its link-time addresses (bias 0), for
+ * symbolization; opened on first use, NULL when the file is gone.  Owned by `modules`. */
+const char *modules_path(const struct modules *modules, uint32_t module);
+Dwfl_Module *modules_dwfl(struct modules *modules, uint32_t module);
+
+/* All loaded files at their run-time addresses, for unwinding; owned by `modules`, valid until the
+ * next modules_update() that changed something. */
+Dwfl *modules_layout(struct modules *modules);
+
+/* A function found by name. */
+struct module_symbol {
+    const char *name; /* as asked for; when visiting: of the symbol table, valid in the visit only */
+    uint64_t address; /* run-time */
+    uint64_t size_bytes;
+    uint32_t module;
+    bool exported; /* in the dynamic symbol table */
+};
+
+/* Number of files now loaded; the i-th in search order as a module number. */
+size_t modules_loaded_count(const struct modules *modules);
+uint32_t modules_loaded(const struct modules *modules, size_t i);
+/* Whether the file has a dynamic section (false: a static executable), and its DT_SONAME or "". */
+bool modules_is_dynamic(struct modules *modules, uint32_t module);
+const char *modules_soname(struct modules *modules, uint32_t module);
+/* Looks a defined function up by its symbol name in one loaded file: in its dynamic symbol table,
+ * and when exported_only is false also in .symtab and its separate debug file. */
+bool modules_find_function(struct modules *modules, uint32_t module, const char *name,
+                           bool exported_only, struct module_symbol *ret);
+/* Like modules_find_function in all loaded files in order; `name` may also be a demangled C++ or
+ * Rust name, with or without its parameter list. */
+bool modules_find_user_function(struct modules *modules, const char *name,
+                                struct module_symbol *ret);
+
+#endif

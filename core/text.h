@@ -1,0 +1,32 @@
+/* A growing string with a sticky out-of-memory mark: append freely, check once. */
+#ifndef TMPALLOC_TEXT_H
+#define TMPALLOC_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+    char *data; /* NUL-terminated, or NULL while nothing was appended */
+    size_t length;
+    size_t capacity;
+    bool failed; /* an append ran out of memory; data holds what came before it */
+};
+
+void text_init(struct text *text);
+void text_deinit(struct text *text);
+void text_clear(struct text *text);
+void text_append(struct text *text, const char *string);
+void text_append_bytes(struct text *text, const char *bytes, size_t length);
+void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_vprintf(struct text *text, const char *format, va_list arguments);
+
+/* The string so far; "" when nothing was appended.  Valid until the next change. */
+const char *text_get(const struct text *text);
+
+/* Formats of SPEC.md, section 3: 512B, 1.500KB, 72.486MB; and 12,345. */
+void text_append_size(struct text *text, uint64_t bytes);
+void text_append_count(struct text *text, uint64_t count);
+
+#endif

@@ -1,0 +1,95 @@
+/* Events in, counters per call stack out: the detector and the tables put together.
+ *
+ * One thread feeds a tracker (the debugger's engines run while the debuggee is stopped).  The agent
+ * combines the same parts with its own threads. */
+#ifndef TMPALLOC_TRACKER_H
+#define TMPALLOC_TRACKER_H
+
+#include "detector.h"
+#include "sites.h"
+#include "stacks.h"
+
+struct tracker;
+struct tracker_thread;
+
+struct tracker_totals {
+    uint64_t allocations;
+    uint64_t allocated_bytes;
+    uint64_t deallocations;
+    uint64_t cross_thread_frees;
+    uint64_t dropped; /* events that could not be observed */
+};
+
+/* A free that ended a temporary; site NULL: it didn't. */
+struct tracker_temporary {
+    struct site *site;
+    struct tracker_thread *thread;
+    struct detector_block block;
+};
+
+/* A site summed over all threads. */
+struct tracker_site {
+    uint32_t stack;
+    uint64_t allocations;
+    uint64_t allocated_bytes;
+    uint64_t min_size;
+    uint64_t max_size;
+    uint64_t larger;
+    uint64_t equal;
+    uint64_t by_realloc;
+    uint32_t free_stacks[SITE_FREE_STACKS];
+    struct site_scope *scopes;  /* owned by the snapshot */
+    int64_t *threads;           /* ascending, each once */
+    size_t thread_count;
+    struct site_distance *by_distance; /* max_threshold + 1 */
+};
+
+/* A copy of all counters, independent of the tracker except for its stacks. */
+struct tracker_snapshot {
+    uint32_t max_threshold;
+    struct tracker_totals totals;
+    struct tracker_site *sites; /* by stack number, allocations > 0 */
+    size_t site_count;
+};
+
+int tracker_create(uint32_t max_threshold, struct tracker **ret);
+void tracker_destroy(struct tracker *tracker);
+struct stacks *tracker_stacks(struct tracker *tracker);
+struct tracker_totals *tracker_totals(struct tracker *tracker);
+uint32_t tracker_max_threshold(const struct tracker *tracker);
+
+/* The thread with this key, added when new; NULL without memory. */
+struct tracker_thread *tracker_get_thread(struct tracker *tracker, uint64_t key, int64_t tid);
+uint64_t tracker_thread_key(const struct tracker_thread *thread);
+int64_t tracker_thread_tid(const struct tracker_thread *thread);
+void tracker_thread_exited(struct tracker *tracker, struct tracker_thread *thread);
+/* Number of threads alive as far as known; calls visit for each until it returns false. */
+size_t tracker_thread_count(const struct tracker *tracker);
+void tracker_for_each_thread(struct tracker *tracker,
+                             bool (*visit)(void *arg, struct tracker_thread *thread), void *arg);
+
+/* A successful allocation with this stack.  *ret (may be NULL) is the site it was counted at.
+ * TMPALLOC_OK or TMPALLOC_E_NOMEM: then only the totals counted it. */
+int tracker_allocated(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
+                      uint64_t size_bytes, uint32_t stack, struct site **ret);
+/* A free; address 0 is no event.  An owner that exited must have been told before. */
+enum detector_verdict tracker_freed(struct tracker *tracker, struct tracker_thread *thread,
+                                    uint64_t address, bool by_realloc,
+                                    struct tracker_temporary *ret);
+/* Looks without freeing; owner in *ret is a struct tracker_thread. */
+bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret);
+int tracker_count_scope(struct tracker *tracker, const struct tracker_temporary *temporary,
+                        uint32_t shared_frames);
+
+void tracker_flush(struct tracker *tracker);
+void tracker_flush_thread(struct tracker *tracker, struct tracker_thread *thread);
+void tracker_reset(struct tracker *tracker);
+
+int tracker_snapshot(struct tracker *tracker, struct tracker_snapshot *ret);
+/* What `later` has more than `earlier`, in place; smallest and largest sizes and threads stay
+ * those of `later`.  Sites without new allocations and temporaries are removed. */
+void tracker_snapshot_subtract(struct tracker_snapshot *later,
+                               const struct tracker_snapshot *earlier);
+void tracker_snapshot_deinit(struct tracker_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,202 @@
+/* tmpalloc: finds temporary allocations of a program under a debugger.
+ *
+ * This header is the contract between the core library (libtmpalloc.so) and a debugger adapter.
+ * The adapter fills a struct tmpalloc_host with primitives of its debugger, creates one session,
+ * forwards command lines to tmpalloc_session_execute() and prints the text that comes back, and
+ * reports breakpoint hits and process events.  Everything else happens in the core.
+ *
+ * Threading: a session is entered by one caller at a time.  A second thread that enters it waits
+ * for up to two seconds and then gets TMPALLOC_E_BUSY; a call made from inside a primitive (an
+ * inferior call that hits a breakpoint, say) gets TMPALLOC_E_BUSY at once.  Primitives are called
+ * on the thread that entered the session.
+ *
+ * Errors: functions return TMPALLOC_OK or a negative tmpalloc_status.  The library never aborts,
+ * exits, prints, or changes signal handlers.
+ *
+ * Definition of a temporary allocation: a block that is freed by the thread that allocated it
+ * after at most THRESHOLD other allocations of that thread (memray's definition; 0 is heaptrack's,
+ * per thread).
+ */
+#ifndef TMPALLOC_TMPALLOC_H
+#define TMPALLOC_TMPALLOC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TMPALLOC_API __attribute__((visibility("default")))
+
+/** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
+ *  changes; tmpalloc_session_create() refuses a host of another version. */
+#define TMPALLOC_HOST_VERSION 1
+
+/** Answers of the library and of primitives. */
+typedef enum tmpalloc_status {
+    TMPALLOC_OK = 0,
+    TMPALLOC_E_NOMEM = -1,       /**< out of memory; nothing was changed */
+    TMPALLOC_E_ARGUMENT = -2,    /**< unknown word, bad value */
+    TMPALLOC_E_STATE = -3,       /**< not possible now, e.g. summary before start */
+    TMPALLOC_E_HOST = -4,        /**< a primitive of the debugger failed */
+    TMPALLOC_E_IO = -5,          /**< a file could not be read or written */
+    TMPALLOC_E_UNSUPPORTED = -6, /**< the target or debugger can't do it */
+    TMPALLOC_E_BUSY = -7,        /**< the session is in use, see "Threading" */
+    TMPALLOC_E_INTERNAL = -8     /**< a bug in tmpalloc; the session can still be used */
+} tmpalloc_status;
+
+/** The process that a debugger has selected now. */
+struct tmpalloc_process {
+    int64_t pid;           /**< 0: there is no process (not started, exited, or a core file) */
+    int32_t stopped;       /**< 1: memory and registers can be read now */
+    int32_t local;         /**< 1: PID is a process of this machine */
+    char architecture[32]; /**< "x86_64"; "" when unknown */
+    char executable[4096]; /**< path of the main executable; "" when unknown */
+};
+
+/** A thread of the debuggee. */
+struct tmpalloc_thread {
+    uint64_t key; /**< unique within the debug session, never used again, not 0 */
+    int64_t tid;  /**< the system's thread id, as shown to users; it may be used again */
+    int64_t pid;  /**< the thread's process */
+};
+
+/** A file mapped into the debuggee as code.  Strings belong to the caller of the emit function. */
+struct tmpalloc_module {
+    const char *path;       /**< file on this machine; never NULL */
+    uint64_t text_address;  /**< run-time address of the file's .text section */
+};
+
+/** Receives one module; returns TMPALLOC_OK to go on. */
+typedef int (*tmpalloc_emit_module)(void *emit_arg, const struct tmpalloc_module *module);
+
+/** How a breakpoint is set. */
+enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1 };
+
+/** What the debugger can do, filled by the adapter.
+ *
+ * Each primitive reports through its last argument: the core presets *status to TMPALLOC_E_HOST and
+ * the primitive stores TMPALLOC_OK when it succeeded, TMPALLOC_E_UNSUPPORTED when this debugger or
+ * target can never do it.  (A foreign-language callback that fails can return garbage, but doesn't
+ * reach the store.)  NULL means that the debugger doesn't have the primitive.  `arg` is the host's
+ * own.  Addresses are run-time addresses of the debuggee. */
+struct tmpalloc_host {
+    uint32_t version; /**< TMPALLOC_HOST_VERSION */
+    void *arg;
+
+    /** Fills *ret for the selected process; no process is success with pid 0. */
+    void (*process)(void *arg, struct tmpalloc_process *ret, int *status);
+
+    /** Calls emit(emit_arg, module) for each file of the selected process, in the order in which
+     *  the dynamic linker searches them for symbols, the executable first. */
+    void (*modules)(void *arg, tmpalloc_emit_module emit, void *emit_arg, int *status);
+
+    /** Reads exactly size bytes.  Sizes are in bytes everywhere. */
+    void (*read_memory)(void *arg, uint64_t address, void *buffer, uint64_t size, int *status);
+
+    /** Reads registers, by name ("rsp", "pc" ...), of the thread whose breakpoint hit is being
+     *  handled, else of the selected thread. */
+    void (*read_registers)(void *arg, const char *const *names, uint32_t count, uint64_t *values,
+                           int *status);
+
+    /** Stores the thread of read_registers in *ret. */
+    void (*current_thread)(void *arg, struct tmpalloc_thread *ret, int *status);
+
+    /** Stores 1 in *ret when the thread with this key still exists, else 0. */
+    void (*thread_alive)(void *arg, uint64_t key, int32_t *ret, int *status);
+
+    /** Sets an enabled breakpoint that calls tmpalloc_session_breakpoint_hit() with this id, and
+     *  then lets the program go on.  May be called while a hit is handled.  A hardware breakpoint
+     *  that the target can't hold must fail here, not when the program goes on. */
+    void (*insert_breakpoint)(void *arg, uint64_t id, uint64_t address, uint32_t kind, int *status);
+
+    /** Enables or disables a breakpoint; may be called while a hit is handled. */
+    void (*enable_breakpoint)(void *arg, uint64_t id, int32_t enabled, int *status);
+
+    /** Deletes a breakpoint; never called while a hit is handled.  The process may be gone. */
+    void (*remove_breakpoint)(void *arg, uint64_t id, int *status);
+
+    /** Shows one line that no command asked for (text without a newline). */
+    void (*message)(void *arg, const char *text, int *status);
+};
+
+/** The place where a command's text will be shown. */
+struct tmpalloc_terminal {
+    uint32_t columns; /**< width in characters; 0: not a terminal, plain text */
+    uint32_t rows;    /**< height in lines; 0: unknown */
+    int32_t colors;   /**< 1: escape sequences for colours are welcome */
+};
+
+/** An option of a command, for completion and for debuggers that parse options themselves. */
+struct tmpalloc_option_info {
+    const char *name;       /**< long name without dashes */
+    char letter;            /**< '\0': no short form */
+    const char *value;      /**< name of the value, e.g. "N"; NULL: the option takes none */
+    const char *const *choices; /**< NULL-terminated accepted words; NULL: any value */
+    const char *help;       /**< one line, no full stop */
+};
+
+/** A command, static data of the library. */
+struct tmpalloc_command_info {
+    const char *name;      /**< the word after `tmpalloc` */
+    const char *arguments; /**< positional arguments as shown in the usage line; "" for none */
+    const char *help;      /**< first line: summary; the rest: details */
+    const struct tmpalloc_option_info *options; /**< ends with a NULL name */
+    uint32_t minimum;      /**< fewest and */
+    uint32_t maximum;      /**< most positional arguments */
+};
+
+/** Events of the debugger that concern the tracked process. */
+typedef enum tmpalloc_event {
+    TMPALLOC_EVENT_MODULES = 0, /**< a process started, or a file was loaded or unloaded */
+    TMPALLOC_EVENT_EXITED = 1,  /**< it exited, died, was killed or detached */
+    TMPALLOC_EVENT_EXECED = 2,  /**< it replaced its program */
+    TMPALLOC_EVENT_STOPPED = 3  /**< it stopped and the user gets the prompt */
+} tmpalloc_event;
+
+typedef struct tmpalloc_session tmpalloc_session;
+
+/** Version of the library, e.g. "0.1.0".  Static. */
+TMPALLOC_API const char *tmpalloc_version(void);
+
+/** The i-th command, in the order of the help text; NULL past the end.  Any thread. */
+TMPALLOC_API const struct tmpalloc_command_info *tmpalloc_command(uint32_t i);
+
+/** Creates a session for one debugger.
+ *
+ * The struct is copied; what it points to must live as long as the session.  Fails with
+ * TMPALLOC_E_ARGUMENT for another version or a missing process, modules, read_memory or
+ * read_registers primitive, and with TMPALLOC_E_NOMEM; *ret is then untouched. */
+TMPALLOC_API int tmpalloc_session_create(const struct tmpalloc_host *host, tmpalloc_session **ret);
+
+/** Frees the session.  Removes no breakpoint: call the stop command before.  NULL is allowed. */
+TMPALLOC_API void tmpalloc_session_destroy(tmpalloc_session *session);
+
+/** Executes a command line without the word `tmpalloc`, e.g. "summary -t 0".
+ *
+ * *text_ret is what to print: the result, or one line that explains the failure.  It belongs to
+ * the session until the next call with this session, is never NULL, and ends with a newline
+ * unless empty.  terminal NULL means plain text.  Needs no process unless the command does. */
+TMPALLOC_API int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
+                                          const struct tmpalloc_terminal *terminal,
+                                          const char **text_ret);
+
+/** Handles the hit of breakpoint `id` by the thread that read_registers and current_thread speak
+ *  of.  The program is to be resumed afterwards whatever the answer is. */
+TMPALLOC_API int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id);
+
+/** Tells the session what happened.  Messages for the user go through the host's message
+ *  primitive.  Not to be called while a hit is handled. */
+TMPALLOC_API int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event);
+
+/** The threshold that reports use when their command line names none (default 1).  Setting fails
+ *  with TMPALLOC_E_ARGUMENT above the highest threshold that tracking can record. */
+TMPALLOC_API uint32_t tmpalloc_session_threshold(tmpalloc_session *session);
+TMPALLOC_API int tmpalloc_session_set_threshold(tmpalloc_session *session, uint32_t threshold);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
