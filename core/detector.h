@@ -2,17 +2,19 @@
  *
  * Every thread owns a window: a ring of its last max_threshold + 1 allocations (rounded up to a
  * power of two).  One direct-mapped table of 64-bit words for the whole process, indexed by address
- * bits, names for an address the owning thread and the ring slot of its latest allocation.  A free
- * looks at one word:
+ * bits, names for an address the owning thread and the number (ordinal) of that thread's
+ * allocation. A free looks at one word:
  *   - it names this address and this thread: the distance is the difference of two counters;
  *   - this address and another thread: a cross-thread free; the word is cleared, so the owner can
  *     never mistake a later block at this address for this one;
  *   - another address: the block is in nobody's window.
  * An allocation that would overwrite a word still inside its owner's window puts that word aside in
- * a small locked list first; that makes the answer exact.
+ * a small locked list first; that makes the answer exact.  Addresses too high for a word are always
+ * in that list.  It is purged of words that left their window: memory depends on live windows only.
  *
- * Threading: a window is used by its thread alone; words and counters that others read are relaxed
- * atomics; the list has a spin lock.  detector_flush() needs all threads stopped.  Knows neither
+ * Threading: a window is used by its thread alone; what others read are atomics, and words change
+ * by compare-and-exchange, so two threads that meet at one word lose neither's; the list has a spin
+ * lock.  detector_flush() needs all threads stopped.  Knows neither
  * files nor symbols: the same object is compiled into the agent. */
 #ifndef TMPALLOC_DETECTOR_H
 #define TMPALLOC_DETECTOR_H
@@ -20,7 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Highest max_threshold: a ring slot has ten bits in a word. */
+/* Highest max_threshold: the ordinals of a window must differ in the bits that a word has for them.
+ */
 #define DETECTOR_THRESHOLD_LIMIT 1023
 
 struct detector;
@@ -54,12 +57,15 @@ void detector_flush_window(struct detector *detector, struct window *window);
 /* Empties all windows. */
 void detector_flush(struct detector *detector);
 
-/* The thread allocated a block.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when a word could not be put
- * aside: that older block then is in nobody's window. */
+/* The thread allocated a block; address is not 0.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when a word
+ * could not be put aside: the block that it names, this or an older one, then is in nobody's
+ * window. */
 int detector_allocated(struct detector *detector, struct window *window, uint64_t address,
                        uint64_t size_bytes, void *site);
 
-/* The thread frees a block.  *ret is filled unless the verdict is DETECTOR_PLAIN. */
+/* The thread frees a block.  *ret is filled unless the verdict is DETECTOR_PLAIN.  (Of a block of
+ * another thread that allocates meanwhile, size, site and distance may already be those of its next
+ * one.) */
 enum detector_verdict detector_freed(struct detector *detector, struct window *window,
                                      uint64_t address, struct detector_block *ret);
 

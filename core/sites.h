@@ -6,6 +6,7 @@
 #define TMPALLOC_SITES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SITE_FREE_STACKS 4
@@ -25,7 +26,8 @@ struct site_scope {
     uint64_t count;
 };
 
-/* The freeing call of the latest temporary, as far as comparing needs it. */
+/* The freeing call of the latest temporary, as far as comparing needs it.  All zeros: none since
+ * the thread or the counters began. */
 struct site_free_call {
     uint64_t return_address;
     uint64_t stack_pointer;
@@ -47,7 +49,8 @@ struct site {
     uint64_t equal;  /* as large as it */
     uint64_t by_realloc;
     struct site_free_call last_free;
-    uint32_t free_stacks[SITE_FREE_STACKS]; /* numbers in struct stacks, SITE_NO_STACK when unused */
+    uint32_t
+        free_stacks[SITE_FREE_STACKS]; /* numbers in struct stacks, SITE_NO_STACK when unused */
     struct site_scope *scopes;
     int64_t *threads; /* ids of the threads that allocated here */
     size_t thread_count;
@@ -67,15 +70,19 @@ struct site *site_table_first(const struct site_table *table);
 /* The table's thread exited and the next one takes the table over: counters stay, previous sizes
  * don't. */
 void site_table_new_thread(struct site_table *table);
-/* Zeroes all counters; previous sizes stay, as the threads do. */
+/* Zeroes all counters and forgets thread ids and free stacks; previous sizes stay, since the thread
+ * goes on. */
 void site_table_reset(struct site_table *table);
 
 void site_count_allocation(struct site *site, uint64_t size_bytes);
 void site_count_temporary(struct site *site, uint64_t size_bytes, uint64_t distance,
                           bool by_realloc);
-/* Both return TMPALLOC_OK or TMPALLOC_E_NOMEM.  A fifth distinct free stack is not kept. */
+/* TMPALLOC_OK, or TMPALLOC_E_NOMEM when the temporary was not counted. */
 int site_count_scope(struct site_table *table, struct site *site, uint32_t distance,
                      uint32_t shared_frames);
+/* A fifth distinct free stack is not kept. */
 void site_add_free_stack(struct site *site, uint32_t stack);
+/* The same for a list of SITE_FREE_STACKS numbers. */
+void site_merge_free_stack(uint32_t *free_stacks, uint32_t stack);
 
 #endif

@@ -21,7 +21,8 @@ struct frame {
 struct stack {
     const struct frame *frames; /* innermost first */
     uint32_t count;
-    uint32_t truncated; /* 1: the depth limit or an error ended the walk before the outermost frame */
+    uint32_t
+        truncated; /* 1: the depth limit or an error ended the walk before the outermost frame */
 };
 
 struct stacks;

@@ -5,6 +5,7 @@
 #ifndef TMPALLOC_TRACKER_H
 #define TMPALLOC_TRACKER_H
 
+#include "arena.h"
 #include "detector.h"
 #include "sites.h"
 #include "stacks.h"
@@ -38,8 +39,8 @@ struct tracker_site {
     uint64_t equal;
     uint64_t by_realloc;
     uint32_t free_stacks[SITE_FREE_STACKS];
-    struct site_scope *scopes;  /* owned by the snapshot */
-    int64_t *threads;           /* ascending, each once */
+    struct site_scope *scopes; /* count > 0, but for what was subtracted */
+    int64_t *threads;          /* ascending, each once */
     size_t thread_count;
     struct site_distance *by_distance; /* max_threshold + 1 */
 };
@@ -50,6 +51,7 @@ struct tracker_snapshot {
     struct tracker_totals totals;
     struct tracker_site *sites; /* by stack number, allocations > 0 */
     size_t site_count;
+    struct arena storage; /* of the above */
 };
 
 int tracker_create(uint32_t max_threshold, struct tracker **ret);
@@ -58,36 +60,43 @@ struct stacks *tracker_stacks(struct tracker *tracker);
 struct tracker_totals *tracker_totals(struct tracker *tracker);
 uint32_t tracker_max_threshold(const struct tracker *tracker);
 
-/* The thread with this key, added when new; NULL without memory. */
+/* The thread with this key, added when new; NULL without memory.  Valid until it exited. */
 struct tracker_thread *tracker_get_thread(struct tracker *tracker, uint64_t key, int64_t tid);
 uint64_t tracker_thread_key(const struct tracker_thread *thread);
 int64_t tracker_thread_tid(const struct tracker_thread *thread);
 void tracker_thread_exited(struct tracker *tracker, struct tracker_thread *thread);
-/* Number of threads alive as far as known; calls visit for each until it returns false. */
+/* Number of threads alive as far as known; calls visit for each until it returns false.  The visit
+ * may report this thread's exit. */
 size_t tracker_thread_count(const struct tracker *tracker);
 void tracker_for_each_thread(struct tracker *tracker,
                              bool (*visit)(void *arg, struct tracker_thread *thread), void *arg);
 
-/* A successful allocation with this stack.  *ret (may be NULL) is the site it was counted at.
- * TMPALLOC_OK or TMPALLOC_E_NOMEM: then only the totals counted it. */
+/* A successful allocation with this stack; address is not 0.  *ret (may be NULL) is the site it was
+ * counted at.  TMPALLOC_OK, or TMPALLOC_E_NOMEM: then the totals counted it, *ret is NULL when no
+ * site did, and the free of this or another block may later be taken for a plain one. */
 int tracker_allocated(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
                       uint64_t size_bytes, uint32_t stack, struct site **ret);
-/* A free; address 0 is no event.  An owner that exited must have been told before. */
+/* A free; address 0 is no event.  An owner that exited must have been told before.  ret may be
+ * NULL. */
 enum detector_verdict tracker_freed(struct tracker *tracker, struct tracker_thread *thread,
                                     uint64_t address, bool by_realloc,
                                     struct tracker_temporary *ret);
 /* Looks without freeing; owner in *ret is a struct tracker_thread. */
 bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret);
+/* TMPALLOC_OK, or TMPALLOC_E_NOMEM when it was not counted. */
 int tracker_count_scope(struct tracker *tracker, const struct tracker_temporary *temporary,
                         uint32_t shared_frames);
 
+/* Empties all windows, or this thread's; zeroes the counters and empties all windows. */
 void tracker_flush(struct tracker *tracker);
 void tracker_flush_thread(struct tracker *tracker, struct tracker_thread *thread);
 void tracker_reset(struct tracker *tracker);
 
+/* TMPALLOC_OK, or TMPALLOC_E_NOMEM with *ret untouched. */
 int tracker_snapshot(struct tracker *tracker, struct tracker_snapshot *ret);
 /* What `later` has more than `earlier`, in place; smallest and largest sizes and threads stay
- * those of `later`.  Sites without new allocations and temporaries are removed. */
+ * those of `later`.  Sites without new allocations and temporaries are removed.  Both are of the
+ * same tracker, with no reset in between. */
 void tracker_snapshot_subtract(struct tracker_snapshot *later,
                                const struct tracker_snapshot *earlier);
 void tracker_snapshot_deinit(struct tracker_snapshot *snapshot);

@@ -1,0 +1,379 @@
+#include "detector.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "error.h"
+#include "map.h"
+#include "memory.h"
+
+/* A word, from its lowest bit: ordinal, owner (0: the word is empty), tag.  The ordinal is the
+ * owner's allocation number, cut to its low bits; still lower bits of it are the ring slot.  The
+ * tag is what the word's place in the table doesn't tell of the address. */
+#define ORDINAL_BITS 12
+#define OWNER_BITS   20
+#define TAG_SHIFT    (ORDINAL_BITS + OWNER_BITS)
+#define INDEX_BITS   16
+#define ALIGN_BITS   4
+#define REGION_BITS  (INDEX_BITS + ALIGN_BITS)
+
+/* Higher addresses don't fit into a word; they are always put aside. */
+#define WORD_ADDRESS_LIMIT (UINT64_C(1) << 48)
+
+#define MASK(bits)           ((UINT64_C(1) << (bits)) - 1)
+#define INDEX_COUNT          (1u << INDEX_BITS)
+#define OWNER_COUNT          (1u << OWNER_BITS)
+#define CHUNK_WINDOWS        1024u
+#define FILTER_COUNT         4096u
+#define SMALLEST_ASIDE_LIMIT 64u
+
+struct ring_entry {
+    _Atomic uint64_t address; /* 0: none */
+    _Atomic uint64_t size_bytes;
+    _Atomic(void *) site;
+};
+
+struct window {
+    _Atomic uint64_t allocations; /* so far: the ordinal of the latest */
+    _Atomic(void *) owner;
+    uint32_t number;
+    struct window *next_unused;
+    struct ring_entry ring[];
+};
+
+struct chunk {
+    _Atomic(struct window *) windows[CHUNK_WINDOWS];
+};
+
+struct detector {
+    uint32_t max_threshold;
+    uint32_t ring_mask;
+    _Atomic uint64_t *words;
+    atomic_flag lock;
+    /* Everything below changes under the lock only. */
+    struct map aside; /* address -> word */
+    size_t aside_limit;
+    /* Words put aside, counted per group of indices: 0 spares looking. */
+    _Atomic uint32_t aside_filter[FILTER_COUNT];
+    uint32_t window_count;
+    struct window *unused_windows;
+    _Atomic(struct chunk *) chunks[OWNER_COUNT / CHUNK_WINDOWS];
+};
+
+static void lock(struct detector *detector) {
+    while (atomic_flag_test_and_set_explicit(&detector->lock, memory_order_acquire))
+        continue;
+}
+
+static void unlock(struct detector *detector) {
+    atomic_flag_clear_explicit(&detector->lock, memory_order_release);
+}
+
+/* Neighbours keep neighbouring words; regions of 1 MB, which the heaps of threads are aligned to,
+ * start at scattered places. */
+static uint64_t region_start(uint64_t region) {
+    return region * 0x9e37;
+}
+
+static uint32_t index_of(uint64_t address) {
+    uint64_t region = address >> REGION_BITS;
+    return (uint32_t)(((address >> ALIGN_BITS) + region_start(region)) & MASK(INDEX_BITS));
+}
+
+static uint64_t tag_of(uint64_t address) {
+    return (address >> REGION_BITS) << ALIGN_BITS | (address & MASK(ALIGN_BITS));
+}
+
+static uint64_t make_word(const struct window *window, uint64_t ordinal, uint64_t address) {
+    return tag_of(address) << TAG_SHIFT | (uint64_t)window->number << ORDINAL_BITS |
+           (ordinal & MASK(ORDINAL_BITS));
+}
+
+static bool names(uint64_t word, uint64_t address) {
+    return word && word >> TAG_SHIFT == tag_of(address);
+}
+
+static uint64_t address_of(uint64_t word, uint32_t index) {
+    uint64_t tag = word >> TAG_SHIFT, region = tag >> ALIGN_BITS;
+    uint64_t middle = (index - region_start(region)) & MASK(INDEX_BITS);
+    return region << REGION_BITS | middle << ALIGN_BITS | (tag & MASK(ALIGN_BITS));
+}
+
+static struct window *window_numbered(const struct detector *detector, uint32_t number) {
+    struct chunk *chunk =
+        atomic_load_explicit(&detector->chunks[number / CHUNK_WINDOWS], memory_order_acquire);
+    return atomic_load_explicit(&chunk->windows[number % CHUNK_WINDOWS], memory_order_acquire);
+}
+
+static struct window *owner_of(const struct detector *detector, uint64_t word) {
+    return window_numbered(detector, (uint32_t)(word >> ORDINAL_BITS & MASK(OWNER_BITS)));
+}
+
+static const struct ring_entry *entry_of(const struct detector *detector, uint64_t word) {
+    return &owner_of(detector, word)->ring[word & detector->ring_mask];
+}
+
+/* Whether the block that a word names is still in its owner's window.  The owner counts an
+ * allocation after it changed the ring: reading in the other order never takes a later block's
+ * entry for this one. */
+static bool in_window(const struct detector *detector, uint64_t word, uint64_t address,
+                      uint64_t *distance_ret) {
+    if (!word)
+        return false;
+    uint64_t allocations =
+        atomic_load_explicit(&owner_of(detector, word)->allocations, memory_order_acquire);
+    *distance_ret = (allocations - word) & MASK(ORDINAL_BITS);
+    return *distance_ret <= detector->max_threshold &&
+           atomic_load_explicit(&entry_of(detector, word)->address, memory_order_relaxed) ==
+               address;
+}
+
+/* The words put aside.  The caller holds the lock, but for may_be_aside(). */
+
+static _Atomic uint32_t *filter_for(struct detector *detector, uint64_t address) {
+    return &detector->aside_filter[index_of(address) % FILTER_COUNT];
+}
+
+static bool may_be_aside(struct detector *detector, uint64_t address) {
+    return atomic_load_explicit(filter_for(detector, address), memory_order_relaxed) != 0;
+}
+
+static void remove_aside(struct detector *detector, uint64_t address) {
+    if (map_remove(&detector->aside, address))
+        atomic_fetch_sub_explicit(filter_for(detector, address), 1, memory_order_relaxed);
+}
+
+/* Removing an entry can move a later one into its slot, so that slot is looked at again. */
+static void purge_aside(struct detector *detector) {
+    struct map *aside = &detector->aside;
+    for (size_t i = 0; i < aside->capacity;) {
+        const struct map_slot *slot = &aside->slots[i];
+        uint64_t distance;
+        if (slot->used && !in_window(detector, slot->value, slot->key, &distance))
+            remove_aside(detector, slot->key);
+        else
+            i++;
+    }
+    detector->aside_limit = aside->count * 2;
+    if (detector->aside_limit < SMALLEST_ASIDE_LIMIT)
+        detector->aside_limit = SMALLEST_ASIDE_LIMIT;
+}
+
+static int put_aside(struct detector *detector, uint64_t address, uint64_t word) {
+    if (detector->aside.count >= detector->aside_limit)
+        purge_aside(detector);
+    if (map_put(&detector->aside, address, word))
+        return TMPALLOC_E_NOMEM;
+    atomic_fetch_add_explicit(filter_for(detector, address), 1, memory_order_relaxed);
+    return TMPALLOC_OK;
+}
+
+/* Life of a detector and its windows. */
+
+static uint32_t ring_size(uint32_t max_threshold) {
+    uint32_t size = 1;
+    while (size <= max_threshold)
+        size *= 2;
+    return size;
+}
+
+int detector_create(uint32_t max_threshold, struct detector **ret) {
+    struct detector *detector = memory_allocate_zeroed(1, sizeof *detector);
+    if (!detector)
+        return TMPALLOC_E_NOMEM;
+    detector->words = memory_allocate_zeroed(INDEX_COUNT, sizeof *detector->words);
+    if (!detector->words) {
+        memory_release(detector);
+        return TMPALLOC_E_NOMEM;
+    }
+    detector->max_threshold = max_threshold;
+    detector->ring_mask = ring_size(max_threshold) - 1;
+    detector->aside_limit = SMALLEST_ASIDE_LIMIT;
+    map_init(&detector->aside);
+    atomic_flag_clear(&detector->lock);
+    *ret = detector;
+    return TMPALLOC_OK;
+}
+
+void detector_destroy(struct detector *detector) {
+    if (!detector)
+        return;
+    for (uint32_t i = 1; i <= detector->window_count; i++)
+        memory_release(window_numbered(detector, i));
+    for (uint32_t i = 0; i < OWNER_COUNT / CHUNK_WINDOWS; i++)
+        memory_release(atomic_load(&detector->chunks[i]));
+    map_deinit(&detector->aside);
+    memory_release(detector->words);
+    memory_release(detector);
+}
+
+static struct chunk *chunk_for(struct detector *detector, uint32_t number) {
+    _Atomic(struct chunk *) *place = &detector->chunks[number / CHUNK_WINDOWS];
+    struct chunk *chunk = atomic_load_explicit(place, memory_order_relaxed);
+    if (!chunk) {
+        chunk = memory_allocate_zeroed(1, sizeof *chunk);
+        atomic_store_explicit(place, chunk, memory_order_release);
+    }
+    return chunk;
+}
+
+/* Numbers count from 1: owner 0 marks an empty word. */
+static struct window *new_window(struct detector *detector) {
+    uint32_t number = detector->window_count + 1;
+    struct chunk *chunk = number < OWNER_COUNT ? chunk_for(detector, number) : NULL;
+    if (!chunk)
+        return NULL;
+    size_t ring_bytes = (detector->ring_mask + 1) * sizeof(struct ring_entry);
+    struct window *window = memory_allocate_zeroed(1, sizeof *window + ring_bytes);
+    if (!window)
+        return NULL;
+    window->number = detector->window_count = number;
+    atomic_store_explicit(&chunk->windows[number % CHUNK_WINDOWS], window, memory_order_release);
+    return window;
+}
+
+int detector_add_window(struct detector *detector, void *owner, struct window **ret) {
+    lock(detector);
+    struct window *window = detector->unused_windows;
+    if (window)
+        detector->unused_windows = window->next_unused;
+    else
+        window = new_window(detector);
+    unlock(detector);
+    if (!window)
+        return TMPALLOC_E_NOMEM;
+    atomic_store_explicit(&window->owner, owner, memory_order_relaxed);
+    *ret = window;
+    return TMPALLOC_OK;
+}
+
+void detector_remove_window(struct detector *detector, struct window *window) {
+    detector_flush_window(detector, window);
+    lock(detector);
+    window->next_unused = detector->unused_windows;
+    detector->unused_windows = window;
+    unlock(detector);
+}
+
+/* Words that name the window stay, but find nothing in its ring. */
+void detector_flush_window(struct detector *detector, struct window *window) {
+    for (uint32_t i = 0; i <= detector->ring_mask; i++)
+        atomic_store_explicit(&window->ring[i].address, 0, memory_order_relaxed);
+}
+
+void detector_flush(struct detector *detector) {
+    for (uint32_t i = 1; i <= detector->window_count; i++)
+        detector_flush_window(detector, window_numbered(detector, i));
+    lock(detector);
+    purge_aside(detector);
+    unlock(detector);
+}
+
+/* Events. */
+
+/* Gives the allocation's ordinal. */
+static uint64_t add_to_ring(struct detector *detector, struct window *window, uint64_t address,
+                            uint64_t size_bytes, void *site) {
+    uint64_t ordinal = atomic_load_explicit(&window->allocations, memory_order_relaxed) + 1;
+    struct ring_entry *entry = &window->ring[ordinal & detector->ring_mask];
+    atomic_store_explicit(&entry->address, address, memory_order_relaxed);
+    atomic_store_explicit(&entry->size_bytes, size_bytes, memory_order_relaxed);
+    atomic_store_explicit(&entry->site, site, memory_order_relaxed);
+    atomic_store_explicit(&window->allocations, ordinal, memory_order_release);
+    return ordinal;
+}
+
+/* Replaces *seen by `word`; when another thread was faster *seen is what it wrote. */
+static bool replace(_Atomic uint64_t *place, uint64_t *seen, uint64_t word) {
+    return atomic_compare_exchange_strong_explicit(place, seen, word, memory_order_acq_rel,
+                                                   memory_order_acquire);
+}
+
+/* The old word is found aside before it leaves the table, so at no time in neither. */
+static int store_word(struct detector *detector, uint64_t address, uint64_t word) {
+    uint32_t index = index_of(address);
+    uint64_t old = atomic_load_explicit(&detector->words[index], memory_order_acquire);
+    for (;;) {
+        uint64_t old_address = address_of(old, index), distance;
+        bool displaced = old_address != address && in_window(detector, old, old_address, &distance);
+        int status = displaced ? put_aside(detector, old_address, old) : TMPALLOC_OK;
+        if (replace(&detector->words[index], &old, word))
+            return status;
+        if (displaced)
+            remove_aside(detector, old_address);
+    }
+}
+
+static int allocated_locked(struct detector *detector, uint64_t address, uint64_t word) {
+    /* A block whose free was not seen may have left a word. */
+    remove_aside(detector, address);
+    if (address >= WORD_ADDRESS_LIMIT)
+        return put_aside(detector, address, word);
+    return store_word(detector, address, word);
+}
+
+int detector_allocated(struct detector *detector, struct window *window, uint64_t address,
+                       uint64_t size_bytes, void *site) {
+    uint64_t ordinal = add_to_ring(detector, window, address, size_bytes, site);
+    uint64_t word = make_word(window, ordinal, address);
+    if (address < WORD_ADDRESS_LIMIT && !may_be_aside(detector, address)) {
+        uint32_t index = index_of(address);
+        uint64_t old = atomic_load_explicit(&detector->words[index], memory_order_acquire);
+        uint64_t distance;
+        if ((names(old, address) || !in_window(detector, old, address_of(old, index), &distance)) &&
+            replace(&detector->words[index], &old, word))
+            return TMPALLOC_OK;
+    }
+    lock(detector);
+    int status = allocated_locked(detector, address, word);
+    unlock(detector);
+    return status;
+}
+
+static bool get_aside(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
+    lock(detector);
+    bool found = map_get(&detector->aside, address, word_ret);
+    if (take)
+        remove_aside(detector, address);
+    unlock(detector);
+    return found;
+}
+
+/* Finds the word of an address, and removes it when `take` is set. */
+static bool get_word(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
+    if (address < WORD_ADDRESS_LIMIT) {
+        _Atomic uint64_t *place = &detector->words[index_of(address)];
+        *word_ret = atomic_load_explicit(place, memory_order_acquire);
+        while (names(*word_ret, address)) {
+            if (!take || replace(place, word_ret, 0))
+                return true;
+        }
+    }
+    return may_be_aside(detector, address) && get_aside(detector, address, take, word_ret);
+}
+
+static bool look_up(struct detector *detector, uint64_t address, bool take,
+                    struct detector_block *ret) {
+    uint64_t word, distance;
+    if (!get_word(detector, address, take, &word) || !in_window(detector, word, address, &distance))
+        return false;
+    const struct ring_entry *entry = entry_of(detector, word);
+    ret->address = address;
+    ret->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
+    ret->distance = distance;
+    ret->site = atomic_load_explicit(&entry->site, memory_order_relaxed);
+    ret->owner = atomic_load_explicit(&owner_of(detector, word)->owner, memory_order_relaxed);
+    return true;
+}
+
+enum detector_verdict detector_freed(struct detector *detector, struct window *window,
+                                     uint64_t address, struct detector_block *ret) {
+    if (!look_up(detector, address, true, ret))
+        return DETECTOR_PLAIN;
+    void *owner = atomic_load_explicit(&window->owner, memory_order_relaxed);
+    return ret->owner == owner ? DETECTOR_TEMPORARY : DETECTOR_CROSS_THREAD;
+}
+
+bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret) {
+    return look_up(detector, address, false, ret);
+}
