@@ -363,6 +363,7 @@ static bool look_up(struct detector *detector, uint64_t address, bool take,
     ret->distance = distance;
     ret->site = atomic_load_explicit(&entry->site, memory_order_relaxed);
     ret->owner = atomic_load_explicit(&owner_of(detector, word)->owner, memory_order_relaxed);
+    ret->word = word;
     return true;
 }
 
@@ -372,6 +373,13 @@ enum detector_verdict detector_freed(struct detector *detector, struct window *w
         return DETECTOR_PLAIN;
     void *owner = atomic_load_explicit(&window->owner, memory_order_relaxed);
     return ret->owner == owner ? DETECTOR_TEMPORARY : DETECTOR_CROSS_THREAD;
+}
+
+int detector_put_back(struct detector *detector, const struct detector_block *block) {
+    lock(detector);
+    int status = allocated_locked(detector, block->address, block->word);
+    unlock(detector);
+    return status;
 }
 
 bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret) {

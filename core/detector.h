@@ -42,6 +42,7 @@ struct detector_block {
     uint64_t distance; /* other allocations of the owner since */
     void *site;        /* as given to detector_allocated() */
     void *owner;       /* as given to detector_add_window() */
+    uint64_t word;     /* for detector_put_back() */
 };
 
 /* max_threshold <= DETECTOR_THRESHOLD_LIMIT.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
@@ -68,6 +69,10 @@ int detector_allocated(struct detector *detector, struct window *window, uint64_
  * one.) */
 enum detector_verdict detector_freed(struct detector *detector, struct window *window,
                                      uint64_t address, struct detector_block *ret);
+
+/* Undoes detector_freed(): the free did not happen (a realloc that failed).  TMPALLOC_OK, or
+ * TMPALLOC_E_NOMEM: the block then is in nobody's window. */
+int detector_put_back(struct detector *detector, const struct detector_block *block);
 
 /* Looks without freeing.  False: the address starts no block in any window. */
 bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret);

@@ -167,36 +167,46 @@ int tracker_allocated(struct tracker *tracker, struct tracker_thread *thread, ui
     return site ? status : TMPALLOC_E_NOMEM;
 }
 
-enum detector_verdict tracker_freed(struct tracker *tracker, struct tracker_thread *thread,
-                                    uint64_t address, bool by_realloc,
-                                    struct tracker_temporary *ret) {
-    struct detector_block block;
-    enum detector_verdict verdict = DETECTOR_PLAIN;
-    if (ret)
-        ret->site = NULL;
-    if (address == 0)
-        return verdict;
+void tracker_take(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
+                  struct tracker_release *ret) {
+    *ret = (struct tracker_release){.address = address, .thread = thread};
+    if (address != 0)
+        ret->verdict = detector_freed(tracker->detector, thread->window, address, &ret->block);
+}
+
+void tracker_put_back(struct tracker *tracker, const struct tracker_release *release) {
+    if (release->address != 0 && release->verdict != DETECTOR_PLAIN)
+        detector_put_back(tracker->detector, &release->block);
+}
+
+void tracker_count_free(struct tracker *tracker, const struct tracker_release *release,
+                        bool by_realloc) {
+    if (release->address == 0)
+        return;
     tracker->totals.deallocations++;
-    verdict = detector_freed(tracker->detector, thread->window, address, &block);
-    if (verdict == DETECTOR_CROSS_THREAD)
+    const struct detector_block *block = &release->block;
+    if (release->verdict == DETECTOR_CROSS_THREAD)
         tracker->totals.cross_thread_frees++;
-    if (verdict != DETECTOR_TEMPORARY || !block.site)
-        return verdict;
-    site_count_temporary(block.site, block.size_bytes, block.distance, by_realloc);
+    else if (release->verdict == DETECTOR_TEMPORARY && block->site)
+        site_count_temporary(block->site, block->size_bytes, block->distance, by_realloc);
+}
+
+void tracker_freed(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
+                   bool by_realloc, struct tracker_release *ret) {
+    struct tracker_release release;
+    tracker_take(tracker, thread, address, &release);
+    tracker_count_free(tracker, &release, by_realloc);
     if (ret)
-        *ret = (struct tracker_temporary){.site = block.site, .thread = thread, .block = block};
-    return verdict;
+        *ret = release;
 }
 
 bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret) {
     return detector_find(tracker->detector, address, ret);
 }
 
-int tracker_count_scope(struct tracker *tracker, const struct tracker_temporary *temporary,
-                        uint32_t shared_frames) {
-    (void)tracker;
-    return site_count_scope(temporary->thread->sites, temporary->site,
-                            (uint32_t)temporary->block.distance, shared_frames);
+int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames) {
+    return site_count_scope(release->thread->sites, release->block.site,
+                            (uint32_t)release->block.distance, shared_frames);
 }
 
 void tracker_flush(struct tracker *tracker) {

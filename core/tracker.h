@@ -21,9 +21,10 @@ struct tracker_totals {
     uint64_t dropped; /* events that could not be observed */
 };
 
-/* A free that ended a temporary; site NULL: it didn't. */
-struct tracker_temporary {
-    struct site *site;
+/* A free and what it meant.  block is valid unless the verdict is DETECTOR_PLAIN. */
+struct tracker_release {
+    enum detector_verdict verdict;
+    uint64_t address; /* 0: no free */
     struct tracker_thread *thread;
     struct detector_block block;
 };
@@ -76,16 +77,23 @@ void tracker_for_each_thread(struct tracker *tracker,
  * site did, and the free of this or another block may later be taken for a plain one. */
 int tracker_allocated(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
                       uint64_t size_bytes, uint32_t stack, struct site **ret);
-/* A free; address 0 is no event.  An owner that exited must have been told before.  ret may be
- * NULL. */
-enum detector_verdict tracker_freed(struct tracker *tracker, struct tracker_thread *thread,
-                                    uint64_t address, bool by_realloc,
-                                    struct tracker_temporary *ret);
+/* A free; address 0 is no event.  An owner that exited must have been told before.  *ret (may be
+ * NULL) is what it meant. */
+void tracker_freed(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
+                   bool by_realloc, struct tracker_release *ret);
+/* The same in two steps, for realloc: its old block is taken before the call, because another
+ * thread may get the address during it, and counted after it succeeded or put back. */
+void tracker_take(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
+                  struct tracker_release *ret);
+void tracker_count_free(struct tracker *tracker, const struct tracker_release *release,
+                        bool by_realloc);
+void tracker_put_back(struct tracker *tracker, const struct tracker_release *release);
 /* Looks without freeing; owner in *ret is a struct tracker_thread. */
 bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret);
 /* TMPALLOC_OK, or TMPALLOC_E_NOMEM when it was not counted. */
-int tracker_count_scope(struct tracker *tracker, const struct tracker_temporary *temporary,
-                        uint32_t shared_frames);
+/* How many outermost frames of the allocation's stack were still there when a temporary was freed.
+ */
+int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames);
 
 /* Empties all windows, or this thread's; zeroes the counters and empties all windows. */
 void tracker_flush(struct tracker *tracker);

@@ -1,0 +1,149 @@
+#include "engine_state.h"
+
+#include "memory.h"
+
+/* More debug registers than any processor has. */
+#define PROBE_LIMIT 16
+
+/* Debug registers are told from their breakpoints' refusal; any address of code will do. */
+static size_t count_registers(struct host *host, const struct architecture *architecture,
+                              struct error *error) {
+    uint64_t pc;
+    const char *name = "pc";
+    if (host_read_registers(host, &name, 1, &pc, error) != TMPALLOC_OK || !architecture)
+        return 0;
+    struct breakpoints probes;
+    breakpoints_init(&probes, host, TMPALLOC_HARDWARE);
+    while (probes.count < PROBE_LIMIT &&
+           breakpoints_require(&probes, pc + probes.count, BREAKPOINT_ENTRY, NULL, error) ==
+               TMPALLOC_OK)
+        continue;
+    size_t count = probes.count;
+    breakpoints_deinit(&probes);
+    return count;
+}
+
+int engine_breakpoint_create(const struct engine_parts *parts,
+                             const struct engine_breakpoint_options *options, struct error *error,
+                             struct engine_breakpoint **ret) {
+    size_t limit = SIZE_MAX;
+    if (options->kind == TMPALLOC_HARDWARE) {
+        struct error reason = {.text = ""};
+        size_t registers = count_registers(parts->host, options->architecture, &reason);
+        if (registers < 2)
+            return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                             "this debugger and target can set %s hardware breakpoint%s, two are "
+                             "needed: use --engine breakpoint",
+                             registers ? "one" : "no", registers ? "" : "s");
+        limit = registers - 1;
+    }
+    struct engine_breakpoint *engine = memory_allocate_zeroed(1, sizeof(*engine));
+    if (!engine)
+        return error_no_memory(error);
+    engine->parts = *parts;
+    engine->options = *options;
+    engine->entry_limit = limit;
+    breakpoints_init(&engine->breakpoints, parts->host, options->kind);
+    call_threads_init(&engine->threads);
+    freeing_init(&engine->freeing, parts->unwinder);
+    *ret = engine;
+    return TMPALLOC_OK;
+}
+
+void engine_breakpoint_destroy(struct engine_breakpoint *engine) {
+    if (!engine)
+        return;
+    breakpoints_deinit(&engine->breakpoints);
+    call_threads_deinit(&engine->threads);
+    entry_points_deinit(&engine->entries);
+    freeing_deinit(&engine->freeing);
+    memory_release(engine);
+}
+
+static bool is_active_entry(const struct engine_breakpoint *engine, uint64_t address) {
+    for (size_t i = 0; i < engine->active_entries; i++) {
+        if (engine->entries.items[i].address == address)
+            return true;
+    }
+    return false;
+}
+
+static void release_old_entries(struct engine_breakpoint *engine, const struct entry_points *old,
+                                size_t old_active) {
+    for (size_t i = 0; i < old_active; i++) {
+        if (!is_active_entry(engine, old->items[i].address))
+            breakpoints_release(&engine->breakpoints, old->items[i].address, BREAKPOINT_ENTRY);
+    }
+}
+
+static int set_entries(struct engine_breakpoint *engine, struct error *error) {
+    size_t wanted = engine->entries.count;
+    if (wanted > engine->entry_limit)
+        wanted = engine->entry_limit;
+    for (engine->active_entries = 0; engine->active_entries < wanted; engine->active_entries++) {
+        uint64_t address = engine->entries.items[engine->active_entries].address;
+        int status =
+            breakpoints_require(&engine->breakpoints, address, BREAKPOINT_ENTRY, NULL, error);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    if (engine->options.within && engine->threads_within == 0)
+        return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, false, error);
+    return TMPALLOC_OK;
+}
+
+static int set_within(struct engine_breakpoint *engine, struct error *error) {
+    const char *name = engine->options.within;
+    if (!name)
+        return TMPALLOC_OK;
+    struct module_symbol found;
+    if (!modules_find_user_function(engine->parts.modules, name, &found))
+        return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", name);
+    if (engine->within.address != 0 && engine->within.address != found.address)
+        breakpoints_release(&engine->breakpoints, engine->within.address, BREAKPOINT_WITHIN);
+    engine->within = found;
+    return breakpoints_require(&engine->breakpoints, found.address, BREAKPOINT_WITHIN, NULL, error);
+}
+
+int engine_breakpoint_refresh(struct engine_breakpoint *engine, int64_t pid, struct error *error) {
+    engine->pid = pid;
+    struct entry_points found = {0};
+    int resolved =
+        entry_points_resolve(engine->parts.modules, &engine->options.entries, &found, error);
+    if (resolved != TMPALLOC_OK && resolved != TMPALLOC_E_STATE)
+        return resolved;
+    struct entry_points old = engine->entries;
+    size_t old_active = engine->active_entries;
+    engine->entries = found;
+    int status = set_entries(engine, error);
+    release_old_entries(engine, &old, old_active);
+    entry_points_deinit(&old);
+    if (status == TMPALLOC_OK)
+        status = set_within(engine, error);
+    return status == TMPALLOC_OK ? resolved : status;
+}
+
+const struct entry_points *engine_breakpoint_entry_points(const struct engine_breakpoint *engine) {
+    return &engine->entries;
+}
+
+size_t engine_breakpoint_active(const struct engine_breakpoint *engine) {
+    return engine->active_entries;
+}
+
+void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct text *text) {
+    for (size_t i = engine->active_entries; i < engine->entries.count; i++) {
+        text_append(text, i > engine->active_entries ? ", " : "");
+        text_append(text, engine->entries.items[i].name);
+    }
+}
+
+int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct error *error) {
+    const struct breakpoint *breakpoint = breakpoints_by_id(&engine->breakpoints, id);
+    if (!breakpoint)
+        return TMPALLOC_OK;
+    int status = engine_handle_hit(engine, breakpoint, error);
+    if (status != TMPALLOC_OK)
+        tracker_totals(engine->parts.tracker)->dropped++;
+    return status;
+}

@@ -1,0 +1,57 @@
+/* The engine that stops the debuggee at allocator entry points and where their calls return.
+ *
+ * Software or hardware breakpoints.  A free is one stop, an allocation two.  Return sites keep
+ * their breakpoint (one per caller), since debuggers reap temporary ones late; the hardware engine
+ * has one register for the return that is pending.  Events go into the tracker. */
+#ifndef TMPALLOC_ENGINE_BREAKPOINT_H
+#define TMPALLOC_ENGINE_BREAKPOINT_H
+
+#include "architecture.h"
+#include "entry_points.h"
+#include "text.h"
+#include "tracker.h"
+#include "unwinder.h"
+
+struct engine_breakpoint;
+
+struct engine_breakpoint_options {
+    enum tmpalloc_breakpoint_kind kind;
+    const struct architecture *architecture;
+    struct entry_options entries;
+    const char *within; /* count only while this function is on the thread's stack; NULL: always */
+    uint64_t only_thread; /* key of the one thread to count; 0: all */
+};
+
+/* What an engine works with; all outlive it. */
+struct engine_parts {
+    struct host *host;
+    struct modules *modules;
+    struct unwinder *unwinder;
+    struct tracker *tracker;
+};
+
+/* Sets nothing yet: engine_breakpoint_refresh() does.  For hardware breakpoints the registers are
+ * counted first, in the stopped process: TMPALLOC_E_UNSUPPORTED when there are fewer than two.
+ * `options` and what it points to are used until destroy. */
+int engine_breakpoint_create(const struct engine_parts *parts,
+                             const struct engine_breakpoint_options *options, struct error *error,
+                             struct engine_breakpoint **ret);
+/* Removes all breakpoints; the process may be gone. */
+void engine_breakpoint_destroy(struct engine_breakpoint *engine);
+
+/* The loaded files of process `pid` may have changed: finds entry points again and sets breakpoints
+ * there.  A function that was asked for by name and isn't there (yet) is TMPALLOC_E_STATE, with all
+ * others set. */
+int engine_breakpoint_refresh(struct engine_breakpoint *engine, int64_t pid, struct error *error);
+
+/* A breakpoint was hit by the host's current thread.  An event that is lost by a failure is counted
+ * as dropped. */
+int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct error *error);
+
+/* The entry points found; the first `active` ones have breakpoints. */
+const struct entry_points *engine_breakpoint_entry_points(const struct engine_breakpoint *engine);
+size_t engine_breakpoint_active(const struct engine_breakpoint *engine);
+/* Appends the names of those that did not fit the debug registers, separated by ", ". */
+void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct text *text);
+
+#endif

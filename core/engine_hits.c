@@ -1,0 +1,398 @@
+#include "engine_state.h"
+
+#include <string.h>
+
+#include "memory.h"
+
+/* Exited threads are looked for when this many more have been seen than were alive last time. */
+#define THREAD_SLACK 32
+
+/* A hit that is being handled. */
+struct stop {
+    struct engine_breakpoint *engine;
+    struct call_thread *thread;
+    const struct breakpoint *breakpoint;
+    uint64_t stack_pointer;
+    uint64_t result;
+    uint64_t arguments[ARCHITECTURE_ARGUMENTS];
+    struct error *error;
+};
+
+/* --- threads --------------------------------------------------------------------------------- */
+
+struct exited {
+    struct engine_breakpoint *engine;
+    struct tracker_thread **threads;
+    size_t count;
+};
+
+static bool collect_exited(void *arg, struct tracker_thread *thread) {
+    struct exited *exited = arg;
+    if (!host_thread_alive(exited->engine->parts.host, tracker_thread_key(thread)))
+        exited->threads[exited->count++] = thread;
+    return true;
+}
+
+static void thread_exited(struct engine_breakpoint *engine, struct tracker_thread *thread) {
+    const struct call_thread *state =
+        call_threads_get(&engine->threads, tracker_thread_key(thread));
+    if (state && state->within.active)
+        engine->threads_within--;
+    call_threads_remove(&engine->threads, tracker_thread_key(thread));
+    tracker_thread_exited(engine->parts.tracker, thread);
+}
+
+static void remove_exited_threads(struct engine_breakpoint *engine) {
+    size_t count = tracker_thread_count(engine->parts.tracker);
+    struct exited exited = {.engine = engine};
+    exited.threads = memory_allocate(count * sizeof(struct tracker_thread *));
+    if (!exited.threads)
+        return;
+    tracker_for_each_thread(engine->parts.tracker, collect_exited, &exited);
+    for (size_t i = 0; i < exited.count; i++)
+        thread_exited(engine, exited.threads[i]);
+    memory_release(exited.threads);
+    engine->thread_check = 2 * (count - exited.count);
+}
+
+static int find_thread(struct engine_breakpoint *engine, const struct tmpalloc_thread *thread,
+                       struct call_thread **ret) {
+    *ret = call_threads_get(&engine->threads, thread->key);
+    if (*ret)
+        return TMPALLOC_OK;
+    if (tracker_thread_count(engine->parts.tracker) > engine->thread_check + THREAD_SLACK)
+        remove_exited_threads(engine);
+    struct tracker_thread *added =
+        tracker_get_thread(engine->parts.tracker, thread->key, thread->tid);
+    return added ? call_threads_add(&engine->threads, thread->key, added, ret) : TMPALLOC_E_NOMEM;
+}
+
+/* --- while the --within function is on the stack -----------------------------------------------
+ */
+
+static int enter_within(struct stop *stop, uint64_t return_address) {
+    struct engine_breakpoint *engine = stop->engine;
+    struct activation *within = &stop->thread->within;
+    if (within->active && stop->stack_pointer < within->return_slot)
+        return TMPALLOC_OK;
+    int status = breakpoints_require(&engine->breakpoints, return_address, BREAKPOINT_WITHIN_RETURN,
+                                     NULL, stop->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    engine->threads_within += !within->active;
+    *within = (struct activation){true, stop->stack_pointer, return_address};
+    return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, true, stop->error);
+}
+
+/* Frees outside go unseen, so what the window holds must not meet a later block's address. */
+static int leave_within(struct stop *stop) {
+    struct engine_breakpoint *engine = stop->engine;
+    stop->thread->within.active = false;
+    stop->thread->call.activation.active = false;
+    tracker_flush_thread(engine->parts.tracker, stop->thread->thread);
+    if (--engine->threads_within > 0)
+        return TMPALLOC_OK;
+    return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, false, stop->error);
+}
+
+static bool returns_to(const struct stop *stop, const struct activation *activation) {
+    uint32_t slot_bytes = stop->engine->options.architecture->return_slot_bytes;
+    return activation->active && activation->return_address == stop->breakpoint->address &&
+           activation->return_slot + slot_bytes == stop->stack_pointer;
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static void drop_event(struct engine_breakpoint *engine) {
+    tracker_totals(engine->parts.tracker)->dropped++;
+}
+
+static uint64_t argument(const struct stop *stop, uint8_t number) {
+    return number == 0 ? 0 : stop->arguments[number - 1];
+}
+
+static uint64_t requested_size(const struct stop *stop, const struct entry_signature *signature) {
+    uint64_t size = argument(stop, signature->size);
+    /* An overflow makes the call fail: whatever this gives is then not used. */
+    return signature->count ? size * argument(stop, signature->count) : size;
+}
+
+/* A free of another thread's block: only a living owner still has a window. */
+static void check_owner(struct stop *stop, uint64_t address) {
+    struct engine_breakpoint *engine = stop->engine;
+    struct detector_block block;
+    if (!tracker_find(engine->parts.tracker, address, &block) ||
+        block.owner == stop->thread->thread)
+        return;
+    struct tracker_thread *owner = block.owner;
+    if (!host_thread_alive(engine->parts.host, tracker_thread_key(owner)))
+        thread_exited(engine, owner);
+}
+
+/* munmap ends a block only when it covers exactly that; other lengths are no event. */
+static bool unmaps_another_range(struct stop *stop, const struct entry_signature *signature) {
+    struct detector_block block;
+    return signature->size != 0 &&
+           tracker_find(stop->engine->parts.tracker, argument(stop, signature->pointer), &block) &&
+           block.size_bytes != argument(stop, signature->size);
+}
+
+static int record_free(struct stop *stop, const struct entry_point *entry,
+                       uint64_t return_address) {
+    struct engine_breakpoint *engine = stop->engine;
+    uint64_t address = argument(stop, entry->signature.pointer);
+    if (address == 0 || unmaps_another_range(stop, &entry->signature))
+        return TMPALLOC_OK;
+    check_owner(stop, address);
+    struct tracker_release freed;
+    tracker_freed(engine->parts.tracker, stop->thread->thread, address, false, &freed);
+    const struct freeing_call call = {entry->address, stop->stack_pointer, return_address};
+    return freeing_note(&engine->freeing, &call, NULL, &freed, stop->error);
+}
+
+/* The hardware engine watches one return at a time. */
+static int watch_return(struct stop *stop, uint64_t return_address) {
+    struct engine_breakpoint *engine = stop->engine;
+    if (engine->options.kind == TMPALLOC_SOFTWARE)
+        return breakpoints_require(&engine->breakpoints, return_address, BREAKPOINT_RETURN, NULL,
+                                   stop->error);
+    if (engine->pending_return) {
+        if (engine->pending_thread != stop->thread)
+            return TMPALLOC_E_BUSY;
+        breakpoints_enable(&engine->breakpoints, engine->pending_return, false, NULL);
+        engine->pending_return = NULL;
+    }
+    engine->pending_thread = stop->thread;
+    return breakpoints_require(&engine->breakpoints, return_address, BREAKPOINT_RETURN,
+                               &engine->pending_return, stop->error);
+}
+
+static void unwatch_return(struct engine_breakpoint *engine) {
+    if (!engine->pending_return)
+        return;
+    breakpoints_enable(&engine->breakpoints, engine->pending_return, false, NULL);
+    engine->pending_return = NULL;
+}
+
+static int begin_allocation(struct stop *stop, struct call *call) {
+    struct engine_breakpoint *engine = stop->engine;
+    const struct capture *capture;
+    int status = unwinder_capture(engine->parts.unwinder, call->entry_address, stop->stack_pointer,
+                                  stop->error, &capture);
+    if (status == TMPALLOC_OK)
+        status = watch_return(stop, call->activation.return_address);
+    if (status != TMPALLOC_OK)
+        return status;
+    call->capture = capture;
+    call->stack = capture->stack;
+    call->old = (struct tracker_release){0};
+    if (call->signature.role == ENTRY_REALLOCATE && call->pointer != 0) {
+        check_owner(stop, call->pointer);
+        tracker_take(engine->parts.tracker, stop->thread->thread, call->pointer, &call->old);
+    }
+    return TMPALLOC_OK;
+}
+
+static struct call describe_call(const struct stop *stop, const struct entry_point *entry,
+                                 uint64_t return_address) {
+    const struct entry_signature *signature = &entry->signature;
+    bool stores = signature->result == ENTRY_STORED;
+    return (struct call){
+        .activation = {true, stop->stack_pointer, return_address},
+        .awaits_return = signature->role != ENTRY_FREE,
+        .signature = *signature,
+        .entry_address = entry->address,
+        .entry_end = entry->address + entry->size_bytes,
+        .pointer = argument(stop, stores ? 1 : signature->pointer),
+        .size_bytes = requested_size(stop, signature),
+    };
+}
+
+/* A realloc that was abandoned (left by a jump) freed nothing that is known of. */
+static void abandon_call(struct stop *stop) {
+    struct call *call = &stop->thread->call;
+    if (call->activation.active && call->awaits_return && call->old.address != 0)
+        tracker_put_back(stop->engine->parts.tracker, &call->old);
+    call->activation.active = false;
+}
+
+static int relate(struct stop *stop, const struct call *next, enum call_nesting *ret) {
+    struct engine_parts *parts = &stop->engine->parts;
+    const struct call *call = &stop->thread->call;
+    const struct call_stop place = {next->entry_address, stop->stack_pointer,
+                                    next->activation.return_address, next->pointer};
+    uint64_t slot_value = 0;
+    *ret = CALL_OUTERMOST;
+    if (!call->activation.active || host_read_data(parts->host, call->activation.return_slot,
+                                                   &slot_value, sizeof(slot_value), NULL) != 0)
+        return TMPALLOC_OK;
+    *ret = call_nesting(call, &place, slot_value, NULL, NULL);
+    if (*ret != CALL_NEEDS_CAPTURE)
+        return TMPALLOC_OK;
+    const struct capture *capture;
+    int status = unwinder_capture(parts->unwinder, next->entry_address, stop->stack_pointer,
+                                  stop->error, &capture);
+    if (status == TMPALLOC_OK)
+        *ret = call_nesting(call, &place, slot_value, capture,
+                            stacks_get(tracker_stacks(parts->tracker), capture->stack));
+    return status;
+}
+
+static int handle_entry(struct stop *stop, const struct entry_point *entry,
+                        uint64_t return_address) {
+    struct call next = describe_call(stop, entry, return_address);
+    enum call_nesting nesting;
+    int status = relate(stop, &next, &nesting);
+    if (status != TMPALLOC_OK || nesting == CALL_NESTED)
+        return status;
+    if (nesting == CALL_IN_SIGNAL) {
+        drop_event(stop->engine);
+        return TMPALLOC_OK;
+    }
+    abandon_call(stop);
+    status = next.awaits_return ? begin_allocation(stop, &next)
+                                : record_free(stop, entry, return_address);
+    if (status == TMPALLOC_OK)
+        stop->thread->call = next;
+    return status;
+}
+
+static int allocated_address(const struct stop *stop, const struct call *call, uint64_t *ret) {
+    *ret = stop->result;
+    if (call->signature.result == ENTRY_RETURNED_MAPPED && stop->result == UINT64_MAX)
+        *ret = 0;
+    if (call->signature.result != ENTRY_STORED)
+        return TMPALLOC_OK;
+    *ret = 0;
+    bool failed = (int32_t)stop->result != 0; /* the function returns an int */
+    return failed ? TMPALLOC_OK
+                  : host_read_data(stop->engine->parts.host, call->pointer, ret, sizeof(*ret),
+                                   stop->error);
+}
+
+/* The free half of a realloc, known to have happened or not only now. */
+static int finish_realloc(struct stop *stop, const struct call *call, uint64_t address) {
+    struct engine_breakpoint *engine = stop->engine;
+    if (call->old.address == 0)
+        return TMPALLOC_OK;
+    if (address == 0 && call->size_bytes != 0) {
+        tracker_put_back(engine->parts.tracker, &call->old);
+        return TMPALLOC_OK;
+    }
+    tracker_count_free(engine->parts.tracker, &call->old, address != 0);
+    const struct freeing_call freeing = {call->entry_address, call->activation.return_slot,
+                                         call->activation.return_address};
+    return freeing_note(&engine->freeing, &freeing, call->capture, &call->old, stop->error);
+}
+
+static int handle_return(struct stop *stop) {
+    struct engine_breakpoint *engine = stop->engine;
+    struct call *call = &stop->thread->call;
+    if (!call->awaits_return || !returns_to(stop, &call->activation))
+        return TMPALLOC_OK;
+    call->activation.active = false;
+    unwatch_return(engine);
+    uint64_t address;
+    int status = allocated_address(stop, call, &address);
+    if (status == TMPALLOC_OK)
+        status = finish_realloc(stop, call, address);
+    if (status != TMPALLOC_OK || address == 0)
+        return status;
+    struct site *site = NULL;
+    status = tracker_allocated(engine->parts.tracker, stop->thread->thread, address,
+                               call->size_bytes, call->stack, &site);
+    if (status != TMPALLOC_OK)
+        return status;
+    return freeing_allocated(&engine->freeing, site, call->capture, call->activation.return_slot);
+}
+
+/* --- hits ------------------------------------------------------------------------------------ */
+
+static const struct entry_point *entry_at(const struct engine_breakpoint *engine,
+                                          uint64_t address) {
+    for (size_t i = 0; i < engine->active_entries; i++) {
+        if (engine->entries.items[i].address == address)
+            return &engine->entries.items[i];
+    }
+    return NULL;
+}
+
+static uint32_t highest_argument(const struct entry_signature *signature) {
+    uint8_t highest = signature->result == ENTRY_STORED ? 1 : signature->pointer;
+    if (signature->size > highest)
+        highest = signature->size;
+    return signature->count > highest ? signature->count : highest;
+}
+
+static int read_stop(struct stop *stop, const struct entry_point *entry) {
+    const struct architecture *architecture = stop->engine->options.architecture;
+    const char *names[2 + ARCHITECTURE_ARGUMENTS] = {architecture->stack_pointer,
+                                                     architecture->result};
+    uint64_t values[2 + ARCHITECTURE_ARGUMENTS];
+    uint32_t arguments = entry ? highest_argument(&entry->signature) : 0;
+    uint32_t count = stop->breakpoint->roles & BREAKPOINT_RETURN ? 2 : 1;
+    uint32_t first = count;
+    for (uint32_t i = 0; i < arguments; i++)
+        names[count++] = architecture->arguments[i];
+    int status = host_read_registers(stop->engine->parts.host, names, count, values, stop->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    stop->stack_pointer = values[0];
+    stop->result = first == 2 ? values[1] : 0;
+    memcpy(stop->arguments, values + first, arguments * sizeof(values[0]));
+    return TMPALLOC_OK;
+}
+
+static bool is_counted(struct stop *stop, uint64_t key, int *status) {
+    const struct engine_breakpoint_options *options = &stop->engine->options;
+    if (options->only_thread != 0 && options->only_thread != key)
+        return false;
+    const struct activation *within = &stop->thread->within;
+    if (!options->within)
+        return true;
+    if (within->active && stop->stack_pointer > within->return_slot)
+        *status = leave_within(stop); /* by longjmp or an exception */
+    return within->active;
+}
+
+static int handle_call(struct stop *stop, const struct entry_point *entry, uint64_t key) {
+    uint64_t return_address;
+    int status = host_read_data(stop->engine->parts.host, stop->stack_pointer, &return_address,
+                                sizeof(return_address), stop->error);
+    if (status == TMPALLOC_OK && stop->breakpoint->roles & BREAKPOINT_WITHIN)
+        status = enter_within(stop, return_address);
+    if (status == TMPALLOC_OK && entry && is_counted(stop, key, &status))
+        status = handle_entry(stop, entry, return_address);
+    return status;
+}
+
+static int handle_hit(struct stop *stop, uint64_t key) {
+    uint32_t roles = stop->breakpoint->roles;
+    const struct entry_point *entry = entry_at(stop->engine, stop->breakpoint->address);
+    int status = read_stop(stop, entry);
+    if (status == TMPALLOC_OK && roles & BREAKPOINT_RETURN)
+        status = handle_return(stop);
+    if (status == TMPALLOC_OK && roles & BREAKPOINT_WITHIN_RETURN &&
+        returns_to(stop, &stop->thread->within))
+        status = leave_within(stop);
+    if (status == TMPALLOC_OK && roles & (BREAKPOINT_ENTRY | BREAKPOINT_WITHIN))
+        status = handle_call(stop, entry, key);
+    return status;
+}
+
+int engine_handle_hit(struct engine_breakpoint *engine, const struct breakpoint *breakpoint,
+                      struct error *error) {
+    struct stop stop = {.engine = engine, .breakpoint = breakpoint, .error = error};
+    uint64_t generation = modules_generation(engine->parts.modules);
+    if (generation != engine->generation) {
+        freeing_forget(&engine->freeing);
+        call_threads_forget_captures(&engine->threads);
+        engine->generation = generation;
+    }
+    struct tmpalloc_thread thread;
+    int status = host_current_thread(engine->parts.host, &thread, error);
+    if (status != TMPALLOC_OK || thread.pid != engine->pid)
+        return status;
+    status = find_thread(engine, &thread, &stop.thread);
+    return status == TMPALLOC_OK ? handle_hit(&stop, thread.key) : status;
+}

@@ -1,0 +1,32 @@
+/* The breakpoint engine's inside, shared by its two halves: setting up and handling hits. */
+#ifndef TMPALLOC_ENGINE_STATE_H
+#define TMPALLOC_ENGINE_STATE_H
+
+#include "breakpoints.h"
+#include "calls.h"
+#include "engine_breakpoint.h"
+#include "freeing.h"
+
+struct engine_breakpoint {
+    struct engine_parts parts;
+    struct engine_breakpoint_options options;
+    int64_t pid; /* the process whose hits count */
+    struct breakpoints breakpoints;
+    struct entry_points entries;
+    size_t active_entries; /* the first ones of entries, those with breakpoints */
+    size_t entry_limit;    /* as many as debug registers allow */
+    struct module_symbol within;
+    uint32_t threads_within;
+    struct call_threads threads;
+    size_t thread_check;               /* number of threads at which to look for exited ones */
+    struct breakpoint *pending_return; /* hardware: the one return that is being watched */
+    const struct call_thread *pending_thread;
+    struct freeing freeing;
+    uint64_t generation; /* of the modules when captures were last valid */
+};
+
+/* Handles a hit of this breakpoint; a failure means that its event was lost. */
+int engine_handle_hit(struct engine_breakpoint *engine, const struct breakpoint *breakpoint,
+                      struct error *error);
+
+#endif

@@ -1,0 +1,274 @@
+#include "entry_points.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "memory.h"
+
+#define ALLOCATE(size_argument, count_argument)                                                    \
+    { .role = ENTRY_ALLOCATE, .size = (size_argument), .count = (count_argument) }
+#define FREE                                                                                       \
+    { .role = ENTRY_FREE, .pointer = 1 }
+#define REALLOCATE(count_argument)                                                                 \
+    {                                                                                              \
+        .role = ENTRY_REALLOCATE, .pointer = 1, .size = (count_argument) ? 3 : 2,                  \
+        .count = (count_argument)                                                                  \
+    }
+
+struct known_entry {
+    const char *symbol;
+    struct entry_signature signature;
+    const char *shown; /* NULL: as the symbol */
+};
+
+/* C library entry points, glibc 2.36's and C23's; the most used first, because hardware engines
+ * take as many as there are registers. */
+static const struct known_entry c_entries[] = {
+    {"malloc", ALLOCATE(1, 0), NULL},
+    {"free", FREE, NULL},
+    {"realloc", REALLOCATE(0), NULL},
+    {"calloc", ALLOCATE(2, 1), NULL},
+    {"posix_memalign", {.role = ENTRY_ALLOCATE, .result = ENTRY_STORED, .size = 3}, NULL},
+    {"aligned_alloc", ALLOCATE(2, 0), NULL},
+    {"memalign", ALLOCATE(2, 0), NULL},
+    {"reallocarray", REALLOCATE(2), NULL},
+    {"valloc", ALLOCATE(1, 0), NULL},
+    {"pvalloc", ALLOCATE(1, 0), NULL},
+    {"free_sized", FREE, NULL},
+    {"free_aligned_sized", FREE, NULL},
+};
+
+/* Itanium C++ ABI names of the replaceable allocation functions. */
+static const struct known_entry cxx_entries[] = {
+    {"_Znwm", ALLOCATE(1, 0), "operator new"},
+    {"_ZdlPv", FREE, "operator delete"},
+    {"_ZdlPvm", FREE, "operator delete"},
+    {"_Znam", ALLOCATE(1, 0), "operator new[]"},
+    {"_ZdaPv", FREE, "operator delete[]"},
+    {"_ZdaPvm", FREE, "operator delete[]"},
+    {"_ZnwmRKSt9nothrow_t", ALLOCATE(1, 0), "operator new"},
+    {"_ZnamRKSt9nothrow_t", ALLOCATE(1, 0), "operator new[]"},
+    {"_ZdlPvRKSt9nothrow_t", FREE, "operator delete"},
+    {"_ZdaPvRKSt9nothrow_t", FREE, "operator delete[]"},
+    {"_ZnwmSt11align_val_t", ALLOCATE(1, 0), "operator new"},
+    {"_ZnamSt11align_val_t", ALLOCATE(1, 0), "operator new[]"},
+    {"_ZnwmSt11align_val_tRKSt9nothrow_t", ALLOCATE(1, 0), "operator new"},
+    {"_ZnamSt11align_val_tRKSt9nothrow_t", ALLOCATE(1, 0), "operator new[]"},
+    {"_ZdlPvSt11align_val_t", FREE, "operator delete"},
+    {"_ZdaPvSt11align_val_t", FREE, "operator delete[]"},
+    {"_ZdlPvmSt11align_val_t", FREE, "operator delete"},
+    {"_ZdaPvmSt11align_val_t", FREE, "operator delete[]"},
+    {"_ZdlPvSt11align_val_tRKSt9nothrow_t", FREE, "operator delete"},
+    {"_ZdaPvSt11align_val_tRKSt9nothrow_t", FREE, "operator delete[]"},
+};
+
+static const struct known_entry mapping_entries[] = {
+    {"mmap", {.role = ENTRY_ALLOCATE, .result = ENTRY_RETURNED_MAPPED, .size = 2}, NULL},
+    {"munmap", {.role = ENTRY_FREE, .pointer = 1, .size = 2}, NULL},
+};
+
+/* Functions that only allocators define; they tell an allocator's operator new from libstdc++'s
+ * where both are linked into one static executable. */
+static const char *const allocator_marks[] = {"mallocx", "tc_malloc", "mi_malloc"};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static bool is_dynamic_linker(struct modules *modules, uint32_t module) {
+    const char *soname = modules_soname(modules, module);
+    return strncmp(soname, "ld-linux", 8) == 0 || strncmp(soname, "ld64", 4) == 0;
+}
+
+static bool defines(struct modules *modules, uint32_t module, const char *name) {
+    struct module_symbol symbol;
+    return modules_find_function(modules, module, name, modules_is_dynamic(modules, module),
+                                 &symbol);
+}
+
+/* The definition that the dynamic linker binds to. */
+static bool find_binding(struct modules *modules, const char *name, struct module_symbol *ret) {
+    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
+        uint32_t module = modules_loaded(modules, i);
+        if (is_dynamic_linker(modules, module))
+            continue;
+        if (modules_find_function(modules, module, name, modules_is_dynamic(modules, module), ret))
+            return true;
+    }
+    return false;
+}
+
+static bool implements_operator_new(struct modules *modules, uint32_t module) {
+    if (!defines(modules, module, "malloc"))
+        return false;
+    if (!defines(modules, module, "_ZSt15get_new_handlerv"))
+        return true;
+    for (size_t i = 0; i < COUNT(allocator_marks); i++) {
+        if (defines(modules, module, allocator_marks[i]))
+            return true;
+    }
+    return false;
+}
+
+static struct entry_point *find_address(struct entry_points *points, uint64_t address) {
+    for (size_t i = 0; i < points->count; i++) {
+        if (points->items[i].address == address)
+            return &points->items[i];
+    }
+    return NULL;
+}
+
+static void join_name(struct entry_point *point, const char *name) {
+    size_t length = strlen(point->name);
+    if (!strstr(point->name, name))
+        snprintf(point->name + length, sizeof(point->name) - length, "/%s", name);
+}
+
+static int add(struct entry_points *points, const struct module_symbol *symbol, const char *name,
+               const struct entry_signature *signature) {
+    struct entry_point *same = find_address(points, symbol->address);
+    if (same) {
+        join_name(same, name);
+        return TMPALLOC_OK;
+    }
+    if (memory_reserve((void **)&points->items, &points->capacity, points->count + 1,
+                       sizeof(*points->items)) != 0)
+        return TMPALLOC_E_NOMEM;
+    struct entry_point *point = &points->items[points->count++];
+    *point = (struct entry_point){.signature = *signature,
+                                  .address = symbol->address,
+                                  .size_bytes = symbol->size_bytes,
+                                  .module = symbol->module};
+    snprintf(point->name, sizeof(point->name), "%s", name);
+    return TMPALLOC_OK;
+}
+
+static int add_known(struct modules *modules, struct entry_points *points,
+                     const struct known_entry *entries, size_t count, bool allocators_only) {
+    for (size_t i = 0; i < count; i++) {
+        struct module_symbol symbol;
+        if (!find_binding(modules, entries[i].symbol, &symbol))
+            continue;
+        if (allocators_only && !implements_operator_new(modules, symbol.module))
+            continue;
+        const char *shown = entries[i].shown ? entries[i].shown : entries[i].symbol;
+        int status = add(points, &symbol, shown, &entries[i].signature);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    return TMPALLOC_OK;
+}
+
+static int add_user_function(struct modules *modules, struct entry_points *points, const char *name,
+                             const struct entry_signature *signature, const char **missing) {
+    struct module_symbol symbol;
+    if (name[0] == '\0')
+        return TMPALLOC_OK;
+    if (modules_find_user_function(modules, name, &symbol))
+        return add(points, &symbol, name, signature);
+    *missing = name;
+    return TMPALLOC_OK;
+}
+
+static int add_custom(struct modules *modules, struct entry_points *points,
+                      const struct entry_custom *custom, const char **missing) {
+    int status =
+        add_user_function(modules, points, custom->alloc, &custom->alloc_signature, missing);
+    if (status == TMPALLOC_OK)
+        status = add_user_function(modules, points, custom->free, &custom->free_signature, missing);
+    if (status == TMPALLOC_OK)
+        status = add_user_function(modules, points, custom->realloc, &custom->realloc_signature,
+                                   missing);
+    return status;
+}
+
+int entry_points_resolve(struct modules *modules, const struct entry_options *options,
+                         struct entry_points *ret, struct error *error) {
+    struct entry_points points = {0};
+    const char *missing = NULL;
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; status == TMPALLOC_OK && i < options->custom_count; i++)
+        status = add_custom(modules, &points, &options->custom[i], &missing);
+    if (status == TMPALLOC_OK)
+        status = add_known(modules, &points, c_entries, COUNT(c_entries), false);
+    if (status == TMPALLOC_OK)
+        status = add_known(modules, &points, cxx_entries, COUNT(cxx_entries), true);
+    if (status == TMPALLOC_OK && options->mappings)
+        status = add_known(modules, &points, mapping_entries, COUNT(mapping_entries), false);
+    if (status != TMPALLOC_OK) {
+        entry_points_deinit(&points);
+        return error_no_memory(error);
+    }
+    *ret = points;
+    if (missing)
+        return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", missing);
+    return TMPALLOC_OK;
+}
+
+void entry_points_deinit(struct entry_points *points) {
+    memory_release(points->items);
+    *points = (struct entry_points){0};
+}
+
+/* Takes one ":KEY=ARG" off the end of text.  Colons within C++ names are left alone. */
+static bool parse_argument(char *text, struct entry_signature *signature, bool *bad) {
+    char *colon = strrchr(text, ':');
+    char *equals = colon ? strchr(colon, '=') : NULL;
+    if (!equals)
+        return false;
+    bool size = strncmp(colon, ":size=", 6) == 0 && signature->role != ENTRY_FREE;
+    bool pointer = strncmp(colon, ":ptr=", 5) == 0 && signature->role != ENTRY_ALLOCATE;
+    *bad = !(size || pointer) || equals[1] < '1' || equals[1] > '6' || equals[2] != '\0';
+    if (size)
+        signature->size = (uint8_t)(equals[1] - '0');
+    else if (pointer)
+        signature->pointer = (uint8_t)(equals[1] - '0');
+    *colon = '\0';
+    return !*bad;
+}
+
+static bool parse_function(char *text, char *name, struct entry_signature *signature) {
+    bool bad = false;
+    while (parse_argument(text, signature, &bad))
+        continue;
+    size_t length = strlen(text);
+    if (bad || length == 0 || length >= ENTRY_NAME_BYTES)
+        return false;
+    memcpy(name, text, length + 1);
+    return true;
+}
+
+static bool parse_part(char *part, struct entry_custom *custom) {
+    char *value = strchr(part, '=');
+    if (!value)
+        return false;
+    *value++ = '\0';
+    if (strcmp(part, "alloc") == 0)
+        return parse_function(value, custom->alloc, &custom->alloc_signature);
+    if (strcmp(part, "free") == 0)
+        return parse_function(value, custom->free, &custom->free_signature);
+    if (strcmp(part, "realloc") == 0)
+        return parse_function(value, custom->realloc, &custom->realloc_signature);
+    return false;
+}
+
+int entry_custom_parse(const char *spec, struct entry_custom *ret, struct error *error) {
+    static const char accepted[] =
+        "alloc=NAME[:size=ARG],free=NAME[:ptr=ARG][,realloc=NAME:ptr=ARG:size=ARG], ARG 1 to 6";
+    struct entry_custom custom = {
+        .alloc_signature = ALLOCATE(1, 0),
+        .free_signature = FREE,
+        .realloc_signature = REALLOCATE(0),
+    };
+    char *copy = memory_copy_string(spec);
+    if (!copy)
+        return error_no_memory(error);
+    bool valid = true;
+    char *rest = NULL;
+    for (char *part = strtok_r(copy, ",", &rest); part && valid; part = strtok_r(NULL, ",", &rest))
+        valid = parse_part(part, &custom);
+    memory_release(copy);
+    if (!valid || custom.alloc[0] == '\0' || custom.free[0] == '\0')
+        return error_set(error, TMPALLOC_E_ARGUMENT, "bad allocator '%s': accepted is %s", spec,
+                         accepted);
+    *ret = custom;
+    return TMPALLOC_OK;
+}
