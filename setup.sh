@@ -1,0 +1,264 @@
+#!/usr/bin/env bash
+# The one way in: installs what each verb needs, builds, tests, shows.  `./setup.sh help` says more.
+set -euo pipefail
+
+root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+build_dir=$root/.build
+# Debian's own interpreter: another one on PATH may lack pytest and is not what the debuggers embed.
+python=/usr/bin/python3
+
+build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev libsmartcols-dev
+    libpopt-dev libjansson-dev libiberty-dev gdb)
+test_packages=(python3 python3-pytest clang g++ gdbserver jq sqlite3 python3-dbg libc6-dbg)
+demo_packages=(python3 python3-dbg libc6-dbg)
+bench_packages=(python3 heaptrack)
+# LLDB's package names carry a version.  Older ones can't import their own Python module.
+lldb_preferred=19
+lldb_oldest=15
+
+usage() {
+    cat <<'HELP'
+usage: ./setup.sh VERB
+
+  demo              shows where a real program makes temporary allocations, in GDB and in LLDB
+  build             builds the library that both debuggers load
+  test [ARGS]       runs the tests; ARGS go to pytest
+  bench [ARGS]      measures what tracking costs
+  install           makes GDB and LLDB load tmpalloc whenever you start them
+  install --remove  undoes that
+  help              shows this
+
+Every verb first installs the Debian packages that it needs.
+HELP
+}
+
+say() {
+    printf '%s\n' "$*"
+}
+
+die() { # STATUS MESSAGE...
+    local status=$1
+    shift
+    printf 'setup.sh: %s\n' "$*" >&2
+    exit "$status"
+}
+
+# --- packages --------------------------------------------------------------------------------
+
+# Whether a package's content is here, on a system that doesn't have Debian's package database.
+have_content() { # PACKAGE
+    case $1 in
+        libdw-dev) pkg-config --exists libdw ;;
+        libelf-dev) pkg-config --exists libelf ;;
+        libsmartcols-dev) pkg-config --exists smartcols ;;
+        libpopt-dev) pkg-config --exists popt ;;
+        libjansson-dev) pkg-config --exists jansson ;;
+        libiberty-dev) [[ -e /usr/include/libiberty/demangle.h ]] ;;
+        libc6-dev) [[ -e /usr/include/stdlib.h ]] ;;
+        ninja-build) command -v ninja ;;
+        python3-pytest) "$python" -c 'import pytest' ;;
+        *-dbg) true ;; # only nicer names
+        *) command -v "$1" ;;
+    esac >/dev/null 2>&1
+}
+
+missing_packages() { # PACKAGE...: prints those that are not installed
+    local package installed
+    if ! command -v dpkg-query >/dev/null; then
+        for package in "$@"; do
+            have_content "$package" || say "$package"
+        done
+        return
+    fi
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+    for package in "$@"; do
+        grep -qxF "installed $package" <<<"$installed" || say "$package"
+    done
+}
+
+# Reads package names and prints the version of the best LLDB with Python among them, if any.
+best_lldb() {
+    local names version versions
+    names=$(cat)
+    versions=$(sed -nE 's/^python3-lldb-([0-9]+)$/\1/p' <<<"$names" | sort -rnu)
+    for version in "$lldb_preferred" $versions; do
+        if ((version >= lldb_oldest)) && grep -qxF "lldb-$version" <<<"$names" &&
+            grep -qxF "python3-lldb-$version" <<<"$names"; then
+            say "$version"
+            return
+        fi
+    done
+}
+
+installed_lldb() { # prints the version, or nothing
+    dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'lldb-*' 'python3-lldb-*' 2>/dev/null |
+        sed -n 's/^installed //p' | best_lldb
+}
+
+lldb_command() { # prints LLDB's name, or nothing
+    local version
+    version=$(command -v dpkg-query >/dev/null && installed_lldb) || true
+    if [[ $version ]]; then
+        say "lldb-$version"
+    elif ! command -v dpkg-query >/dev/null && command -v lldb >/dev/null; then
+        say lldb
+    fi
+}
+
+missing_lldb() { # prints the packages to install, none when LLDB is here
+    local version
+    [[ -z $(lldb_command) ]] || return 0
+    version=$({ command -v apt-cache >/dev/null && apt-cache pkgnames; } | best_lldb || true)
+    printf '%s\n' "lldb-${version:-$lldb_preferred}" "python3-lldb-${version:-$lldb_preferred}"
+}
+
+as_root() {
+    if ((EUID == 0)); then
+        env DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        sudo env DEBIAN_FRONTEND=noninteractive "$@"
+    fi
+}
+
+apt_install() { # PACKAGE...
+    as_root apt-get -qy --no-install-recommends install "$@"
+}
+
+# Installs packages, and LLDB, where they are missing.
+require() { # PACKAGE...
+    local missing
+    mapfile -t missing < <(missing_packages "$@" && missing_lldb)
+    ((${#missing[@]})) || return 0
+    if ! command -v apt-get >/dev/null || ! { ((EUID == 0)) || command -v sudo >/dev/null; }; then
+        die 1 "missing, and can't be installed from here: ${missing[*]}"
+    fi
+    if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
+        as_root apt-get -q update || die 1 "the package lists can't be fetched"
+        mapfile -t missing < <(missing_packages "$@" && missing_lldb)
+    fi
+    say "Installing ${missing[*]}"
+    apt_install "${missing[@]}" || { as_root apt-get -q update && apt_install "${missing[@]}"; } ||
+        die 1 "could not install ${missing[*]}"
+}
+
+# --- verbs -----------------------------------------------------------------------------------
+
+build() {
+    require "${build_packages[@]}" "$@"
+    (
+        flock 9
+        if [[ ! -e $build_dir/build.ninja ]]; then
+            rm -rf -- "$build_dir" # an interrupted set-up
+            meson setup "$build_dir" "$root/core"
+        fi
+        ninja -C "$build_dir"
+    ) 9>"$build_dir.lock"
+}
+
+run_tests() {
+    build "${test_packages[@]}"
+    cd -- "$root"
+    "$python" -m pytest -rs "$@"
+}
+
+run_bench() {
+    build "${bench_packages[@]}"
+    exec "$python" "$root/tests/bench" "$@"
+}
+
+gdb_session() { # COMMAND... -- PROGRAM...: runs them, showing them as they would be typed
+    local commands=()
+    while [[ $1 != -- ]]; do
+        commands+=(-ex "echo \\n(gdb) $1\\n" -ex "$1")
+        shift
+    done
+    shift
+    say "\$ gdb --args $*"
+    gdb -q -nx -batch -iex 'set debuginfod enabled off' -x "$root/gdb/tmpalloc_gdb.py" \
+        "${commands[@]}" --args "$@"
+}
+
+lldb_session() { # COMMAND... -- PROGRAM...: the same; LLDB echoes commands by itself
+    local lldb commands=()
+    lldb=$(lldb_command)
+    while [[ $1 != -- ]]; do
+        commands+=(-o "$1")
+        shift
+    done
+    shift
+    say "\$ $lldb -- $*"
+    "$lldb" --no-lldbinit --batch -o "command script import \"$root/lldb/tmpalloc_lldb.py\"" \
+        "${commands[@]}" -- "$@"
+}
+
+demo() {
+    local program=("$python" examples/word_report.py) entry=_PyRun_SimpleFileObject
+    build "${demo_packages[@]}"
+    cd -- "$root"
+    say "" "== GDB"
+    gdb_session "break $entry" run 'tmpalloc start' continue 'tmpalloc summary' -- "${program[@]}"
+    say "" "== LLDB"
+    lldb_session "breakpoint set --name $entry" run 'tmpalloc start' continue 'tmpalloc summary' \
+        -- "${program[@]}"
+}
+
+# --- install ---------------------------------------------------------------------------------
+
+gdb_init_file() { # prints the file that GDB reads, by GDB's own order
+    local config=${XDG_CONFIG_HOME:-$HOME/.config}/gdb/gdbinit
+    if [[ -e $config ]]; then say "$config"; else say "$HOME/.gdbinit"; fi
+}
+
+lldb_init_file() {
+    if [[ -e $HOME/.lldbinit-lldb ]]; then say "$HOME/.lldbinit-lldb"; else say "$HOME/.lldbinit"; fi
+}
+
+# Makes LINE the file's only line that matches PATTERN; without LINE, removes those that match.
+set_line() { # FILE PATTERN [LINE]
+    local file=$1 pattern=$2 line=${3-} old='' rest=''
+    if [[ -e $file ]]; then
+        old=$(grep -E -- "$pattern" "$file" || true)
+        rest=$(grep -vE -- "$pattern" "$file" || true)
+    fi
+    if [[ $old == "$line" ]]; then
+        if [[ $line ]]; then say "$file already has: $line"; else say "$file is as it was"; fi
+        return
+    fi
+    printf '%s' "${rest:+$rest$'\n'}" "${line:+$line$'\n'}" >"$file"
+    if [[ $line ]]; then say "$file now has: $line"; else say "$file no longer loads tmpalloc"; fi
+}
+
+install_extension() {
+    local gdb_pattern='^source .*/gdb/tmpalloc_gdb\.py$'
+    local lldb_pattern='^command script import ".*/lldb/tmpalloc_lldb\.py"$'
+    if [[ $* == --remove ]]; then
+        set_line "$(gdb_init_file)" "$gdb_pattern"
+        set_line "$(lldb_init_file)" "$lldb_pattern"
+    elif (($#)); then
+        die 2 "install takes --remove or nothing, not '$*'"
+    else
+        build
+        set_line "$(gdb_init_file)" "$gdb_pattern" "source $root/gdb/tmpalloc_gdb.py"
+        set_line "$(lldb_init_file)" "$lldb_pattern" \
+            "command script import \"$root/lldb/tmpalloc_lldb.py\""
+        say "Undo with: $root/setup.sh install --remove"
+    fi
+}
+
+main() {
+    local verb=${1:-help}
+    (($# == 0)) || shift
+    case $verb in
+        demo) demo ;;
+        build) build ;;
+        test) run_tests "$@" ;;
+        bench) run_bench "$@" ;;
+        install) install_extension "$@" ;;
+        help | -h | --help) usage ;;
+        *) die 2 "unknown verb '$verb'; there are demo, build, test, bench, install and help" ;;
+    esac
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+    main "$@"
+fi

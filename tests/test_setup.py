@@ -1,0 +1,171 @@
+"""setup.sh: its words, and the lines that it leaves in a user's files."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SETUP = ROOT / "setup.sh"
+GDB_LINE = f"source {ROOT}/gdb/tmpalloc_gdb.py\n"
+LLDB_LINE = f'command script import "{ROOT}/lldb/tmpalloc_lldb.py"\n'
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path
+
+
+def setup(*arguments, home=None, folder=None, **variables):
+    environment = {k: v for k, v in os.environ.items() if k != "XDG_CONFIG_HOME"} | variables
+    if home:
+        environment["HOME"] = str(home)
+    return subprocess.run(
+        [SETUP, *arguments], cwd=folder, env=environment, text=True, capture_output=True
+    )
+
+
+def install(home, *arguments):
+    result = setup("install", *arguments, home=home)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_an_unknown_verb_is_one_line_and_status_2():
+    result = setup("frobnicate")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "frobnicate" in result.stderr and "build" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["--help"], []])
+def test_help_names_every_verb(arguments):
+    result = setup(*arguments)
+    assert result.returncode == 0
+    for verb in ("demo", "build", "test", "bench", "install", "help"):
+        assert f"\n  {verb}" in result.stdout
+
+
+def test_a_second_build_from_another_directory_is_quick(tmp_path):
+    assert setup("build", folder=tmp_path).returncode == 0
+    begin = time.monotonic()
+    result = setup("build", folder=tmp_path)
+    assert result.returncode == 0 and time.monotonic() - begin < 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_works_through_a_symbolic_link(tmp_path):
+    link = tmp_path / "tmpalloc-setup"
+    link.symlink_to(SETUP)
+    result = subprocess.run([link, "help"], cwd="/", text=True, capture_output=True)
+    assert result.returncode == 0 and "build" in result.stdout
+
+
+def test_install_adds_a_line_to_each_debugger_and_says_so(home):
+    output = install(home)
+    assert (home / ".gdbinit").read_text() == GDB_LINE
+    assert (home / ".lldbinit").read_text() == LLDB_LINE
+    assert GDB_LINE in output and LLDB_LINE in output and "install --remove" in output
+
+
+def test_install_twice_is_install_once(home):
+    install(home)
+    output = install(home)
+    assert (home / ".gdbinit").read_text() == GDB_LINE
+    assert output.count("already has") == 2
+
+
+def test_what_the_user_wrote_stays(home):
+    gdbinit = home / ".gdbinit"
+    gdbinit.write_text("set pagination off\n\nset history save on")
+    install(home)
+    assert gdbinit.read_text() == "set pagination off\n\nset history save on\n" + GDB_LINE
+    install(home, "--remove")
+    assert gdbinit.read_text() == "set pagination off\n\nset history save on\n"
+
+
+def test_install_replaces_the_line_of_another_checkout(home):
+    (home / ".gdbinit").write_text("source /elsewhere/gdb/tmpalloc_gdb.py\n" + GDB_LINE)
+    install(home)
+    assert (home / ".gdbinit").read_text() == GDB_LINE
+
+
+def test_remove_takes_the_lines_away_and_can_be_repeated(home):
+    install(home)
+    assert "no longer" in install(home, "--remove")
+    assert (home / ".gdbinit").read_text() == (home / ".lldbinit").read_text() == ""
+    assert "no longer" not in install(home, "--remove")
+
+
+def test_remove_makes_no_files(home):
+    install(home, "--remove")
+    assert not (home / ".gdbinit").exists() and not (home / ".lldbinit").exists()
+
+
+def test_install_uses_the_file_that_gdb_reads(home):
+    config = home / ".config" / "gdb" / "gdbinit"
+    config.parent.mkdir(parents=True)
+    config.touch()
+    install(home)
+    assert config.read_text() == GDB_LINE and not (home / ".gdbinit").exists()
+
+
+def test_install_keeps_a_linked_file_linked(home):
+    target = home / "dotfiles"
+    target.touch()
+    (home / ".gdbinit").symlink_to(target)
+    install(home)
+    assert (home / ".gdbinit").is_symlink() and target.read_text() == GDB_LINE
+
+
+def test_install_refuses_an_unknown_option(home):
+    result = setup("install", "--upgrade", home=home)
+    assert result.returncode == 2 and "--upgrade" in result.stderr
+    assert list(home.iterdir()) == []
+
+
+def test_gdb_loads_the_extension_after_install(home):
+    install(home)
+    result = subprocess.run(
+        ["gdb", "-q", "-batch", "-ex", "tmpalloc help"],
+        env=os.environ | {"HOME": str(home)}, text=True, capture_output=True,
+    )
+    assert "summary" in result.stdout, result.stderr
+
+
+@pytest.fixture
+def poor_machine(tmp_path):
+    """A PATH with the tools that setup.sh is written in, and no package manager."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "cat", "dirname", "env", "grep", "readlink", "sed", "sort"):
+        (tools / tool).symlink_to(f"/usr/bin/{tool}")
+    return {"PATH": str(tools)}
+
+
+def test_without_apt_it_lists_what_is_missing_with_status_1(poor_machine):
+    result = setup("build", **poor_machine)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert " meson " in result.stderr and " lldb-19 " in result.stderr
+
+
+def test_a_failed_installation_is_tried_again_with_fresh_lists_then_status_1(
+    poor_machine, tmp_path
+):
+    fakes = {
+        "dpkg-query": "exit 1",
+        "apt-cache": "exit 0",
+        "apt-get": f"echo $* >>{tmp_path}/calls; [ $2 = update ]",
+        "sudo": 'exec "$@"',
+    }
+    for name, body in fakes.items():
+        file = tmp_path / "bin" / name
+        file.write_text(f"#!/usr/bin/bash\n{body}\n")
+        file.chmod(0o755)
+    result = setup("build", **poor_machine)
+    assert result.returncode == 1
+    assert result.stderr.startswith("setup.sh: could not install gcc ")
+    *_, first, update, second = (tmp_path / "calls").read_text().splitlines()
+    assert (first, update) == (second, "-q update")
+    assert first.endswith(" lldb-19 python3-lldb-19")
