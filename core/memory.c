@@ -60,8 +60,8 @@ size_t memory_in_use(void) {
     return atomic_load_explicit(&in_use, memory_order_relaxed);
 }
 
-void memory_fail_after(uint64_t countdown) {
-    atomic_store(&fail_countdown, countdown);
+uint64_t memory_fail_after(uint64_t countdown) {
+    return atomic_exchange(&fail_countdown, countdown);
 }
 
 int memory_reserve(void **items, size_t *capacity, size_t needed, size_t element_bytes) {

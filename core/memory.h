@@ -19,8 +19,8 @@ void memory_release(void *block);
 size_t memory_in_use(void);
 
 /* Testing: the countdown-th allocation from now fails (1: the next one), and only that one;
- * 0 switches it off. */
-void memory_fail_after(uint64_t countdown);
+ * 0 switches it off.  Returns what was left of the countdown before, 0 when it had failed one. */
+uint64_t memory_fail_after(uint64_t countdown);
 
 /* Makes room for at least `needed` elements in the array *items, doubling *capacity.  Returns 0, or
  * -1 without memory, with the array as it was. */
