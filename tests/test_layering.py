@@ -122,7 +122,8 @@ def python_uses(text, name):
 
 
 def violations(uses, name):
-    return [v for v in (LAYERS.violation(name, used, own) for used, own in uses) if v]
+    found = (LAYERS.violation(name, used, own) for used, own in uses)
+    return sorted({violation for violation in found if violation})
 
 
 @pytest.mark.parametrize("path", C_SOURCES, ids=lambda path: path.name)
