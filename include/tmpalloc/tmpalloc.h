@@ -176,7 +176,7 @@ TMPALLOC_API void tmpalloc_session_destroy(tmpalloc_session *session);
 /** Executes a command line without the word `tmpalloc`, e.g. "summary -t 0".
  *
  * *text_ret is what to print: the result, or one line that explains the failure.  It belongs to
- * the session until the next call with this session, is never NULL, and ends with a newline
+ * the session until its next tmpalloc_session_execute(), is never NULL, and ends with a newline
  * unless empty.  terminal NULL means plain text.  Needs no process unless the command does. */
 TMPALLOC_API int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
                                           const struct tmpalloc_terminal *terminal,
@@ -189,6 +189,13 @@ TMPALLOC_API int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint
 /** Tells the session what happened.  Messages for the user go through the host's message
  *  primitive.  Not to be called while a hit is handled. */
 TMPALLOC_API int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event);
+
+/** Counts temporaries, at the session's threshold, of the locations ("foo at foo.c:4") that match an
+ *  extended regular expression, for use in breakpoint conditions.  Not to be called while a hit is
+ *  handled.  TMPALLOC_E_ARGUMENT: it doesn't compile; TMPALLOC_E_STATE: nothing was recorded; the
+ *  results are then untouched. */
+TMPALLOC_API int tmpalloc_session_count(tmpalloc_session *session, const char *location,
+                                        uint64_t *count_ret, uint64_t *bytes_ret);
 
 /** The threshold that reports use when their command line names none (default 1).  Setting fails
  *  with TMPALLOC_E_ARGUMENT above the highest threshold that tracking can record. */

@@ -1,0 +1,149 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "command_options.h"
+#include "commands.h"
+#include "memory.h"
+
+/* How long a second thread waits for the session. */
+#define BUSY_SECONDS 2
+
+struct tmpalloc_session {
+    pthread_mutex_t mutex; /* error-checking: entering again on the same thread is refused */
+    struct session session;
+    struct text output;             /* of the latest command */
+    atomic_uint_fast64_t lost_hits; /* hits that found the session busy */
+};
+
+const char *tmpalloc_version(void) {
+    return TMPALLOC_VERSION;
+}
+
+const struct tmpalloc_command_info *tmpalloc_command(uint32_t i) {
+    return commands_get(i);
+}
+
+static int create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
+    pthread_mutexattr_t attributes;
+    tmpalloc_session *session = memory_allocate_zeroed(1, sizeof(*session));
+    if (!session)
+        return TMPALLOC_E_NOMEM;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+    pthread_mutex_init(&session->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    session_init(&session->session, host);
+    text_init(&session->output);
+    *ret = session;
+    return TMPALLOC_OK;
+}
+
+int tmpalloc_session_create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
+    if (!host || !ret || host->version != TMPALLOC_HOST_VERSION || !host->process ||
+        !host->modules || !host->read_memory || !host->read_registers)
+        return TMPALLOC_E_ARGUMENT;
+    return create(host, ret);
+}
+
+void tmpalloc_session_destroy(tmpalloc_session *session) {
+    if (!session)
+        return;
+    session_deinit(&session->session);
+    text_deinit(&session->output);
+    pthread_mutex_destroy(&session->mutex);
+    memory_release(session);
+}
+
+static int enter(tmpalloc_session *session) {
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += BUSY_SECONDS;
+    if (pthread_mutex_timedlock(&session->mutex, &deadline) != 0)
+        return TMPALLOC_E_BUSY;
+    if (session->session.recording)
+        tracker_totals(session->session.recording->tracker)->dropped +=
+            atomic_exchange(&session->lost_hits, 0);
+    return TMPALLOC_OK;
+}
+
+static void leave(tmpalloc_session *session) {
+    pthread_mutex_unlock(&session->mutex);
+}
+
+static int execute(tmpalloc_session *session, const char *line,
+                   const struct tmpalloc_terminal *terminal) {
+    struct error error = {.text = ""};
+    text_clear(&session->output);
+    int status = commands_execute(&session->session, line, terminal, &session->output, &error);
+    if (status == TMPALLOC_OK && session->output.failed)
+        status = error_no_memory(&error);
+    if (status != TMPALLOC_OK) {
+        text_clear(&session->output);
+        text_printf(&session->output, "%s\n", error.text);
+    }
+    return status;
+}
+
+int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
+                             const struct tmpalloc_terminal *terminal, const char **text_ret) {
+    int status = enter(session);
+    if (status != TMPALLOC_OK) {
+        *text_ret = "the session is busy with a stop of the program: try again\n";
+        return status;
+    }
+    status = execute(session, line, terminal);
+    *text_ret = session->output.failed ? "out of memory\n" : text_get(&session->output);
+    leave(session);
+    return status;
+}
+
+int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id) {
+    int status = enter(session);
+    if (status != TMPALLOC_OK) {
+        atomic_fetch_add(&session->lost_hits, 1);
+        return status;
+    }
+    status = session_hit(&session->session, id, NULL);
+    leave(session);
+    return status;
+}
+
+int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event) {
+    int status = enter(session);
+    if (status != TMPALLOC_OK)
+        return status;
+    struct error error = {.text = ""};
+    status = session_event(&session->session, event, &error);
+    if (status != TMPALLOC_OK)
+        host_message(&session->session.host, "tmpalloc: %s", error.text);
+    leave(session);
+    return status;
+}
+
+int tmpalloc_session_count(tmpalloc_session *session, const char *location, uint64_t *count_ret,
+                           uint64_t *bytes_ret) {
+    regex_t regex;
+    if (command_compile_regex(location, &regex, NULL) != TMPALLOC_OK)
+        return TMPALLOC_E_ARGUMENT;
+    int status = enter(session);
+    if (status == TMPALLOC_OK) {
+        status = session_count(&session->session, &regex, count_ret, bytes_ret, NULL);
+        leave(session);
+    }
+    regfree(&regex);
+    return status;
+}
+
+uint32_t tmpalloc_session_threshold(tmpalloc_session *session) {
+    return session->session.threshold;
+}
+
+int tmpalloc_session_set_threshold(tmpalloc_session *session, uint32_t threshold) {
+    if (threshold > DETECTOR_THRESHOLD_LIMIT)
+        return TMPALLOC_E_ARGUMENT;
+    session->session.threshold = threshold;
+    return TMPALLOC_OK;
+}

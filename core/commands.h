@@ -1,0 +1,15 @@
+/* The command table: every `tmpalloc` command with its options, help and handler. */
+#ifndef TMPALLOC_COMMANDS_H
+#define TMPALLOC_COMMANDS_H
+
+#include "session.h"
+
+/* The i-th command; NULL past the end. */
+const struct tmpalloc_command_info *commands_get(uint32_t i);
+
+/* Executes a line ("summary -t 0"), appending the result to *text. */
+int commands_execute(struct session *session, const char *line,
+                     const struct tmpalloc_terminal *terminal, struct text *text,
+                     struct error *error);
+
+#endif

@@ -1,0 +1,206 @@
+#include "recording.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "memory.h"
+
+struct mark {
+    char *name;
+    struct tracker_snapshot snapshot;
+};
+
+int recording_create(struct host *host, const char *engine, uint32_t max_threshold,
+                     struct error *error, struct recording **ret) {
+    struct recording *recording = memory_allocate_zeroed(1, sizeof(*recording));
+    if (!recording)
+        return error_no_memory(error);
+    recording->host = host;
+    recording->engine = engine;
+    if (tracker_create(max_threshold, &recording->tracker) != TMPALLOC_OK ||
+        modules_create(&recording->modules) != TMPALLOC_OK ||
+        symbolizer_create(recording->modules, &recording->symbolizer) != TMPALLOC_OK ||
+        unwinder_create(host, recording->modules, tracker_stacks(recording->tracker),
+                        &recording->unwinder) != TMPALLOC_OK) {
+        recording_destroy(recording);
+        return error_no_memory(error);
+    }
+    *ret = recording;
+    return TMPALLOC_OK;
+}
+
+static void release_arguments(struct recording *recording) {
+    for (char **argument = recording->arguments; argument && *argument; argument++)
+        memory_release(*argument);
+    memory_release(recording->arguments);
+    recording->arguments = NULL;
+}
+
+void recording_forget_marks(struct recording *recording) {
+    for (size_t i = 0; i < recording->mark_count; i++) {
+        memory_release(recording->marks[i].name);
+        tracker_snapshot_deinit(&recording->marks[i].snapshot);
+    }
+    recording->mark_count = 0;
+}
+
+void recording_destroy(struct recording *recording) {
+    if (!recording)
+        return;
+    recording_forget_marks(recording);
+    memory_release(recording->marks);
+    unwinder_destroy(recording->unwinder);
+    symbolizer_destroy(recording->symbolizer);
+    modules_destroy(recording->modules);
+    tracker_destroy(recording->tracker);
+    release_arguments(recording);
+    memory_release(recording);
+}
+
+/* Reads a whole file of /proc, whose size isn't known before. */
+static void read_all(const char *path, struct text *text) {
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    char chunk[4096];
+    size_t length;
+    while ((length = fread(chunk, 1, sizeof(chunk), file)) > 0)
+        text_append_bytes(text, chunk, length);
+    fclose(file);
+}
+
+static size_t count_strings(const struct text *text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text->length; i++)
+        count += text->data[i] == '\0';
+    return count;
+}
+
+/* proc(5): /proc/PID/cmdline holds the arguments, each ended by a NUL. */
+static void read_arguments(struct recording *recording) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%lld/cmdline", (long long)recording->process.pid);
+    struct text text;
+    text_init(&text);
+    read_all(path, &text);
+    size_t count = count_strings(&text);
+    char **arguments = count ? memory_allocate_zeroed(count + 1, sizeof(char *)) : NULL;
+    const char *next = text_get(&text);
+    for (size_t i = 0; arguments && i < count; i++, next += strlen(next) + 1)
+        arguments[i] = memory_copy_string(next);
+    text_deinit(&text);
+    recording->arguments = arguments;
+}
+
+void recording_set_process(struct recording *recording, const struct tmpalloc_process *process) {
+    recording->process = *process;
+    release_arguments(recording);
+    if (process->local)
+        read_arguments(recording);
+    host_set_process(recording->host, process);
+    unwinder_reset(recording->unwinder);
+}
+
+struct module_list {
+    struct tmpalloc_module *items;
+    size_t count;
+    size_t capacity;
+};
+
+static int collect_module(void *arg, const struct tmpalloc_module *module) {
+    struct module_list *list = arg;
+    if (memory_reserve((void **)&list->items, &list->capacity, list->count + 1,
+                       sizeof(*list->items)) != 0)
+        return TMPALLOC_E_NOMEM;
+    char *path = memory_copy_string(module->path);
+    if (!path)
+        return TMPALLOC_E_NOMEM;
+    list->items[list->count] = *module;
+    list->items[list->count++].path = path;
+    return TMPALLOC_OK;
+}
+
+int recording_update_modules(struct recording *recording, bool *changed_ret, struct error *error) {
+    struct module_list list = {0};
+    int status = host_modules(recording->host, collect_module, &list, error);
+    if (status == TMPALLOC_OK)
+        status = modules_update(recording->modules, list.items, list.count, changed_ret, error);
+    for (size_t i = 0; i < list.count; i++)
+        memory_release((char *)list.items[i].path);
+    memory_release(list.items);
+    return status;
+}
+
+static struct mark *find_mark(const struct recording *recording, const char *name) {
+    for (size_t i = 0; i < recording->mark_count; i++) {
+        if (strcmp(recording->marks[i].name, name) == 0)
+            return &recording->marks[i];
+    }
+    return NULL;
+}
+
+static struct mark *add_mark(struct recording *recording, const char *name) {
+    if (memory_reserve((void **)&recording->marks, &recording->mark_capacity,
+                       recording->mark_count + 1, sizeof(struct mark)) != 0)
+        return NULL;
+    struct mark *mark = &recording->marks[recording->mark_count];
+    *mark = (struct mark){.name = memory_copy_string(name)};
+    if (!mark->name)
+        return NULL;
+    recording->mark_count++;
+    return mark;
+}
+
+int recording_mark(struct recording *recording, const char *name, struct error *error) {
+    struct tracker_snapshot snapshot;
+    if (tracker_snapshot(recording->tracker, &snapshot) != TMPALLOC_OK)
+        return error_no_memory(error);
+    struct mark *mark = find_mark(recording, name);
+    if (mark)
+        tracker_snapshot_deinit(&mark->snapshot);
+    else
+        mark = add_mark(recording, name);
+    if (!mark) {
+        tracker_snapshot_deinit(&snapshot);
+        return error_no_memory(error);
+    }
+    mark->snapshot = snapshot;
+    return TMPALLOC_OK;
+}
+
+static int refuse_mark(const struct recording *recording, const char *name, struct error *error) {
+    struct text names;
+    text_init(&names);
+    for (size_t i = 0; i < recording->mark_count; i++)
+        text_printf(&names, "%s%s", i ? ", " : ": there are ", recording->marks[i].name);
+    int status =
+        error_set(error, TMPALLOC_E_ARGUMENT, "no mark %s%s", name,
+                  recording->mark_count ? text_get(&names) : ": 'tmpalloc mark NAME' sets one");
+    text_deinit(&names);
+    return status;
+}
+
+int recording_profile(struct recording *recording, uint32_t threshold, const char *since,
+                      struct error *error, struct profile **ret) {
+    const struct mark *mark = since ? find_mark(recording, since) : NULL;
+    if (since && !mark)
+        return refuse_mark(recording, since, error);
+    struct tracker_snapshot snapshot;
+    if (tracker_snapshot(recording->tracker, &snapshot) != TMPALLOC_OK)
+        return error_no_memory(error);
+    if (mark)
+        tracker_snapshot_subtract(&snapshot, &mark->snapshot);
+    const struct tmpalloc_process *process = &recording->process;
+    const struct profile_source source = {
+        .snapshot = &snapshot,
+        .stacks = tracker_stacks(recording->tracker),
+        .symbolizer = recording->symbolizer,
+        .engine = recording->engine,
+        .pid = process->pid,
+        .executable = process->executable[0] ? process->executable : NULL,
+        .arguments = (const char *const *)recording->arguments,
+    };
+    int status = profile_create(&source, threshold, error, ret);
+    tracker_snapshot_deinit(&snapshot);
+    return status;
+}

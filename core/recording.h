@@ -1,0 +1,44 @@
+/* What was recorded of one process: its files, counters, call stacks and marks. */
+#ifndef TMPALLOC_RECORDING_H
+#define TMPALLOC_RECORDING_H
+
+#include "profile.h"
+#include "text.h"
+#include "tracker.h"
+#include "unwinder.h"
+
+struct recording {
+    struct host *host;
+    const char *engine;              /* static string */
+    struct tmpalloc_process process; /* pid 0: not known yet */
+    char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
+    struct tracker *tracker;
+    struct modules *modules;
+    struct symbolizer *symbolizer;
+    struct unwinder *unwinder;
+    struct mark *marks;
+    size_t mark_count;
+    size_t mark_capacity;
+};
+
+int recording_create(struct host *host, const char *engine, uint32_t max_threshold,
+                     struct error *error, struct recording **ret);
+void recording_destroy(struct recording *recording); /* NULL is allowed */
+
+/* The recording is of this process from now on. */
+void recording_set_process(struct recording *recording, const struct tmpalloc_process *process);
+
+/* Asks the debugger which files are loaded.  *changed_ret (may be NULL): not those of last time. */
+int recording_update_modules(struct recording *recording, bool *changed_ret, struct error *error);
+
+/* Remembers the counters under a name; an existing mark of that name moves. */
+int recording_mark(struct recording *recording, const char *name, struct error *error);
+
+void recording_forget_marks(struct recording *recording);
+
+/* The results at a threshold, counted from the mark `since`; NULL: from the start.  The profile
+ * must not outlive the recording. */
+int recording_profile(struct recording *recording, uint32_t threshold, const char *since,
+                      struct error *error, struct profile **ret);
+
+#endif

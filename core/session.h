@@ -1,0 +1,77 @@
+/* A debug session: which process is tracked how, and what was recorded.  The only file that knows
+ * every stage. */
+#ifndef TMPALLOC_SESSION_H
+#define TMPALLOC_SESSION_H
+
+#include "engine_breakpoint.h"
+#include "recording.h"
+#include "report_selection.h"
+
+#define SESSION_DEFAULT_MAX_THRESHOLD 16
+#define SESSION_DEFAULT_THRESHOLD     1
+
+enum session_state {
+    SESSION_IDLE,     /* never started */
+    SESSION_WAITING,  /* started; no process yet, or no allocator mapped yet */
+    SESSION_TRACKING, /* counting */
+    SESSION_STOPPED,  /* the user stopped it; the results stay */
+    SESSION_ENDED     /* the process is gone; the results stay */
+};
+
+/* What the start command asked for. */
+struct session_options {
+    bool automatic; /* the engine was not named */
+    enum tmpalloc_breakpoint_kind kind;
+    uint32_t max_threshold;
+    uint32_t stack_depth;
+    bool mappings;
+    bool only_this_thread;
+    char *within;                /* owned; NULL: everywhere */
+    struct entry_custom *custom; /* owned */
+    size_t custom_count;
+};
+
+struct session {
+    struct host host;
+    enum session_state state;
+    struct session_options options;
+    struct engine_breakpoint *engine; /* while waiting or tracking */
+    struct recording *recording;      /* NULL: never started */
+    char ended[128];                  /* what became of the process, e.g. "exited" */
+    struct text missing;              /* why something asked for isn't tracked; empty: nothing */
+    uint32_t threshold;               /* of reports that name none */
+};
+
+void session_init(struct session *session, const struct tmpalloc_host *host);
+void session_deinit(struct session *session);
+
+/* Each appends one line for the user to *text.  A failure leaves results and state as they were.
+ * session_start() takes over what `options` owns, also when it fails. */
+int session_start(struct session *session, struct session_options *options, struct text *text,
+                  struct error *error);
+int session_stop(struct session *session, struct text *text, struct error *error);
+int session_reset(struct session *session, struct text *text, struct error *error);
+int session_mark(struct session *session, const char *name, struct text *text, struct error *error);
+int session_status(struct session *session, struct text *text, struct error *error);
+
+/* Results at a threshold.  TMPALLOC_E_STATE before the first start. */
+int session_profile(struct session *session, uint32_t threshold, const char *since,
+                    struct error *error, struct profile **ret);
+
+/* Temporaries, at the session's threshold, of the locations that match. */
+int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
+                  uint64_t *bytes_ret, struct error *error);
+
+/* What is tracked and how, one line without a newline. */
+void session_append_state(struct session *session, struct text *text);
+
+/* Called by the adapter; see tmpalloc.h. */
+int session_event(struct session *session, tmpalloc_event event, struct error *error);
+int session_hit(struct session *session, uint64_t id, struct error *error);
+
+/* Before a command: notices a process that went away without an event. */
+void session_poll(struct session *session);
+
+void session_options_deinit(struct session_options *options);
+
+#endif

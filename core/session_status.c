@@ -1,0 +1,138 @@
+#include <string.h>
+
+#include "memory.h"
+#include "session.h"
+
+static void append_entry_points(const struct engine_breakpoint *engine, struct modules *modules,
+                                struct text *text) {
+    const struct entry_points *points = engine_breakpoint_entry_points(engine);
+    size_t active = engine_breakpoint_active(engine);
+    text_printf(text, "%zu entry point%s (", active, active == 1 ? "" : "s");
+    for (size_t i = 0; i < active; i++) {
+        const struct entry_point *point = &points->items[i];
+        text_printf(text, "%s%s", i ? ", " : "", point->name);
+        bool last_of_module = i + 1 == active || points->items[i + 1].module != point->module;
+        const char *path = modules_path(modules, point->module);
+        const char *slash = strrchr(path, '/');
+        if (last_of_module)
+            text_printf(text, " in %s", slash ? slash + 1 : path);
+    }
+    text_append(text, ")");
+}
+
+static void append_left_out(const struct engine_breakpoint *engine, struct text *text) {
+    if (engine_breakpoint_active(engine) == engine_breakpoint_entry_points(engine)->count)
+        return;
+    text_append(text, "; no debug register is left for ");
+    engine_breakpoint_left_out(engine, text);
+    text_append(text, ": their calls are not counted, and blocks from them are unknown");
+}
+
+static void append_engine(const struct session *session, struct text *text) {
+    text_printf(text, "%s engine", session->recording->engine);
+    if (session->options.automatic)
+        text_append(text, " (auto: the only one that can run everywhere)");
+}
+
+static void append_tracking(struct session *session, struct text *text) {
+    text_printf(text, "tmpalloc: tracking process %lld, ",
+                (long long)session->recording->process.pid);
+    append_engine(session, text);
+    text_append(text, ", ");
+    append_entry_points(session->engine, session->recording->modules, text);
+    append_left_out(session->engine, text);
+    text_append(text, ", about 1 to 5 ms per malloc/free pair");
+}
+
+static void append_waiting(const struct session *session, struct text *text) {
+    text_append(text, "tmpalloc: ");
+    append_engine(session, text);
+    text_append(text, session->recording->process.pid == 0
+                          ? ", tracking begins when the program starts"
+                          : ", tracking begins when an allocator is loaded (none is yet)");
+    text_append(text, ", about 1 to 5 ms per malloc/free pair");
+}
+
+static void append_missing(const struct session *session, struct text *text) {
+    if (session->missing.length > 0)
+        text_printf(text, "; %s", text_get(&session->missing));
+}
+
+void session_append_state(struct session *session, struct text *text) {
+    if (session->state == SESSION_TRACKING)
+        append_tracking(session, text);
+    else
+        append_waiting(session, text);
+    append_missing(session, text);
+}
+
+static void append_state_line(struct session *session, struct text *text) {
+    long long pid = (long long)session->recording->process.pid;
+    switch (session->state) {
+    case SESSION_WAITING:
+    case SESSION_TRACKING:
+        session_append_state(session, text);
+        break;
+    case SESSION_STOPPED:
+        text_printf(text, "tmpalloc: stopped, results of process %lld stay", pid);
+        break;
+    case SESSION_ENDED:
+        text_printf(text, "tmpalloc: process %lld %s, results as of then", pid, session->ended);
+        break;
+    case SESSION_IDLE:
+        break;
+    }
+    text_append(text, "\n");
+}
+
+static void append_row(struct text *text, const char *name, uint64_t count) {
+    text_printf(text, "%-20s", name);
+    text_append_count(text, count);
+    text_append(text, "\n");
+}
+
+static void append_amount(struct text *text, const char *name, uint64_t count, uint64_t bytes) {
+    text_printf(text, "%-20s", name);
+    text_append_count(text, count);
+    text_append(text, " (");
+    text_append_size(text, bytes);
+    text_append(text, ")\n");
+}
+
+static void append_temporaries(struct session *session, const struct tracker_snapshot *snapshot,
+                               struct text *text) {
+    struct site_distance sum = {0, 0};
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        for (uint32_t d = 0; d <= session->threshold && d <= snapshot->max_threshold; d++) {
+            sum.count += snapshot->sites[i].by_distance[d].count;
+            sum.bytes += snapshot->sites[i].by_distance[d].bytes;
+        }
+    }
+    append_amount(text, "temporaries", sum.count, sum.bytes);
+    text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", session->threshold,
+                snapshot->max_threshold);
+}
+
+int session_status(struct session *session, struct text *text, struct error *error) {
+    if (!session->recording) {
+        text_append(text, "tmpalloc: not started: 'tmpalloc start' begins\n");
+        return TMPALLOC_OK;
+    }
+    struct tracker_snapshot snapshot;
+    if (tracker_snapshot(session->recording->tracker, &snapshot) != TMPALLOC_OK)
+        return error_no_memory(error);
+    append_state_line(session, text);
+    text_printf(text, "%-20s%s\n", "executable", session->recording->process.executable);
+    append_amount(text, "allocations", snapshot.totals.allocations,
+                  snapshot.totals.allocated_bytes);
+    append_row(text, "deallocations", snapshot.totals.deallocations);
+    append_temporaries(session, &snapshot, text);
+    append_row(text, "cross-thread frees", snapshot.totals.cross_thread_frees);
+    append_row(text, "dropped events", snapshot.totals.dropped);
+    append_row(text, "call stacks", stacks_count(tracker_stacks(session->recording->tracker)));
+    text_printf(text, "%-20s", "tracker memory");
+    text_append_size(text, memory_in_use());
+    text_append(text, "\n");
+    tracker_snapshot_deinit(&snapshot);
+    return TMPALLOC_OK;
+}
