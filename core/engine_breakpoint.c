@@ -45,6 +45,7 @@ int engine_breakpoint_create(const struct engine_parts *parts,
     engine->entry_limit = limit;
     breakpoints_init(&engine->breakpoints, parts->host, options->kind);
     call_threads_init(&engine->threads);
+    map_init(&engine->internal_calls);
     freeing_init(&engine->freeing, parts->unwinder);
     *ret = engine;
     return TMPALLOC_OK;
@@ -56,6 +57,7 @@ void engine_breakpoint_destroy(struct engine_breakpoint *engine) {
     breakpoints_deinit(&engine->breakpoints);
     call_threads_deinit(&engine->threads);
     entry_points_deinit(&engine->entries);
+    map_deinit(&engine->internal_calls);
     freeing_deinit(&engine->freeing);
     memory_release(engine);
 }

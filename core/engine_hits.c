@@ -238,6 +238,33 @@ static int relate(struct stop *stop, const struct call *next, enum call_nesting 
     return status;
 }
 
+static bool find_internal_call(struct stop *stop, const struct entry_point *entry,
+                               uint64_t return_address) {
+    struct engine_breakpoint *engine = stop->engine;
+    struct modules *modules = engine->parts.modules;
+    uint8_t code[ARCHITECTURE_CALL_BYTES];
+    return modules_frame(modules, return_address, false).module == entry->module &&
+           strcmp(modules_soname(modules, entry->module), "libc.so.6") == 0 &&
+           host_read_data(engine->parts.host, return_address - sizeof(code), code, sizeof(code),
+                          NULL) == TMPALLOC_OK &&
+           architecture_call_target(engine->options.architecture, code, return_address) ==
+               entry->address;
+}
+
+/* glibc calls its own allocator for the program through the PLT, so that it can be replaced.  A
+ * direct call within it is malloc's housekeeping (at thread exit it returns cached blocks, which
+ * the program has freed before, by calling free), and no event. */
+static bool is_internal_call(struct stop *stop, const struct entry_point *entry,
+                             uint64_t return_address) {
+    struct map *known = &stop->engine->internal_calls;
+    uint64_t internal;
+    if (map_get(known, return_address, &internal))
+        return internal != 0;
+    internal = find_internal_call(stop, entry, return_address);
+    map_put(known, return_address, internal); /* without memory it is found out again */
+    return internal != 0;
+}
+
 static int handle_entry(struct stop *stop, const struct entry_point *entry,
                         uint64_t return_address) {
     struct call next = describe_call(stop, entry, return_address);
@@ -361,7 +388,8 @@ static int handle_call(struct stop *stop, const struct entry_point *entry, uint6
                                 sizeof(return_address), stop->error);
     if (status == TMPALLOC_OK && stop->breakpoint->roles & BREAKPOINT_WITHIN)
         status = enter_within(stop, return_address);
-    if (status == TMPALLOC_OK && entry && is_counted(stop, key, &status))
+    if (status == TMPALLOC_OK && entry && is_counted(stop, key, &status) &&
+        !is_internal_call(stop, entry, return_address))
         status = handle_entry(stop, entry, return_address);
     return status;
 }
@@ -386,6 +414,7 @@ int engine_handle_hit(struct engine_breakpoint *engine, const struct breakpoint 
     uint64_t generation = modules_generation(engine->parts.modules);
     if (generation != engine->generation) {
         freeing_forget(&engine->freeing);
+        map_clear(&engine->internal_calls);
         call_threads_forget_captures(&engine->threads);
         engine->generation = generation;
     }

@@ -21,6 +21,7 @@ struct engine_breakpoint {
     size_t thread_check;               /* number of threads at which to look for exited ones */
     struct breakpoint *pending_return; /* hardware: the one return that is being watched */
     const struct call_thread *pending_thread;
+    struct map internal_calls; /* return address -> 1 for malloc's own calls, else 0 */
     struct freeing freeing;
     uint64_t generation; /* of the modules when captures were last valid */
 };
