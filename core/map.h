@@ -27,8 +27,7 @@ int map_put(struct map *map, uint64_t key, uint64_t value);
 bool map_remove(struct map *map, uint64_t key);
 
 /* Mixes all bits of x (the finalizer of MurmurHash3, public domain). */
-static inline uint64_t map_hash(uint64_t x)
-{
+static inline uint64_t map_hash(uint64_t x) {
     x ^= x >> 33;
     x *= 0xff51afd7ed558ccdULL;
     x ^= x >> 33;

@@ -155,6 +155,16 @@ def test_a_thread_with_the_id_of_an_exited_one_inherits_nothing(replay):
     assert (totals["deallocations"], totals["cross_thread_frees"]) == (1, 0)
 
 
+@pytest.mark.parametrize("later", [4094, 4096, 4100, 1 << 16])
+def test_an_old_block_does_not_come_back_into_the_window(replay, later):
+    """Allocation numbers are kept in few bits, which have the same values again some day."""
+    events = [("a", 1, 0x1000, 8, "old")]
+    for i in range(later):
+        events.append(("a", 1, 0x2000 + 16 * (i % 64), 8, "new"))
+    events.append(("f", 1, 0x1000))
+    assert replay(events)["totals"]["temporary"] == {"count": 0, "bytes": 0}
+
+
 @pytest.mark.parametrize("family", ["heap", "one word", "mixed"])
 def test_every_allocation_of_the_core_may_fail(core_program, tmp_path, family):
     trace = tmp_path / "trace"
@@ -162,6 +172,11 @@ def test_every_allocation_of_the_core_may_fail(core_program, tmp_path, family):
     done = core_program("replay")("--fail-every-allocation", trace)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 25
+
+
+def test_stacks_snapshots_and_putting_back(core_program):
+    done = core_program("tracker_calls")()
+    assert (done.stdout, done.returncode) == ("", 0)
 
 
 def test_threads_that_meet_at_one_word_lose_no_block(core_program):
