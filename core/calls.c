@@ -73,6 +73,30 @@ void call_threads_init(struct call_threads *threads) {
     map_init(&threads->by_key);
 }
 
+static void for_each_call(struct call_threads *threads, void (*change)(struct call *call)) {
+    for (size_t i = 0; i < threads->by_key.capacity; i++) {
+        const struct map_slot *slot = &threads->by_key.slots[i];
+        if (slot->used)
+            change(&((struct call_thread *)(uintptr_t)slot->value)->call);
+    }
+}
+
+static void forget_capture(struct call *call) {
+    call->capture = NULL;
+}
+
+void call_threads_forget_captures(struct call_threads *threads) {
+    for_each_call(threads, forget_capture);
+}
+
+static void forget_old_block(struct call *call) {
+    call->old.verdict = DETECTOR_PLAIN;
+}
+
+void call_threads_forget_old_blocks(struct call_threads *threads) {
+    for_each_call(threads, forget_old_block);
+}
+
 void call_threads_deinit(struct call_threads *threads) {
     for (size_t i = 0; i < threads->by_key.capacity; i++) {
         const struct map_slot *slot = &threads->by_key.slots[i];
@@ -105,12 +129,4 @@ void call_threads_remove(struct call_threads *threads, uint64_t key) {
     struct call_thread *thread = call_threads_get(threads, key);
     map_remove(&threads->by_key, key);
     memory_release(thread);
-}
-
-void call_threads_forget_captures(struct call_threads *threads) {
-    for (size_t i = 0; i < threads->by_key.capacity; i++) {
-        const struct map_slot *slot = &threads->by_key.slots[i];
-        if (slot->used)
-            ((struct call_thread *)(uintptr_t)slot->value)->call.capture = NULL;
-    }
 }

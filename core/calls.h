@@ -76,6 +76,8 @@ int call_threads_add(struct call_threads *threads, uint64_t key, struct tracker_
                      struct call_thread **ret);
 /* Captures became invalid. */
 void call_threads_forget_captures(struct call_threads *threads);
+/* The blocks that reallocs in progress took are in nobody's window any more. */
+void call_threads_forget_old_blocks(struct call_threads *threads);
 void call_threads_remove(struct call_threads *threads, uint64_t key);
 
 #endif

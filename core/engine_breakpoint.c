@@ -6,16 +6,15 @@
 #define PROBE_LIMIT 16
 
 /* Debug registers are told from their breakpoints' refusal; any address of code will do. */
-static size_t count_registers(struct host *host, const struct architecture *architecture,
-                              struct error *error) {
+static size_t count_registers(struct host *host) {
     uint64_t pc;
     const char *name = "pc";
-    if (host_read_registers(host, &name, 1, &pc, error) != TMPALLOC_OK || !architecture)
+    if (host_read_registers(host, &name, 1, &pc, NULL) != TMPALLOC_OK)
         return 0;
     struct breakpoints probes;
     breakpoints_init(&probes, host, TMPALLOC_HARDWARE);
     while (probes.count < PROBE_LIMIT &&
-           breakpoints_require(&probes, pc + probes.count, BREAKPOINT_ENTRY, NULL, error) ==
+           breakpoints_require(&probes, pc + probes.count, BREAKPOINT_ENTRY, NULL, NULL) ==
                TMPALLOC_OK)
         continue;
     size_t count = probes.count;
@@ -28,8 +27,7 @@ int engine_breakpoint_create(const struct engine_parts *parts,
                              struct engine_breakpoint **ret) {
     size_t limit = SIZE_MAX;
     if (options->kind == TMPALLOC_HARDWARE) {
-        struct error reason = {.text = ""};
-        size_t registers = count_registers(parts->host, options->architecture, &reason);
+        size_t registers = count_registers(parts->host);
         if (registers < 2)
             return error_set(error, TMPALLOC_E_UNSUPPORTED,
                              "this debugger and target can set %s hardware breakpoint%s, two are "
@@ -107,8 +105,13 @@ static int set_within(struct engine_breakpoint *engine, struct error *error) {
     return breakpoints_require(&engine->breakpoints, found.address, BREAKPOINT_WITHIN, NULL, error);
 }
 
-int engine_breakpoint_refresh(struct engine_breakpoint *engine, int64_t pid, struct error *error) {
-    engine->pid = pid;
+int engine_breakpoint_refresh(struct engine_breakpoint *engine,
+                              const struct tmpalloc_process *process, struct error *error) {
+    engine->pid = process->pid;
+    engine->architecture = architecture_find(process->architecture);
+    if (!engine->architecture)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, "architecture '%s' is not supported: %s is",
+                         process->architecture, architecture_names());
     struct entry_points found = {0};
     int resolved =
         entry_points_resolve(engine->parts.modules, &engine->options.entries, &found, error);
@@ -138,6 +141,10 @@ void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct t
         text_append(text, i > engine->active_entries ? ", " : "");
         text_append(text, engine->entries.items[i].name);
     }
+}
+
+void engine_breakpoint_flushed(struct engine_breakpoint *engine) {
+    call_threads_forget_old_blocks(&engine->threads);
 }
 
 int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct error *error) {

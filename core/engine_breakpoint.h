@@ -16,7 +16,6 @@ struct engine_breakpoint;
 
 struct engine_breakpoint_options {
     enum tmpalloc_breakpoint_kind kind;
-    const struct architecture *architecture;
     struct entry_options entries;
     const char *within; /* count only while this function is on the thread's stack; NULL: always */
     uint64_t only_thread; /* key of the one thread to count; 0: all */
@@ -39,10 +38,14 @@ int engine_breakpoint_create(const struct engine_parts *parts,
 /* Removes all breakpoints; the process may be gone. */
 void engine_breakpoint_destroy(struct engine_breakpoint *engine);
 
-/* The loaded files of process `pid` may have changed: finds entry points again and sets breakpoints
+/* The loaded files of the process may have changed: finds entry points again and sets breakpoints
  * there.  A function that was asked for by name and isn't there (yet) is TMPALLOC_E_STATE, with all
- * others set. */
-int engine_breakpoint_refresh(struct engine_breakpoint *engine, int64_t pid, struct error *error);
+ * others set.  TMPALLOC_E_UNSUPPORTED: the process' architecture is not known. */
+int engine_breakpoint_refresh(struct engine_breakpoint *engine,
+                              const struct tmpalloc_process *process, struct error *error);
+
+/* The tracker's windows were flushed: calls in progress free nothing that counts. */
+void engine_breakpoint_flushed(struct engine_breakpoint *engine);
 
 /* A breakpoint was hit by the host's current thread.  An event that is lost by a failure is counted
  * as dropped. */

@@ -96,7 +96,7 @@ static int leave_within(struct stop *stop) {
 }
 
 static bool returns_to(const struct stop *stop, const struct activation *activation) {
-    uint32_t slot_bytes = stop->engine->options.architecture->return_slot_bytes;
+    uint32_t slot_bytes = stop->engine->architecture->return_slot_bytes;
     return activation->active && activation->return_address == stop->breakpoint->address &&
            activation->return_slot + slot_bytes == stop->stack_pointer;
 }
@@ -247,8 +247,7 @@ static bool find_internal_call(struct stop *stop, const struct entry_point *entr
            strcmp(modules_soname(modules, entry->module), "libc.so.6") == 0 &&
            host_read_data(engine->parts.host, return_address - sizeof(code), code, sizeof(code),
                           NULL) == TMPALLOC_OK &&
-           architecture_call_target(engine->options.architecture, code, return_address) ==
-               entry->address;
+           architecture_call_target(engine->architecture, code, return_address) == entry->address;
 }
 
 /* glibc calls its own allocator for the program through the PLT, so that it can be replaced.  A
@@ -352,7 +351,7 @@ static uint32_t highest_argument(const struct entry_signature *signature) {
 }
 
 static int read_stop(struct stop *stop, const struct entry_point *entry) {
-    const struct architecture *architecture = stop->engine->options.architecture;
+    const struct architecture *architecture = stop->engine->architecture;
     const char *names[2 + ARCHITECTURE_ARGUMENTS] = {architecture->stack_pointer,
                                                      architecture->result};
     uint64_t values[2 + ARCHITECTURE_ARGUMENTS];

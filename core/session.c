@@ -48,7 +48,7 @@ static int refresh(struct session *session, struct error *error) {
     int status = recording_update_modules(recording, &changed, error);
     if (status != TMPALLOC_OK || (!changed && session->state == SESSION_TRACKING))
         return status;
-    status = engine_breakpoint_refresh(session->engine, recording->process.pid, error);
+    status = engine_breakpoint_refresh(session->engine, &recording->process, error);
     text_clear(&session->missing);
     if (status == TMPALLOC_E_STATE) {
         text_append(&session->missing, error->text);
@@ -72,21 +72,17 @@ static int find_only_thread(struct session *session, uint64_t *ret, struct error
     return TMPALLOC_OK;
 }
 
-static int create_engine(struct session *session, const struct tmpalloc_process *process,
-                         struct recording *recording, struct error *error) {
+static int create_engine(struct session *session, struct recording *recording,
+                         struct error *error) {
     const struct session_options *options = &session->options;
     struct engine_breakpoint_options engine_options = {
         .kind = options->kind,
-        .architecture = architecture_find(process->architecture),
         .entries = {options->custom, options->custom_count, options->mappings},
         .within = options->within,
     };
     int status = find_only_thread(session, &engine_options.only_thread, error);
     if (status != TMPALLOC_OK)
         return status;
-    if (!engine_options.architecture)
-        return error_set(error, TMPALLOC_E_UNSUPPORTED, "architecture '%s' is not supported: %s is",
-                         process->architecture, architecture_names());
     const struct engine_parts parts = {&session->host, recording->modules, recording->unwinder,
                                        recording->tracker};
     return engine_breakpoint_create(&parts, &engine_options, error, &session->engine);
@@ -152,7 +148,7 @@ static int begin(struct session *session, const struct tmpalloc_process *process
     struct recording *old = session->recording;
     enum session_state state = session->state;
     unwinder_set_depth(recording->unwinder, session->options.stack_depth);
-    status = create_engine(session, process, recording, error);
+    status = create_engine(session, recording, error);
     session->recording = recording;
     session->state = SESSION_WAITING;
     if (status == TMPALLOC_OK && process->pid != 0) {
@@ -209,6 +205,8 @@ int session_reset(struct session *session, struct text *text, struct error *erro
     if (status != TMPALLOC_OK)
         return status;
     tracker_reset(session->recording->tracker);
+    if (session->engine)
+        engine_breakpoint_flushed(session->engine);
     recording_forget_marks(session->recording);
     text_append(text, "tmpalloc: results are zero again\n");
     return TMPALLOC_OK;

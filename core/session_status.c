@@ -31,7 +31,7 @@ static void append_left_out(const struct engine_breakpoint *engine, struct text 
 static void append_engine(const struct session *session, struct text *text) {
     text_printf(text, "%s engine", session->recording->engine);
     if (session->options.automatic)
-        text_append(text, " (auto: the only one that can run everywhere)");
+        text_append(text, " (auto: this version has no agent)");
 }
 
 static void append_tracking(struct session *session, struct text *text) {

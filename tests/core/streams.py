@@ -88,3 +88,14 @@ def as_trace(events):
         where = hexadecimal.get(event[0], ())
         lines.append(" ".join(hex(f) if i in where else str(f) for i, f in enumerate(event)))
     return "\n".join(lines) + "\n"
+
+
+def from_trace(text):
+    """The events of a trace."""
+    fields = {"a": "dxds", "f": "dx", "r": "dxxds", "x": "d", "s": "", "z": ""}
+    convert = {"d": int, "x": lambda word: int(word, 16), "s": str}
+    events = []
+    for line in text.splitlines():
+        kind, *words = line.split()
+        events.append((kind, *(convert[f](word) for f, word in zip(fields[kind], words))))
+    return events
