@@ -1,9 +1,18 @@
 /* Results ready for reporting: counters with symbolized stacks, independent of any process.
  *
- * Built from a tracker's snapshot; reports need nothing else. */
+ * Built from a tracker's snapshot; reports need nothing else.
+ *
+ * Inlined functions are frames of their own.  The location of a site is the innermost frame of its
+ * stack that is no allocator, or the outermost frame when all are allocators.
+ *
+ * The pattern of a site with at least 4 temporaries: grows when at least 80% of its blocks were
+ * larger than the same thread's previous block of the site, repeats when at least 80% were as
+ * large, otherwise mixed.  The first block of a thread has no previous one and is not judged: the
+ * 80% are of allocations less threads. */
 #ifndef TMPALLOC_PROFILE_H
 #define TMPALLOC_PROFILE_H
 
+#include "arena.h"
 #include "error.h"
 #include "symbolizer.h"
 #include "tracker.h"
@@ -13,7 +22,7 @@ enum profile_pattern { PATTERN_NONE, PATTERN_GROWS, PATTERN_REPEATS, PATTERN_MIX
 /* A symbolized call stack, innermost first.  Owned by the profile. */
 struct profile_stack {
     const struct symbol *const *symbols;
-    size_t count;
+    size_t count; /* at least 1 */
     bool truncated;
 };
 
@@ -28,7 +37,8 @@ struct profile_site {
     uint64_t larger;
     uint64_t equal;
     uint64_t by_realloc;
-    uint64_t same_scope;
+    uint64_t same_scope; /* freed while the call of the location's function was still active */
+    uint64_t same_scope_bytes; /* their share of bytes by count: exact when all have one size */
     const struct site_distance *by_distance; /* max_threshold + 1 */
     const int64_t *threads;                  /* ascending */
     size_t thread_count;
@@ -44,7 +54,7 @@ struct profile {
     uint32_t threshold;
     uint32_t max_threshold;
     int64_t pid;
-    const char *executable;    /* NULL: unknown */
+    const char *executable;       /* NULL: unknown */
     const char *const *arguments; /* NULL-terminated; NULL: unknown */
     struct tracker_totals totals;
     uint64_t count; /* all temporaries at the threshold */
@@ -52,7 +62,7 @@ struct profile {
     struct site_distance *by_distance;
     struct profile_site *sites; /* by bytes, then count, then first sight */
     size_t site_count;
-    void *owned; /* storage of the above */
+    struct arena storage; /* of the above */
 };
 
 struct profile_source {
@@ -65,16 +75,34 @@ struct profile_source {
     const char *const *arguments;
 };
 
-/* Symbolizes and sorts; everything is copied except the symbolizer's strings. */
+/* Symbolizes and sorts; everything is copied except the symbolizer's strings and symbols, which the
+ * profile must not outlive.  Fails with TMPALLOC_E_ARGUMENT for a threshold above the snapshot's
+ * largest, and with TMPALLOC_E_NOMEM; *ret is then untouched. */
 int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
                    struct profile **ret);
-void profile_destroy(struct profile *profile);
+void profile_destroy(struct profile *profile); /* NULL is allowed */
 
-/* "foo at example.py:4", "foo in libx.so", "libx.so+0x1234"; appended to text. */
+/* Names for people, in profile_names.c.  All appended text is valid UTF-8 without control
+ * characters, whatever the debuggee's symbols contain. */
 struct text;
+void profile_append_printable(struct text *text, const char *string);
+/* "foo", "libx.so+0x1234", "0x1234" */
+void profile_append_name(struct text *text, const struct symbol *symbol);
+/* "foo at example.py:4", "foo in libx.so", "libx.so+0x1234" */
 void profile_append_location(struct text *text, const struct symbol *symbol);
-/* Whether a function of this name is an allocator by SPEC.md, section 1. */
+/* The same with the file's full path; an inlined function is marked. */
+void profile_append_frame(struct text *text, const struct symbol *symbol);
+/* Function names from the outermost frame in, joined by semicolons, of which names have none. */
+void profile_append_folded(struct text *text, const struct profile_stack *stack);
+
+/* Whether a function of this name (NULL: unknown) is an allocator: the malloc family with glibc's
+ * aliases, global operator new and delete, the standard library's allocator classes, and the entry
+ * points of jemalloc, tcmalloc and mimalloc. */
 bool profile_is_allocator(const char *function);
 const char *profile_pattern_name(enum profile_pattern pattern); /* "" for PATTERN_NONE */
+/* "grows step by step: reserve the final size once"; NULL when there is nothing to advise. */
+const char *profile_pattern_advice(enum profile_pattern pattern);
+/* The symbol of the site's location. */
+const struct symbol *profile_location(const struct profile_site *site);
 
 #endif

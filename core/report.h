@@ -11,28 +11,41 @@ enum report_sort { SORT_OWN, SORT_TOTAL, SORT_COUNT, SORT_SHARE };
 
 struct report_options {
     enum report_sort sort;
-    uint32_t rows;   /* most rows; 0: all; REPORT_ROWS_FIT: what fits the terminal, at least 10 */
+    uint32_t rows; /* most rows; 0: all; REPORT_ROWS_FIT: what fits the terminal, at least 10 */
     uint32_t columns;
     uint32_t terminal_rows;
     bool colors;
-    bool inclusive; /* also locations without own temporaries */
-    bool by_stack;  /* one row per stack instead of one per location */
-    bool same_scope; /* only what the allocating function frees itself */
+    bool inclusive;        /* also locations without own temporaries */
+    bool by_stack;         /* one row per stack instead of one per location */
+    bool same_scope;       /* only what the allocating function frees itself */
     const regex_t *filter; /* only locations that match; NULL: all */
-    int64_t tid;           /* only sites of this thread; 0: all */
+    int64_t tid;           /* only sites where this thread allocated, with all their temporaries
+                              (counters are sums over threads); 0: all */
 };
 
 #define REPORT_ROWS_FIT UINT32_MAX
 
-/* Each appends to *text; TMPALLOC_OK or an error. */
+/* Each appends to *text; TMPALLOC_OK or an error.  Without a terminal (columns 0) tables are plain
+ * text: nothing is cut and no line ends with blanks.  On a terminal the first column is shortened
+ * to what fits, and columns that would leave it less than 20 characters are left out.  Percentages
+ * are of all temporaries of the profile; what filter, tid, same_scope or the number of rows leave
+ * out is counted in the last line. */
 int report_summary(const struct profile *profile, const struct report_options *options,
                    struct text *text, struct error *error);
+/* From the outermost frame in to the locations of temporaries, heaviest branch first; a chain of
+ * frames without branches is one row. */
 int report_tree(const struct profile *profile, const struct report_options *options,
                 struct text *text, struct error *error);
+/* Fails with TMPALLOC_E_ARGUMENT for an unknown id. */
 int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
                 struct text *text, struct error *error);
+/* Schema tmpalloc/1 on one line: the fields of struct profile, innermost frames first.  What is
+ * unknown, also the process's arguments and the pattern of few temporaries, is null. */
 int report_json(const struct profile *profile, struct text *text, struct error *error);
+/* For flamegraph.pl: one line per site with temporaries, `outermost;...;innermost BYTES`. */
 int report_folded(const struct profile *profile, struct text *text, struct error *error);
+/* RFC 4180 with a header row, one row per site.  Text that a spreadsheet would take for a formula
+ * gets an apostrophe in front. */
 int report_csv(const struct profile *profile, struct text *text, struct error *error);
 
 /* A format by name ("json", "folded", "csv"); NULL: unknown. */
@@ -41,8 +54,10 @@ report_function *report_format(const char *name);
 /* The names, for messages and completion; NULL-terminated. */
 extern const char *const report_format_names[];
 
-/* Writes text beside `path` and renames it there, mode 0600 less the umask.  An existing file is an
- * error unless `force`. */
+/* Writes text beside `path` under an unpredictable name and renames it there, mode 0600 less the
+ * umask: the file has either all of the text or its old content.  An existing file is an error
+ * unless `force`; what is no regular file is never replaced, except a symbolic link, itself.
+ * TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_IO. */
 int report_write_file(const char *path, bool force, const struct text *text, struct error *error);
 
 #endif

@@ -1,0 +1,310 @@
+#include "profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+#define PATTERN_MIN_TEMPORARIES 4
+#define PATTERN_PERCENT         80
+
+/* A symbolized stack with its location, kept per stack number while the profile is built. */
+struct expansion {
+    struct profile_stack stack;
+    size_t location;
+    uint32_t location_frame; /* the physical frame of the location */
+    bool done;
+};
+
+struct builder {
+    const struct profile_source *source;
+    struct profile *profile;
+    struct expansion *expansions;
+    const struct symbol **symbols; /* of the stack that is being expanded */
+    size_t symbol_capacity;
+};
+
+static const struct symbol unknown_symbol;
+
+static void *keep_copy(struct profile *profile, const void *items, size_t count,
+                       size_t size_bytes) {
+    void *copy = arena_allocate(&profile->storage, count, size_bytes);
+    if (copy && count > 0)
+        memcpy(copy, items, count * size_bytes);
+    return copy;
+}
+
+static int reserve_symbols(struct builder *builder, size_t needed) {
+    void *symbols = builder->symbols;
+    if (memory_reserve(&symbols, &builder->symbol_capacity, needed, sizeof *builder->symbols))
+        return TMPALLOC_E_NOMEM;
+    builder->symbols = symbols;
+    return TMPALLOC_OK;
+}
+
+static int collect_symbols(struct builder *builder, const struct stack *stack,
+                           struct expansion *expansion) {
+    bool located = false;
+    size_t total = 0;
+    for (uint32_t i = 0; i < stack->count; i++) {
+        const struct symbol *resolved;
+        size_t count;
+        int status =
+            symbolizer_resolve(builder->source->symbolizer, &stack->frames[i], &resolved, &count);
+        if (status == TMPALLOC_OK)
+            status = reserve_symbols(builder, total + count);
+        if (status != TMPALLOC_OK)
+            return status;
+        for (size_t k = 0; k < count; k++) {
+            if (!located) {
+                expansion->location = total;
+                expansion->location_frame = i;
+                located = !profile_is_allocator(resolved[k].function);
+            }
+            builder->symbols[total++] = &resolved[k];
+        }
+    }
+    expansion->stack.count = total;
+    return TMPALLOC_OK;
+}
+
+static int expand_stack(struct builder *builder, const struct stack *stack,
+                        struct expansion *expansion) {
+    static const struct symbol *const unknown_stack[] = {&unknown_symbol};
+    int status = collect_symbols(builder, stack, expansion);
+    if (status != TMPALLOC_OK)
+        return status;
+    expansion->stack.truncated = stack->truncated;
+    if (expansion->stack.count == 0) {
+        expansion->stack.symbols = unknown_stack;
+        expansion->stack.count = 1;
+    } else {
+        expansion->stack.symbols = keep_copy(builder->profile, builder->symbols,
+                                             expansion->stack.count, sizeof *builder->symbols);
+        if (!expansion->stack.symbols)
+            return TMPALLOC_E_NOMEM;
+    }
+    expansion->done = true;
+    return TMPALLOC_OK;
+}
+
+static int expand(struct builder *builder, uint32_t number, const struct expansion **ret) {
+    struct expansion *expansion = &builder->expansions[number];
+    if (!expansion->done) {
+        int status = expand_stack(builder, stacks_get(builder->source->stacks, number), expansion);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    *ret = expansion;
+    return TMPALLOC_OK;
+}
+
+static enum profile_pattern find_pattern(const struct profile_site *site) {
+    if (site->count < PATTERN_MIN_TEMPORARIES)
+        return PATTERN_NONE;
+    uint64_t first_blocks =
+        site->thread_count < site->allocations ? site->thread_count : site->allocations;
+    uint64_t judged = site->allocations - first_blocks;
+    /* After a reset or a mark the first blocks that still count do have a previous one. */
+    if (judged < site->larger + site->equal)
+        judged = site->larger + site->equal;
+    if (judged == 0)
+        return PATTERN_MIXED;
+    if (site->larger * 100 >= judged * PATTERN_PERCENT)
+        return PATTERN_GROWS;
+    return site->equal * 100 >= judged * PATTERN_PERCENT ? PATTERN_REPEATS : PATTERN_MIXED;
+}
+
+/* A temporary was freed by the location's function, or beneath it, when all frames from the
+ * location's out were still the same activations. */
+static void count_same_scope(struct profile_site *site, const struct site_scope *scopes,
+                             uint32_t threshold, uint32_t needed_frames) {
+    for (const struct site_scope *scope = scopes; scope; scope = scope->next) {
+        if (scope->distance <= threshold && scope->shared_frames >= needed_frames)
+            site->same_scope += scope->count;
+    }
+    site->same_scope_bytes = site->bytes;
+    if (site->same_scope < site->count)
+        site->same_scope_bytes =
+            (uint64_t)((long double)site->bytes * site->same_scope / site->count);
+}
+
+static void copy_counters(const struct tracker_site *from, struct profile_site *site) {
+    site->allocations = from->allocations;
+    site->allocated_bytes = from->allocated_bytes;
+    site->min_size = from->min_size;
+    site->max_size = from->max_size;
+    site->larger = from->larger;
+    site->equal = from->equal;
+    site->by_realloc = from->by_realloc;
+    site->thread_count = from->thread_count;
+}
+
+static void sum_distances(struct profile *profile, struct profile_site *site) {
+    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
+        const struct site_distance *distance = &site->by_distance[i];
+        profile->by_distance[i].count += distance->count;
+        profile->by_distance[i].bytes += distance->bytes;
+        if (i <= profile->threshold) {
+            site->count += distance->count;
+            site->bytes += distance->bytes;
+        }
+    }
+    profile->count += site->count;
+    profile->bytes += site->bytes;
+}
+
+static int copy_arrays(struct profile *profile, const struct tracker_site *from,
+                       struct profile_site *site) {
+    site->by_distance = keep_copy(profile, from->by_distance, (size_t)profile->max_threshold + 1,
+                                  sizeof *from->by_distance);
+    site->threads = keep_copy(profile, from->threads, from->thread_count, sizeof *from->threads);
+    return site->by_distance && site->threads ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+}
+
+static int expand_free_stacks(struct builder *builder, const struct tracker_site *from,
+                              struct profile_site *site) {
+    for (size_t i = 0; i < SITE_FREE_STACKS; i++) {
+        if (from->free_stacks[i] == SITE_NO_STACK)
+            continue;
+        const struct expansion *expansion;
+        int status = expand(builder, from->free_stacks[i], &expansion);
+        if (status != TMPALLOC_OK)
+            return status;
+        site->free_stacks[site->free_stack_count++] = expansion->stack;
+    }
+    return TMPALLOC_OK;
+}
+
+static int build_site(struct builder *builder, const struct tracker_site *from,
+                      struct profile_site *site) {
+    struct profile *profile = builder->profile;
+    const struct expansion *expansion;
+    int status = expand(builder, from->stack, &expansion);
+    if (status != TMPALLOC_OK)
+        return status;
+    site->stack = expansion->stack;
+    site->location = expansion->location;
+    copy_counters(from, site);
+    status = copy_arrays(profile, from, site);
+    if (status != TMPALLOC_OK)
+        return status;
+    sum_distances(profile, site);
+    uint32_t frames = stacks_get(builder->source->stacks, from->stack)->count;
+    count_same_scope(site, from->scopes, profile->threshold, frames - expansion->location_frame);
+    site->pattern = find_pattern(site);
+    return expand_free_stacks(builder, from, site);
+}
+
+/* Ids are still in the order of first sight here. */
+static int compare_sites(const void *left, const void *right) {
+    const struct profile_site *a = left;
+    const struct profile_site *b = right;
+    if (a->bytes != b->bytes)
+        return a->bytes > b->bytes ? -1 : 1;
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void number_sites(struct profile *profile) {
+    for (size_t i = 0; i < profile->site_count; i++)
+        profile->sites[i].id = (uint32_t)i + 1;
+}
+
+static int build_sites(struct builder *builder) {
+    struct profile *profile = builder->profile;
+    const struct tracker_snapshot *snapshot = builder->source->snapshot;
+    profile->sites =
+        arena_allocate(&profile->storage, snapshot->site_count, sizeof *profile->sites);
+    profile->by_distance = arena_allocate(&profile->storage, (size_t)profile->max_threshold + 1,
+                                          sizeof *profile->by_distance);
+    if (!profile->sites || !profile->by_distance)
+        return TMPALLOC_E_NOMEM;
+    profile->site_count = snapshot->site_count;
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        int status = build_site(builder, &snapshot->sites[i], &profile->sites[i]);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    number_sites(profile);
+    if (profile->site_count > 0)
+        qsort(profile->sites, profile->site_count, sizeof *profile->sites, compare_sites);
+    number_sites(profile);
+    return TMPALLOC_OK;
+}
+
+static int copy_string(struct profile *profile, const char *string, const char **ret) {
+    *ret = string ? keep_copy(profile, string, strlen(string) + 1, 1) : NULL;
+    return string && !*ret ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+}
+
+static int copy_arguments(struct profile *profile, const char *const *arguments) {
+    if (!arguments)
+        return TMPALLOC_OK;
+    size_t count = 0;
+    while (arguments[count])
+        count++;
+    const char **copy = arena_allocate(&profile->storage, count + 1, sizeof *copy);
+    if (!copy)
+        return TMPALLOC_E_NOMEM;
+    profile->arguments = copy;
+    for (size_t i = 0; i < count; i++) {
+        if (copy_string(profile, arguments[i], &copy[i]) != TMPALLOC_OK)
+            return TMPALLOC_E_NOMEM;
+    }
+    return TMPALLOC_OK;
+}
+
+static int copy_process(struct profile *profile, const struct profile_source *source) {
+    profile->pid = source->pid;
+    if (copy_string(profile, source->engine, &profile->engine) != TMPALLOC_OK ||
+        copy_string(profile, source->executable, &profile->executable) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    return copy_arguments(profile, source->arguments);
+}
+
+static int build(struct profile *profile, const struct profile_source *source) {
+    struct builder builder = {.source = source, .profile = profile};
+    profile->totals = source->snapshot->totals;
+    int status = copy_process(profile, source);
+    if (status != TMPALLOC_OK)
+        return status;
+    builder.expansions = memory_allocate_zeroed((size_t)stacks_count(source->stacks) + 1,
+                                                sizeof *builder.expansions);
+    if (!builder.expansions)
+        return TMPALLOC_E_NOMEM;
+    status = build_sites(&builder);
+    memory_release(builder.expansions);
+    memory_release(builder.symbols);
+    return status;
+}
+
+int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
+                   struct profile **ret) {
+    uint32_t max_threshold = source->snapshot->max_threshold;
+    if (threshold > max_threshold)
+        return error_set(error, TMPALLOC_E_ARGUMENT,
+                         "threshold %u is above the largest one that was recorded, %u", threshold,
+                         max_threshold);
+    struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
+    if (!profile)
+        return error_no_memory(error);
+    profile->threshold = threshold;
+    profile->max_threshold = max_threshold;
+    int status = build(profile, source);
+    if (status != TMPALLOC_OK) {
+        profile_destroy(profile);
+        return status == TMPALLOC_E_NOMEM ? error_no_memory(error)
+                                          : error_set(error, status, "symbols can't be read");
+    }
+    *ret = profile;
+    return TMPALLOC_OK;
+}
+
+void profile_destroy(struct profile *profile) {
+    if (!profile)
+        return;
+    arena_deinit(&profile->storage);
+    memory_release(profile);
+}

@@ -1,0 +1,12 @@
+#include "report.h"
+
+int report_folded(const struct profile *profile, struct text *text, struct error *error) {
+    for (size_t i = 0; i < profile->site_count; i++) {
+        const struct profile_site *site = &profile->sites[i];
+        if (site->count == 0)
+            continue;
+        profile_append_folded(text, &site->stack);
+        text_printf(text, " %llu\n", (unsigned long long)site->bytes);
+    }
+    return text->failed ? error_no_memory(error) : TMPALLOC_OK;
+}

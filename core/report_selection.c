@@ -1,0 +1,63 @@
+#include "report_selection.h"
+
+static bool has_thread(const struct profile_site *site, int64_t tid) {
+    for (size_t i = 0; i < site->thread_count; i++) {
+        if (site->threads[i] == tid)
+            return true;
+    }
+    return false;
+}
+
+struct report_amount report_select(const struct profile_site *site,
+                                   const struct report_options *options) {
+    if (options->tid != 0 && !has_thread(site, options->tid))
+        return (struct report_amount){0, 0};
+    if (options->same_scope)
+        return (struct report_amount){site->same_scope, site->same_scope_bytes};
+    return (struct report_amount){site->count, site->bytes};
+}
+
+/* What could not be written counts as a match: the caller sees scratch->failed. */
+static bool matches(const regex_t *filter, const struct text *scratch) {
+    return scratch->failed || regexec(filter, text_get(scratch), 0, NULL, 0) == 0;
+}
+
+bool report_matches(const struct report_options *options, const struct symbol *location,
+                    struct text *scratch) {
+    text_clear(scratch);
+    if (!options->filter)
+        return true;
+    profile_append_location(scratch, location);
+    if (matches(options->filter, scratch))
+        return true;
+    text_clear(scratch);
+    profile_append_frame(scratch, location);
+    return matches(options->filter, scratch);
+}
+
+void report_nothing(const struct profile *profile, struct text *text) {
+    if (profile->count == 0) {
+        text_printf(text, "No temporary allocations at threshold %u among ", profile->threshold);
+        text_append_count(text, profile->totals.allocations);
+        text_append(text, profile->totals.allocations == 1 ? " allocation.\n" : " allocations.\n");
+        return;
+    }
+    text_append(text, "No temporary allocations that match; ");
+    text_append_count(text, profile->count);
+    text_printf(text, " elsewhere at threshold %u.\n", profile->threshold);
+}
+
+/* No %f: the decimal point must not depend on the locale that a debugger has set. */
+void report_append_percent(struct text *text, uint64_t part, uint64_t whole) {
+    uint64_t hundredths = 0;
+    if (whole > 0)
+        hundredths = (uint64_t)(10000.0L * part / whole + 0.5L);
+    text_printf(text, "%llu.%02u%%", (unsigned long long)(hundredths / 100),
+                (unsigned)(hundredths % 100));
+}
+
+void report_append_more(struct text *text, uint64_t count, const char *singular,
+                        const char *plural) {
+    text_append_count(text, count);
+    text_printf(text, " more %s", count == 1 ? singular : plural);
+}

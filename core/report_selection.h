@@ -1,0 +1,30 @@
+/* What report options select of a profile. */
+#ifndef TMPALLOC_REPORT_SELECTION_H
+#define TMPALLOC_REPORT_SELECTION_H
+
+#include "report.h"
+
+struct report_amount {
+    uint64_t count;
+    uint64_t bytes;
+};
+
+/* The temporaries of a site that tid and same_scope leave; zero when none. */
+struct report_amount report_select(const struct profile_site *site,
+                                   const struct report_options *options);
+
+/* Whether the filter lets this location through, by its short or its full path.  *scratch is
+ * overwritten; true with scratch->failed without memory. */
+bool report_matches(const struct report_options *options, const struct symbol *location,
+                    struct text *scratch);
+
+/* "No temporary allocation ..." and how many are elsewhere. */
+void report_nothing(const struct profile *profile, struct text *text);
+
+/* Appends "12.34%"; 0 of 0 is 0.00%. */
+void report_append_percent(struct text *text, uint64_t part, uint64_t whole);
+/* Appends "1 more location", "12 more locations". */
+void report_append_more(struct text *text, uint64_t count, const char *singular,
+                        const char *plural);
+
+#endif

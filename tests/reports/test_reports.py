@@ -1,0 +1,736 @@
+"""Reports: from descriptions of profiles to golden texts."""
+
+import csv
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+GOLDEN = HERE / "golden"
+#: Set to write the golden files anew; look at the difference before you believe it.
+UPDATE = "TMPALLOC_UPDATE_GOLDEN" in os.environ
+
+
+class Driver:
+    """Runs report_driver."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def run(self, description, *arguments, locale="C", **more):
+        """The finished process; description is the name of a file in profiles, or bytes."""
+        if isinstance(description, str):
+            description = (HERE / "profiles" / f"{description}.txt").read_bytes()
+        return subprocess.run(
+            [self._path, *map(str, arguments)],
+            input=description,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, LC_ALL=locale, TERM="dumb", COLUMNS="17"),
+            **more,
+        )
+
+    def report(self, description, *arguments, **more):
+        """The text of a report that must succeed."""
+        done = self.run(description, *arguments, **more)
+        assert done.returncode == 0, done.stdout
+        return done.stdout.decode()
+
+    def error(self, description, *arguments, **more):
+        """The line of a report that must fail."""
+        done = self.run(description, *arguments, **more)
+        assert done.returncode == 1, done.stdout
+        return done.stdout.decode()
+
+
+@pytest.fixture
+def driver(library):
+    return Driver(library.parent / "report_driver")
+
+
+CASES = {
+    "summary": "example summary",
+    "summary_terminal_80": "example summary --columns 80",
+    "summary_terminal_50": "example summary --columns 50",
+    "summary_terminal_120": "example summary --columns 120",
+    "summary_colors": "example summary --columns 120 --colors",
+    "summary_by_stack": "example summary --by-stack",
+    "summary_inclusive": "example summary --inclusive",
+    "summary_inclusive_sorted_by_total": "example summary --inclusive --sort total --rows 4",
+    "summary_sorted_by_count": "example summary --sort count",
+    "summary_sorted_by_share": "example summary --sort share",
+    "summary_hidden_rows": "example summary --rows 2",
+    "summary_hidden_stacks": "example summary --rows 5 --by-stack",
+    "summary_same_scope": "example summary --same-scope",
+    "summary_filter": "example summary --filter reader[.]c:[0-9]+$|/opt/plugin|join",
+    "summary_thread": "example summary --tid 4243",
+    "summary_nothing_matches": "example summary --filter nowhere",
+    "summary_without_temporaries": "none summary",
+    "summary_names": "names summary",
+    "summary_names_terminal": "names summary --columns 100",
+    "tree": "example tree",
+    "tree_terminal": "example tree --columns 60",
+    "tree_hidden_rows": "example tree --rows 3",
+    "tree_filter": "example tree --filter join",
+    "tree_without_temporaries": "none tree",
+    "tree_names": "names tree --columns 80",
+    "site_1": "example site 1",
+    "site_2": "example site 2",
+    "site_6_truncated": "example site 6",
+    "site_without_temporaries": "none site 1",
+    "json": "example json",
+    "json_names": "names json",
+    "json_without_temporaries": "none json",
+    "folded": "example folded",
+    "folded_names": "names folded",
+    "csv": "example csv",
+    "csv_names": "names csv",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_report_is_its_golden_text(driver, name):
+    description, *arguments = CASES[name].split()
+    text = driver.report(description, *arguments)
+    file = GOLDEN / f"{name}.txt"
+    if UPDATE:
+        file.write_bytes(text.encode())
+    assert text.encode() == file.read_bytes()
+
+
+def test_every_golden_file_has_its_case():
+    assert {file.stem for file in GOLDEN.glob("*.txt")} == set(CASES) | {"tree_utf8"}
+
+
+def test_a_tree_has_lines_where_the_terminal_knows_them(driver):
+    text = driver.report("example", "tree", "--columns", 80, locale="C.UTF-8")
+    file = GOLDEN / "tree_utf8.txt"
+    if UPDATE:
+        file.write_bytes(text.encode())
+    assert text.encode() == file.read_bytes()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES.values() if "--columns" not in c])
+def test_text_without_a_terminal_does_not_depend_on_the_locale(driver, case):
+    description, *arguments = case.split()
+    plain = driver.report(description, *arguments)
+    assert driver.report(description, *arguments, locale="C.UTF-8") == plain
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES.values() if c.split()[1] in ("summary", "tree", "site")]
+)
+def test_no_line_ends_with_blanks_and_the_text_ends_with_a_newline(driver, case):
+    description, *arguments = case.split()
+    text = driver.report(description, *arguments)
+    assert text.endswith("\n")
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+@pytest.mark.parametrize("report", ["summary", "tree"])
+@pytest.mark.parametrize("description", ["example", "names"])
+def test_a_table_fits_the_terminal(driver, description, report, columns):
+    text = driver.report(description, report, "--columns", columns, locale="C.UTF-8")
+    table = [line for line in text.splitlines() if "(tmpalloc site" not in line]
+    wide = re.compile("[\u3000-\u9fff]")
+    assert max(len(wide.sub("ww", line)) for line in table) <= columns
+
+
+def test_without_a_terminal_nothing_is_cut(driver):
+    longest = "emplace_hint_unique<example::Widget const&> at registry.cpp:1207 "
+    assert longest in driver.report("names", "summary")
+
+
+def test_a_shortened_name_keeps_file_and_line(driver):
+    text = driver.report("names", "summary", "--columns", 100)
+    assert re.search(r"^std::un\.\.\.egistry\.cpp:1207 ", text, re.MULTILINE)
+
+
+def test_names_cannot_control_the_terminal(driver):
+    for report in ("summary", "tree", "folded", "csv"):
+        text = driver.run("names", report).stdout
+        assert b"\x1b" not in text and b"\xff" not in text
+
+
+def amount(text):
+    """Bytes of a size as printed."""
+    number, unit = re.fullmatch(r"([\d.]+)([KMGT]?B)", text).groups()
+    return float(number) * 1024 ** ["B", "KB", "MB", "GB", "TB"].index(unit)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--rows", "1"],
+        ["--rows", "2", "--by-stack"],
+        ["--same-scope"],
+        ["--tid", "4243"],
+        ["--filter", "join"],
+        ["--inclusive", "--rows", "3"],
+    ],
+    ids=" ".join,
+)
+def test_own_memory_and_temporaries_of_all_rows_are_everything(driver, options):
+    lines = driver.report("example", "summary", *options).splitlines()[1:]
+    rows = [re.search(r"(\S+B) +(\d+\.\d\d)% +([\d,]+)(?:  |$)", line) for line in lines]
+    rows = [row.groups() for row in rows if row]
+    assert sum(int(count.replace(",", "")) for _, _, count in rows) == 508
+    assert abs(sum(amount(size) for size, _, _ in rows) - 76046278) < 2048
+
+
+def description(sites, frames="", threshold="1 1"):
+    """A profile with these sites at functions f0, f1 ..."""
+    lines = [
+        f"threshold {threshold}",
+        "process 1",
+        "engine breakpoint",
+        "totals 1000 1000 0 0 0",
+        "frame malloc | malloc | - | /lib/libc.so.6",
+        frames,
+    ]
+    for i, items in enumerate(sites):
+        lines.append(f"frame f{i} | f{i} | /src/f.c:{i + 1} | /bin/f")
+        lines.append(f"site malloc f{i}")
+        lines += items
+    return "\n".join(lines).encode()
+
+
+def simple_sites(count):
+    return [
+        [f"temporaries 0 1 {count - i}", "allocations 1 1", "threads 1"] for i in range(count)
+    ]
+
+
+def shown_rows(text):
+    return len(re.findall(r"^f\d+ at", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "options, rows",
+    [
+        ([], 10),
+        (["--rows", "0"], 50),
+        (["--rows", "7"], 7),
+        (["--columns", "100", "--terminal-rows", "30"], 27),
+        (["--columns", "100", "--terminal-rows", "5"], 10),
+        (["--columns", "100", "--terminal-rows", "200"], 50),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("report", ["summary", "tree"])
+def test_as_many_rows_are_shown_as_fit_the_terminal_but_at_least_ten(driver, report, options, rows):
+    text = driver.report(description(simple_sites(50)), report, *options)
+    hidden = re.search(r"(\d+) more", text)
+    assert shown_rows(text) == rows
+    assert int(hidden[1] if hidden else 0) == 50 - rows
+
+
+def test_rows_leave_room_for_the_advice_on_a_terminal(driver):
+    items = ["temporaries 0 9 9", "allocations 10 10", "equal 9", "threads 1"]
+    text = driver.report(
+        description([items] * 50), "summary", "--columns", 100, "--terminal-rows", 33
+    )
+    assert text.count("(tmpalloc site") == 15
+    assert len(text.splitlines()) == 32
+
+
+def pattern_of(driver, temporaries, allocations, larger=0, equal=0, threads=(1,)):
+    items = [
+        f"temporaries 0 {temporaries} 100",
+        f"allocations {allocations} 100",
+        f"larger {larger}",
+        f"equal {equal}",
+        "threads " + " ".join(map(str, threads)),
+    ]
+    return json.loads(driver.report(description([items]), "json"))["sites"][0]["pattern"]
+
+
+@pytest.mark.parametrize(
+    "counters, pattern",
+    [
+        (dict(temporaries=3, allocations=4, larger=3), None),
+        (dict(temporaries=4, allocations=5, larger=4), "grows"),
+        (dict(temporaries=4, allocations=4, equal=3), "repeats"),
+        (dict(temporaries=9, allocations=11, larger=8, equal=1), "grows"),
+        (dict(temporaries=9, allocations=11, larger=7, equal=3), "mixed"),
+        (dict(temporaries=9, allocations=11, larger=2, equal=8), "repeats"),
+        (dict(temporaries=9, allocations=11, larger=0, equal=7), "mixed"),
+        (dict(temporaries=8, allocations=8, equal=4, threads=(1, 2, 3, 4)), "repeats"),
+        (dict(temporaries=4, allocations=4, threads=(1, 2, 3, 4)), "mixed"),
+        (dict(temporaries=4, allocations=4, larger=4), "grows"),
+    ],
+    ids=str,
+)
+def test_a_pattern_needs_four_temporaries_and_four_fifths_of_the_blocks(driver, counters, pattern):
+    assert pattern_of(driver, **counters) == pattern
+
+
+def test_a_location_shows_the_pattern_of_its_site_with_most_bytes(driver):
+    text = """threshold 1 1
+engine breakpoint
+process 1
+totals 100 100 0 0 0
+frame malloc | malloc | - | -
+frame f | f | /src/f.c:1 | -
+frame a | a | /src/f.c:2 | -
+frame b | b | /src/f.c:3 | -
+site malloc f a
+  temporaries 0 10 100
+  allocations 11 110
+  equal 10
+  threads 1
+site malloc f b
+  temporaries 0 10 300
+  allocations 11 310
+  larger 10
+  threads 1
+"""
+    row = driver.report(text.encode(), "summary").splitlines()[1]
+    assert row.split() == "f at f.c:1 400B 100.00% 400B 100.00% 20 90.91% grows".split()
+
+
+def test_a_recursive_function_counts_once_in_total_memory(driver):
+    text = driver.report("example", "summary", "--inclusive", "--rows", 0)
+    assert re.search(r"^walk at tree\.c:8 +1\.500KB ", text, re.MULTILINE)
+
+
+def test_a_threshold_above_the_largest_is_refused(driver):
+    line = driver.error(description([], threshold="3 2"), "summary")
+    assert line == "error -2: threshold 3 is above the largest one that was recorded, 2\n"
+
+
+def test_sites_are_numbered_by_bytes_then_count_then_first_sight(driver):
+    def site(count, size):
+        return [f"temporaries 0 {count} {size}", "allocations 9 9", "threads 1"]
+
+    text = description([site(1, 5), site(2, 5), site(1, 5), site(9, 4), site(1, 6)])
+    sites = json.loads(driver.report(text, "json"))["sites"]
+    assert [s["id"] for s in sites] == [1, 2, 3, 4, 5]
+    assert [s["location"]["function"] for s in sites] == ["f4", "f1", "f0", "f2", "f3"]
+
+
+def test_temporaries_beyond_the_threshold_do_not_count(driver):
+    sites = [["temporaries 0 1 10", "temporaries 2 5 50", "allocations 9 90", "threads 1"]]
+    at_one = json.loads(driver.report(description(sites, threshold="1 3"), "json"))
+    at_two = json.loads(driver.report(description(sites, threshold="2 3"), "json"))
+    assert at_one["totals"]["temporary"] == {"count": 1, "bytes": 10}
+    assert at_two["totals"]["temporary"] == {"count": 6, "bytes": 60}
+    assert at_one["totals"]["by_distance"] == at_two["totals"]["by_distance"]
+
+
+@pytest.mark.parametrize(
+    "scope, count",
+    [("0 3 7", 7), ("0 2 7", 7), ("0 1 7", 0), ("1 2 7", 7), ("2 2 7", 0)],
+)
+def test_same_scope_needs_the_location_and_all_its_callers_still_active(driver, scope, count):
+    text = f"""threshold 1 2
+engine breakpoint
+process 1
+totals 9 9 0 0 0
+frame new | operator new | - | -
+frame allocate | std::allocator<int>::allocate | - | -
+within allocate | location | /src/f.c:1 | -
+frame main | main | /src/f.c:2 | -
+site new allocate main
+  temporaries 0 7 70
+  temporaries 2 7 70
+  allocations 14 140
+  scope {scope}
+  threads 1
+"""
+    assert json.loads(driver.report(text.encode(), "json"))["sites"][0]["same_scope"] == count
+
+
+ALLOCATORS = """malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign valloc
+pvalloc free cfree __libc_malloc __GI___libc_malloc __libc_memalign __posix_memalign je_malloc
+je_free tc_malloc tc_new tc_newarray_nothrow tc_deletearray mi_malloc mi_new mi_free mi_realloc"""
+CXX_ALLOCATORS = [
+    "operator new",
+    "operator new[]",
+    "operator new(unsigned long)",
+    "operator delete",
+    "operator delete[]",
+    "std::allocator<char>::allocate",
+    "std::allocator_traits<std::allocator<int> >::allocate",
+    "std::__new_allocator<char>::allocate",
+    "__gnu_cxx::new_allocator<int>::allocate",
+    "std::__1::allocator<char>::allocate",
+]
+OTHERS = [
+    "main",
+    "mallocate",
+    "my_malloc",
+    "xmalloc",
+    "strdup",
+    "mi_parse_arguments",
+    "tc_init",
+    "je_",
+    "operator newt",
+    "operator<",
+    "Foo::operator new",
+    "std::allocators",
+    "std::allocator_helper<int>::f",
+    "std::vector<int, std::allocator<int> >::push_back",
+    "freeze",
+    "",
+]
+
+
+def test_allocators_are_told_from_their_callers(driver):
+    names = [*ALLOCATORS.split(), *CXX_ALLOCATORS, *OTHERS]
+    answers = driver.run(b"", "allocators", *names).stdout.decode().splitlines()
+    expected = ["yes"] * (len(names) - len(OTHERS)) + ["no"] * len(OTHERS)
+    assert answers == [f"{answer} {name}" for answer, name in zip(expected, names)]
+
+
+def test_a_stack_of_allocators_alone_is_at_its_outermost_frame(driver):
+    text = """threshold 0 0
+process 1
+engine breakpoint
+totals 1 1 0 0 0
+frame malloc | malloc | - | -
+frame new | operator new | - | -
+site malloc new
+  temporaries 0 1 1
+  allocations 1 1
+  threads 1
+site
+  temporaries 0 1 1
+  allocations 1 1
+  threads 1
+"""
+    sites = json.loads(driver.report(text.encode(), "json"))["sites"]
+    assert [s["location"]["function"] for s in sites] == ["operator new", None]
+
+
+@pytest.mark.parametrize("number", [0, 8, 99, 4294967295])
+def test_an_unknown_site_is_refused(driver, number):
+    line = driver.error("example", "site", number)
+    assert line == f"error -2: no site {number}: sites are 1 to 7\n"
+
+
+def test_no_site_is_known_when_there_is_none(driver):
+    line = driver.error(description([]), "site", 1)
+    assert line == "error -2: no site 1: there are no sites\n"
+
+
+def site_at(source, line):
+    return f"""threshold 0 0
+process 1
+engine breakpoint
+totals 1 1 0 0 0
+frame malloc | malloc | - | -
+frame f | f | {source}:{line} | -
+site malloc f
+  temporaries 0 1 1
+  allocations 1 1
+  threads 1
+""".encode()
+
+
+def source_lines(text):
+    stacks = text.split("\nDistance")[0]
+    return re.findall(r"^    (?:->|  ) +\d.*$", stacks, re.MULTILINE)
+
+
+def test_a_site_shows_the_source_around_its_location(driver, tmp_path):
+    source = tmp_path / "f.c"
+    source.write_bytes(b"one\ntwo\n\tthree\n\nfive\x1b[0m\r\nsix\nseven\n")
+    text = driver.report(site_at(source, 4), "site", 1)
+    assert source_lines(text) == [
+        "            2  two",
+        "            3      three",
+        "    ->      4",
+        "            5  five [0m",
+        "            6  six",
+    ]
+
+
+def test_a_site_at_the_ends_of_a_file_shows_what_there_is(driver, tmp_path):
+    source = tmp_path / "f.c"
+    source.write_text("one\ntwo")
+    first = driver.report(site_at(source, 1), "site", 1)
+    last = driver.report(site_at(source, 2), "site", 1)
+    assert source_lines(first) == ["    ->      1  one", "            2  two"]
+    assert source_lines(last) == ["            1  one", "    ->      2  two"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "short", "folder", "fifo", "device"])
+def test_a_site_without_readable_source_shows_none_and_does_not_wait(driver, tmp_path, kind):
+    source = tmp_path / "source"
+    if kind == "short":
+        source.write_text("one\n")
+    elif kind == "folder":
+        source.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(source)
+    elif kind == "device":
+        source = Path("/dev/zero")
+    text = driver.report(site_at(source, 9), "site", 1, timeout=20)
+    assert f"f at {source}:9" in text and source_lines(text) == []
+
+
+FRAME = {
+    "address": str,
+    "function": (str, type(None)),
+    "file": (str, type(None)),
+    "line": int,
+    "module": (str, type(None)),
+    "inlined": bool,
+    "language": str,
+}
+
+
+def check_keys(value, types):
+    """The keys are these, in this order, with values of these types."""
+    assert list(value) == list(types)
+    for key, kind in types.items():
+        assert isinstance(value[key], kind), key
+
+
+def check_frame(frame):
+    check_keys(frame, FRAME)
+    assert re.fullmatch("0x[0-9a-f]+", frame["address"])
+    assert frame["language"] in ("native", "python")
+
+
+def check_site(site, max_threshold):
+    numbers = "id count bytes allocations allocated_bytes by_distance min_size max_size larger "
+    numbers += "equal by_realloc threads same_scope"
+    types = {name: (int, list) for name in numbers.split()}
+    others = {"pattern": (str, type(None)), "location": dict, "stack": list, "free_stacks": list}
+    check_keys(site, {**types, **others})
+    assert [list(d) for d in site["by_distance"]] == [["count", "bytes"]] * (max_threshold + 1)
+    assert site["pattern"] in ("grows", "repeats", "mixed", None)
+    assert site["location"] in site["stack"]
+    for stack in [site["stack"], *site["free_stacks"]]:
+        for frame in stack:
+            check_frame(frame)
+
+
+@pytest.mark.parametrize("name", ["example", "names", "none"])
+def test_json_has_the_schema(driver, name):
+    profile = json.loads(driver.report(name, "json"))
+    check_keys(
+        profile,
+        {
+            "schema": str,
+            "engine": str,
+            "threshold": int,
+            "max_threshold": int,
+            "process": dict,
+            "totals": dict,
+            "sites": list,
+        },
+    )
+    assert profile["schema"] == "tmpalloc/1"
+    assert list(profile["process"]) == ["pid", "executable", "arguments"]
+    check_keys(
+        profile["totals"],
+        {
+            "allocations": int,
+            "allocated_bytes": int,
+            "deallocations": int,
+            "cross_thread_frees": int,
+            "dropped": int,
+            "temporary": dict,
+            "by_distance": list,
+        },
+    )
+    distances = profile["totals"]["by_distance"]
+    assert [d["distance"] for d in distances] == list(range(profile["max_threshold"] + 1))
+    for site in profile["sites"]:
+        check_site(site, profile["max_threshold"])
+
+
+def test_json_sums_agree(driver):
+    profile = json.loads(driver.report("example", "json"))
+    for i, distance in enumerate(profile["totals"]["by_distance"]):
+        for key in ("count", "bytes"):
+            assert sum(s["by_distance"][i][key] for s in profile["sites"]) == distance[key]
+    assert sum(s["count"] for s in profile["sites"]) == profile["totals"]["temporary"]["count"]
+
+
+def test_json_marks_inlined_and_python_frames(driver):
+    text = site_at("/src/f.py", 3).replace(b"frame f", b"python f")
+    frames = json.loads(driver.report(text, "json"))["sites"][0]["stack"]
+    assert [f["language"] for f in frames] == ["native", "python"]
+    stack = json.loads(driver.report("example", "json"))["sites"][1]["stack"]
+    assert [f["inlined"] for f in stack[:4]] == [False, True, True, False]
+    assert len({f["address"] for f in stack[1:4]}) == 1
+
+
+def test_folded_lines_are_a_stack_and_a_number(driver):
+    lines = driver.report("names", "folded").splitlines()
+    assert len(lines) == 7
+    for line in lines:
+        stack, number = line.rsplit(" ", 1)
+        assert number.isdigit()
+        assert stack.split(";")[0] == "main" and stack.split(";")[2] == "malloc"
+        assert stack.count(";") == 2
+
+
+def test_csv_is_read_back(driver):
+    text = driver.report("names", "csv")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert text.count("\r\n") == text.count("\n") == len(rows) + 1
+    assert rows[0]["bytes"] == str(2**42)
+    assert any(row["file"] == '/src/a,"b".c' for row in rows)
+    assert sum(int(row["count"]) for row in rows) == 12
+
+
+def test_csv_has_no_formulas(driver):
+    rows = list(csv.DictReader(io.StringIO(driver.report("names", "csv"), newline="")))
+    row = next(row for row in rows if "cmd" in row["function"])
+    assert (row["function"], row["file"], row["module"]) == (
+        '\'=cmd("calc", 1)',
+        "'+file.c",
+        "'@module",
+    )
+    assert [v for r in rows for v in r.values() if v.startswith(("=", "+", "-", "@"))] == []
+
+
+@pytest.mark.parametrize("name", ["json", "folded", "csv"])
+def test_a_written_report_is_the_printed_one_for_its_owner_alone(driver, tmp_path, name):
+    file = tmp_path / "report"
+    driver.report("example", name, "--write", file)
+    assert file.read_text() == driver.report("example", name).replace("\r\n", "\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["report"]
+
+
+def test_the_umask_can_take_more_rights_away(driver, tmp_path):
+    driver.report("example", "csv", "--write", tmp_path / "report", umask=0o277)
+    assert stat.S_IMODE((tmp_path / "report").stat().st_mode) == 0o400
+
+
+def test_a_report_is_written_into_the_current_folder(driver, tmp_path):
+    driver.report("example", "folded", "--write", "report", cwd=tmp_path)
+    assert (tmp_path / "report").read_text() == driver.report("example", "folded")
+
+
+def test_an_existing_file_is_replaced_only_by_force(driver, tmp_path):
+    file = tmp_path / "report"
+    file.write_text("old")
+    line = driver.error("example", "csv", "--write", file)
+    assert line == f"error -5: {file} exists; --force replaces it\n"
+    assert file.read_text() == "old"
+    driver.report("example", "csv", "--write", file, "--force")
+    assert file.read_text().startswith("id,count")
+    assert os.listdir(tmp_path) == ["report"]
+
+
+def test_a_symbolic_link_is_never_followed(driver, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    link = tmp_path / "report"
+    link.symlink_to(victim)
+    assert "exists" in driver.error("example", "csv", "--write", link)
+    driver.report("example", "csv", "--write", link, "--force")
+    assert victim.read_text() == "precious"
+    assert not link.is_symlink() and link.read_text().startswith("id,count")
+
+
+def test_a_dangling_link_is_an_existing_file(driver, tmp_path):
+    (tmp_path / "report").symlink_to(tmp_path / "elsewhere")
+    assert "exists" in driver.error("example", "csv", "--write", tmp_path / "report")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_what_is_no_regular_file_is_not_replaced_even_by_force(driver, tmp_path, kind):
+    target = tmp_path / "target"
+    target.mkdir() if kind == "folder" else os.mkfifo(target)
+    line = driver.error("example", "csv", "--write", target, "--force", timeout=20)
+    assert line == f"error -5: {target} is not a regular file\n"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_a_device_is_not_replaced_even_by_force(driver):
+    line = driver.error("example", "csv", "--write", "/dev/full", "--force")
+    assert line == "error -5: /dev/full is not a regular file\n"
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+def test_a_missing_folder_is_named(driver, tmp_path):
+    file = tmp_path / "missing" / "report"
+    line = driver.error("example", "csv", "--write", file)
+    assert line == f"error -5: can't write {file}: No such file or directory\n"
+
+
+def test_a_path_that_ends_with_a_slash_names_no_file(driver, tmp_path):
+    line = driver.error("example", "csv", "--write", f"{tmp_path}/")
+    assert line == f"error -5: {tmp_path}/ names a folder, not a file\n"
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(driver, tmp_path):
+    file = tmp_path / "report"
+    file.write_text("old")
+    line = driver.error("example", "json", "--write", file, "--force", "--file-limit", 1000)
+    assert line == f"error -5: can't write {file}: File too large\n"
+    assert file.read_text() == "old"
+    assert os.listdir(tmp_path) == ["report"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "example summary",
+        "example summary --by-stack --filter join",
+        "names summary --columns 100 --colors",
+        "example tree",
+        "example tree --columns 60 --filter join",
+        "example site 2",
+        "example json",
+        "names json",
+        "example folded",
+        "names csv",
+    ],
+)
+def test_every_failed_allocation_is_a_clean_error(driver, case):
+    name, *arguments = case.split()
+    answer = driver.report(name, *arguments, "--fail-each")
+    failures = re.fullmatch(r"(\d+) failures, all clean\n", answer)
+    assert failures and int(failures[1]) >= 5
+
+
+def test_a_failed_allocation_while_source_lines_are_shown_is_a_clean_error(driver, tmp_path):
+    source = tmp_path / "f.c"
+    source.write_text("some line\n" * 20)
+    assert "all clean" in driver.report(site_at(source, 9), "site", 1, "--fail-each")
+
+
+def many_sites(count, depth):
+    """A profile of many sites whose stacks share few frames."""
+    lines = ["threshold 1 16", "process 1", "engine breakpoint", "totals 1 1 0 0 0"]
+    lines.append("frame malloc | malloc | - | /lib/libc.so.6")
+    for i in range(3000):
+        lines.append(f"frame f{i} | function_{i % 2500} | /src/file{i % 50}.c:{i % 900} | /bin/f")
+    for i in range(count):
+        frames = " ".join(f"f{(i * 7 + level * (i % 13 + 1)) % 3000}" for level in range(depth))
+        lines += [f"site malloc {frames}", f"temporaries {i % 17} 5 {i}", "allocations 9 900"]
+        lines += ["larger 7", "threads 1"]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    "report, seconds",
+    [("summary --rows 0", 2), ("tree", 2), ("folded", 2), ("csv", 2), ("json", 10)],
+)
+def test_ten_thousand_sites_take_little_time(driver, report, seconds):
+    text = many_sites(10_000, 30)
+    start = time.monotonic()
+    driver.run(text, "site", 0)
+    reading = time.monotonic() - start
+    start = time.monotonic()
+    driver.report(text, *report.split())
+    assert time.monotonic() - start - reading < seconds
