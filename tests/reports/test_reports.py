@@ -641,8 +641,10 @@ def test_a_symbolic_link_is_never_followed(driver, tmp_path):
 
 
 def test_a_dangling_link_is_an_existing_file(driver, tmp_path):
-    (tmp_path / "report").symlink_to(tmp_path / "elsewhere")
-    assert "exists" in driver.error("example", "csv", "--write", tmp_path / "report")
+    link = tmp_path / "report"
+    link.symlink_to(tmp_path / "elsewhere")
+    line = driver.error("example", "csv", "--write", link)
+    assert line == f"error -5: {link} exists; --force replaces it\n"
     assert not (tmp_path / "elsewhere").exists()
 
 
