@@ -8,8 +8,9 @@
 
 struct host {
     struct tmpalloc_host primitives;
-    int proc_mem;         /* /proc/PID/mem of a local process, else -1 */
-    int64_t proc_mem_pid; /* the process that proc_mem was tried for; 0: none */
+    int64_t local_pid; /* the process that /proc may be asked about; 0: none */
+    int proc_mem;      /* its /proc/PID/mem once that gave what the debugger gave, else -1 */
+    bool proc_refused; /* it can't be opened, or gave something else: don't try again */
 };
 
 void host_init(struct host *host, const struct tmpalloc_host *primitives);
@@ -32,10 +33,10 @@ int host_insert_breakpoint(struct host *host, uint64_t id, uint64_t address,
                            enum tmpalloc_breakpoint_kind kind, struct error *error);
 int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct error *error);
 int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
-void host_message(struct host *host, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void host_message(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Lets a new process be tried with /proc again. */
+/* Lets a new process be tried with /proc again.  Needed after exec, too: an open /proc/PID/mem goes
+ * on showing the memory of the old program. */
 void host_forget_process(struct host *host);
 /* The process that host_read_data may read directly. */
 void host_set_process(struct host *host, const struct tmpalloc_process *process);

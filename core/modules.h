@@ -1,4 +1,4 @@
-/* The files mapped into the debuggee, through elfutils' libdwfl.
+/* The files mapped into the debuggee.
  *
  * Module numbers are given in the order of first sight and never reused: a file stays known after
  * it was unloaded or the process ended, so that its frames can be symbolized later.  The same path
@@ -11,12 +11,18 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "function_symbols.h"
 #include "stacks.h"
 
 struct modules;
 
 int modules_create(struct modules **ret);
 void modules_destroy(struct modules *modules);
+
+/* Where separate debug files are looked for besides the file's own directory and its .debug: a
+ * colon-separated list of absolute directories, DEBUG_FILES_DIRECTORIES at first.  To be called
+ * before the first file is looked into.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int modules_set_debug_directories(struct modules *modules, const char *directories);
 
 /* Replaces the current layout by the `count` files that are loaded now, in search order.  Files
  * that can't be read are skipped.  *changed_ret (may be NULL): the layout is not what it was. */
@@ -30,18 +36,18 @@ struct frame modules_frame(const struct modules *modules, uint64_t address, bool
 /* The run-time address of a frame where its module was loaded last; for display. */
 uint64_t modules_address(const struct modules *modules, const struct frame *frame);
 
-/* Path of a module, and a libdwfl module of that file alone at its link-time addresses (bias 0), for
- * symbolization; opened on first use, NULL when the file is gone.  Owned by `modules`. */
+/* Path of a module, and a libdwfl module of that file alone at its link-time addresses (bias 0),
+ * for unwinding and symbolization; opened on first use, NULL when the file is gone or another one
+ * took its place.  Owned by `modules`.  No debuginfod server is ever asked. */
 const char *modules_path(const struct modules *modules, uint32_t module);
 Dwfl_Module *modules_dwfl(struct modules *modules, uint32_t module);
-
-/* All loaded files at their run-time addresses, for unwinding; owned by `modules`, valid until the
- * next modules_update() that changed something. */
-Dwfl *modules_layout(struct modules *modules);
+/* The functions in the module's symbol table, for function_symbols_covering(); empty when the file
+ * is gone.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int modules_functions(struct modules *modules, uint32_t module, const struct intervals **ret);
 
 /* A function found by name. */
 struct module_symbol {
-    const char *name; /* as asked for; when visiting: of the symbol table, valid in the visit only */
+    const char *name; /* as asked for */
     uint64_t address; /* run-time */
     uint64_t size_bytes;
     uint32_t module;
@@ -51,7 +57,8 @@ struct module_symbol {
 /* Number of files now loaded; the i-th in search order as a module number. */
 size_t modules_loaded_count(const struct modules *modules);
 uint32_t modules_loaded(const struct modules *modules, size_t i);
-/* Whether the file has a dynamic section (false: a static executable), and its DT_SONAME or "". */
+/* Whether the dynamic linker binds the file (false: a static executable), and its DT_SONAME or "".
+ */
 bool modules_is_dynamic(struct modules *modules, uint32_t module);
 const char *modules_soname(struct modules *modules, uint32_t module);
 /* Looks a defined function up by its symbol name in one loaded file: in its dynamic symbol table,

@@ -1,10 +1,9 @@
 /* Registers and stack memory in, call stack out.
  *
- * Unwinding is libdwfl's, from the modules' CFI.  Results are memoised by what was read: the walk
- * is a function of the return address, of the registers and of the stack cells that it read, so a
- * later allocation whose cells are all equal has the same stack, without unwinding (read-set
- * memoisation).  Entries whose walk used registers other than the stack pointer also compare those,
- * relative to the stack pointer. */
+ * Unwinding follows the modules' call frame information (.eh_frame, else .debug_frame), read by
+ * libdw; where there is none the stack ends, marked truncated.  Results are memoised by what was
+ * read: see unwinder_memo.h.  Only what a walk depends on counts as read; at the entry of a
+ * function that is, as a rule, stack memory and no register besides the two given. */
 #ifndef TMPALLOC_UNWINDER_H
 #define TMPALLOC_UNWINDER_H
 
@@ -21,9 +20,16 @@ struct capture {
     uint32_t stack; /* number in struct stacks */
     uint32_t count; /* physical frames */
     /* For frame i, the distance in bytes from the captured stack pointer up to its CFA (the stack
-     * pointer in its caller).  Frames of other stacks (signal stacks) may have negative ones. */
+     * pointer in its caller).  Frames of other stacks (signal stacks) may have negative ones.  For
+     * a last frame whose CFA is unknown it is the distance to that frame's own stack pointer. */
     const int64_t *cfa_offsets;
     const uint64_t *pcs; /* run-time addresses of the frames */
+};
+
+/* How captures came about since the unwinder was created. */
+struct unwinder_statistics {
+    uint64_t hits;    /* found again by comparing */
+    uint64_t unwinds; /* walked anew */
 };
 
 int unwinder_create(struct host *host, struct modules *modules, struct stacks *stacks,
@@ -35,11 +41,14 @@ void unwinder_set_depth(struct unwinder *unwinder, uint32_t depth);
 
 /* Captures the stack of the current thread, whose pc and stack pointer are given.  The innermost
  * frame is pc itself.  Reads stack memory through the host, directly from /proc when that shows the
- * same memory. */
+ * same memory.  Follows modules_generation() by itself; captures from before stay valid.  Memory
+ * that can't be read truncates the stack; TMPALLOC_E_NOMEM is the only failure. */
 int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_pointer,
                      struct error *error, const struct capture **ret);
 
-/* Forgets everything memoised (another process, or a file was unloaded). */
+/* Forgets everything memoised and every capture (another process). */
 void unwinder_reset(struct unwinder *unwinder);
+
+struct unwinder_statistics unwinder_statistics(const struct unwinder *unwinder);
 
 #endif

@@ -1,0 +1,22 @@
+/* Separate debug files: by build id, and by .gnu_debuglink with its checksum.
+ *
+ * elfutils' own search (dwfl_standard_find_debuginfo, and dwfl_build_id_find_elf for executables)
+ * asks debuginfod servers when DEBUGINFOD_URLS is set; these callbacks look at files only. */
+#ifndef TMPALLOC_DEBUG_FILES_H
+#define TMPALLOC_DEBUG_FILES_H
+
+#include <elfutils/libdwfl.h>
+
+#define DEBUG_FILES_DIRECTORIES "/usr/lib/debug"
+
+/* struct Dwfl_Callbacks' find_elf: finds nothing, since every file is reported open. */
+int debug_files_find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+                         char **file_name, Elf **elf);
+
+/* Its find_debuginfo.  *userdata must be a `const char *` (colon-separated absolute directories,
+ * the same as the callbacks' debuginfo_path). */
+int debug_files_find(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+                     const char *file_name, const char *link_name, GElf_Word link_crc,
+                     char **found_name);
+
+#endif

@@ -1,0 +1,83 @@
+#include "modules.h"
+
+#include <string.h>
+
+#include "demangle.h"
+
+struct search {
+    const char *name;
+    bool demangled; /* the name is to be compared with demangled ones */
+    bool found;
+    GElf_Sym symbol;
+};
+
+static bool is_local(const GElf_Sym *symbol) {
+    return GELF_ST_BIND(symbol->st_info) == STB_LOCAL;
+}
+
+/* Goes on after a local function: a global one of the same name is meant more likely. */
+static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
+    struct search *search = arg;
+    if (GELF_ST_TYPE(symbol->st_info) != STT_FUNC || (search->found && is_local(symbol)))
+        return true;
+    if (search->demangled ? !demangle_matches(name, search->name) : strcmp(name, search->name) != 0)
+        return true;
+    search->found = true;
+    search->symbol = *symbol;
+    return is_local(symbol);
+}
+
+static struct module_symbol describe(const struct modules *modules, uint32_t module,
+                                     const char *name, const GElf_Sym *symbol, bool exported) {
+    struct frame frame = {.module = module, .offset = symbol->st_value};
+    return (struct module_symbol){.name = name,
+                                  .address = modules_address(modules, &frame),
+                                  .size_bytes = symbol->st_size,
+                                  .module = module,
+                                  .exported = exported};
+}
+
+static bool find_exported(struct modules *modules, uint32_t module, const char *name,
+                          struct module_symbol *ret) {
+    GElf_Sym symbol;
+    GElf_Addr bias;
+    Dwfl_Module *file = modules_dwfl(modules, module);
+    Elf *elf = file ? dwfl_module_getelf(file, &bias) : NULL;
+    if (!elf || !function_symbols_find_exported(elf, name, &symbol))
+        return false;
+    *ret = describe(modules, module, name, &symbol, true);
+    return true;
+}
+
+static bool find_internal(struct modules *modules, uint32_t module, const char *name,
+                          bool demangled, struct module_symbol *ret) {
+    struct search search = {.name = name, .demangled = demangled};
+    Dwfl_Module *file = modules_dwfl(modules, module);
+    if (!file)
+        return false;
+    function_symbols_for_each(file, visit, &search);
+    if (search.found)
+        *ret = describe(modules, module, name, &search.symbol, false);
+    return search.found;
+}
+
+bool modules_find_function(struct modules *modules, uint32_t module, const char *name,
+                           bool exported_only, struct module_symbol *ret) {
+    if (find_exported(modules, module, name, ret))
+        return true;
+    return !exported_only && find_internal(modules, module, name, false, ret);
+}
+
+bool modules_find_user_function(struct modules *modules, const char *name,
+                                struct module_symbol *ret) {
+    size_t count = modules_loaded_count(modules);
+    for (size_t i = 0; i < count; i++) {
+        if (modules_find_function(modules, modules_loaded(modules, i), name, false, ret))
+            return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (find_internal(modules, modules_loaded(modules, i), name, true, ret))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,236 @@
+#include "symbolizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "debug_names.h"
+#include "debug_units.h"
+#include "demangle.h"
+#include "map.h"
+#include "memory.h"
+#include "text.h"
+
+/* What is known of one module's debug information. */
+struct debug_module {
+    bool opened;
+    struct debug_units *units; /* NULL: there is none */
+    Dwarf_Addr bias;           /* what to take off an address for DWARF */
+};
+
+/* A cached answer. */
+struct resolution {
+    struct frame frame;
+    size_t count;
+    struct symbol symbols[];
+};
+
+struct symbolizer {
+    struct modules *modules;
+    struct debug_module *debug_modules; /* by module number */
+    size_t debug_module_count;
+    size_t debug_module_capacity;
+    struct map resolutions; /* hash of a frame -> struct resolution */
+    struct map strings;     /* hash -> const char * */
+    struct arena arena;
+    struct text text; /* being composed */
+    /* Of the address being resolved. */
+    struct debug_place place;
+    const struct intervals *functions;
+};
+
+int symbolizer_create(struct modules *modules, struct symbolizer **ret) {
+    struct symbolizer *symbolizer = memory_allocate_zeroed(1, sizeof *symbolizer);
+    if (!symbolizer)
+        return TMPALLOC_E_NOMEM;
+    symbolizer->modules = modules;
+    *ret = symbolizer;
+    return TMPALLOC_OK;
+}
+
+void symbolizer_destroy(struct symbolizer *symbolizer) {
+    if (!symbolizer)
+        return;
+    for (size_t i = 0; i < symbolizer->debug_module_count; i++)
+        debug_units_destroy(symbolizer->debug_modules[i].units);
+    memory_release(symbolizer->debug_modules);
+    map_deinit(&symbolizer->resolutions);
+    map_deinit(&symbolizer->strings);
+    arena_deinit(&symbolizer->arena);
+    text_deinit(&symbolizer->text);
+    memory_release(symbolizer);
+}
+
+static uint64_t hash_string(const char *string, size_t length) {
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)string[i]) * 0x100000001b3;
+    return hash;
+}
+
+/* Takes the composed text as an interned string. */
+static int take_text(struct symbolizer *symbolizer, const char **ret) {
+    const struct text *text = &symbolizer->text;
+    uint64_t known;
+    if (text->failed)
+        return TMPALLOC_E_NOMEM;
+    uint64_t hash = hash_string(text_get(text), text->length);
+    if (map_get(&symbolizer->strings, hash, &known) &&
+        strcmp((const char *)(uintptr_t)known, text_get(text)) == 0) {
+        *ret = (const char *)(uintptr_t)known;
+        return TMPALLOC_OK;
+    }
+    char *copy = arena_allocate(&symbolizer->arena, text->length + 1, 1);
+    if (!copy || map_put(&symbolizer->strings, hash, (uintptr_t)copy))
+        return TMPALLOC_E_NOMEM;
+    memcpy(copy, text_get(text), text->length);
+    *ret = copy;
+    return TMPALLOC_OK;
+}
+
+static int grow_debug_modules(struct symbolizer *symbolizer, size_t needed) {
+    if (memory_reserve((void **)&symbolizer->debug_modules, &symbolizer->debug_module_capacity,
+                       needed, sizeof *symbolizer->debug_modules))
+        return TMPALLOC_E_NOMEM;
+    for (; symbolizer->debug_module_count < needed; symbolizer->debug_module_count++)
+        symbolizer->debug_modules[symbolizer->debug_module_count] = (struct debug_module){0};
+    return TMPALLOC_OK;
+}
+
+static int open_debug_module(struct symbolizer *symbolizer, uint32_t number,
+                             struct debug_module **ret) {
+    if (grow_debug_modules(symbolizer, (size_t)number + 1) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    struct debug_module *module = &symbolizer->debug_modules[number];
+    *ret = module;
+    if (module->opened)
+        return TMPALLOC_OK;
+    Dwfl_Module *file = modules_dwfl(symbolizer->modules, number);
+    Dwarf *dwarf = file ? dwfl_module_getdwarf(file, &module->bias) : NULL;
+    if (dwarf && debug_units_create(dwarf, &module->units) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    module->opened = true;
+    return TMPALLOC_OK;
+}
+
+/* Appends the name of the ELF symbol that covers an address, demangled.  Where the symbol is only
+ * wanted if it is mangled, others give nothing. */
+static bool append_elf_name(struct symbolizer *symbolizer, uint64_t address, bool only_mangled) {
+    const char *name = function_symbols_covering(symbolizer->functions, address, NULL);
+    char *readable = name ? demangle(name, false) : NULL;
+    bool wanted = name && (readable || !only_mangled);
+    if (wanted)
+        text_append(&symbolizer->text, readable ? readable : name);
+    free(readable);
+    return wanted;
+}
+
+/* Static functions and lambdas have no linkage name, but the symbol table knows their scopes. */
+static bool append_function_name(struct symbolizer *symbolizer, uint64_t address, size_t i) {
+    struct text *text = &symbolizer->text;
+    struct debug_place *place = &symbolizer->place;
+    if (i >= place->count)
+        return append_elf_name(symbolizer, address, false);
+    bool inlined = i + 1 < place->count;
+    return debug_names_linkage(&place->functions[i], text) ||
+           (!inlined && append_elf_name(symbolizer, address, true)) ||
+           debug_names_qualified(&place->functions[i], text) ||
+           (!inlined && append_elf_name(symbolizer, address, false));
+}
+
+static bool append_source(struct symbolizer *symbolizer, uint64_t dwarf_address, size_t i,
+                          uint32_t *line_ret) {
+    struct debug_place *place = &symbolizer->place;
+    if (!place->has_unit)
+        return false;
+    if (i == 0)
+        return debug_names_source(&place->unit, dwarf_address, &symbolizer->text, line_ret);
+    return debug_names_call_site(&place->functions[i - 1], &symbolizer->text, line_ret);
+}
+
+static int fill(struct symbolizer *symbolizer, uint64_t address, uint64_t dwarf_address, size_t i,
+                struct symbol *symbol) {
+    int status = TMPALLOC_OK;
+    symbol->inlined = i + 1 < symbolizer->place.count;
+    text_clear(&symbolizer->text);
+    if (append_function_name(symbolizer, address, i))
+        status = take_text(symbolizer, &symbol->function);
+    text_clear(&symbolizer->text);
+    if (status == TMPALLOC_OK && append_source(symbolizer, dwarf_address, i, &symbol->line))
+        status = take_text(symbolizer, &symbol->file);
+    return status;
+}
+
+static struct resolution *create_resolution(struct symbolizer *symbolizer,
+                                            const struct frame *frame, size_t count) {
+    struct resolution *resolution =
+        arena_allocate(&symbolizer->arena, 1, sizeof *resolution + count * sizeof(struct symbol));
+    if (!resolution)
+        return NULL;
+    resolution->frame = *frame;
+    resolution->count = count;
+    bool known = frame->module != FRAME_NO_MODULE;
+    for (size_t i = 0; i < count; i++)
+        resolution->symbols[i] = (struct symbol){
+            .address = modules_address(symbolizer->modules, frame),
+            .offset = frame->offset,
+            .module = known ? modules_path(symbolizer->modules, frame->module) : NULL};
+    return resolution;
+}
+
+static int resolve_in_module(struct symbolizer *symbolizer, const struct frame *frame,
+                             struct resolution **ret) {
+    struct debug_module *module;
+    uint64_t address = frame->offset - !frame->exact;
+    if (open_debug_module(symbolizer, frame->module, &module) != TMPALLOC_OK ||
+        modules_functions(symbolizer->modules, frame->module, &symbolizer->functions) !=
+            TMPALLOC_OK ||
+        (module->units && debug_units_find(module->units, address - module->bias,
+                                           &symbolizer->place) != TMPALLOC_OK))
+        return TMPALLOC_E_NOMEM;
+    size_t count = symbolizer->place.count ? symbolizer->place.count : 1;
+    struct resolution *resolution = create_resolution(symbolizer, frame, count);
+    for (size_t i = 0; resolution && i < count; i++) {
+        if (fill(symbolizer, address, address - module->bias, i, &resolution->symbols[i]) !=
+            TMPALLOC_OK)
+            return TMPALLOC_E_NOMEM;
+    }
+    *ret = resolution;
+    return resolution ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+}
+
+static int resolve(struct symbolizer *symbolizer, const struct frame *frame,
+                   struct resolution **ret) {
+    symbolizer->place.count = 0;
+    symbolizer->place.has_unit = false;
+    if (frame->module != FRAME_NO_MODULE)
+        return resolve_in_module(symbolizer, frame, ret);
+    *ret = create_resolution(symbolizer, frame, 1);
+    return *ret ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+}
+
+static uint64_t hash_frame(const struct frame *frame) {
+    return map_hash(frame->offset) ^ map_hash(((uint64_t)frame->module << 1) + !frame->exact);
+}
+
+static bool same_frame(const struct frame *one, const struct frame *other) {
+    return one->offset == other->offset && one->module == other->module &&
+           one->exact == other->exact;
+}
+
+int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
+                       const struct symbol **ret, size_t *count_ret) {
+    uint64_t known;
+    uint64_t hash = hash_frame(frame);
+    struct resolution *resolution = NULL;
+    if (map_get(&symbolizer->resolutions, hash, &known))
+        resolution = (struct resolution *)(uintptr_t)known;
+    if (!resolution || !same_frame(&resolution->frame, frame)) {
+        if (resolve(symbolizer, frame, &resolution) != TMPALLOC_OK ||
+            map_put(&symbolizer->resolutions, hash, (uintptr_t)resolution))
+            return TMPALLOC_E_NOMEM;
+    }
+    *ret = resolution->symbols;
+    *count_ret = resolution->count;
+    return TMPALLOC_OK;
+}
