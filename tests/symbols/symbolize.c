@@ -4,6 +4,8 @@
  * symbolize [-d DIRECTORIES] FILE calls ADDRESS... the same for return addresses
  * symbolize [-d DIRECTORIES] FILE find NAME...     functions by name (user's notation)
  * symbolize [-d DIRECTORIES] FILE exported NAME... functions by name (dynamic symbol table)
+ * symbolize [-d DIRECTORIES] FILE failing ADDRESS NAME   how many allocations failed, one after the
+ *     other, until both were found
  * symbolize [-d DIRECTORIES] FILE replaced-by OTHER ADDRESS...  as `at`, after the file changed */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../core/elf_file.h"
+#include "../../core/memory.h"
 #include "../../core/symbolizer.h"
 
 /* Where a file that can be anywhere is placed. */
@@ -73,18 +76,60 @@ static json_t *find_all(struct modules *modules, char **names, bool exported_onl
     return array;
 }
 
-static void load(struct modules *modules, const char *path) {
+static struct tmpalloc_module locate(const char *path) {
     struct elf_facts facts;
-    struct error error;
     int fd = elf_file_open(path);
     if (fd < 0 || !elf_file_facts(fd, &facts)) {
         fprintf(stderr, "%s is no ELF file\n", path);
         exit(1);
     }
     close(fd);
-    struct tmpalloc_module loaded = {
+    return (struct tmpalloc_module){
         .path = path, .text_address = facts.text_address + (facts.relocatable ? BIAS : 0)};
-    check(modules_update(modules, &loaded, 1, NULL, &error));
+}
+
+static void load(struct modules *modules, const char *path) {
+    struct tmpalloc_module loaded = locate(path);
+    check(modules_update(modules, &loaded, 1, NULL, NULL));
+}
+
+/* Everything from nothing; the status of the first thing that fails. */
+static int find_both(const struct tmpalloc_module *loaded, uint64_t address, const char *name,
+                     bool *ret) {
+    const struct symbol *symbols;
+    struct module_symbol found;
+    size_t count;
+    struct frame frame = {.offset = address, .exact = true};
+    struct modules *modules = NULL;
+    struct symbolizer *symbolizer = NULL;
+    int status = modules_create(&modules);
+    if (status == TMPALLOC_OK)
+        status = modules_update(modules, loaded, 1, NULL, NULL);
+    if (status == TMPALLOC_OK)
+        status = symbolizer_create(modules, &symbolizer);
+    if (status == TMPALLOC_OK)
+        status = symbolizer_resolve(symbolizer, &frame, &symbols, &count);
+    if (status == TMPALLOC_OK)
+        *ret = symbols[count - 1].function && strcmp(symbols[count - 1].function, name) == 0 &&
+               modules_find_user_function(modules, name, &found);
+    symbolizer_destroy(symbolizer);
+    modules_destroy(modules);
+    return status;
+}
+
+/* Null when a failed allocation shows otherwise than as TMPALLOC_E_NOMEM. */
+static json_t *fail_each(const char *path, char **arguments) {
+    struct tmpalloc_module loaded = locate(path);
+    uint64_t address = strtoull(arguments[0], NULL, 16);
+    int status = TMPALLOC_E_NOMEM;
+    bool found = false;
+    int failures = 0;
+    while (status == TMPALLOC_E_NOMEM) {
+        memory_fail_after((uint64_t)failures++ + 1);
+        status = find_both(&loaded, address, arguments[1], &found);
+        memory_fail_after(0);
+    }
+    return status == TMPALLOC_OK && found ? json_integer(failures - 1) : json_null();
 }
 
 static json_t *run(struct modules *modules, const char *path, char **arguments) {
@@ -98,6 +143,8 @@ static json_t *run(struct modules *modules, const char *path, char **arguments) 
         return find_all(modules, arguments + 1, false);
     if (strcmp(verb, "exported") == 0)
         return find_all(modules, arguments + 1, true);
+    if (strcmp(verb, "failing") == 0)
+        return fail_each(path, arguments + 1);
     if (strcmp(verb, "replaced-by") == 0 && rename(arguments[1], path) == 0)
         return resolve_all(modules, arguments + 2, true);
     return json_null();
@@ -114,8 +161,8 @@ int main(int argc, char **argv) {
     if (!arguments[0] || !arguments[1])
         return 2;
     json_t *answer = run(modules, arguments[0], arguments + 1);
-    json_dumpf(answer, stdout, JSON_INDENT(1));
+    json_dumpf(answer, stdout, JSON_INDENT(1) | JSON_ENCODE_ANY);
     json_decref(answer);
     modules_destroy(modules);
-    return 0;
+    return memory_in_use() == 0 ? 0 : 1;
 }

@@ -247,10 +247,10 @@ static void libraries(void) {
     }
 }
 
-/* rbp holds no frame pointer, but something that moves with every call. */
 static void plain(void) {
     show();
     show();
+    KEEP_FRAME();
 }
 
 static const struct {
