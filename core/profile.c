@@ -47,6 +47,8 @@ static int collect_symbols(struct builder *builder, const struct stack *stack,
     bool located = false;
     size_t total = 0;
     for (uint32_t i = 0; i < stack->count; i++) {
+        /* An allocation was seen at its entry point, whatever that is called. */
+        bool is_entry_point = i == 0 && stack->frames[0].exact && stack->count > 1;
         const struct symbol *resolved;
         size_t count;
         int status =
@@ -59,7 +61,7 @@ static int collect_symbols(struct builder *builder, const struct stack *stack,
             if (!located) {
                 expansion->location = total;
                 expansion->location_frame = i;
-                located = !profile_is_allocator(resolved[k].function);
+                located = !is_entry_point && !profile_is_allocator(resolved[k].function);
             }
             builder->symbols[total++] = &resolved[k];
         }
@@ -120,13 +122,11 @@ static enum profile_pattern find_pattern(const struct profile_site *site) {
 static void count_same_scope(struct profile_site *site, const struct site_scope *scopes,
                              uint32_t threshold, uint32_t needed_frames) {
     for (const struct site_scope *scope = scopes; scope; scope = scope->next) {
-        if (scope->distance <= threshold && scope->shared_frames >= needed_frames)
-            site->same_scope += scope->count;
+        if (scope->distance > threshold || scope->shared_frames < needed_frames)
+            continue;
+        site->same_scope += scope->count;
+        site->same_scope_bytes += scope->bytes;
     }
-    site->same_scope_bytes = site->bytes;
-    if (site->same_scope < site->count)
-        site->same_scope_bytes =
-            (uint64_t)((long double)site->bytes * site->same_scope / site->count);
 }
 
 static void copy_counters(const struct tracker_site *from, struct profile_site *site) {

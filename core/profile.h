@@ -38,7 +38,7 @@ struct profile_site {
     uint64_t equal;
     uint64_t by_realloc;
     uint64_t same_scope; /* freed while the call of the location's function was still active */
-    uint64_t same_scope_bytes; /* their share of bytes by count: exact when all have one size */
+    uint64_t same_scope_bytes;
     const struct site_distance *by_distance; /* max_threshold + 1 */
     const int64_t *threads;                  /* ascending */
     size_t thread_count;

@@ -108,7 +108,7 @@ void site_table_reset(struct site_table *table) {
         forget_frees(site);
         forget_free_stacks(site);
         for (struct site_scope *scope = site->scopes; scope; scope = scope->next)
-            scope->count = 0;
+            scope->count = scope->bytes = 0;
         for (uint32_t d = 0; d <= table->max_threshold; d++)
             site->by_distance[d] = (struct site_distance){0};
     }
@@ -137,7 +137,7 @@ void site_count_temporary(struct site *site, uint64_t size_bytes, uint64_t dista
 }
 
 int site_count_scope(struct site_table *table, struct site *site, uint32_t distance,
-                     uint32_t shared_frames) {
+                     uint32_t shared_frames, uint64_t size_bytes) {
     struct site_scope *scope = site->scopes;
     while (scope && (scope->distance != distance || scope->shared_frames != shared_frames))
         scope = scope->next;
@@ -150,6 +150,7 @@ int site_count_scope(struct site_table *table, struct site *site, uint32_t dista
         site->scopes = scope;
     }
     scope->count++;
+    scope->bytes += size_bytes;
     return TMPALLOC_OK;
 }
 

@@ -24,6 +24,7 @@ struct site_scope {
     uint32_t distance;
     uint32_t shared_frames;
     uint64_t count;
+    uint64_t bytes;
 };
 
 /* The freeing call of the latest temporary, as far as comparing needs it.  All zeros: none since
@@ -79,7 +80,7 @@ void site_count_temporary(struct site *site, uint64_t size_bytes, uint64_t dista
                           bool by_realloc);
 /* TMPALLOC_OK, or TMPALLOC_E_NOMEM when the temporary was not counted. */
 int site_count_scope(struct site_table *table, struct site *site, uint32_t distance,
-                     uint32_t shared_frames);
+                     uint32_t shared_frames, uint64_t size_bytes);
 /* A fifth distinct free stack is not kept. */
 void site_add_free_stack(struct site *site, uint32_t stack);
 /* The same for a list of SITE_FREE_STACKS numbers. */

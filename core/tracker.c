@@ -205,8 +205,9 @@ bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_blo
 }
 
 int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames) {
-    return site_count_scope(release->thread->sites, release->block.site,
-                            (uint32_t)release->block.distance, shared_frames);
+    const struct detector_block *block = &release->block;
+    return site_count_scope(release->thread->sites, block->site, (uint32_t)block->distance,
+                            shared_frames, block->size_bytes);
 }
 
 void tracker_flush(struct tracker *tracker) {
@@ -289,11 +290,12 @@ static int merge_scopes(struct arena *storage, struct tracker_site *merged,
             if (!known)
                 return TMPALLOC_E_NOMEM;
             *known = *scope;
-            known->count = 0;
+            known->count = known->bytes = 0;
             known->next = merged->scopes;
             merged->scopes = known;
         }
         known->count += scope->count;
+        known->bytes += scope->bytes;
     }
     return TMPALLOC_OK;
 }
@@ -416,8 +418,10 @@ static void subtract_site(struct tracker_site *later, const struct tracker_site 
     }
     for (struct site_scope *scope = later->scopes; scope; scope = scope->next) {
         const struct site_scope *before = find_scope(earlier->scopes, scope);
-        if (before)
-            scope->count -= before->count;
+        if (!before)
+            continue;
+        scope->count -= before->count;
+        scope->bytes -= before->bytes;
     }
 }
 

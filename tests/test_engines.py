@@ -78,6 +78,7 @@ def test_breakpoints_count_what_the_program_logs(
     document, result = session(
         debugger, program, [7, operations, threads, log], "tmpalloc start --engine breakpoint"
     )
+    assert log.exists(), result.text
     sites, totals = expected(log, 1)
     assert by_function(document) == sites
     for name in ("allocations", "allocated_bytes", "deallocations", "cross_thread_frees"):

@@ -10,7 +10,7 @@
  * in site ID...                                   a call stack, innermost first; "..." at its end
  *                                                means truncated; the lines below belong to it:
  *   temporaries DISTANCE COUNT BYTES | allocations COUNT BYTES | sizes MIN MAX | larger N | equal N
- *   realloc N | threads TID... | scope DISTANCE SHARED_FRAMES COUNT | free ID...
+ *   realloc N | threads TID... | scope DISTANCE SHARED_FRAMES COUNT BYTES | free ID...
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -224,6 +224,7 @@ static void add_scope(struct tracker_site *site, char **words) {
     scope->distance = (uint32_t)number(words[0]);
     scope->shared_frames = (uint32_t)number(words[1]);
     scope->count = number(words[2]);
+    scope->bytes = number(words[3]);
     site->scopes = scope;
 }
 

@@ -344,7 +344,7 @@ site new allocate main
   temporaries 0 7 70
   temporaries 2 7 70
   allocations 14 140
-  scope {scope}
+  scope {scope} 70
   threads 1
 """
     assert json.loads(driver.report(text.encode(), "json"))["sites"][0]["same_scope"] == count
