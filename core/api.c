@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "command_options.h"
 #include "commands.h"
+#include "commands_options.h"
 #include "memory.h"
 
 /* How long a second thread waits for the session. */

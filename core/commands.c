@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "command_options.h"
+#include "commands_options.h"
 #include "memory.h"
 #include "options.h"
 #include "report.h"

@@ -1,4 +1,4 @@
-#include "command_options.h"
+#include "commands_options.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* From parsed command lines to the structs that the session and the reports take, and help. */
-#ifndef TMPALLOC_COMMAND_OPTIONS_H
-#define TMPALLOC_COMMAND_OPTIONS_H
+#ifndef TMPALLOC_COMMANDS_OPTIONS_H
+#define TMPALLOC_COMMANDS_OPTIONS_H
 
 #include "options.h"
 #include "report.h"
