@@ -1,0 +1,63 @@
+"""The core's command table as text, and the completion of command lines from it."""
+
+import glob
+import os
+from collections import namedtuple
+
+
+class Command(namedtuple("Command", "name arguments help options maximum")):
+    """A command of the core's table, as text."""
+
+    @property
+    def summary(self):
+        """The first line of its help."""
+        return self.help.partition("\n")[0]
+
+
+#: An option of a command, as text; choices is empty when any value will do.
+Option = namedtuple("Option", "name letter value choices help")
+
+
+def complete(commands, line):
+    """The words that can stand in place of the last word of a command line."""
+    *words, last = line.split(" ")
+    words = [word for word in words if word]
+    names = [command.name for command in commands]
+    if not words:
+        return _starting_with(last, names)
+    command = next((command for command in commands if command.name == words[0]), None)
+    if command is None:
+        return []
+    if "COMMAND" in command.arguments:
+        return _starting_with(last, names)
+    return _complete_argument(command, words[1:], last)
+
+
+def _starting_with(prefix, words):
+    return [word for word in words if word.startswith(prefix)]
+
+
+def _complete_argument(command, words, last):
+    """Completes an option's name or value, or a positional argument."""
+    named = {"--" + option.name: option for option in command.options}
+    named.update({"-" + option.letter: option for option in command.options if option.letter})
+    name, equals, value = last.partition("=")
+    if equals and name in named:
+        return [f"{name}={word}" for word in _complete_value(named[name], value)]
+    previous = named.get(words[-1]) if words else None
+    if previous and previous.value:
+        return _complete_value(previous, last)
+    if last.startswith("-"):
+        return _starting_with(last, ["--" + option.name for option in command.options])
+    return _complete_file(last) if "FILE" in command.arguments else []
+
+
+def _complete_value(option, prefix):
+    if "FILE" in option.value:
+        return _complete_file(prefix)
+    return _starting_with(prefix, option.choices)
+
+
+def _complete_file(prefix):
+    paths = sorted(glob.glob(glob.escape(prefix) + "*"))
+    return [path + "/" if os.path.isdir(path) else path for path in paths]

@@ -1,0 +1,146 @@
+"""The debugger as libtmpalloc.so sees it: Python methods behind struct tmpalloc_host.
+
+Subclass Host, override what the debugger can do, and hand it to a session.  Methods take and
+return plain Python values and may raise anything: no exception crosses into C.
+"""
+
+import ctypes
+import os
+from collections import namedtuple
+
+from . import binding
+
+ProcessInfo = namedtuple("ProcessInfo", "pid stopped local architecture executable")
+ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
+
+NO_PROCESS = ProcessInfo(0, False, False, "", "")
+
+
+class Unsupported(Exception):
+    """Raised by a primitive that this debugger or target can never do."""
+
+
+class Host:
+    """Primitives of one debugger.  What a subclass doesn't override doesn't exist for the core."""
+
+    def __init__(self):
+        self.failure = None
+        self._interrupt = None
+        # ctypes frees a callback with its last reference, C keeps calling it.
+        self.struct = binding.HostStruct(version=binding.HOST_VERSION)
+        for name, callback in binding.PRIMITIVES.items():
+            if getattr(type(self), name) is not getattr(Host, name):
+                setattr(self.struct, name, callback(self._guarded(getattr(self, "_c_" + name))))
+
+    def process(self):
+        """The selected process as a ProcessInfo; NO_PROCESS when there is none."""
+        raise NotImplementedError
+
+    def modules(self):
+        """Yields (path, run-time address of .text) of each file, the executable first."""
+        raise NotImplementedError
+
+    def read_memory(self, address, size):
+        """Exactly `size` bytes of the process."""
+        raise NotImplementedError
+
+    def read_registers(self, names):
+        """Values of the registers, unsigned, for the thread that hit or is selected."""
+        raise NotImplementedError
+
+    def current_thread(self):
+        """The thread of read_registers as a ThreadInfo."""
+        raise NotImplementedError
+
+    def thread_alive(self, key):
+        """True when the thread with this key still exists."""
+        raise NotImplementedError
+
+    def insert_breakpoint(self, id, address, hardware):
+        """Sets a breakpoint that calls the session's breakpoint_hit(id)."""
+        raise NotImplementedError
+
+    def enable_breakpoint(self, id, enabled):
+        """Enables or disables a breakpoint."""
+        raise NotImplementedError
+
+    def remove_breakpoint(self, id):
+        """Deletes a breakpoint."""
+        raise NotImplementedError
+
+    def message(self, text):
+        """Shows a line that no command asked for."""
+        raise NotImplementedError
+
+    def take_interrupt(self):
+        """True when the user interrupted a primitive since the last call."""
+        interrupt, self._interrupt = self._interrupt, None
+        return interrupt is not None
+
+    def _guarded(self, primitive):
+        """A callback for C: whatever goes wrong, it only leaves *status alone or changes it."""
+
+        def callback(_arg, *arguments):
+            status = arguments[-1]
+            try:
+                primitive(*arguments[:-1])
+                status[0] = binding.OK
+            except KeyboardInterrupt as error:
+                self._interrupt = error
+            except Unsupported as error:
+                self.failure = error
+                status[0] = binding.E_UNSUPPORTED
+            except BaseException as error:  # ctypes would print it and return garbage
+                self.failure = error
+
+        return callback
+
+    def _c_process(self, ret):
+        info = self.process()
+        process = ret.contents
+        process.architecture = info.architecture.encode()
+        process.executable = os.fsencode(info.executable)
+        process.pid, process.stopped, process.local = info.pid, info.stopped, info.local
+
+    def _c_modules(self, emit, emit_arg):
+        for path, text_address in _by_search_order(self.modules()):
+            module = binding.Module(os.fsencode(path), text_address)
+            if emit(emit_arg, ctypes.byref(module)) != binding.OK:
+                raise RuntimeError("the core refused a module")
+
+    def _c_read_memory(self, address, buffer, size):
+        data = self.read_memory(address, size)
+        if len(data) != size:
+            raise RuntimeError(f"{len(data)} of {size} bytes at {address:#x}")
+        ctypes.memmove(buffer, data, size)
+
+    def _c_read_registers(self, names, count, values):
+        found = self.read_registers([names[i].decode() for i in range(count)])
+        for i in range(count):
+            values[i] = found[i]
+
+    def _c_current_thread(self, ret):
+        thread = ret.contents
+        thread.key, thread.tid, thread.pid = self.current_thread()
+
+    def _c_thread_alive(self, key, ret):
+        ret[0] = bool(self.thread_alive(key))
+
+    def _c_insert_breakpoint(self, id, address, kind):
+        self.insert_breakpoint(id, address, kind == binding.HARDWARE)
+
+    def _c_enable_breakpoint(self, id, enabled):
+        self.enable_breakpoint(id, bool(enabled))
+
+    def _c_remove_breakpoint(self, id):
+        self.remove_breakpoint(id)
+
+    def _c_message(self, text):
+        self.message(text.decode(errors="replace"))
+
+
+def _by_search_order(modules):
+    """Debuggers list the dynamic linker early, where they found it; it is searched last."""
+    modules = list(dict.fromkeys(modules))
+    linkers = [module for module in modules[1:] if os.path.basename(module[0]).startswith("ld-")]
+    return [module for module in modules if module not in linkers] + linkers

@@ -1,0 +1,101 @@
+"""Sessions of libtmpalloc.so."""
+
+import ctypes
+import os
+
+from . import binding
+from .command_table import Command, Option
+
+
+class Session:
+    """One session of the library for one debugger.
+
+    The methods may be called on any thread.  When the user interrupted one of the host's
+    primitives, KeyboardInterrupt is raised as soon as the library has returned.
+    """
+
+    def __init__(self, host):
+        self._library = binding.load_library()
+        self._host = host
+        self._session = ctypes.c_void_p()
+        status = self._library.tmpalloc_session_create(
+            ctypes.byref(host.struct), ctypes.byref(self._session)
+        )
+        if status != binding.OK:
+            raise binding.LibraryError(
+                f"tmpalloc: {binding.library_path()} belongs to another version:"
+                " run setup.sh build again"
+            )
+        self.version = self._library.tmpalloc_version().decode()
+        self.commands = list(self._read_commands())
+
+    def execute(self, line, columns=0, rows=0, colors=False):
+        """Executes a command line; returns (True when it succeeded, text to print)."""
+        text = ctypes.c_char_p()
+        terminal = binding.Terminal(columns, rows, colors)
+        status = self._library.tmpalloc_session_execute(
+            self._session,
+            os.fsencode(line),
+            ctypes.byref(terminal) if columns else None,
+            ctypes.byref(text),
+        )
+        self._raise_interrupt()
+        return status == binding.OK, (text.value or b"").decode(errors="replace")
+
+    def breakpoint_hit(self, id):
+        """A breakpoint of the host was hit; the program is to go on afterwards."""
+        self._library.tmpalloc_session_breakpoint_hit(self._session, id)
+        self._raise_interrupt()
+
+    def event(self, event):
+        """Tells one of binding.EVENT_*."""
+        self._library.tmpalloc_session_event(self._session, event)
+        self._raise_interrupt()
+
+    @property
+    def threshold(self):
+        """The threshold that reports use when their command line names none."""
+        return self._library.tmpalloc_session_threshold(self._session)
+
+    @threshold.setter
+    def threshold(self, value):
+        if self._library.tmpalloc_session_set_threshold(self._session, value) != binding.OK:
+            raise ValueError(f"{value} is higher than the highest threshold that can be recorded")
+
+    def banner(self):
+        """The line that is shown when a debugger has loaded the extension."""
+        return f'tmpalloc {self.version}: type "tmpalloc help"'
+
+    def _raise_interrupt(self):
+        if self._host.take_interrupt():
+            raise KeyboardInterrupt
+
+    def _read_commands(self):
+        i = 0
+        while info := self._library.tmpalloc_command(i):
+            command = info.contents
+            yield Command(
+                command.name.decode(),
+                command.arguments.decode(),
+                command.help.decode(),
+                [_read_option(option) for option in _until_null(command.options, "name")],
+                command.maximum,
+            )
+            i += 1
+
+
+def _until_null(array, field=None):
+    i = 0
+    while array and (getattr(array[i], field) if field else array[i]) is not None:
+        yield array[i]
+        i += 1
+
+
+def _read_option(option):
+    return Option(
+        option.name.decode(),
+        option.letter.decode().strip("\0"),
+        option.value.decode() if option.value else None,
+        [choice.decode() for choice in _until_null(option.choices)],
+        option.help.decode(),
+    )

@@ -1,0 +1,117 @@
+"""The registration of tmpalloc's commands, settings and event handlers in GDB."""
+
+import os
+
+import gdb
+
+from tmpalloc import binding
+from tmpalloc.command_table import complete
+from tmpalloc.session import Session
+from tmpalloc_gdb_host import GdbHost
+
+
+class _Command(gdb.Command):
+    """The prefix command."""
+
+    def __init__(self, session):
+        lines = [f"  {command.name} -- {command.summary}" for command in session.commands]
+        self.__doc__ = "\n".join(["Find temporary allocations.", "", *lines])
+        super().__init__("tmpalloc", gdb.COMMAND_DATA)
+        self._session = session
+
+    def invoke(self, argument, from_tty):
+        """Called by GDB."""
+        self.dont_repeat()
+        try:
+            ok, text = self._session.execute(argument, **_terminal(from_tty))
+        except KeyboardInterrupt:
+            raise gdb.GdbError("Quit") from None
+        if not ok:
+            raise gdb.GdbError(text.rstrip("\n"))
+        gdb.write(text)
+
+    def complete(self, text, word):
+        """Called by GDB; `word` is what follows the last break character, e.g. a dash."""
+        if word is None:
+            return gdb.COMPLETE_NONE
+        kept = len(text.split(" ")[-1]) - len(word)
+        return [candidate[kept:] for candidate in complete(self._session.commands, text)]
+
+
+def _terminal(from_tty):
+    """Arguments of Session.execute() for the place where this command's output goes."""
+    columns = gdb.parameter("width")
+    if not columns or not from_tty or not os.isatty(1) or _is_piped():
+        return {}
+    colors = gdb.parameter("style enabled")
+    return {"columns": columns, "rows": gdb.parameter("height") or 0, "colors": bool(colors)}
+
+
+def _is_piped():
+    """Whether GDB's pipe command reads the output: its shell is a child that is no inferior."""
+    try:
+        with open("/proc/thread-self/children") as file:
+            children = {int(pid) for pid in file.read().split()}
+    except OSError:
+        return False
+    return bool(children - {inferior.pid for inferior in gdb.inferiors()})
+
+
+class _Prefix(gdb.Command):
+    """Parent of the settings."""
+
+    def __init__(self, verb):
+        self.__doc__ = f"{verb.capitalize()} what tmpalloc does by default."
+        super().__init__(f"{verb} tmpalloc", gdb.COMMAND_DATA, prefix=True)
+
+
+class _Threshold(gdb.Parameter):
+    """Threshold of reports that name none."""
+
+    set_doc = "Set the highest number of other allocations before a temporary's free."
+    show_doc = "Show the highest number of other allocations before a temporary's free."
+
+    def __init__(self, session):
+        super().__init__("tmpalloc threshold", gdb.COMMAND_DATA, gdb.PARAM_ZUINTEGER)
+        self._session = session
+        self.value = session.threshold
+
+    def get_set_string(self):
+        """Called by GDB after it stored the value."""
+        try:
+            self._session.threshold = self.value
+        except ValueError as error:
+            self.value = self._session.threshold
+            raise gdb.GdbError(str(error)) from None
+        return ""
+
+    def get_show_string(self, value):
+        """Called by GDB."""
+        return f"The threshold of temporary allocations is {value}."
+
+
+_session = None
+
+
+def load():
+    """Registers everything with GDB and prints one line; the second time it only prints."""
+    global _session
+    if _session:
+        gdb.write(f"tmpalloc {_session.version}: already loaded\n")
+        return
+    host = GdbHost()
+    try:
+        _session = host.session = Session(host)
+    except binding.LibraryError as error:
+        gdb.write(f"{error}\n", gdb.STDERR)
+        return
+    _Command(_session)
+    _Prefix("set")
+    _Prefix("show")
+    _Threshold(_session)
+    gdb.events.new_objfile.connect(host.file_loaded)
+    gdb.events.clear_objfiles.connect(host.files_cleared)
+    gdb.events.breakpoint_modified.connect(host.breakpoint_modified)
+    gdb.events.exited.connect(host.exited)
+    gdb.events.stop.connect(host.stopped)
+    gdb.write(_session.banner() + "\n")

@@ -1,0 +1,228 @@
+"""The primitives of struct tmpalloc_host in GDB."""
+
+import re
+from collections import namedtuple
+
+import gdb
+
+from tmpalloc import binding
+from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo
+
+_FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0-9a-f]+)", re.M)
+_SECTIONS = "maintenance info target-sections"
+_VDSO = "system-supplied DSO at "
+_ALL_BITS = (1 << 64) - 1
+_ALWAYS_INSERTED = "breakpoint always-inserted"
+
+
+def _local_path(path):
+    """GDB marks files that it reads through gdbserver; the core looks for the same path here."""
+    return path[len("target:") :] if path.startswith("target:") else path
+
+
+def _loaded_files():
+    """(path, run-time address of .text) of the current program's files, the executable first."""
+    # "info files" tells the same, but nothing in a child that GDB followed after a fork.
+    files, path = [], ""
+    for found in _FILE_OR_TEXT.finditer(gdb.execute(_SECTIONS, to_string=True)):
+        if found[1]:
+            path = found[1]
+        elif not path.startswith(_VDSO):
+            files.append((path, int(found[2], 16)))
+    main = gdb.current_progspace().filename
+    files.sort(key=lambda file: file[0] != main)
+    return [(_local_path(path), address) for path, address in files]
+
+
+def _is_readable():
+    try:
+        gdb.newest_frame()
+    except gdb.error:
+        return False
+    return True
+
+
+#: The inferior that has breakpoints of ours: its number, its process, its program space then.
+_Tracked = namedtuple("_Tracked", "number pid program")
+
+
+class _Breakpoint(gdb.Breakpoint):
+    """A breakpoint that users don't see and that never stops the program."""
+
+    def __init__(self, host, id, address, hardware):
+        kind = gdb.BP_HARDWARE_BREAKPOINT if hardware else gdb.BP_BREAKPOINT
+        # Decimal, because not every source language of GDB reads 0x.
+        try:
+            super().__init__(f"*{address}", type=kind, internal=True)
+        except gdb.error:
+            # It exists nevertheless when only its insertion failed.
+            if self.is_valid():
+                self.delete()
+            raise
+        self.silent = True
+        self._host = host
+        self._id = id
+
+    def stop(self):
+        """Called by GDB at each hit; False lets the program go on."""
+        return self._host.hit(self._id)
+
+
+class GdbHost(Host):
+    """Primitives of GDB."""
+
+    def __init__(self):
+        super().__init__()
+        self.session = None
+        self._breakpoints = {}
+        self._tracked = None
+        self._in_hit = False
+        self._threads = {}
+        self._keys = {}
+        self._last_key = 0
+
+    def hit(self, id):
+        """Forwards a hit; True stops the program because the user asked for it."""
+        # A fork's child that GDB keeps has the parent's breakpoints in its memory.
+        if gdb.selected_inferior().num != self._tracked.number:
+            return False
+        self._in_hit = True
+        try:
+            self.session.breakpoint_hit(id)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            self._in_hit = False
+        return False
+
+    def event(self, event):
+        """Forwards an event."""
+        if self._in_hit:
+            return
+        try:
+            self.session.event(event)
+        except KeyboardInterrupt:
+            pass  # the user's next prompt is near, and an event handler has no caller
+
+    def file_loaded(self, event):
+        """Called by GDB for each file whose symbols it reads, soon after it was mapped."""
+        objfile = event.new_objfile
+        # A separate debug file adds no code.
+        if objfile.owner is None and gdb.selected_inferior().pid:
+            if self._tracked is None or self._tracked.program == objfile.progspace:
+                self.event(binding.EVENT_MODULES)
+
+    def files_cleared(self, event):
+        """Called by GDB when it forgets all files of a program space, as exec makes it do.
+
+        That is before GDB tries, and fails, to insert our breakpoints into the new program.  The
+        other reasons are the file command and, for a new program space, a fork.
+        """
+        selected, tracked = gdb.selected_inferior(), self._tracked
+        if tracked and selected.pid == tracked.pid:
+            # With "set follow-exec-mode new" it goes on as another inferior.
+            if event.progspace == tracked.program or selected.num != tracked.number:
+                self.event(binding.EVENT_EXECED)
+
+    def breakpoint_modified(self, breakpoint):
+        """Called by GDB, also when it gives a breakpoint a location in each other inferior.
+
+        There the address means something else, or can't be written at all.
+        """
+        if isinstance(breakpoint, _Breakpoint) and self._tracked:
+            for location in getattr(breakpoint, "locations", ()):  # GDB 13
+                if location.enabled and self._tracked.number not in location.thread_groups:
+                    location.enabled = False
+
+    def exited(self, event):
+        """Called by GDB when a process exited, was killed or is detached."""
+        if self._tracked is None or self._tracked.number == event.inferior.num:
+            self.event(binding.EVENT_EXITED)
+
+    def stopped(self, _event):
+        """Called by GDB when the user gets the prompt."""
+        if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
+            self.event(binding.EVENT_STOPPED)
+
+    def process(self):
+        inferior = gdb.selected_inferior()
+        connection = getattr(inferior, "connection", None)
+        if not inferior.pid or (connection and connection.type == "core"):
+            return NO_PROCESS
+        architecture = inferior.architecture().name()
+        files = _loaded_files()
+        return ProcessInfo(
+            pid=inferior.pid,
+            stopped=self._in_hit or _is_readable(),
+            local=bool(connection and connection.type == "native"),
+            architecture="x86_64" if architecture.startswith("i386:x86-64") else architecture,
+            executable=files[0][0] if files else "",
+        )
+
+    def modules(self):
+        return _loaded_files()
+
+    def read_memory(self, address, size):
+        return bytes(gdb.selected_inferior().read_memory(address, size))
+
+    def read_registers(self, names):
+        # A frame object costs as much as five registers read as expressions, but these belong to
+        # the frame that the user selected; in a hit there is only one.
+        if self._in_hit:
+            values = [gdb.parse_and_eval("$" + name) for name in names]
+        else:
+            frame = gdb.newest_frame()
+            values = [frame.read_register(name) for name in names]
+        return [int(value) & _ALL_BITS for value in values]
+
+    def current_thread(self):
+        thread = gdb.selected_thread()
+        pid, lwp, tid = thread.ptid
+        return ThreadInfo(self._thread_key(thread), lwp or tid or pid, pid)
+
+    def _thread_key(self, thread):
+        # GDB counts its thread numbers from 1 again at each run; its objects are never reused.
+        key = self._keys.get(thread)
+        if key is None:
+            self._last_key += 1
+            key = self._keys[thread] = self._last_key
+            self._threads[key] = thread
+        return key
+
+    def thread_alive(self, key):
+        thread = self._threads.get(key)
+        if thread is None or thread.is_valid():
+            return thread is not None
+        del self._keys[self._threads.pop(key)]
+        return False
+
+    def insert_breakpoint(self, id, address, hardware):
+        if hardware and not self._in_hit:
+            breakpoint = self._insert_checked(id, address)
+        else:
+            breakpoint = _Breakpoint(self, id, address, hardware)
+        self._breakpoints[id] = breakpoint
+        inferior = gdb.selected_inferior()
+        self._tracked = _Tracked(inferior.num, inferior.pid, inferior.progspace)
+
+    def _insert_checked(self, id, address):
+        """GDB notices a lack of debug registers only when it inserts: make it do so now."""
+        before = gdb.parameter(_ALWAYS_INSERTED)
+        gdb.execute(f"set {_ALWAYS_INSERTED} on")
+        try:
+            return _Breakpoint(self, id, address, True)
+        finally:
+            gdb.execute(f"set {_ALWAYS_INSERTED} {'on' if before else 'off'}")
+
+    def enable_breakpoint(self, id, enabled):
+        self._breakpoints[id].enabled = enabled
+
+    def remove_breakpoint(self, id):
+        breakpoint = self._breakpoints.pop(id)
+        if not self._breakpoints:
+            self._tracked = None
+        if breakpoint.is_valid():
+            breakpoint.delete()
+
+    def message(self, text):
+        gdb.write(text + "\n")

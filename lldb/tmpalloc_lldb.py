@@ -1,0 +1,171 @@
+"""Loads tmpalloc into LLDB: `command script import tmpalloc_lldb.py`."""
+
+import os
+import shlex
+import sys
+
+import lldb
+
+_FOLDER = os.path.dirname(os.path.realpath(__file__))
+for _path in (_FOLDER, os.path.join(os.path.dirname(_FOLDER), "core", "python")):
+    if _path not in sys.path:
+        sys.path.insert(0, _path)
+
+from tmpalloc import binding  # noqa: E402 (needs the path)
+from tmpalloc.session import Session  # noqa: E402
+from tmpalloc_lldb_host import LldbHost  # noqa: E402
+
+try:
+    from lldb.plugins.parsed_cmd import LLDBOptionValueParser, ParsedCommand
+except ImportError:  # before LLDB 19
+    ParsedCommand = None
+
+
+def on_hit(frame, location, _internal_dict):
+    """Called by LLDB at each hit of a breakpoint; False lets the program go on."""
+    try:
+        _host.hit(frame, location.GetBreakpoint().GetID())
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def on_loader(frame, _location, _internal_dict):
+    """Called by LLDB when the dynamic linker reports a change; False lets the program go on."""
+    try:
+        _host.loader_hit(frame)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _execute(line, result):
+    """Executes a command line of the core for LLDB."""
+    try:
+        _host.notice_changes()
+        _host.notice_stop()
+        ok, text = _host.session.execute(line, **_terminal())
+    except KeyboardInterrupt:
+        ok, text = False, "interrupted"
+    if not ok:
+        result.SetError(text.rstrip("\n"))
+        return
+    if text:
+        result.AppendMessage(text.rstrip("\n"))
+    # LLDB lets no breakpoint be hidden, so there is one more only while it is of use.
+    follow = {"start": _host.follow_loader, "stop": _host.leave_loader}.get(line.partition(" ")[0])
+    if follow:
+        follow()
+
+
+def _terminal():
+    """Arguments of Session.execute() for LLDB's terminal."""
+    if not os.isatty(1):
+        return {}
+    size = os.get_terminal_size(1)
+    return {"columns": size.columns, "rows": size.lines, "colors": _host.debugger.GetUseColor()}
+
+
+class PlainCommand:
+    """The whole extension as one command, for LLDB before 19."""
+
+    def __init__(self, debugger, _internal_dict):
+        pass
+
+    def __call__(self, _debugger, line, _context, result):
+        """Called by LLDB."""
+        _execute(line.strip(), result)
+
+    def get_short_help(self):
+        """Called by LLDB."""
+        return "Find temporary allocations: tmpalloc help"
+
+
+def _parsed_command(command):
+    """A class for LLDB that parses one command's options and completes them."""
+    value = lldb.eArgTypeFilename if "FILE" in command.arguments else lldb.eArgTypeValue
+
+    class Words(LLDBOptionValueParser):
+        """Keeps options as they were written, repeated ones too; the core understands them."""
+
+        words = []
+
+        def option_parsing_started(self):
+            self.words = []
+
+        def set_option_value(self, _context, name, value):
+            takes_value = "value_type" in self.options_dict[name]
+            self.words.append(f"--{name}={value}" if takes_value else f"--{name}")
+            return True
+
+    class Parsed(ParsedCommand):
+        """One command of the core's table."""
+
+        def setup_command_definition(self):
+            self.ov_parser = Words()
+            for i, option in enumerate(command.options):
+                # LLDB itself begins with NUL for options without a letter, which ends its table.
+                self._add_option(option, option.letter or chr(1 + i))
+            if command.maximum:
+                element = self.ov_parser.make_argument_element(value, "star")
+                self.ov_parser.add_argument_set([element])
+
+        def _add_option(self, option, letter):
+            kind = lldb.eArgTypeFilename if "FILE" in (option.value or "") else lldb.eArgTypeValue
+            choices = [[choice, choice] for choice in option.choices] or None
+            self.ov_parser.add_option(
+                letter, option.name, option.help, None, value_type=kind, enum_values=choices
+            )
+            if not option.value:
+                del self.ov_parser.options_dict[option.name]["value_type"]
+
+        def __call__(self, _debugger, arguments, _context, result):
+            """Called by LLDB; `arguments` is an SBStructuredData array."""
+            words = [
+                arguments.GetItemAtIndex(i).GetStringValue(4096) for i in range(arguments.GetSize())
+            ]
+            options, self.ov_parser.words = self.ov_parser.words, []
+            dashes = ["--"] if any(word.startswith("-") for word in words) else []
+            _execute(shlex.join([command.name, *options, *dashes, *words]), result)
+
+        def get_short_help(self):
+            """Called by LLDB."""
+            return command.summary
+
+        def get_long_help(self):
+            """Called by LLDB."""
+            return command.help
+
+    return Parsed
+
+
+def _register(debugger, commands):
+    if ParsedCommand is None:
+        debugger.HandleCommand(f"command script add -o -c {__name__}.PlainCommand tmpalloc")
+        return
+    debugger.HandleCommand('command container add -o -h "Find temporary allocations." tmpalloc')
+    for command in commands:
+        name = f"Command_{command.name}"
+        globals()[name] = _parsed_command(command)
+        line = f"command script add -o -p -c {__name__}.{name} tmpalloc {command.name}"
+        debugger.HandleCommand(line)
+
+
+_host = globals().get("_host")  # survives a second import
+
+
+def __lldb_init_module(debugger, _internal_dict):
+    """Called by LLDB: registers everything and prints one line; the second time it only prints."""
+    global _host
+    if _host:
+        print(f"tmpalloc {_host.session.version}: already loaded")
+        return
+    host = LldbHost(debugger, __name__)
+    try:
+        host.session = Session(host)
+    except binding.LibraryError as error:
+        print(error, file=sys.stderr)
+        return
+    _host = host
+    _register(debugger, host.session.commands)
+    print(host.session.banner())

@@ -1,0 +1,288 @@
+"""The primitives of struct tmpalloc_host in LLDB."""
+
+import os
+
+import lldb
+
+from tmpalloc import binding
+from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo, Unsupported
+
+#: LLDB's name for our breakpoints.  It also carries their callback: LLDB generates code when a
+#: callback is given to a breakpoint, and that fails while another callback runs.
+_NAME = "tmpalloc"
+_ALIVE = (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateRunning, lldb.eStateStepping)
+_INDEX_BITS = 32
+_INDEX_MASK = (1 << _INDEX_BITS) - 1
+
+#: Registers that LLDB gives without a slow lookup by name.
+_FAST_REGISTERS = {
+    "sp": lldb.SBFrame.GetSP,
+    "rsp": lldb.SBFrame.GetSP,
+    "pc": lldb.SBFrame.GetPC,
+    "rip": lldb.SBFrame.GetPC,
+    "fp": lldb.SBFrame.GetFP,
+    "rbp": lldb.SBFrame.GetFP,
+}
+
+
+def _checked(error):
+    if error.Fail():
+        raise RuntimeError(error.GetCString())
+
+
+def _identity(process):
+    """What tells processes apart; a fork that LLDB follows changes only the second number."""
+    return process.GetUniqueID(), process.GetProcessID()
+
+
+def _status_number(pid, name):
+    with open(f"/proc/{pid}/status") as file:
+        fields = dict(line.split(":", 1) for line in file if ":" in line)
+    return int(fields[name])
+
+
+def _is_own_child(pid):
+    """Whether `pid` is traced by the server that this LLDB started on this machine."""
+    try:
+        return _status_number(_status_number(pid, "TracerPid"), "PPid") == os.getpid()
+    except (OSError, KeyError):
+        return False
+
+
+def _loaded_files(target):
+    """(path, run-time address of .text) of the target's files, the executable first."""
+    executable = target.GetExecutable().fullpath
+    files = []
+    for module in target.module_iter():
+        path = module.GetFileSpec().fullpath or ""
+        section = module.FindSection(".text")
+        address = section.GetLoadAddress(target) if section else lldb.LLDB_INVALID_ADDRESS
+        if os.path.isabs(path) and address != lldb.LLDB_INVALID_ADDRESS:
+            files.append((path, address))
+    return sorted(files, key=lambda file: file[0] != executable)
+
+
+def _loader_address(target):
+    """Where the dynamic linker reports changes, or where a static executable begins."""
+    executable = target.FindModule(target.GetExecutable())
+    name = executable.FindSection(".interp")
+    if not name:
+        # LLDB itself starts a static program at its first instruction, where no breakpoint is hit.
+        entry = executable.GetObjectFileEntryPointAddress()
+        return target.ReadInstructions(entry, 2)[1].GetAddress()
+    path = os.path.realpath(name.GetSectionData().GetString(lldb.SBError(), 0))
+    loader = target.FindModule(lldb.SBFileSpec(path))
+    if not loader:
+        # A breakpoint by name would wait for the file too, but announce itself at each run.
+        wanted = lldb.SBModuleSpec()
+        wanted.SetFileSpec(lldb.SBFileSpec(path))
+        wanted.SetTriple(target.GetTriple())
+        loader = lldb.SBModule(wanted)
+    return loader.FindSymbol("_dl_debug_state").GetStartAddress()
+
+
+class LldbHost(Host):
+    """Primitives of LLDB."""
+
+    def __init__(self, debugger, module):
+        super().__init__()
+        self.session = None
+        self.debugger = debugger
+        self._module = module  # whose on_hit and on_loader LLDB calls
+        self._frame = None  # of the thread whose hit is handled
+        self._breakpoints = {}  # by the core's numbers
+        self._ids = {}  # the core's numbers by LLDB's
+        self._process = None  # that has our breakpoints
+        self._tracked = None  # its identity then
+        self._loader = None  # breakpoint that follows the dynamic linker
+        self._file_count = 0
+        self._stop = None
+        self._local = (None, False)
+
+    # LLDB calls no script when files are loaded, a process ends, or it executes another program.
+    # Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits
+    # and before each command.
+
+    def follow_loader(self):
+        """Begins to notice loaded files in the selected target, started or not."""
+        self.leave_loader()
+        target = self.debugger.GetSelectedTarget()
+        self._loader = target.BreakpointCreateBySBAddress(_loader_address(target))
+        self._loader.SetScriptCallbackFunction(f"{self._module}.on_loader")
+        self._define_name(target)
+
+    def _define_name(self, target):
+        names = lldb.SBStringList()
+        target.GetBreakpointNames(names)
+        if _NAME not in names:
+            name = lldb.SBBreakpointName(target, _NAME)
+            name.SetHelpString("breakpoints of the extension tmpalloc")
+            name.SetScriptCallbackFunction(f"{self._module}.on_hit", lldb.SBStructuredData())
+
+    def leave_loader(self):
+        """Undoes follow_loader()."""
+        if self._loader and self._loader.IsValid():
+            self._loader.GetTarget().BreakpointDelete(self._loader.GetID())
+        self._loader = None
+
+    def loader_hit(self, frame):
+        """Files have just been loaded or unloaded, or are about to be."""
+        process = frame.GetThread().GetProcess()
+        self._frame = frame
+        try:
+            self.notice_changes()
+            if self._tracked in (None, _identity(process)):
+                self._notice_exec(process.GetTarget())
+                self.session.event(binding.EVENT_MODULES)
+        finally:
+            self._frame = None
+
+    def notice_changes(self):
+        """Reports that the tracked process is gone."""
+        process = self._process
+        if process and (process.GetState() not in _ALIVE or _identity(process) != self._tracked):
+            self.session.event(binding.EVENT_EXITED)
+
+    def notice_stop(self):
+        """Reports that the user got a prompt since the last command."""
+        process = self._selected_process()
+        stop = (_identity(process), process.GetStopID())
+        if self._tracked not in (None, stop[0]) or process.GetState() != lldb.eStateStopped:
+            return
+        if stop != self._stop:
+            self._stop = stop
+            self.session.event(binding.EVENT_STOPPED)
+
+    def _notice_exec(self, target):
+        """A program's dynamic linker reports for the first time before any library is loaded."""
+        count = len(_loaded_files(target))
+        if self._process and count < self._file_count and count <= 2:
+            self.session.event(binding.EVENT_EXECED)
+        self._file_count = count
+
+    def hit(self, frame, number):
+        """Forwards a hit of LLDB's breakpoint `number`."""
+        process = frame.GetThread().GetProcess()
+        if _identity(process) == self._tracked:
+            self._frame = frame
+            try:
+                self.session.breakpoint_hit(self._ids[number])
+            finally:
+                self._frame = None
+        elif self._tracked and process.GetUniqueID() == self._tracked[0]:
+            self._fork_hit(frame)
+
+    def _fork_hit(self, frame):
+        """The first hit in a child that LLDB followed: the core sets its breakpoints anew."""
+        address = frame.GetPC()
+        self.loader_hit(frame)
+        for breakpoint in list(self._breakpoints.values()):
+            if breakpoint.GetLocationAtIndex(0).GetLoadAddress() == address:
+                self.hit(frame, breakpoint.GetID())
+
+    def _selected_process(self):
+        if self._frame:
+            return self._frame.GetThread().GetProcess()
+        return self.debugger.GetSelectedTarget().GetProcess()
+
+    def _selected_frame(self):
+        return self._frame or self._selected_process().GetSelectedThread().GetFrameAtIndex(0)
+
+    def process(self):
+        process = self._selected_process()
+        state = process.GetState()
+        if state not in _ALIVE:
+            return NO_PROCESS
+        identity, target = _identity(process), process.GetTarget()
+        if self._local[0] != identity:
+            self._local = (identity, _is_own_child(identity[1]))
+        return ProcessInfo(
+            pid=identity[1],
+            stopped=state == lldb.eStateStopped,
+            local=self._local[1],
+            architecture=target.GetTriple().partition("-")[0],
+            executable=target.GetExecutable().fullpath or "",
+        )
+
+    def modules(self):
+        return _loaded_files(self._selected_process().GetTarget())
+
+    def read_memory(self, address, size):
+        error = lldb.SBError()
+        data = self._selected_process().ReadMemory(address, size, error)
+        _checked(error)
+        return data
+
+    def read_registers(self, names):
+        frame = self._selected_frame()
+        if not frame:
+            raise RuntimeError("no frame")
+        return [self._register(frame, name) for name in names]
+
+    @staticmethod
+    def _register(frame, name):
+        fast = _FAST_REGISTERS.get(name)
+        if fast:
+            return fast(frame)
+        error = lldb.SBError()
+        value = frame.FindRegister(name).GetValueAsUnsigned(error)
+        _checked(error)
+        return value
+
+    def current_thread(self):
+        thread = self._selected_frame().GetThread()
+        unique, pid = _identity(thread.GetProcess())
+        key = unique << _INDEX_BITS | thread.GetIndexID()
+        return ThreadInfo(key, thread.GetThreadID(), pid)
+
+    def thread_alive(self, key):
+        process = self._selected_process()
+        if process.GetUniqueID() != key >> _INDEX_BITS:
+            return False
+        return process.GetThreadByIndexID(key & _INDEX_MASK).IsValid()
+
+    def insert_breakpoint(self, id, address, hardware):
+        process = self._selected_process()
+        target = process.GetTarget()
+        if hardware:
+            breakpoint = self._hardware_breakpoint(target, address)
+        else:
+            breakpoint = target.BreakpointCreateByAddress(address)
+        if breakpoint.GetNumResolvedLocations() == 0:
+            target.BreakpointDelete(breakpoint.GetID())
+            raise RuntimeError(f"no breakpoint at {address:#x}")
+        if not self._frame:
+            self._define_name(target)
+        breakpoint.AddName(_NAME)
+        self._breakpoints[id] = breakpoint
+        self._ids[breakpoint.GetID()] = id
+        self._process, self._tracked = process, _identity(process)
+
+    def _hardware_breakpoint(self, target, address):
+        # LLDB sets one that the target refuses without an error, but with a warning for the user:
+        # ask the target first.
+        if "OK" not in self._command(target, f"process plugin packet send Z1,{address:x},1"):
+            raise Unsupported("no hardware breakpoint")
+        self._command(target, f"process plugin packet send z1,{address:x},1")
+        self._command(target, f"breakpoint set -H -a {address:#x}")
+        return target.GetBreakpointAtIndex(target.GetNumBreakpoints() - 1)
+
+    def _command(self, target, line):
+        result = lldb.SBCommandReturnObject()
+        context = lldb.SBExecutionContext(target)
+        self.debugger.GetCommandInterpreter().HandleCommand(line, context, result)
+        return result.GetOutput() or ""
+
+    def enable_breakpoint(self, id, enabled):
+        self._breakpoints[id].SetEnabled(enabled)
+
+    def remove_breakpoint(self, id):
+        breakpoint = self._breakpoints.pop(id)
+        self._ids.pop(breakpoint.GetID(), None)
+        if not self._breakpoints:
+            self._process = self._tracked = None
+        if breakpoint.IsValid():
+            breakpoint.GetTarget().BreakpointDelete(breakpoint.GetID())
+
+    def message(self, text):
+        self.debugger.GetOutputFile().Write((text + "\n").encode())

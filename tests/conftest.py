@@ -1,0 +1,409 @@
+"""Fixtures of all tests: programs to debug, and one Controller for both debuggers."""
+
+import os
+import pty
+import re
+import select
+import shlex
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = Path(os.environ.get("TMPALLOC_LIBRARY") or ROOT / ".build" / "libtmpalloc.so")
+SECONDS = 120
+
+
+class Result:
+    """What a batch session left behind."""
+
+    def __init__(self, outputs, text, status, program):
+        self.outputs = outputs  #: output of each step, in order, errors included
+        self.text = text  #: everything that the debugger printed
+        self.status = status  #: exit status of the debugger
+        self._program = program
+
+    @property
+    def stdout(self):
+        """What the program wrote to its standard output."""
+        return self._program.with_suffix(".stdout").read_bytes()
+
+    @property
+    def stderr(self):
+        """What the program wrote to its standard error."""
+        return self._program.with_suffix(".stderr").read_bytes()
+
+    @property
+    def exit_statuses(self):
+        """Exit status of each run of the program that ended by itself."""
+        found = re.finditer(
+            r"exited (?:(normally)|with code 0?(\d+)|with status = (\d+))", self.text
+        )
+        return [int(m[2], 8) if m[2] else int(m[3] or 0) for m in found]
+
+
+class Terminal:
+    """A debugger at a pseudo-terminal, as a user has it."""
+
+    ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|[\r\x0f\x07]|.\x08")
+
+    def __init__(self, command, prompt, directory, columns=100, rows=40):
+        environment = dict(os.environ, TERM="xterm", COLUMNS=str(columns), LINES=str(rows))
+        self._prompt = prompt
+        self.raw = b""  #: everything received so far, with its escape sequences
+        self._seen = 0
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(directory)
+            os.environ.update(environment)
+            os.execvp(command[0], command)
+        import fcntl
+        import struct
+        import termios
+
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def expect(self, pattern, seconds=SECONDS):
+        """Waits for the pattern in what came since the last call; returns the text up to its end.
+
+        What follows the match stays for the next call.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            match = re.search(pattern, self._unread())
+            if match:
+                self._seen += match.end()
+                return match.string[: match.end()]
+            if not self._receive(deadline):
+                raise AssertionError(f"no {pattern!r} in {self._unread()!r}")
+
+    def _unread(self):
+        return self.ESCAPES.sub(b"", self.raw).decode(errors="replace")[self._seen :]
+
+    def _receive(self, deadline):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not select.select([self._fd], [], [], remaining)[0]:
+            return False
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:
+            return False
+        self.raw += data
+        return bool(data)
+
+    def send(self, line):
+        """Types a line."""
+        os.write(self._fd, line.encode() + b"\n")
+
+    def type(self, text):
+        """Types characters, e.g. a tab or control-C."""
+        os.write(self._fd, text.encode())
+
+    def command(self, line, until="", seconds=SECONDS):
+        """Types a line; returns what came until the pattern was seen and the prompt is back."""
+        self.send(line)
+        text = self.expect(f"(?s){re.escape(line)}\n.*?{until}", seconds)
+        deadline = time.monotonic() + seconds
+        while self._receive(time.monotonic() + 0.2) or not self._at_prompt():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no prompt in {self._unread()!r}")
+        return text + self.expect(r"(?s).*\Z")
+
+    def _at_prompt(self):
+        return self.ESCAPES.sub(b"", self.raw).decode(errors="replace").endswith(self._prompt)
+
+    def close(self):
+        """Ends the debugger as if the terminal had been closed."""
+        os.close(self._fd)
+        deadline = time.monotonic() + 10
+        while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(self.pid, 9)
+            time.sleep(0.01)
+
+
+class Controller:
+    """Runs debugger sessions whose steps are the same for both debuggers.
+
+    A step is a line for the debugger: a tmpalloc command, or what one of the verbs returns.
+    """
+
+    RUN = "<run>"  # the step that starts the program with its output in files
+    name = ""
+    prompt = ""
+    executables = ()
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.executable = self.find()
+        self._terminals = []
+
+    @classmethod
+    def find(cls):
+        """Path of the debugger, None when there is none."""
+        return next(filter(None, map(shutil.which, cls.executables)), None)
+
+    @property
+    def program_files(self):
+        """Path without suffix of the files that take the program's output."""
+        return self.directory / f"{self.name}-program"
+
+    def session(self, program=None, steps=(), args=(), load=True, env=None, seconds=SECONDS):
+        """Runs the steps without a terminal, as CI does."""
+        steps = [self.run_line(args) if step == self.RUN else step for step in steps]
+        marked = [line for i, step in enumerate(steps) for line in (self.mark(i), step)]
+        lines = [self.load()] * load + marked + [self.mark(len(steps))]
+        done = subprocess.run(
+            self.batch_command(program, args, lines),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.directory,
+            env=dict(os.environ, **(env or {})),
+            timeout=seconds,
+        )
+        text = done.stdout.decode(errors="replace")
+        outputs = [self.between_marks(text, i) for i in range(len(steps))]
+        return Result(outputs, text, done.returncode, self.program_files)
+
+    def between_marks(self, text, i):
+        """Output of step i."""
+        found = re.search(f"(?sm)^@@{i}@@$(.*?)(?:^@@{i + 1}@@$|\\Z)", text)
+        return self.clean(found[1]).strip("\n") + "\n" if found else ""
+
+    def clean(self, text):
+        """Output of a step without the debugger's echo."""
+        return text
+
+    def terminal(self, program=None, args=(), load=True, **size):
+        """Starts the debugger at a pseudo-terminal; it is at its prompt when this returns."""
+        command = self.interactive_command(program, args)
+        terminal = Terminal(command, self.prompt, self.directory, **size)
+        self._terminals.append(terminal)
+        terminal.expect(re.escape(self.prompt))
+        for setting in self.settings:
+            terminal.command(setting)
+        if load:
+            terminal.command(self.load())
+        return terminal
+
+    def close(self):
+        """Ends what is still running."""
+        for terminal in self._terminals:
+            terminal.close()
+
+
+class GdbController(Controller):
+    """GDB."""
+
+    name = "gdb"
+    prompt = "(gdb) "
+    executables = ("gdb",)
+    settings = ("set debuginfod enabled off", "set confirm off")
+
+    def batch_command(self, program, args, lines):
+        options = [word for line in (*self.settings, *lines) for word in ("-ex", line)]
+        return [self.executable, "-nx", "-q", "-batch", *options, *self._program(program, args)]
+
+    def interactive_command(self, program, args):
+        return [self.executable, "-nx", "-q", *self._program(program, args)]
+
+    def _program(self, program, args):
+        return ["--args", str(program), *map(str, args)] if program else []
+
+    def load(self):
+        return f"source {ROOT}/gdb/tmpalloc_gdb.py"
+
+    def mark(self, i):
+        return f"echo \\n@@{i}@@\\n"
+
+    def run(self):
+        return self.RUN
+
+    def run_line(self, args):
+        # What `run` is given replaces the program's arguments.
+        words = " ".join(shlex.quote(str(word)) for word in args)
+        return f"run {words} > {self.program_files}.stdout 2> {self.program_files}.stderr"
+
+    def run_here(self):
+        return "run"
+
+    def break_at(self, location):
+        return f"break {location}"
+
+    def break_on_address(self, expression):
+        return f"break *({expression})"
+
+    def delete_breakpoints(self):
+        return "delete"
+
+    def continue_(self):
+        return "continue"
+
+    def kill(self):
+        return "kill"
+
+    def detach(self):
+        return "detach"
+
+    def attach(self, pid):
+        return f"attach {pid}"
+
+    def finish(self):
+        return "finish"
+
+    def evaluate(self, expression):
+        return f"print {expression}"
+
+    def script(self, code):
+        return f"python {code}"
+
+    def source(self, file):
+        return f"source {file}"
+
+    def quit(self):
+        return "quit"
+
+
+class LldbController(Controller):
+    """LLDB."""
+
+    name = "lldb"
+    prompt = "(lldb) "
+    executables = ("lldb-19", "lldb-20", "lldb-18", "lldb-17", "lldb-16", "lldb")
+    settings = (
+        "settings set auto-confirm true",
+        "settings set symbols.enable-external-lookup false",
+        "settings set show-progress false",
+    )
+
+    def batch_command(self, program, args, lines):
+        file = self.directory / "steps.lldb"
+        file.write_text("".join(line + "\n" for line in (*self.settings, *lines)))
+        # Batch mode would give up at the first error or crash.
+        steps = f"command source -e false -c false -s false {file}"
+        return [self.executable, "-X", "-x", "-b", "-o", steps, *self._program(program, args)]
+
+    def interactive_command(self, program, args):
+        return [self.executable, "-x", *self._program(program, args)]
+
+    def _program(self, program, args):
+        return ["--", str(program), *map(str, args)] if program else []
+
+    def clean(self, text):
+        lines = text.splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith(self.prompt))
+
+    def load(self):
+        return f"command script import {ROOT}/lldb/tmpalloc_lldb.py"
+
+    def mark(self, i):
+        return f'script print("\\n@@{i}@@", flush=True)'
+
+    def run(self):
+        return self.RUN
+
+    def run_line(self, args):
+        files = self.program_files
+        return f"process launch -o {files}.stdout -e {files}.stderr"
+
+    def run_here(self):
+        return "process launch"
+
+    def break_at(self, location):
+        file, _, line = location.rpartition(":")
+        return f"breakpoint set -f {file} -l {line}" if file else f"breakpoint set -n {location}"
+
+    def break_on_address(self, expression):
+        return f"breakpoint set -a {expression}"
+
+    def delete_breakpoints(self):
+        return "breakpoint delete -f"
+
+    def continue_(self):
+        return "process continue"
+
+    def kill(self):
+        return "process kill"
+
+    def detach(self):
+        return "process detach"
+
+    def attach(self, pid):
+        return f"process attach -p {pid}"
+
+    def finish(self):
+        return "thread step-out"
+
+    def evaluate(self, expression):
+        return f"expression -- {expression}"
+
+    def script(self, code):
+        return f"script {code}"
+
+    def source(self, file):
+        return f"command script import {file}"
+
+    def quit(self):
+        return "quit"
+
+
+@pytest.fixture(params=[GdbController, LldbController], ids=["gdb", "lldb"])
+def debugger(request, tmp_path):
+    """A Controller; the test runs once with each debugger."""
+    if request.param.find() is None:
+        pytest.skip(f"there is no {request.param.name} here")
+    controller = request.param(tmp_path)
+    yield controller
+    controller.close()
+
+
+@pytest.fixture
+def gdb(tmp_path):
+    """The Controller of GDB alone, for what LLDB doesn't have."""
+    if GdbController.find() is None:
+        pytest.skip("there is no gdb here")
+    controller = GdbController(tmp_path)
+    yield controller
+    controller.close()
+
+
+@pytest.fixture
+def lldb(tmp_path):
+    """The Controller of LLDB alone, for what GDB doesn't have."""
+    if LldbController.find() is None:
+        pytest.skip("there is no lldb here")
+    controller = LldbController(tmp_path)
+    yield controller
+    controller.close()
+
+
+@pytest.fixture
+def library():
+    """Path of libtmpalloc.so, for tests that need the core."""
+    if not LIBRARY.exists():
+        pytest.skip("libtmpalloc.so is not built: setup.sh build")
+    return LIBRARY
+
+
+@pytest.fixture
+def compile(tmp_path):
+    """Compiles C or C++ text, or a source file, and returns the program's path."""
+
+    def build(source, *flags, name="program", language="c"):
+        if isinstance(source, Path):
+            file = source
+        else:
+            file = tmp_path / f"{name}.{language}"
+            file.write_text(source)
+        compiler = "g++" if file.suffix in (".cpp", ".cc", ".cxx") else "gcc"
+        program = tmp_path / name
+        options = ["-g", "-O1", "-o", str(program), str(file), *flags]
+        done = subprocess.run([compiler, *options], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return program
+
+    return build
