@@ -287,18 +287,22 @@ static int follow_child(struct session *session, const struct tmpalloc_process *
     return status;
 }
 
-static void end_with_message(struct session *session, const char *what) {
-    bool waiting = session->state == SESSION_WAITING;
-    int64_t pid = session->recording->process.pid;
-    end_tracking(session, what);
-    if (waiting && pid != 0)
+static void process_ended(struct session *session) {
+    bool never_found = session->state == SESSION_WAITING;
+    end_tracking(session, "ended or was detached");
+    if (never_found)
         host_message(&session->host,
-                     "tmpalloc: process %lld %s, no allocator was found in it (a static executable "
-                     "without symbols?)",
-                     (long long)pid, what);
-    else
-        host_message(&session->host, "tmpalloc: process %lld %s, the results stay", (long long)pid,
-                     what);
+                     "tmpalloc: process %lld ended, no allocator was found in it (a static "
+                     "executable without symbols?)",
+                     (long long)session->recording->process.pid);
+}
+
+static void process_execed(struct session *session) {
+    end_tracking(session, "replaced its program by exec");
+    host_message(
+        &session->host,
+        "tmpalloc: process %lld replaced its program by exec, the results before that stay",
+        (long long)session->recording->process.pid);
 }
 
 int session_event(struct session *session, tmpalloc_event event, struct error *error) {
@@ -316,9 +320,9 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
     }
     if (is_active(session) && same && session->recording->process.pid != 0) {
         if (event == TMPALLOC_EVENT_EXITED)
-            end_with_message(session, "ended or was detached");
+            process_ended(session);
         else if (event == TMPALLOC_EVENT_EXECED)
-            end_with_message(session, "replaced its program by exec");
+            process_execed(session);
     }
     return TMPALLOC_OK;
 }
@@ -329,7 +333,7 @@ void session_poll(struct session *session) {
         host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
     if (process.pid == 0)
-        end_tracking(session, "ended or was detached");
+        process_ended(session);
     else if (process.pid == session->recording->process.pid && process.stopped)
         refresh(session, NULL);
 }
