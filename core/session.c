@@ -238,10 +238,10 @@ int session_profile(struct session *session, uint32_t threshold, const char *sin
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static void tell_state(struct session *session) {
+static void tell_found(struct session *session) {
     struct text line;
     text_init(&line);
-    session_append_state(session, &line);
+    session_append_found(session, &line);
     host_message(&session->host, "%s", text_get(&line));
     text_deinit(&line);
 }
@@ -255,7 +255,7 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
         return TMPALLOC_OK;
     int status = refresh(session, error);
     if (status == TMPALLOC_OK && waiting && session->state == SESSION_TRACKING)
-        tell_state(session);
+        tell_found(session);
     return status;
 }
 

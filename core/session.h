@@ -64,6 +64,8 @@ int session_count(struct session *session, const regex_t *location, uint64_t *co
 
 /* What is tracked and how, one line without a newline. */
 void session_append_state(struct session *session, struct text *text);
+/* The same once the process runs, without what start has said before. */
+void session_append_found(struct session *session, struct text *text);
 
 /* Called by the adapter; see tmpalloc.h. */
 int session_event(struct session *session, tmpalloc_event event, struct error *error);

@@ -34,15 +34,7 @@ static void append_engine(const struct session *session, struct text *text) {
         text_append(text, " (auto: this version has no agent)");
 }
 
-static void append_tracking(struct session *session, struct text *text) {
-    text_printf(text, "tmpalloc: tracking process %lld, ",
-                (long long)session->recording->process.pid);
-    append_engine(session, text);
-    text_append(text, ", ");
-    append_entry_points(session->engine, session->recording->modules, text);
-    append_left_out(session->engine, text);
-    text_append(text, ", about 1 to 5 ms per malloc/free pair");
-}
+#define COST ", about 1 to 5 ms per malloc/free pair"
 
 static void append_waiting(const struct session *session, struct text *text) {
     text_append(text, "tmpalloc: ");
@@ -50,7 +42,7 @@ static void append_waiting(const struct session *session, struct text *text) {
     text_append(text, session->recording->process.pid == 0
                           ? ", tracking begins when the program starts"
                           : ", tracking begins when an allocator is loaded (none is yet)");
-    text_append(text, ", about 1 to 5 ms per malloc/free pair");
+    text_append(text, COST);
 }
 
 static void append_missing(const struct session *session, struct text *text) {
@@ -58,12 +50,24 @@ static void append_missing(const struct session *session, struct text *text) {
         text_printf(text, "; %s", text_get(&session->missing));
 }
 
-void session_append_state(struct session *session, struct text *text) {
-    if (session->state == SESSION_TRACKING)
-        append_tracking(session, text);
-    else
-        append_waiting(session, text);
+void session_append_found(struct session *session, struct text *text) {
+    text_printf(text, "tmpalloc: tracking process %lld, ",
+                (long long)session->recording->process.pid);
+    append_entry_points(session->engine, session->recording->modules, text);
+    append_left_out(session->engine, text);
     append_missing(session, text);
+}
+
+void session_append_state(struct session *session, struct text *text) {
+    if (session->state == SESSION_WAITING) {
+        append_waiting(session, text);
+        append_missing(session, text);
+        return;
+    }
+    session_append_found(session, text);
+    text_append(text, ", ");
+    append_engine(session, text);
+    text_append(text, COST);
 }
 
 static void append_state_line(struct session *session, struct text *text) {
