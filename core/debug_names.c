@@ -2,11 +2,15 @@
 
 #include <dwarf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "demangle.h"
 
 /* Declarations that are followed from one to the next. */
 #define ORIGIN_LIMIT 16
+
+/* glibc's malloc is __GI___libc_malloc to glibc. */
+#define INTERNAL_PREFIX "__GI_"
 
 static const char *get_string(Dwarf_Die *die, unsigned attribute) {
     Dwarf_Attribute found;
@@ -19,13 +23,22 @@ static void append_demangled(const char *name, struct text *text) {
     free(readable);
 }
 
-bool debug_names_linkage(Dwarf_Die *function, struct text *text) {
+static const char *get_linkage_name(Dwarf_Die *function) {
     const char *name = get_string(function, DW_AT_linkage_name);
-    if (!name)
-        name = get_string(function, DW_AT_MIPS_linkage_name);
-    if (name)
-        append_demangled(name, text);
-    return name != NULL;
+    return name ? name : get_string(function, DW_AT_MIPS_linkage_name);
+}
+
+bool debug_names_is_internal(Dwarf_Die *function) {
+    const char *name = get_linkage_name(function);
+    return name && strncmp(name, INTERNAL_PREFIX, strlen(INTERNAL_PREFIX)) == 0;
+}
+
+bool debug_names_linkage(Dwarf_Die *function, struct text *text) {
+    const char *name = get_linkage_name(function);
+    if (!name || debug_names_is_internal(function))
+        return false;
+    append_demangled(name, text);
+    return true;
 }
 
 /* The declaration at the end of the chain is where the function's scopes are. */

@@ -6,8 +6,10 @@
 
 #include "text.h"
 
-/* Appends the demangled linkage name of a function.  False: it has none. */
+/* Appends the demangled linkage name of a function.  False: it has none, or only one that the C
+ * library uses for calls within itself. */
 bool debug_names_linkage(Dwarf_Die *function, struct text *text);
+bool debug_names_is_internal(Dwarf_Die *function);
 
 /* Appends its plain name, in C++ and the like with the namespaces, classes and functions around it.
  * False: it has none. */

@@ -125,16 +125,18 @@ static bool append_elf_name(struct symbolizer *symbolizer, uint64_t address, boo
     return wanted;
 }
 
-/* Static functions and lambdas have no linkage name, but the symbol table knows their scopes. */
+/* Static functions and lambdas have no linkage name, but the symbol table knows their scopes.  Of
+ * the aliases of a C library function it knows the one that people know. */
 static bool append_function_name(struct symbolizer *symbolizer, uint64_t address, size_t i) {
     struct text *text = &symbolizer->text;
     struct debug_place *place = &symbolizer->place;
     if (i >= place->count)
         return append_elf_name(symbolizer, address, false);
+    Dwarf_Die *function = &place->functions[i];
     bool inlined = i + 1 < place->count;
-    return debug_names_linkage(&place->functions[i], text) ||
-           (!inlined && append_elf_name(symbolizer, address, true)) ||
-           debug_names_qualified(&place->functions[i], text) ||
+    return debug_names_linkage(function, text) ||
+           (!inlined && append_elf_name(symbolizer, address, !debug_names_is_internal(function))) ||
+           debug_names_qualified(function, text) ||
            (!inlined && append_elf_name(symbolizer, address, false));
 }
 

@@ -407,3 +407,17 @@ def test_the_default_version_of_an_exported_function_is_found(build, tmp_path):
 def test_every_failed_allocation_is_reported(build, debug):
     file = build("inlined.c", "-O2", debug)
     assert file.failing(file.address("holder"), "holder") > 10
+
+
+def test_a_function_of_the_c_library_has_the_name_that_people_call(tmp_path):
+    source = tmp_path / "library.c"
+    source.write_text(
+        'int __libc_thing(int value) __asm__("__GI___libc_thing");\n'
+        "int __libc_thing(int value) { return value; }\n"
+        '__asm__(".globl thing, __libc_thing\\n"\n'
+        '        ".set thing, __GI___libc_thing\\n.set __libc_thing, __GI___libc_thing\\n");\n'
+    )
+    execute("gcc", "-g", "-shared", "-fPIC", source, "-o", tmp_path / "library.so")
+    file = File(tmp_path / "library.so")
+    assert set(file.symbols) >= {"thing", "__libc_thing", "__GI___libc_thing"}
+    assert file.function_at(file.address("thing")) == "thing"
