@@ -127,13 +127,13 @@ bool debug_names_qualified(Dwarf_Die *function, struct text *text) {
     return true;
 }
 
+/* Builds that map their directory away leave a relative one, which would make nothing absolute. */
 static bool append_file(Dwarf_Die *unit, const char *path, struct text *text) {
     Dwarf_Attribute found;
     if (!path || path[0] == '\0')
         return false;
-    const char *directory =
-        path[0] == '/' ? NULL : dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &found));
-    if (directory)
+    const char *directory = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &found));
+    if (path[0] != '/' && directory && directory[0] == '/')
         text_printf(text, "%s/", directory);
     text_append(text, path);
     return true;

@@ -86,13 +86,28 @@ def test_functions_inlined_three_deep_are_shown_with_their_call_sites(build, com
         assert {a["file"] for a in activations} == {str(TARGETS / "inlined.c")}
 
 
-def test_a_relative_source_path_is_made_absolute(tmp_path):
+def source_file(tmp_path, *options, compiler):
+    """The source file of a main() that was compiled with a relative path."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"there is no {compiler}")
     (tmp_path / "here").mkdir()
-    source = tmp_path / "here" / "relative.c"
-    source.write_text("int main(void) {\n    return 0;\n}\n")
-    subprocess.run(["gcc", "-g", "here/relative.c", "-o", "target"], cwd=tmp_path, check=True)
+    (tmp_path / "here" / "relative.c").write_text("int main(void) {\n    return 0;\n}\n")
+    command = [compiler, "-g", *options, "here/relative.c", "-o", "target"]
+    subprocess.run(command, cwd=tmp_path, check=True)
     file = File(tmp_path / "target")
-    assert file.at(file.address("main"))[0][0]["file"] == str(source)
+    return file.at(file.address("main"))[0][0]["file"]
+
+
+@pytest.mark.parametrize("dwarf", ["-gdwarf-4", "-gdwarf-5"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_a_relative_source_path_is_made_absolute(tmp_path, compiler, dwarf):
+    expected = str(tmp_path / "here" / "relative.c")
+    assert source_file(tmp_path, dwarf, compiler=compiler) == expected
+
+
+def test_a_source_path_with_a_relative_directory_stays_as_it_is(tmp_path):
+    option = f"-fdebug-prefix-map={tmp_path}=./here"
+    assert source_file(tmp_path, option, compiler="gcc") == "here/relative.c"
 
 
 @pytest.mark.parametrize("pie", [("-pie", "-fPIE"), ("-no-pie", "-fno-pie")], ids=["pie", "no-pie"])
