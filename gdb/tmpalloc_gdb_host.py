@@ -129,7 +129,8 @@ class GdbHost(Host):
 
         There the address means something else, or can't be written at all.
         """
-        if isinstance(breakpoint, _Breakpoint) and self._tracked:
+        # GDB calls this at each hit, too, because the hit is counted.
+        if isinstance(breakpoint, _Breakpoint) and self._tracked and len(gdb.inferiors()) > 1:
             for location in getattr(breakpoint, "locations", ()):  # GDB 13
                 if location.enabled and self._tracked.number not in location.thread_groups:
                     location.enabled = False
