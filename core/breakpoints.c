@@ -115,12 +115,11 @@ int breakpoints_enable_role(struct breakpoints *breakpoints, enum breakpoint_rol
     return result;
 }
 
-void breakpoints_release(struct breakpoints *breakpoints, uint64_t address,
-                         enum breakpoint_role role) {
+void breakpoints_release(struct breakpoints *breakpoints, uint64_t address, uint32_t roles) {
     struct breakpoint *breakpoint = breakpoints_by_address(breakpoints, address);
     if (!breakpoint)
         return;
-    breakpoint->roles &= ~(uint32_t)role;
+    breakpoint->roles &= ~roles;
     if (breakpoint->roles != 0)
         return;
     for (size_t i = 0; i < breakpoints->count; i++) {

@@ -49,9 +49,8 @@ int breakpoints_enable(struct breakpoints *breakpoints, struct breakpoint *break
                        struct error *error);
 int breakpoints_enable_role(struct breakpoints *breakpoints, enum breakpoint_role role,
                             bool enabled, struct error *error);
-/* Takes a role away and deletes the breakpoint when it was the last.  Not while a hit is handled.
+/* Takes roles away and deletes the breakpoint when they were the last.  Not while a hit is handled.
  */
-void breakpoints_release(struct breakpoints *breakpoints, uint64_t address,
-                         enum breakpoint_role role);
+void breakpoints_release(struct breakpoints *breakpoints, uint64_t address, uint32_t roles);
 
 #endif

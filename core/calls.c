@@ -11,6 +11,14 @@ static int64_t frame_of_slot(const struct capture *capture, uint64_t stack_point
     return -1;
 }
 
+bool activation_is_live(const struct activation *activation, uint64_t return_slot_value,
+                        uint64_t stack_pointer, const struct capture *capture,
+                        const struct stack *stack) {
+    return return_slot_value == activation->return_address &&
+           (stack->truncated ||
+            frame_of_slot(capture, stack_pointer, activation->return_slot) >= 0);
+}
+
 static bool interrupted_below(const struct stack *stack, int64_t frame) {
     for (int64_t i = 1; i <= frame && i < (int64_t)stack->count; i++) {
         if (stack->frames[i].exact)
@@ -79,6 +87,22 @@ static void for_each_call(struct call_threads *threads, void (*change)(struct ca
         if (slot->used)
             change(&((struct call_thread *)(uintptr_t)slot->value)->call);
     }
+}
+
+static bool returns_to(const struct activation *activation, uint64_t address) {
+    return activation->active && activation->return_address == address;
+}
+
+bool call_threads_return_to(const struct call_threads *threads, uint64_t address) {
+    for (size_t i = 0; i < threads->by_key.capacity; i++) {
+        const struct map_slot *slot = &threads->by_key.slots[i];
+        const struct call_thread *thread = (struct call_thread *)(uintptr_t)slot->value;
+        if (slot->used &&
+            ((thread->call.awaits_return && returns_to(&thread->call.activation, address)) ||
+             returns_to(&thread->within, address)))
+            return true;
+    }
+    return false;
 }
 
 static void forget_capture(struct call *call) {

@@ -58,6 +58,12 @@ enum call_nesting call_nesting(const struct call *call, const struct call_stop *
                                uint64_t return_slot_value, const struct capture *capture,
                                const struct stack *stack);
 
+/* Whether the function is still on the stack that was captured at this stack pointer, given what is
+ * in its return slot now.  Where the stack is truncated the slot alone tells. */
+bool activation_is_live(const struct activation *activation, uint64_t return_slot_value,
+                        uint64_t stack_pointer, const struct capture *capture,
+                        const struct stack *stack);
+
 /* How many outermost frames of the allocation's stack are still the same activations at the free.
  */
 uint32_t call_shared_frames(const struct capture *allocation, uint64_t allocation_stack_pointer,
@@ -74,6 +80,8 @@ void call_threads_deinit(struct call_threads *threads);
 struct call_thread *call_threads_get(struct call_threads *threads, uint64_t key);
 int call_threads_add(struct call_threads *threads, uint64_t key, struct tracker_thread *thread,
                      struct call_thread **ret);
+/* Whether a call, or the --within function, is expected to return to this address. */
+bool call_threads_return_to(const struct call_threads *threads, uint64_t address);
 /* Captures became invalid. */
 void call_threads_forget_captures(struct call_threads *threads);
 /* The blocks that reallocs in progress took are in nobody's window any more. */

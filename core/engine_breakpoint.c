@@ -105,6 +105,40 @@ static int set_within(struct engine_breakpoint *engine, struct error *error) {
     return breakpoints_require(&engine->breakpoints, found.address, BREAKPOINT_WITHIN, NULL, error);
 }
 
+static bool is_loaded(const struct engine_breakpoint *engine, uint64_t address) {
+    return modules_frame(engine->parts.modules, address, false).module != FRAME_NO_MODULE;
+}
+
+/* Whether nothing is lost without the breakpoint until the next call from there. */
+static bool is_idle_return(const struct engine_breakpoint *engine,
+                           const struct breakpoint *breakpoint) {
+    const uint32_t returns = BREAKPOINT_RETURN | BREAKPOINT_WITHIN_RETURN;
+    return (breakpoint->roles & ~returns) == 0 && breakpoint != engine->pending_return &&
+           !call_threads_return_to(&engine->threads, breakpoint->address);
+}
+
+void engine_breakpoint_unloading(struct engine_breakpoint *engine) {
+    for (size_t i = 0; i < engine->breakpoints.count; i++) {
+        struct breakpoint *breakpoint = engine->breakpoints.items[i];
+        if (is_idle_return(engine, breakpoint))
+            breakpoints_enable(&engine->breakpoints, breakpoint, false, NULL);
+    }
+}
+
+/* Another file may be loaded where callers were, and debuggers know their breakpoints by file.
+ * Callers outside of files (generated code) are none the worse. */
+static void release_unloaded_returns(struct engine_breakpoint *engine) {
+    uint64_t generation = modules_generation(engine->parts.modules);
+    if (generation == engine->returns_generation)
+        return;
+    engine->returns_generation = generation;
+    for (size_t i = engine->breakpoints.count; i-- > 0;) {
+        const struct breakpoint *breakpoint = engine->breakpoints.items[i];
+        if (!is_loaded(engine, breakpoint->address) && is_idle_return(engine, breakpoint))
+            breakpoints_release(&engine->breakpoints, breakpoint->address, breakpoint->roles);
+    }
+}
+
 int engine_breakpoint_refresh(struct engine_breakpoint *engine,
                               const struct tmpalloc_process *process, struct error *error) {
     engine->pid = process->pid;
@@ -122,6 +156,7 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
     engine->entries = found;
     int status = set_entries(engine, error);
     release_old_entries(engine, &old, old_active);
+    release_unloaded_returns(engine);
     entry_points_deinit(&old);
     if (status == TMPALLOC_OK)
         status = set_within(engine, error);

@@ -44,6 +44,10 @@ void engine_breakpoint_destroy(struct engine_breakpoint *engine);
 int engine_breakpoint_refresh(struct engine_breakpoint *engine,
                               const struct tmpalloc_process *process, struct error *error);
 
+/* Files are about to be unloaded: takes the breakpoints of callers out of the code until they are
+ * needed again. */
+void engine_breakpoint_unloading(struct engine_breakpoint *engine);
+
 /* The tracker's windows were flushed: calls in progress free nothing that counts. */
 void engine_breakpoint_flushed(struct engine_breakpoint *engine);
 

@@ -70,20 +70,6 @@ static int find_thread(struct engine_breakpoint *engine, const struct tmpalloc_t
 /* --- while the --within function is on the stack -----------------------------------------------
  */
 
-static int enter_within(struct stop *stop, uint64_t return_address) {
-    struct engine_breakpoint *engine = stop->engine;
-    struct activation *within = &stop->thread->within;
-    if (within->active && stop->stack_pointer < within->return_slot)
-        return TMPALLOC_OK;
-    int status = breakpoints_require(&engine->breakpoints, return_address, BREAKPOINT_WITHIN_RETURN,
-                                     NULL, stop->error);
-    if (status != TMPALLOC_OK)
-        return status;
-    engine->threads_within += !within->active;
-    *within = (struct activation){true, stop->stack_pointer, return_address};
-    return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, true, stop->error);
-}
-
 /* Frees outside go unseen, so what the window holds must not meet a later block's address. */
 static int leave_within(struct stop *stop) {
     struct engine_breakpoint *engine = stop->engine;
@@ -93,6 +79,41 @@ static int leave_within(struct stop *stop) {
     if (--engine->threads_within > 0)
         return TMPALLOC_OK;
     return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, false, stop->error);
+}
+
+/* It may have been left by a jump or an exception, at any depth. */
+static int check_within(struct stop *stop) {
+    struct engine_parts *parts = &stop->engine->parts;
+    const struct activation *within = &stop->thread->within;
+    if (!within->active)
+        return TMPALLOC_OK;
+    uint64_t slot_value = 0;
+    const struct capture *capture;
+    int status = host_read_data(parts->host, within->return_slot, &slot_value, sizeof(slot_value),
+                                stop->error);
+    if (status == TMPALLOC_OK)
+        status = unwinder_capture(parts->unwinder, stop->breakpoint->address, stop->stack_pointer,
+                                  stop->error, &capture);
+    if (status != TMPALLOC_OK ||
+        activation_is_live(within, slot_value, stop->stack_pointer, capture,
+                           stacks_get(tracker_stacks(parts->tracker), capture->stack)))
+        return status;
+    return leave_within(stop);
+}
+
+static int enter_within(struct stop *stop, uint64_t return_address) {
+    struct engine_breakpoint *engine = stop->engine;
+    struct activation *within = &stop->thread->within;
+    int status = check_within(stop);
+    if (status != TMPALLOC_OK || within->active)
+        return status;
+    status = breakpoints_require(&engine->breakpoints, return_address, BREAKPOINT_WITHIN_RETURN,
+                                 NULL, stop->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    engine->threads_within++;
+    *within = (struct activation){true, stop->stack_pointer, return_address};
+    return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, true, stop->error);
 }
 
 static bool returns_to(const struct stop *stop, const struct activation *activation) {
@@ -373,12 +394,10 @@ static bool is_counted(struct stop *stop, uint64_t key, int *status) {
     const struct engine_breakpoint_options *options = &stop->engine->options;
     if (options->only_thread != 0 && options->only_thread != key)
         return false;
-    const struct activation *within = &stop->thread->within;
     if (!options->within)
         return true;
-    if (within->active && stop->stack_pointer > within->return_slot)
-        *status = leave_within(stop); /* by longjmp or an exception */
-    return within->active;
+    *status = check_within(stop);
+    return *status == TMPALLOC_OK && stop->thread->within.active;
 }
 
 static int handle_call(struct stop *stop, const struct entry_point *entry, uint64_t key) {

@@ -24,7 +24,8 @@ struct engine_breakpoint {
     const struct call_thread *pending_thread;
     struct map internal_calls; /* return address -> 1 for malloc's own calls, else 0 */
     struct freeing freeing;
-    uint64_t generation; /* of the modules when captures were last valid */
+    uint64_t generation;         /* of the modules when captures were last valid */
+    uint64_t returns_generation; /* and when unloaded return sites were last released */
 };
 
 /* Handles a hit of this breakpoint; a failure means that its event was lost. */

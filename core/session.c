@@ -323,6 +323,8 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
             process_ended(session);
         else if (event == TMPALLOC_EVENT_EXECED)
             process_execed(session);
+        else if (event == TMPALLOC_EVENT_UNLOADING)
+            engine_breakpoint_unloading(session->engine);
     }
     return TMPALLOC_OK;
 }

@@ -11,6 +11,10 @@ from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo, Unsupported
 #: callback is given to a breakpoint, and that fails while another callback runs.
 _NAME = "tmpalloc"
 _ALIVE = (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateRunning, lldb.eStateStepping)
+#: Offset of r_state in struct r_debug of <link.h>, and its value before files are unloaded.  A
+#: breakpoint that is in a file when it is unloaded can't be set again: LLDB's server believes that
+#: it still is.
+_STATE_OFFSET, _RT_DELETE = 24, 2
 _INDEX_BITS = 32
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 
@@ -57,8 +61,8 @@ def _loaded_files(target):
         path = module.GetFileSpec().fullpath or ""
         section = module.FindSection(".text")
         address = section.GetLoadAddress(target) if section else lldb.LLDB_INVALID_ADDRESS
-        if os.path.isabs(path) and address != lldb.LLDB_INVALID_ADDRESS:
-            files.append((path, address))
+        if address != lldb.LLDB_INVALID_ADDRESS and os.path.isfile(path):
+            files.append((os.path.abspath(path), address))
     return sorted(files, key=lambda file: file[0] != executable)
 
 
@@ -134,8 +138,18 @@ class LldbHost(Host):
             if self._tracked in (None, _identity(process)):
                 self._notice_exec(process.GetTarget())
                 self.session.event(binding.EVENT_MODULES)
+                if self._is_unloading(process):
+                    self.session.event(binding.EVENT_UNLOADING)
         finally:
             self._frame = None
+
+    def _is_unloading(self, process):
+        """Whether the dynamic linker is about to unload files: see r_state in <link.h>."""
+        loader = self._loader.GetLocationAtIndex(0).GetAddress().GetModule()
+        address = loader.FindSymbol("_r_debug").GetStartAddress().GetLoadAddress(process.GetTarget())
+        error = lldb.SBError()
+        state = process.ReadUnsignedFromMemory(address + _STATE_OFFSET, 4, error)
+        return error.Success() and state == _RT_DELETE
 
     def notice_changes(self):
         """Reports that the tracked process is gone."""

@@ -64,8 +64,8 @@ struct tmpalloc_thread {
 
 /** A file mapped into the debuggee as code.  Strings belong to the caller of the emit function. */
 struct tmpalloc_module {
-    const char *path;       /**< file on this machine; never NULL */
-    uint64_t text_address;  /**< run-time address of the file's .text section */
+    const char *path;      /**< file on this machine; never NULL */
+    uint64_t text_address; /**< run-time address of the file's .text section */
 };
 
 /** Receives one module; returns TMPALLOC_OK to go on. */
@@ -130,11 +130,11 @@ struct tmpalloc_terminal {
 
 /** An option of a command, for completion and for debuggers that parse options themselves. */
 struct tmpalloc_option_info {
-    const char *name;       /**< long name without dashes */
-    char letter;            /**< '\0': no short form */
-    const char *value;      /**< name of the value, e.g. "N"; NULL: the option takes none */
+    const char *name;           /**< long name without dashes */
+    char letter;                /**< '\0': no short form */
+    const char *value;          /**< name of the value, e.g. "N"; NULL: the option takes none */
     const char *const *choices; /**< NULL-terminated accepted words; NULL: any value */
-    const char *help;       /**< one line, no full stop */
+    const char *help;           /**< one line, no full stop */
 };
 
 /** A command, static data of the library. */
@@ -143,16 +143,18 @@ struct tmpalloc_command_info {
     const char *arguments; /**< positional arguments as shown in the usage line; "" for none */
     const char *help;      /**< first line: summary; the rest: details */
     const struct tmpalloc_option_info *options; /**< ends with a NULL name */
-    uint32_t minimum;      /**< fewest and */
-    uint32_t maximum;      /**< most positional arguments */
+    uint32_t minimum;                           /**< fewest and */
+    uint32_t maximum;                           /**< most positional arguments */
 };
 
 /** Events of the debugger that concern the tracked process. */
 typedef enum tmpalloc_event {
-    TMPALLOC_EVENT_MODULES = 0, /**< a process started, or a file was loaded or unloaded */
-    TMPALLOC_EVENT_EXITED = 1,  /**< it exited, died, was killed or detached */
-    TMPALLOC_EVENT_EXECED = 2,  /**< it replaced its program */
-    TMPALLOC_EVENT_STOPPED = 3  /**< it stopped and the user gets the prompt */
+    TMPALLOC_EVENT_MODULES = 0,  /**< a process started, or a file was loaded or unloaded */
+    TMPALLOC_EVENT_EXITED = 1,   /**< it exited, died, was killed or detached */
+    TMPALLOC_EVENT_EXECED = 2,   /**< it replaced its program */
+    TMPALLOC_EVENT_STOPPED = 3,  /**< it stopped and the user gets the prompt */
+    TMPALLOC_EVENT_UNLOADING = 4 /**< files are about to be unloaded; only debuggers that can't set
+                                      a breakpoint again where a file was unloaded tell it */
 } tmpalloc_event;
 
 typedef struct tmpalloc_session tmpalloc_session;
@@ -190,9 +192,9 @@ TMPALLOC_API int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint
  *  primitive.  Not to be called while a hit is handled. */
 TMPALLOC_API int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event);
 
-/** Counts temporaries, at the session's threshold, of the locations ("foo at foo.c:4") that match an
- *  extended regular expression, for use in breakpoint conditions.  Not to be called while a hit is
- *  handled.  TMPALLOC_E_ARGUMENT: it doesn't compile; TMPALLOC_E_STATE: nothing was recorded; the
+/** Counts temporaries, at the session's threshold, of the locations ("foo at foo.c:4") that match
+ * an extended regular expression, for use in breakpoint conditions.  Not to be called while a hit
+ * is handled.  TMPALLOC_E_ARGUMENT: it doesn't compile; TMPALLOC_E_STATE: nothing was recorded; the
  *  results are then untouched. */
 TMPALLOC_API int tmpalloc_session_count(tmpalloc_session *session, const char *location,
                                         uint64_t *count_ret, uint64_t *bytes_ret);

@@ -18,6 +18,7 @@ EVENT_MODULES = 0
 EVENT_EXITED = 1
 EVENT_EXECED = 2
 EVENT_STOPPED = 3
+EVENT_UNLOADING = 4
 
 #: Library that is loaded instead of the checkout's own.
 LIBRARY_VARIABLE = "TMPALLOC_LIBRARY"

@@ -1,0 +1,461 @@
+"""What counts as an allocation, a free and a temporary: one small program for each rule."""
+
+import json
+import os
+import subprocess
+from collections import Counter, namedtuple
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+C_FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
+START = "tmpalloc start --engine breakpoint"
+
+#: A rule, the case of the program that shows it, and what that is to give: sizes allocated, number
+#: of frees, sizes of the temporaries at each distance.
+Rule = namedtuple(
+    "Rule", "sentence case sizes frees by_distance cross by_realloc", defaults=(0, {}, 0, 0)
+)
+
+C_RULES = [
+    Rule("a failed call is no event", "failed_calls", []),
+    Rule("a failed call moves no window", "failed_call_between", [10], 1, {0: [10]}),
+    Rule("malloc of nothing is a block of size zero", "malloc_zero", [0], 1, {0: [0]}),
+    Rule("calloc allocates the product", "calloc_product", [21], 1, {0: [21]}),
+    Rule(
+        "reallocarray allocates the product",
+        "reallocarray_product",
+        [15, 300],
+        2,
+        {0: [15, 300]},
+        by_realloc=1,
+    ),
+    Rule(
+        "aligned allocations have the size that was asked for",
+        "aligned_family",
+        [128, 101, 102, 103, 104],
+        5,
+        {0: [128, 101, 102, 103, 104]},
+    ),
+    Rule("realloc of NULL is one allocation", "realloc_null", [10], 1, {0: [10]}),
+    Rule(
+        "growth by realloc has distance zero",
+        "realloc_grows",
+        [16, 32, 64, 128, 256],
+        5,
+        {0: [16, 32, 64, 128, 256]},
+        by_realloc=4,
+    ),
+    Rule(
+        "realloc in place frees and allocates",
+        "realloc_in_place",
+        [30, 20],
+        2,
+        {0: [30, 20]},
+        by_realloc=1,
+    ),
+    Rule(
+        "realloc that moves frees the old block",
+        "realloc_moves",
+        [30, 31, 5000],
+        3,
+        {0: [5000], 1: [30, 31]},
+        by_realloc=1,
+    ),
+    Rule("realloc to nothing is a free", "realloc_zero", [10], 1, {0: [10]}),
+    Rule("a realloc that fails changes nothing", "realloc_fails", [10], 1, {0: [10]}),
+    Rule("free of NULL is no event", "free_null", []),
+    Rule("the free of an old block is a deallocation", "frees_an_old_block", [], 1),
+    Rule(
+        "a block is temporary up to the highest threshold",
+        "freed_at_distance",
+        list(range(100, 119)),
+        19,
+        {distance: [118 - distance] for distance in range(17)},
+    ),
+    Rule("alloca is no allocation", "alloca_is_none", []),
+    Rule("each thread has its own window", "own_windows", [60, 70, 71], 3, {0: [60, 71], 1: [70]}),
+    Rule(
+        "a block freed by another thread is never temporary",
+        "freed_by_another_thread",
+        [5000, 5000],
+        2,
+        {0: [5000]},
+        cross=1,
+    ),
+    Rule(
+        "a block of another thread at an old address is not mistaken for the old one",
+        "address_through_another_thread",
+        [5000, 5000],
+        2,
+        {0: [5000]},
+        cross=1,
+    ),
+    Rule("blocks of a thread that exited are plain frees", "thread_exits", [5000], 1),
+    Rule("a child's calls do not count", "fork_child", [40], 1, {0: [40]}),
+    Rule("a spawned program's calls do not count", "spawned_child", [42], 1, {0: [42]}),
+    Rule("strdup counts once", "strdup_once", [8], 1, {0: [8]}),
+    Rule("mmap is not counted unless asked for", "mapped", []),
+    Rule("coroutines are one thread", "coroutines", [80] * 3 + [81] * 4, 7, {0: [81] * 4, 1: [80] * 3}),
+    Rule("a signal handler's stack is like any other", "alternate_stack", [90, 91], 2, {0: [90, 91]}),
+    Rule("a jump out of a handler loses nothing", "jumps_out_of_a_handler", [92, 93], 2, {0: [92, 93]}),
+]
+
+CXX_RULES = [
+    Rule("new counts once", "single_object", [4], 1, {0: [4]}),
+    Rule("new[] counts once", "array", [40], 1, {0: [40]}),
+    Rule("new that doesn't throw counts once", "nothrow", [11, 12], 2, {0: [11, 12]}),
+    Rule("aligned new counts once", "over_aligned", [64, 128, 64], 3, {0: [64, 128, 64]}),
+    Rule("sized delete counts once", "sized_delete", [24, 25, 64], 3, {0: [24, 25, 64]}),
+    Rule("new of nothing asks malloc for one byte", "new_zero", [1], 1, {0: [1]}),
+    Rule("delete of a null pointer is no event", "delete_null", []),
+    Rule(
+        "a string that grows frees the old block after the next is there",
+        "string_grows",
+        [31, 61, 121, 241, 481, 961, 1921],
+        7,
+        {0: [1921], 1: [31, 61, 121, 241, 481, 961]},
+    ),
+    Rule(
+        "a vector that grows frees the old block after the next is there",
+        "vector_grows",
+        [4 << i for i in range(11)],
+        11,
+        {0: [4096], 1: [4 << i for i in range(10)]},
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def sessions():
+    """Sessions that several tests look at."""
+    return {}
+
+
+def run_cases(debugger, program, names, args=(), start=START):
+    """Tracks each case alone, in one run; returns its JSON reports and the session's result."""
+    reports = {name: debugger.directory / f"{name}.json" for name in names}
+    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
+    for report in reports.values():
+        steps += ["tmpalloc reset", debugger.continue_(), f"tmpalloc report json {report}"]
+        steps += [debugger.continue_()]
+    result = debugger.session(program, steps, [*args, *names])
+    assert all(report.exists() for report in reports.values()), result.text
+    return {name: json.loads(report.read_text()) for name, report in reports.items()}, result
+
+
+@pytest.fixture
+def build_c(compile):
+    """Builds semantics.c and its plugin; returns the program and the arguments before its cases."""
+
+    def build():
+        plugin = compile(PROGRAMS / "plugin.c", *C_FLAGS, "-shared", "-fPIC", name="plugin.so")
+        return compile(PROGRAMS / "semantics.c", *C_FLAGS, name="semantics"), [plugin]
+
+    return build
+
+
+@pytest.fixture
+def c_cases(debugger, build_c, library, sessions):
+    """Reports of all C cases, and how that session went."""
+    key = "c", debugger.name
+    if key not in sessions:
+        names = [*(rule.case for rule in C_RULES), "library_calls", "plugin"]
+        program, args = build_c()
+        sessions[key] = run_cases(debugger, program, names, args)
+    return sessions[key]
+
+
+CXX_CASES = ["bad_alloc", "nothrow_fails", "constructor_throws", "shared_pointer"]
+
+
+@pytest.fixture
+def cxx_cases(debugger, compile, library, sessions):
+    """Reports of all C++ cases, and how that session went."""
+    key = "c++", debugger.name
+    if key not in sessions:
+        names = [*(rule.case for rule in CXX_RULES), *CXX_CASES]
+        program = compile(PROGRAMS / "semantics_cxx.cpp", "-std=c++17", name="semantics_cxx")
+        sessions[key] = run_cases(debugger, program, names)
+    return sessions[key]
+
+
+def counted(document):
+    """Totals of a report in the shape of a rule."""
+    totals = document["totals"]
+    assert totals["dropped"] == 0
+    return {
+        "allocations": (totals["allocations"], totals["allocated_bytes"]),
+        "frees": totals["deallocations"],
+        "cross": totals["cross_thread_frees"],
+        "by_realloc": sum(site["by_realloc"] for site in document["sites"]),
+        "by_distance": {
+            amount["distance"]: (amount["count"], amount["bytes"])
+            for amount in totals["by_distance"]
+            if amount["count"]
+        },
+    }
+
+
+def expected(rule):
+    return {
+        "allocations": (len(rule.sizes), sum(rule.sizes)),
+        "frees": rule.frees,
+        "cross": rule.cross,
+        "by_realloc": rule.by_realloc,
+        "by_distance": {d: (len(sizes), sum(sizes)) for d, sizes in rule.by_distance.items()},
+    }
+
+
+def functions(site):
+    return [frame["function"] for frame in site["stack"]]
+
+
+def site_of(document, function):
+    """The one site whose location is in this function."""
+    (site,) = (s for s in document["sites"] if s["location"]["function"] == function)
+    return site
+
+
+@pytest.mark.parametrize("rule", C_RULES, ids=lambda rule: rule.sentence)
+def test_in_c(c_cases, rule):
+    document = c_cases[0][rule.case]
+    assert counted(document) == expected(rule)
+    for site in document["sites"]:
+        assert "case_begins" not in functions(site)
+
+
+@pytest.mark.parametrize("rule", CXX_RULES, ids=lambda rule: rule.sentence)
+def test_in_cxx(cxx_cases, rule):
+    assert counted(cxx_cases[0][rule.case]) == expected(rule)
+
+
+def test_sites_are_where_the_calls_are_made(c_cases):
+    documents = c_cases[0]
+    for name in ("calloc_product", "aligned_family", "realloc_grows", "coroutines"):
+        for site in documents[name]["sites"]:
+            assert site["location"]["function"] in (name, "coroutine")
+            assert site["location"]["file"].endswith("semantics.c")
+    assert {site["stack"][0]["function"] for site in documents["realloc_grows"]["sites"]} == {
+        "malloc",
+        "realloc",
+    }
+
+
+def test_another_threads_blocks_are_not_temporary_at_their_sites(c_cases):
+    document = c_cases[0]["address_through_another_thread"]
+    assert site_of(document, "allocate_shared")["count"] == 0
+    assert site_of(document, "address_through_another_thread")["count"] == 1
+
+
+def test_the_c_library_counts_exactly_once(c_cases, build_c, compile, tmp_path):
+    counter = compile(
+        PROGRAMS.parent / "counter" / "counter.c", *C_FLAGS, "-fPIC", "-shared", name="counter.so"
+    )
+    program, args = build_c()
+
+    def count(*names):
+        file = tmp_path / f"count{len(names)}"
+        environment = os.environ | {"LD_PRELOAD": str(counter), "COUNTER_FILE": str(file)}
+        subprocess.run([program, *args, *names], env=environment, check=True)
+        return Counter(json.loads(file.read_text()))
+
+    with_calls, without = count("library_calls"), count()
+    totals = c_cases[0]["library_calls"]["totals"]
+    for name in ("allocations", "allocated_bytes", "deallocations"):
+        assert totals[name] == with_calls[name] - without[name] > 0, name
+
+
+def test_a_library_that_was_unloaded_keeps_its_names(c_cases):
+    sites = [s for s in c_cases[0]["plugin"]["sites"] if "plugin_allocates" in functions(s)]
+    # It was loaded twice, at the same address.
+    assert sum(site["allocations"] for site in sites) == 2
+    assert sum(site["count"] for site in sites) == 2
+    for site in sites:
+        assert site["max_size"] == 123
+        assert site["location"]["function"] == "plugin_allocates"
+        assert site["location"]["file"].endswith("plugin.c")
+
+
+def test_growing_containers_are_recognized(cxx_cases):
+    for name in ("string_grows", "vector_grows"):
+        (site,) = cxx_cases[0][name]["sites"]
+        assert site["pattern"] == "grows"
+        assert name in functions(site)
+        assert site["larger"] == site["allocations"] - 1
+
+
+def test_new_that_fails_counts_only_its_exception(cxx_cases):
+    document = cxx_cases[0]["bad_alloc"]
+    assert counted(document)["by_distance"][0][0] == document["totals"]["allocations"] == 2
+    assert site_of(document, "bad_alloc")["bytes"] == 14
+    assert site_of(document, "__cxa_allocate_exception")["count"] == 1
+
+
+def test_an_object_whose_constructor_throws_is_temporary(cxx_cases):
+    document = cxx_cases[0]["constructor_throws"]
+    (site,) = (s for s in document["sites"] if s["max_size"] == 15)
+    assert site["location"]["function"] == "constructor_throws"
+    assert (site["count"], site["bytes"], site["by_distance"][1]["count"]) == (1, 15, 1)
+    assert document["totals"]["deallocations"] == document["totals"]["allocations"] == 2
+
+
+def test_an_allocator_of_the_library_is_not_the_location(cxx_cases):
+    (site,) = cxx_cases[0]["shared_pointer"]["sites"]
+    assert site["count"] == 1
+    assert "allocator" not in site["location"]["function"].partition("<")[0]
+
+
+def test_the_programs_run_as_they_do_alone(c_cases, cxx_cases):
+    for _reports, result in (c_cases, cxx_cases):
+        assert result.exit_statuses == [0]
+
+
+def track(debugger, program, start=START, args=()):
+    """Tracks from case_begins() to case_ends(); returns the JSON report and start's output."""
+    report = debugger.directory / "report.json"
+    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
+    steps += [debugger.continue_(), f"tmpalloc report json {report}", debugger.continue_()]
+    result = debugger.session(program, steps, args)
+    assert report.exists(), result.text
+    assert result.exit_statuses == [0]
+    return json.loads(report.read_text()), result.outputs[3]
+
+
+def sizes(document):
+    """Size and number of each allocation; the sites must not mix sizes."""
+    found = Counter()
+    for site in document["sites"]:
+        assert site["min_size"] == site["max_size"]
+        found[site["min_size"]] += site["allocations"]
+    return dict(found)
+
+
+def test_mappings_end_by_the_munmap_of_exactly_their_range(debugger, build_c, library):
+    program, args = build_c()
+    document, _ = track(debugger, program, f"{START} --mmap", [*args, "mapped"])
+    assert counted(document)["allocations"] == (2, 12288 + 8192)
+    assert counted(document)["by_distance"] == {0: (1, 8192)}
+
+
+CUSTOM = [
+    "--allocator alloc=pool_take:size=2,free=pool_give:ptr=2,realloc=pool_resize:ptr=2:size=3",
+    "--allocator alloc=Arena::take:size=2,free=Arena::give:ptr=2",
+]
+
+
+@pytest.fixture
+def custom(compile):
+    return compile(PROGRAMS / "custom_allocators.cpp", name="custom")
+
+
+def test_custom_allocators_count_and_what_is_beneath_them_does_not(debugger, custom, library):
+    document, _ = track(debugger, custom, " ".join([START, *CUSTOM]))
+    assert sizes(document) == {10: 1, 20: 1, 30: 1, 40: 1}
+    assert counted(document)["by_distance"] == {0: (4, 100)}
+    assert counted(document)["by_realloc"] == 1
+    assert {site["location"]["function"] for site in document["sites"]} == {"main"}
+
+
+def test_a_custom_allocator_of_c_alone_leaves_the_methods_to_malloc(debugger, custom, library):
+    document, _ = track(debugger, custom, f"{START} {CUSTOM[0]}")
+    assert sizes(document) == {10: 1, 20: 1, 62: 1, 40: 1}
+
+
+def test_a_custom_allocator_that_is_not_there_is_told_in_one_line(debugger, custom, library):
+    document, line = track(debugger, custom, f"{START} --allocator alloc=nowhere,free=pool_give")
+    assert "no function nowhere in the loaded files" in line
+    assert line.count("\n") == 1
+    assert document["totals"]["allocations"] > 0
+
+
+def test_within_counts_while_the_function_is_on_the_stack(debugger, compile, library):
+    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
+    document, _ = track(debugger, program, f"{START} --within inner")
+    # The first call recurses, the second is alone, the third is the other thread's.
+    assert sizes(document) == {12: 2, 11: 2, 10: 2 + 2 + 2}
+    assert document["totals"]["temporary"]["count"] == 10
+
+
+def test_within_notices_that_the_function_was_left_by_a_jump(debugger, compile, library):
+    program = compile(PROGRAMS / "jumps.c", *C_FLAGS, name="jumps")
+    document, _ = track(debugger, program, f"{START} --within leaver")
+    assert sum(site["allocated_bytes"] for site in document["sites"]) == 50 + 51 + 52
+    assert document["totals"]["allocations"] == 3
+
+
+def test_within_of_an_unknown_function_is_refused_in_one_line(debugger, compile, library):
+    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
+    document, line = track(debugger, program, f"{START} --within nowhere")
+    assert "no function nowhere" in line and line.count("\n") == 1
+
+
+def test_one_thread_alone_can_be_counted(debugger, compile, library):
+    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
+    document, _ = track(debugger, program, f"{START} --this-thread")
+    assert document["totals"]["allocations"] == 1 + 6 + 1 + 2 + 1 + 1
+    assert not {100, 101, 102} & set(sizes_of_sites(document))
+
+
+def sizes_of_sites(document):
+    return [site["max_size"] for site in document["sites"]]
+
+
+def test_call_stacks_end_at_the_depth_that_was_asked_for(debugger, compile, library):
+    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
+    document, _ = track(debugger, program, f"{START} --stack-depth 5")
+    (deep,) = (site for site in document["sites"] if site["max_size"] == 7)
+    assert functions(deep)[1:] == ["allocate", "outer", "outer", "outer"]
+    assert all(len(site["stack"]) <= 5 for site in document["sites"])
+
+
+@pytest.mark.parametrize("args", [[], ["leave"]], ids=["handler returns", "handler jumps out"])
+def test_a_signal_in_the_middle_of_malloc_confuses_nothing(debugger, compile, library, args):
+    program = compile(PROGRAMS / "interrupted_malloc.c", *C_FLAGS, name="interrupted")
+    document, _ = track(debugger, program, START, args)
+    afterwards = [s for s in document["sites"] if "afterwards" in functions(s)]
+    assert sum(site["allocations"] for site in afterwards) == 4
+    assert sum(site["by_distance"][0]["count"] for site in afterwards) == 4
+    # The handler's calls can't be told from malloc's own: they are counted as dropped.
+    assert document["totals"]["dropped"] == 2
+    assert document["totals"]["allocations"] == (4 if args else 5)
+    assert document["totals"]["deallocations"] == (4 if args else 5)
+
+
+@pytest.fixture
+def stages(compile):
+    return compile(PROGRAMS / "stages.c", *C_FLAGS, name="stages")
+
+
+def test_blocks_from_before_tracking_are_plain_deallocations(debugger, stages, library):
+    report = debugger.directory / "report.json"
+    steps = [debugger.break_at("stage"), debugger.run(), debugger.continue_(), START]
+    steps += [debugger.continue_(), f"tmpalloc report json {report}"]
+    debugger.session(stages, steps)
+    document = json.loads(report.read_text())
+    assert sizes(document) == {10: 1, 100: 1}
+    assert (document["totals"]["deallocations"], document["totals"]["temporary"]["count"]) == (2, 1)
+
+
+@pytest.mark.parametrize("flush", [["tmpalloc reset"], ["tmpalloc stop", START]])
+def test_windows_are_flushed(debugger, stages, library, flush):
+    report = debugger.directory / "report.json"
+    steps = [debugger.break_at("stage"), debugger.run(), START, debugger.continue_(), *flush]
+    steps += [debugger.continue_(), f"tmpalloc report json {report}"]
+    result = debugger.session(stages, steps)
+    document = json.loads(report.read_text())
+    parts = 1 if flush == ["tmpalloc reset"] else 2
+    # The block that the first stage kept is freed in the second, as one that nobody knows.
+    assert document["totals"]["allocations"] == 2 * parts, result.text
+    assert document["totals"]["deallocations"] == 1 + parts
+    assert document["totals"]["temporary"] == {"count": parts, "bytes": 10 * parts}
+
+
+def test_counters_go_on_and_windows_too_when_tracking_does(debugger, stages, library):
+    report = debugger.directory / "report.json"
+    steps = [debugger.break_at("stage"), debugger.run(), START, *[debugger.continue_()] * 4]
+    debugger.session(stages, [*steps, f"tmpalloc report json {report}"])
+    document = json.loads(report.read_text())
+    assert sizes(document) == {10: 4, 100: 4}
+    assert counted(document)["by_distance"] == {0: (4 + 3, 40 + 300)}
