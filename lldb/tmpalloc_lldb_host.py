@@ -96,10 +96,10 @@ class LldbHost(Host):
         self._frame = None  # of the thread whose hit is handled
         self._breakpoints = {}  # by the core's numbers
         self._ids = {}  # the core's numbers by LLDB's
-        self._process = None  # that has our breakpoints
+        self._process = None  # that has our breakpoints, or was started to get them
         self._tracked = None  # its identity then
         self._loader = None  # breakpoint that follows the dynamic linker
-        self._file_count = 0
+        self._files = (None, 0)  # a process and how many files it had
         self._stop = None
         self._local = (None, False)
 
@@ -136,7 +136,8 @@ class LldbHost(Host):
         try:
             self.notice_changes()
             if self._tracked in (None, _identity(process)):
-                self._notice_exec(process.GetTarget())
+                self._notice_exec(process)
+                self._process, self._tracked = process, _identity(process)
                 self.session.event(binding.EVENT_MODULES)
                 if self._is_unloading(process):
                     self.session.event(binding.EVENT_UNLOADING)
@@ -146,7 +147,10 @@ class LldbHost(Host):
     def _is_unloading(self, process):
         """Whether the dynamic linker is about to unload files: see r_state in <link.h>."""
         loader = self._loader.GetLocationAtIndex(0).GetAddress().GetModule()
-        address = loader.FindSymbol("_r_debug").GetStartAddress().GetLoadAddress(process.GetTarget())
+        symbol = loader.FindSymbol("_r_debug")
+        if not symbol:  # a stripped static executable
+            return False
+        address = symbol.GetStartAddress().GetLoadAddress(process.GetTarget())
         error = lldb.SBError()
         state = process.ReadUnsignedFromMemory(address + _STATE_OFFSET, 4, error)
         return error.Success() and state == _RT_DELETE
@@ -156,6 +160,7 @@ class LldbHost(Host):
         process = self._process
         if process and (process.GetState() not in _ALIVE or _identity(process) != self._tracked):
             self.session.event(binding.EVENT_EXITED)
+            self._process = self._tracked = None
 
     def notice_stop(self):
         """Reports that the user got a prompt since the last command."""
@@ -165,14 +170,17 @@ class LldbHost(Host):
             return
         if stop != self._stop:
             self._stop = stop
+            if any(thread.GetStopReason() == lldb.eStopReasonExec for thread in process):
+                self._files = (None, 0)
+                self.session.event(binding.EVENT_EXECED)
             self.session.event(binding.EVENT_STOPPED)
 
-    def _notice_exec(self, target):
-        """A program's dynamic linker reports for the first time before any library is loaded."""
-        count = len(_loaded_files(target))
-        if self._process and count < self._file_count and count <= 2:
+    def _notice_exec(self, process):
+        """The first report of a program's dynamic linker comes before any library is loaded."""
+        known, before = self._files
+        self._files = (_identity(process), len(_loaded_files(process.GetTarget())))
+        if known == self._files[0] and self._files[1] < min(before, 3):
             self.session.event(binding.EVENT_EXECED)
-        self._file_count = count
 
     def hit(self, frame, number):
         """Forwards a hit of LLDB's breakpoint `number`."""
@@ -219,7 +227,10 @@ class LldbHost(Host):
         )
 
     def modules(self):
-        return _loaded_files(self._selected_process().GetTarget())
+        process = self._selected_process()
+        files = _loaded_files(process.GetTarget())
+        self._files = (_identity(process), len(files))
+        return files
 
     def read_memory(self, address, size):
         error = lldb.SBError()

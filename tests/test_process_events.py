@@ -1,0 +1,203 @@
+"""What happens to the tracked process: exec, fork, kill, detach, a second run, a second process."""
+
+import re
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("library")
+
+PROGRAM = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+__attribute__((noinline)) static void allocate(int count) {
+    for (int i = 0; i < count; i++) {
+        void *volatile block = malloc(10);
+        free(block);
+    }
+}
+__attribute__((noinline)) void checkpoint(void) {
+    __asm__ volatile("" ::: "memory");
+}
+int main(int count, char **arguments) {
+    const char *way = count > 1 ? arguments[1] : "";
+    allocate(7);
+    checkpoint();
+    if (strcmp(way, "exec") == 0)
+        execl(arguments[2], arguments[2], (char *)NULL);
+    if (strcmp(way, "fork") == 0 && fork() == 0) {
+        allocate(3);
+        _exit(3);
+    }
+    if (strcmp(way, "crash") == 0)
+        abort();
+    allocate(5);
+    return 4;
+}
+"""
+
+FOLLOW_CHILD = {
+    "gdb": "set follow-fork-mode child",
+    "lldb": "settings set target.process.follow-fork-mode child",
+}
+
+
+def first_line(status):
+    return status.partition("\n")[0]
+
+
+@pytest.fixture
+def program(compile):
+    return compile(PROGRAM)
+
+
+def allocations(status):
+    found = re.search(r"(?m)^allocations +([\d,]+)", status)
+    assert found, status
+    return int(found[1].replace(",", ""))
+
+
+
+def test_results_stay_after_the_end_and_start_tracks_the_next_run(debugger, program):
+    run, status = debugger.run(), "tmpalloc status"
+    steps = ["tmpalloc start", run, status, run, status, "tmpalloc start", run, status]
+    result = debugger.session(program, steps, ["fork"])
+    ended, again, anew = (result.outputs[i] for i in (2, 4, 7))
+    assert [allocations(text) for text in (ended, again, anew)] == [12, 12, 12]
+    assert len({first_line(text) for text in (ended, again)}) == 1
+    assert first_line(anew) != first_line(ended)
+    assert result.exit_statuses == [4, 4, 4]
+
+
+def test_a_killed_process_leaves_its_results_and_another_can_start(debugger, program):
+    steps = [
+        debugger.break_at("checkpoint"),
+        "tmpalloc start",
+        debugger.run(),
+        debugger.kill(),
+        "tmpalloc status",
+        "tmpalloc start",
+        debugger.run(),
+        debugger.continue_(),
+        "tmpalloc status",
+    ]
+    outputs = debugger.session(program, steps).outputs
+    assert [allocations(outputs[i]) for i in (4, 8)] == [7, 12]
+
+
+def test_a_detached_process_runs_on_and_leaves_its_results(debugger, program):
+    steps = [
+        debugger.break_at("checkpoint"),
+        "tmpalloc start",
+        debugger.run(),
+        debugger.detach(),
+        "tmpalloc status",
+    ]
+    assert allocations(debugger.session(program, steps).outputs[4]) == 7
+
+
+def test_a_crashed_process_leaves_its_results(debugger, program):
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc status", debugger.kill(), "tmpalloc status"]
+    outputs = debugger.session(program, steps, ["crash"]).outputs
+    assert [allocations(outputs[i]) for i in (2, 4)] == [7, 7]
+
+
+def test_exec_ends_tracking_and_keeps_what_came_before(debugger, program, compile):
+    other = compile("int main(void) { return 6; }", name="other")
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc status", "tmpalloc summary"]
+    if debugger.name == "lldb":  # stops at exec
+        steps.insert(2, debugger.continue_())
+    result = debugger.session(program, steps, ["exec", other])
+    assert allocations(result.outputs[-2]) == 7
+    assert "exec" in result.outputs[-2]
+    assert "allocate at program.c" in result.outputs[-1]
+    assert result.exit_statuses == [6]
+
+
+def test_a_forked_child_runs_as_without_tmpalloc(debugger, program):
+    result = debugger.session(
+        program, ["tmpalloc start", debugger.run(), "tmpalloc status"], ["fork"]
+    )
+    assert allocations(result.outputs[2]) == 12
+    assert result.exit_statuses == [4]
+
+
+def test_a_child_that_the_debugger_follows_never_counts_for_its_parent(debugger, program):
+    steps = [FOLLOW_CHILD[debugger.name], "tmpalloc start", debugger.run(), "tmpalloc status"]
+    result = debugger.session(program, steps, ["fork"])
+    assert allocations(result.outputs[3]) in (3, 7)
+    assert result.exit_statuses == [3]
+
+
+def test_a_second_inferior_at_the_same_time_is_not_counted(gdb, program, compile):
+    other = compile(PROGRAM, name="other")
+    steps = [
+        "tmpalloc start",
+        gdb.break_at("checkpoint"),
+        gdb.run(),
+        f"add-inferior -exec {other}",
+        "inferior 2",
+        gdb.run(),
+        gdb.continue_(),
+        "inferior 1",
+        gdb.continue_(),
+        "tmpalloc status",
+    ]
+    result = gdb.session(program, steps)
+    assert result.exit_statuses == [4, 4]
+    assert allocations(result.outputs[9]) == 12
+
+
+def test_a_static_program_is_tracked_from_its_start(debugger, compile):
+    program = compile(PROGRAM, "-static", name="static")
+    result = debugger.session(program, ["tmpalloc start", debugger.run(), "tmpalloc status"])
+    assert allocations(result.outputs[2]) >= 12
+    assert result.exit_statuses == [4]
+
+
+def test_a_static_program_without_symbols_runs_as_without_tmpalloc(debugger, compile):
+    program = compile(PROGRAM, "-static", "-s", name="static")
+    result = debugger.session(program, ["tmpalloc start", debugger.run(), "tmpalloc status"])
+    assert allocations(result.outputs[2]) == 0
+    assert result.exit_statuses == [4]
+
+
+def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compile):
+    source = """
+    #include <stdlib.h>
+    #include <unistd.h>
+    __attribute__((noinline)) void once(void) { void *volatile block = malloc(10); free(block); }
+    int main(void) {
+        for (int i = 0; i < 1500; i++) { once(); usleep(2000); }
+        return 8;
+    }
+    """
+    process = subprocess.Popen([compile(source)])
+    try:
+        steps = [
+            debugger.attach(process.pid),
+            "tmpalloc start",
+            debugger.break_at("once"),
+            *[debugger.continue_()] * 4,
+            "tmpalloc status",
+            "tmpalloc stop",
+            debugger.detach(),
+        ]
+        outputs = debugger.session(steps=steps).outputs
+        assert allocations(outputs[7]) in (3, 4)
+        assert process.wait(timeout=60) == 8
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_lldb_at_a_terminal_tracks_with_callbacks_on_another_thread(lldb, program):
+    terminal = lldb.terminal(program)
+    terminal.command("tmpalloc start")
+    terminal.command(lldb.run_here(), "exited with status = 4")
+    assert allocations(terminal.command("tmpalloc status")) == 12
+    summary = terminal.command("tmpalloc summary")
+    assert "allocate at program.c" in summary
