@@ -9,7 +9,8 @@ python=/usr/bin/python3
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev libsmartcols-dev
     libpopt-dev libjansson-dev libiberty-dev gdb)
-test_packages=(python3 python3-pytest clang g++ gdbserver jq sqlite3 python3-dbg libc6-dbg dwz)
+test_packages=(python3 python3-pytest clang g++ gdbserver jq sqlite3 git perl libxml2-utils
+    libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 heaptrack)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -54,6 +55,10 @@ have_content() { # PACKAGE
         libpopt-dev) pkg-config --exists popt ;;
         libjansson-dev) pkg-config --exists jansson ;;
         libiberty-dev) [[ -e /usr/include/libiberty/demangle.h ]] ;;
+        libjemalloc-dev) pkg-config --exists jemalloc ;;
+        libgoogle-perftools-dev) pkg-config --exists libtcmalloc_minimal ;;
+        libmimalloc-dev) pkg-config --exists mimalloc ;;
+        libxml2-utils) command -v xmllint ;;
         libc6-dev) [[ -e /usr/include/stdlib.h ]] ;;
         ninja-build) command -v ninja ;;
         python3-pytest) "$python" -c 'import pytest' ;;

@@ -231,6 +231,10 @@ class GdbController(Controller):
     def run_here(self):
         return "run"
 
+    def environment(self, variables):
+        """Steps that give the program this environment and no other."""
+        return ["unset environment", *(f"set environment {k} {v}" for k, v in variables.items())]
+
     def break_at(self, location):
         return f"break {location}"
 
@@ -312,6 +316,11 @@ class LldbController(Controller):
 
     def run_here(self):
         return "process launch"
+
+    def environment(self, variables):
+        """Steps that give the program this environment and no other."""
+        words = shlex.join(f"{k}={v}" for k, v in variables.items())
+        return ["settings set target.inherit-env false", f"settings set target.env-vars {words}"]
 
     def break_at(self, location):
         file, _, line = location.rpartition(":")
