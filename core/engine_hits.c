@@ -33,11 +33,20 @@ static bool collect_exited(void *arg, struct tracker_thread *thread) {
     return true;
 }
 
+static void unwatch_return(struct engine_breakpoint *engine) {
+    if (!engine->pending_return)
+        return;
+    breakpoints_enable(&engine->breakpoints, engine->pending_return, false, NULL);
+    engine->pending_return = NULL;
+}
+
 static void thread_exited(struct engine_breakpoint *engine, struct tracker_thread *thread) {
     const struct call_thread *state =
         call_threads_get(&engine->threads, tracker_thread_key(thread));
     if (state && state->within.active)
         engine->threads_within--;
+    if (state && state == engine->pending_thread)
+        unwatch_return(engine);
     call_threads_remove(&engine->threads, tracker_thread_key(thread));
     tracker_thread_exited(engine->parts.tracker, thread);
 }
@@ -67,8 +76,7 @@ static int find_thread(struct engine_breakpoint *engine, const struct tmpalloc_t
     return added ? call_threads_add(&engine->threads, thread->key, added, ret) : TMPALLOC_E_NOMEM;
 }
 
-/* --- while the --within function is on the stack -----------------------------------------------
- */
+/* --- while the --within function is on the stack --------------------------------------------- */
 
 /* Frees outside go unseen, so what the window holds must not meet a later block's address. */
 static int leave_within(struct stop *stop) {
@@ -186,13 +194,6 @@ static int watch_return(struct stop *stop, uint64_t return_address) {
     engine->pending_thread = stop->thread;
     return breakpoints_require(&engine->breakpoints, return_address, BREAKPOINT_RETURN,
                                &engine->pending_return, stop->error);
-}
-
-static void unwatch_return(struct engine_breakpoint *engine) {
-    if (!engine->pending_return)
-        return;
-    breakpoints_enable(&engine->breakpoints, engine->pending_return, false, NULL);
-    engine->pending_return = NULL;
 }
 
 static int begin_allocation(struct stop *stop, struct call *call) {
