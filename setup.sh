@@ -57,7 +57,7 @@ have_content() { # PACKAGE
         libiberty-dev) [[ -e /usr/include/libiberty/demangle.h ]] ;;
         libjemalloc-dev) pkg-config --exists jemalloc ;;
         libgoogle-perftools-dev) pkg-config --exists libtcmalloc_minimal ;;
-        libmimalloc-dev) pkg-config --exists mimalloc ;;
+        libmimalloc-dev) compgen -G '/usr/include/mimalloc*' ;;
         libxml2-utils) command -v xmllint ;;
         libc6-dev) [[ -e /usr/include/stdlib.h ]] ;;
         ninja-build) command -v ninja ;;
