@@ -269,6 +269,14 @@ void detector_flush(struct detector *detector) {
     unlock(detector);
 }
 
+void detector_before_fork(struct detector *detector) {
+    lock(detector);
+}
+
+void detector_after_fork(struct detector *detector) {
+    unlock(detector);
+}
+
 /* Events. */
 
 /* Gives the allocation's ordinal. */

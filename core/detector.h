@@ -58,6 +58,11 @@ void detector_flush_window(struct detector *detector, struct window *window);
 /* Empties all windows. */
 void detector_flush(struct detector *detector);
 
+/* Around fork: no other thread is in the middle of a change that the child would miss the rest of.
+ * Parent and child call the second. */
+void detector_before_fork(struct detector *detector);
+void detector_after_fork(struct detector *detector);
+
 /* The thread allocated a block; address is not 0.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when a word
  * could not be put aside: the block that it names, this or an older one, then is in nobody's
  * window. */

@@ -1,7 +1,8 @@
 /* Memory of the library itself.
  *
  * Every allocation of the core goes through these functions, so that tests can make the i-th one
- * fail, and so that the agent can bring its own source (it must not call the debuggee's malloc). */
+ * fail, and so that the agent can bring its own source (it must not call the debuggee's malloc):
+ * memory_libc.c here, memory_mmap.c there. */
 #ifndef TMPALLOC_MEMORY_H
 #define TMPALLOC_MEMORY_H
 
