@@ -90,6 +90,23 @@ class _Threshold(gdb.Parameter):
         return f"The threshold of temporary allocations is {value}."
 
 
+class _Amount(gdb.Function):
+    """A number of the temporaries whose location matches a regular expression."""
+
+    def __init__(self, session, name, field):
+        self.__doc__ = f'{name.capitalize()} of temporaries: $_tmpalloc_{name}("REGEX")'
+        super().__init__(f"_tmpalloc_{name}")
+        self._session = session
+        self._field = field
+
+    def invoke(self, location):
+        """Called by GDB, in breakpoint conditions, too."""
+        try:
+            return self._session.count(location.string())[self._field]
+        except ValueError as error:
+            raise gdb.GdbError(f"tmpalloc: {error}") from None
+
+
 _session = None
 
 
@@ -109,6 +126,8 @@ def load():
     _Prefix("set")
     _Prefix("show")
     _Threshold(_session)
+    _Amount(_session, "count", 0)
+    _Amount(_session, "bytes", 1)
     gdb.events.new_objfile.connect(host.file_loaded)
     gdb.events.clear_objfiles.connect(host.files_cleared)
     gdb.events.breakpoint_modified.connect(host.breakpoint_modified)

@@ -7,6 +7,8 @@ from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32,
 HOST_VERSION = 1
 
 OK = 0
+E_ARGUMENT = -2
+E_STATE = -3
 E_HOST = -4
 E_UNSUPPORTED = -6
 E_BUSY = -7
@@ -122,6 +124,10 @@ def _prototypes():
         ),
         "tmpalloc_session_breakpoint_hit": (c_int, [session, c_uint64]),
         "tmpalloc_session_event": (c_int, [session, c_int]),
+        "tmpalloc_session_count": (
+            c_int,
+            [session, c_char_p, POINTER(c_uint64), POINTER(c_uint64)],
+        ),
         "tmpalloc_session_threshold": (c_uint32, [session]),
         "tmpalloc_session_set_threshold": (c_int, [session, c_uint32]),
     }

@@ -6,6 +6,11 @@ import os
 from . import binding
 from .command_table import Command, Option
 
+_NO_COUNT = {
+    binding.E_ARGUMENT: "bad regular expression",
+    binding.E_STATE: "nothing recorded yet: 'tmpalloc start' begins",
+}
+
 
 class Session:
     """One session of the library for one debugger.
@@ -51,6 +56,17 @@ class Session:
         """Tells one of binding.EVENT_*."""
         self._library.tmpalloc_session_event(self._session, event)
         self._raise_interrupt()
+
+    def count(self, location):
+        """(number, bytes) of the temporaries whose location matches; ValueError says why not."""
+        count, size = ctypes.c_uint64(), ctypes.c_uint64()
+        status = self._library.tmpalloc_session_count(
+            self._session, os.fsencode(location), ctypes.byref(count), ctypes.byref(size)
+        )
+        self._raise_interrupt()
+        if status != binding.OK:
+            raise ValueError(_NO_COUNT.get(status, "the temporaries can't be counted now"))
+        return count.value, size.value
 
     @property
     def threshold(self):
