@@ -164,7 +164,8 @@ static int add_user_function(struct modules *modules, struct entry_points *point
         return TMPALLOC_OK;
     if (modules_find_user_function(modules, name, &symbol))
         return add(points, &symbol, name, signature);
-    *missing = name;
+    if (!*missing)
+        *missing = name;
     return TMPALLOC_OK;
 }
 

@@ -256,6 +256,9 @@ class GdbController(Controller):
     def attach(self, pid):
         return f"attach {pid}"
 
+    def connect(self, port):
+        return f"target remote 127.0.0.1:{port}"
+
     def finish(self):
         return "finish"
 
@@ -343,6 +346,9 @@ class LldbController(Controller):
 
     def attach(self, pid):
         return f"process attach -p {pid}"
+
+    def connect(self, port):
+        return f"gdb-remote 127.0.0.1:{port}"
 
     def finish(self):
         return "thread step-out"

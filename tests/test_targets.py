@@ -1,0 +1,322 @@
+"""Kinds of programs and of connections: the same heap calls count the same everywhere."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+SOURCES = {"C": PROGRAMS / "fixed_work.c", "C++": PROGRAMS / "fixed_work.cpp"}
+#: What the programs say that they do.
+WORK = {
+    "C": {"allocations": 15, "allocated_bytes": 871, "deallocations": 15},
+    "C++": {"allocations": 5, "allocated_bytes": 526, "deallocations": 5},
+}
+STATUS = 7
+LINKING = {"pie": "-pie", "non-pie": "-no-pie", "static": "-static", "static-pie": "-static-pie"}
+ALLOCATORS = {
+    "jemalloc": "libjemalloc.so.2",
+    "tcmalloc_minimal": "libtcmalloc_minimal.so.4",
+    "mimalloc": "libmimalloc.so.2",
+}
+START = "tmpalloc start --engine breakpoint"
+
+
+def link_allocator(name, kind):
+    """Linker options; a static executable has the whole archive, as malloc alone would not do."""
+    if kind == "shared":
+        return ["-Wl,--no-as-needed", f"-l{name}"]
+    return ["-static", "-Wl,--whole-archive", f"-l{name}", "-Wl,--no-whole-archive", "-lm"]
+
+
+def can_link(compile, *options):
+    try:
+        compile("int main(void) { return 0; }", *options, name="probe")
+    except AssertionError:
+        return False
+    return True
+
+
+def track_work(debugger, program, before=(), begin=None):
+    """Tracks what is between begin_work() and end_work(); returns the report and the result."""
+    report = debugger.directory / "report.json"
+    steps = [
+        *before,
+        debugger.break_at("begin_work"),
+        debugger.break_at("end_work"),
+        begin or debugger.run(),
+        START,
+        debugger.continue_(),
+        f"tmpalloc report json {report}",
+        "tmpalloc stop",
+        debugger.continue_(),
+    ]
+    result = debugger.session(program, steps)
+    assert report.exists(), result.text
+    return json.loads(report.read_text()), result
+
+
+def assert_work(document, language):
+    totals = document["totals"]
+    assert {name: totals[name] for name in WORK[language]} == WORK[language]
+    assert totals["temporary"]["count"] == WORK[language]["allocations"]
+    assert totals["dropped"] == 0
+
+
+def assert_ended_as_ever(result):
+    assert result.exit_statuses == [STATUS], result.text
+    assert result.stdout == b"ended normally\n"
+
+
+def sites_of(report, function):
+    document = json.loads(report.read_text())
+    return [
+        (site["allocations"], site["allocated_bytes"], site["count"])
+        for site in document["sites"]
+        if site["location"]["function"] == function
+    ]
+
+
+# --- executables -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("linking", LINKING)
+def test_every_way_of_linking_counts_the_same(debugger, library, compile, linking, language):
+    program = compile(SOURCES[language], LINKING[linking])
+    document, result = track_work(debugger, program)
+    assert_work(document, language)
+    assert {site["location"]["function"] for site in document["sites"]} & {"work", "work()"}
+    assert_ended_as_ever(result)
+
+
+def test_a_static_executable_is_tracked_from_its_start(debugger, library, compile):
+    program = compile(SOURCES["C"], "-static")
+    report = debugger.directory / "report.json"
+    steps = [START, debugger.run(), f"tmpalloc report json {report}"]
+    result = debugger.session(program, steps)
+    sites = sites_of(report, "work")
+    assert sum(count for _, _, count in sites) >= WORK["C"]["allocations"] - 1, sites
+    assert_ended_as_ever(result)
+
+
+def test_a_stripped_static_executable_is_told_in_one_line(debugger, library, compile):
+    program = compile(SOURCES["C"], "-static", "-s")
+    result = debugger.session(program, [START, debugger.run(), "tmpalloc summary"])
+    lines = [line for line in result.text.splitlines() if "no allocator was found" in line]
+    assert len(lines) == 1 and "static executable without symbols" in lines[0], result.text
+    assert_ended_as_ever(result)
+
+
+def test_another_architecture_is_told_in_one_line(debugger, library, compile):
+    # Without a C library, because there may be none for this architecture.
+    source = """void _start(void) { __asm__ volatile("nop; int $0x80" : : "a"(1), "b"(7)); }"""
+    options = ["-m32", "-nostdlib", "-static", "-fno-pic", "-no-pie"]
+    if not can_link(compile, "-m32", "-c"):
+        pytest.skip("gcc can't compile for i386 here")
+    program = compile(source, *options)
+    if subprocess.run([program]).returncode != 7:
+        pytest.skip("i386 programs don't run here")
+    steps = [debugger.break_at("_start"), debugger.run(), START, debugger.continue_()]
+    result = debugger.session(program, steps)
+    assert re.fullmatch(
+        r"\s*(error: )?architecture 'i386' is not supported: x86_64 is\n\s*", result.outputs[2]
+    ), result.text
+    assert result.exit_statuses == [7], result.text
+
+
+# --- allocators --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_a_linked_allocator_counts_each_call_once(debugger, library, compile, name, language):
+    options = link_allocator(name, "shared")
+    if not can_link(compile, *options):
+        pytest.skip(f"there is no {name} to link with here")
+    document, result = track_work(debugger, compile(SOURCES[language], *options))
+    assert f"in {ALLOCATORS[name]}" in result.outputs[3], result.text
+    # tcmalloc defines no strdup, and it need not: the C library's calls its malloc.
+    assert_work(document, language)
+    assert_ended_as_ever(result)
+
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_a_preloaded_allocator_counts_each_call_once(debugger, library, compile, name):
+    options = link_allocator(name, "shared")
+    if not can_link(compile, *options):
+        pytest.skip(f"there is no {name} here")
+    variables = debugger.environment({"LD_PRELOAD": ALLOCATORS[name]})
+    document, result = track_work(debugger, compile(SOURCES["C++"]), variables)
+    assert f"in {ALLOCATORS[name]}" in result.outputs[len(variables) + 3], result.text
+    assert_work(document, "C++")
+    assert_ended_as_ever(result)
+
+
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_an_allocator_linked_statically_counts_each_call_once(
+    debugger, library, compile, name, language
+):
+    options = link_allocator(name, "static")
+    if not can_link(compile, *options, "-lstdc++"):
+        pytest.skip(f"there is no archive of {name} here")
+    program = compile(SOURCES[language], *options, "-lstdc++")
+    document, result = track_work(debugger, program)
+    assert_work(document, language)
+    assert_ended_as_ever(result)
+
+
+# --- connections -------------------------------------------------------------------------------
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_attached_process_runs_on_after_detach_and_ends_normally(
+    debugger, library, compile, tmp_path
+):
+    program, end = compile(SOURCES["C"]), tmp_path / "end"
+    process = subprocess.Popen([program, end], stdout=subprocess.PIPE)
+    report = tmp_path / "report.json"
+    try:
+        wait_for(lambda: os.readlink(f"/proc/{process.pid}/exe") == str(program))
+        steps = [
+            debugger.attach(process.pid),
+            START,
+            debugger.break_at("begin_work"),
+            debugger.continue_(),
+            "tmpalloc reset",
+            debugger.break_at("end_work"),
+            debugger.continue_(),
+            f"tmpalloc report json {report}",
+            "tmpalloc summary",
+            debugger.detach(),
+            "tmpalloc status",
+        ]
+        result = debugger.session(None, steps)
+        assert_work(json.loads(report.read_text()), "C")
+        assert "work at fixed_work.c" in result.outputs[8], result.text
+        assert "detached" in result.outputs[10], result.text
+        time.sleep(0.1)
+        assert process.poll() is None, result.text
+        end.touch()
+        assert process.communicate(timeout=20)[0] == b"ended normally\n"
+        assert process.returncode == STATUS
+    finally:
+        process.kill()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port):
+    """Whether a server is there, without connecting to it: it would serve that connection."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return any(field[1].endswith(f":{port:04X}") and field[3] == "0A" for field in fields)
+
+
+#: LLDB doesn't work with gdbserver, with tmpalloc or without: it never asks for the protocol's
+#: swbreak, and without that takes each breakpoint for a trap at the next byte.
+SERVERS = {
+    "gdb": ["gdbserver", "--once", "127.0.0.1:{port}"],
+    "lldb": ["lldb-server-19", "gdbserver", "127.0.0.1:{port}", "--"],
+}
+
+
+def test_a_remote_process_counts_the_same(debugger, library, compile, tmp_path):
+    server = SERVERS[debugger.name]
+    if shutil.which(server[0]) is None:
+        pytest.skip(f"there is no {server[0]} here")
+    program, port = compile(SOURCES["C"]), free_port()
+    command = [word.format(port=port) for word in server]
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [*command, program], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.DEVNULL
+        )
+    try:
+        wait_for(lambda: listens(port))
+        document, result = track_work(
+            debugger, program, [debugger.connect(port)], debugger.continue_()
+        )
+        assert_work(document, "C")
+        assert result.exit_statuses == [STATUS], result.text
+        process.wait(timeout=20)
+        # lldb-server hands the program's output to LLDB.
+        assert "ended normally\n" in output.read_text() + result.text
+    finally:
+        process.kill()
+
+
+# --- libraries that are loaded later -------------------------------------------------------------
+
+PLUGIN = """
+#include <stdlib.h>
+static char pool[4096];
+static size_t used;
+void *pool_get(size_t size) { void *p = pool + used; used += size; return p; }
+void pool_put(void *block) { (void)block; }
+static void *volatile block;
+void plugin_work(void) {
+    for (int i = 0; i < 5; i++) {
+        block = malloc(100);
+        free(block);
+        pool_put(pool_get(64));
+    }
+}
+"""
+LOADER = """
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv) {
+    void *plugin = dlopen(argv[1], RTLD_NOW);
+    void (*work)(void) = (void (*)(void))dlsym(plugin, "plugin_work");
+    work();
+    puts("ended normally");
+    return 7;
+}
+"""
+
+
+@pytest.fixture
+def plugin(compile):
+    return compile(PLUGIN, "-shared", "-fPIC", "-fno-inline", name="plugin.so")
+
+
+def test_a_library_loaded_later_appears_with_its_functions(
+    debugger, library, compile, plugin, tmp_path
+):
+    report = tmp_path / "report.json"
+    steps = [debugger.break_at("main"), debugger.run(), START, debugger.continue_(),
+             f"tmpalloc report json {report}"]
+    result = debugger.session(compile(LOADER), steps, [plugin])
+    assert_ended_as_ever(result)
+    assert sites_of(report, "plugin_work") == [(5, 500, 5)], result.text
+
+
+def test_an_allocator_named_before_its_library_is_loaded_counts_from_then_on(
+    debugger, library, compile, plugin, tmp_path
+):
+    report = tmp_path / "report.json"
+    start = f"{START} --allocator alloc=pool_get,free=pool_put"
+    steps = [debugger.break_at("main"), debugger.run(), start, debugger.continue_(),
+             f"tmpalloc report json {report}"]
+    result = debugger.session(compile(LOADER), steps, [plugin])
+    assert "no function pool_get in the loaded files" in result.outputs[2], result.text
+    assert_ended_as_ever(result)
+    assert sorted(sites_of(report, "plugin_work")) == [(5, 320, 5), (5, 500, 5)], result.text
