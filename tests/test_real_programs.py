@@ -42,7 +42,7 @@ STRETCHES = {
 #: Whole runs that take LLDB minutes.
 SLOW = {
     "jq": "24,000 stops at 2 ms",
-    "python3": "LLDB takes a function with a cold part for all the code in between, and disassembles it",
+    "python3": "to LLDB a function with a cold part is all the code in between, which it disassembles",
 }
 
 

@@ -1,8 +1,8 @@
 """What a stop of the breakpoint engine costs, against the cheapest stop that the debugger has.
 
 Both take turns in one run of one program, which makes the same stops for each: at malloc, where
-malloc returns to, and at free.  GDB's reference is a breakpoint with the condition 0, LLDB's an empty
-script callback.
+malloc returns to, and at free.  GDB's reference is a breakpoint with the condition 0, LLDB's an
+empty script callback.
 """
 
 import re
