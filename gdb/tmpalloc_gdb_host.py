@@ -7,11 +7,11 @@ import gdb
 
 from tmpalloc import binding
 from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo
+from tmpalloc_gdb_registers import NativeRegisters
 
 _FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0-9a-f]+)", re.M)
 _SECTIONS = "maintenance info target-sections"
 _VDSO = "system-supplied DSO at "
-_ALL_BITS = (1 << 64) - 1
 _ALWAYS_INSERTED = "breakpoint always-inserted"
 
 
@@ -42,8 +42,9 @@ def _is_readable():
     return True
 
 
-#: The inferior that has breakpoints of ours: its number, its process, its program space then.
-_Tracked = namedtuple("_Tracked", "number pid program")
+#: The inferior that has breakpoints of ours: its number, its process, its program space then, and
+#: whether NativeRegisters can read its registers.
+_Tracked = namedtuple("_Tracked", "number pid program native")
 
 
 class _Breakpoint(gdb.Breakpoint):
@@ -77,6 +78,7 @@ class GdbHost(Host):
         self._breakpoints = {}
         self._tracked = None
         self._in_hit = False
+        self._registers = NativeRegisters()
         self._threads = {}
         self._keys = {}
         self._last_key = 0
@@ -166,15 +168,13 @@ class GdbHost(Host):
     def read_memory(self, address, size):
         return bytes(gdb.selected_inferior().read_memory(address, size))
 
-    def read_registers(self, names):
+    def read_register(self, name):
         # A frame object costs as much as five registers read as expressions, but these belong to
         # the frame that the user selected; in a hit there is only one.
-        if self._in_hit:
-            values = [gdb.parse_and_eval("$" + name) for name in names]
-        else:
-            frame = gdb.newest_frame()
-            values = [frame.read_register(name) for name in names]
-        return [int(value) & _ALL_BITS for value in values]
+        if not self._in_hit:
+            return int(gdb.newest_frame().read_register(name))
+        value = self._registers.read(gdb.selected_thread(), name) if self._tracked.native else None
+        return int(gdb.parse_and_eval("$" + name)) if value is None else value
 
     def current_thread(self):
         thread = gdb.selected_thread()
@@ -204,7 +204,8 @@ class GdbHost(Host):
             breakpoint = _Breakpoint(self, id, address, hardware)
         self._breakpoints[id] = breakpoint
         inferior = gdb.selected_inferior()
-        self._tracked = _Tracked(inferior.num, inferior.pid, inferior.progspace)
+        native = NativeRegisters.serve(inferior)
+        self._tracked = _Tracked(inferior.num, inferior.pid, inferior.progspace, native)
 
     def _insert_checked(self, id, address):
         """GDB notices a lack of debug registers only when it inserts: make it do so now."""

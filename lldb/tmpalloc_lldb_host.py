@@ -238,14 +238,10 @@ class LldbHost(Host):
         _checked(error)
         return data
 
-    def read_registers(self, names):
+    def read_register(self, name):
         frame = self._selected_frame()
         if not frame:
             raise RuntimeError("no frame")
-        return [self._register(frame, name) for name in names]
-
-    @staticmethod
-    def _register(frame, name):
         fast = _FAST_REGISTERS.get(name)
         if fast:
             return fast(frame)

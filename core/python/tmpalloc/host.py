@@ -29,7 +29,8 @@ class Host:
         # ctypes frees a callback with its last reference, C keeps calling it.
         self.struct = binding.HostStruct(version=binding.HOST_VERSION)
         for name, callback in binding.PRIMITIVES.items():
-            if getattr(type(self), name) is not getattr(Host, name):
+            method = "read_register" if name == "read_registers" else name
+            if getattr(type(self), method) is not getattr(Host, method):
                 setattr(self.struct, name, callback(self._guarded(getattr(self, "_c_" + name))))
 
     def process(self):
@@ -44,12 +45,12 @@ class Host:
         """Exactly `size` bytes of the process."""
         raise NotImplementedError
 
-    def read_registers(self, names):
-        """Values of the registers, unsigned, for the thread that hit or is selected."""
+    def read_register(self, name):
+        """Value of a register of the thread that hit or is selected."""
         raise NotImplementedError
 
     def current_thread(self):
-        """The thread of read_registers as a ThreadInfo."""
+        """The thread of read_register() as a ThreadInfo."""
         raise NotImplementedError
 
     def thread_alive(self, key):
@@ -115,9 +116,8 @@ class Host:
         ctypes.memmove(buffer, data, size)
 
     def _c_read_registers(self, names, count, values):
-        found = self.read_registers([names[i].decode() for i in range(count)])
         for i in range(count):
-            values[i] = found[i]
+            values[i] = self.read_register(names[i].decode())
 
     def _c_current_thread(self, ret):
         thread = ret.contents
