@@ -94,6 +94,7 @@ class LldbHost(Host):
         self.debugger = debugger
         self._module = module  # whose on_hit and on_loader LLDB calls
         self._frame = None  # of the thread whose hit is handled
+        self._handled = (0, set())  # number of the stop, threads and breakpoints that hit
         self._breakpoints = {}  # by the core's numbers
         self._ids = {}  # the core's numbers by LLDB's
         self._process = None  # that has our breakpoints, or was started to get them
@@ -170,10 +171,22 @@ class LldbHost(Host):
             return
         if stop != self._stop:
             self._stop = stop
+            self._handle_interrupted_hits(process)
             if any(thread.GetStopReason() == lldb.eStopReasonExec for thread in process):
                 self._files = (None, 0)
                 self.session.event(binding.EVENT_EXECED)
             self.session.event(binding.EVENT_STOPPED)
+
+    def _handle_interrupted_hits(self, process):
+        """LLDB calls back for no hit at which the user's interrupt stopped the program."""
+        for thread in process:
+            if thread.GetStopReason() != lldb.eStopReasonBreakpoint:
+                continue
+            for i in range(0, thread.GetStopReasonDataCount(), 2):
+                number = thread.GetStopReasonDataAtIndex(i)
+                hit = (process.GetStopID(), (thread.GetIndexID(), number))
+                if number in self._ids and not self._is_handled(*hit):
+                    self.hit(thread.GetFrameAtIndex(0), number)
 
     def _notice_exec(self, process):
         """The first report of a program's dynamic linker comes before any library is loaded."""
@@ -187,12 +200,21 @@ class LldbHost(Host):
         process = frame.GetThread().GetProcess()
         if _identity(process) == self._tracked:
             self._frame = frame
+            self._note_handled(process.GetStopID(), (frame.GetThread().GetIndexID(), number))
             try:
                 self.session.breakpoint_hit(self._ids[number])
             finally:
                 self._frame = None
         elif self._tracked and process.GetUniqueID() == self._tracked[0]:
             self._fork_hit(frame)
+
+    def _is_handled(self, stop, hit):
+        return self._handled[0] == stop and hit in self._handled[1]
+
+    def _note_handled(self, stop, hit):
+        if self._handled[0] != stop:
+            self._handled = (stop, set())
+        self._handled[1].add(hit)
 
     def _fork_hit(self, frame):
         """The first hit in a child that LLDB followed: the core sets its breakpoints anew."""

@@ -1,0 +1,108 @@
+"""At a real terminal, where LLDB calls back on another thread than at its prompt."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+START = "tmpalloc start --engine breakpoint"
+FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
+CONTROL_C = "\x03"
+
+LOOPS = """
+#include <stdlib.h>
+volatile int go = 1;
+__attribute__((noinline)) void a_function_whose_name_is_too_long_for_a_narrow_terminal(void) {
+    free(malloc(10));
+}
+int main(void) {
+    while (go)
+        a_function_whose_name_is_too_long_for_a_narrow_terminal();
+    return 3;
+}
+"""
+
+pytestmark = pytest.mark.usefixtures("library")
+
+
+def allocations(status):
+    return int(re.search(r"(?m)^allocations +([\d,]+)", status)[1].replace(",", ""))
+
+
+def test_a_whole_run_is_tracked(debugger, compile):
+    program = compile(PROGRAMS / "stages.c", *FLAGS, name="stages")
+    terminal = debugger.terminal(program)
+    assert "tracking begins" in terminal.command(START)
+    terminal.command(debugger.run_here(), r"exited (normally|with status = 0)")
+    assert allocations(terminal.command("tmpalloc status", "tracker memory")) == 8
+    summary = terminal.command("tmpalloc summary", "temporary at")
+    assert re.search(r"temporary at .*stages.c", summary)
+
+
+def test_stops_and_commands_take_turns(debugger, compile):
+    program = compile(PROGRAMS / "stages.c", *FLAGS, "-O0", name="stages")
+    terminal = debugger.terminal(program)
+    terminal.command(debugger.break_at("stage"))
+    terminal.command(START)
+    terminal.command(debugger.run_here(), "number=0", seconds=30)
+    for number in range(1, 5):
+        terminal.command(debugger.continue_(), rf"number={number}", seconds=30)
+        assert allocations(terminal.command("tmpalloc status", "tracker memory")) == 2 * number
+
+
+def interrupt(terminal):
+    """Types control-C until the program stops: LLDB loses some while it runs a breakpoint's script."""
+    for _ in range(40):
+        terminal.type(CONTROL_C)
+        try:
+            return terminal.expect(r"stop reason = |received signal SIGINT", seconds=0.5)
+        except AssertionError:
+            continue
+    raise AssertionError("control-C did not stop the program")
+
+
+def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile):
+    program = compile(LOOPS, *FLAGS)
+    report = debugger.directory / "report.json"
+    terminal = debugger.terminal(program)
+    terminal.command(START)
+    stops = []
+    for go_on in (debugger.run_here(), debugger.continue_(), debugger.continue_()):
+        terminal.send(go_on)
+        terminal.expect(r"tracking process|Continuing|resuming")
+        time.sleep(0.5)
+        interrupt(terminal)
+        terminal.expect(re.escape(debugger.prompt))
+        time.sleep(0.3)  # LLDB shows the prompt twice
+        stops.append(allocations(terminal.command("tmpalloc status", "tracker memory")))
+    assert 0 < stops[0] < stops[1] < stops[2]
+    terminal.command(f"tmpalloc report json {report}", "wrote")
+    totals = json.loads(report.read_text())["totals"]
+    assert totals["dropped"] == 0
+    # Each iteration frees what it allocated; the last may have been interrupted in between.
+    assert 0 <= totals["allocations"] - totals["temporary"]["count"] <= 1
+    terminal.command(debugger.evaluate("go = 0"), "= 0")
+    terminal.command(debugger.continue_(), r"exited with (code 03|status = 3)", seconds=30)
+    assert allocations(terminal.command("tmpalloc status", "tracker memory")) >= stops[2]
+
+
+@pytest.mark.parametrize("columns", [80, 132])
+def test_the_summary_fits_the_terminal(debugger, compile, columns):
+    program = compile(LOOPS.replace("while (go)", "for (int i = 0; i < 20; i++)"), *FLAGS)
+    terminal = debugger.terminal(program, columns=columns)
+    terminal.command(START)
+    terminal.command(debugger.run_here(), r"exited with (code 03|status = 3)")
+    text = terminal.command("tmpalloc summary", "tmpalloc site 1")
+    table = [line for line in text.splitlines() if "%" in line]
+    assert table and all(len(line) <= columns for line in table), text
+
+
+def test_tab_completes_commands_options_and_values(debugger):
+    terminal = debugger.terminal()
+    terminal.type("tmpalloc sum\t")
+    terminal.expect("tmpalloc summary ?")
+    terminal.type(" --thr\t")
+    terminal.expect("--threshold")
