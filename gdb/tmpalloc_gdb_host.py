@@ -89,6 +89,7 @@ class GdbHost(Host):
         if gdb.selected_inferior().num != self._tracked.number:
             return False
         self._in_hit = True
+        self._registers.forget()
         try:
             self.session.breakpoint_hit(id)
         except KeyboardInterrupt:

@@ -45,6 +45,7 @@ class NativeRegisters:
         self._ptrace.restype = ctypes.c_long
         self._registers = (ctypes.c_uint64 * _COUNT)()
         self._address = ctypes.addressof(self._registers)
+        self._known = False
 
     @staticmethod
     def serve(inferior):
@@ -57,11 +58,19 @@ class NativeRegisters:
             and inferior.architecture().name().startswith("i386:x86-64")
         )
 
+    def forget(self):
+        """The thread that is asked about has run, or is another one."""
+        self._known = False
+
     def read(self, thread, name):
         """Value of a register of a stopped gdb.InferiorThread; None: ask GDB."""
         position = _POSITIONS.get(name)
-        if position is None or gdb.current_recording() is not None:
-            return None
-        if self._ptrace(_PTRACE_GETREGS, thread.ptid[1], None, self._address) != 0:
+        if position is None or not (self._known or self._read_all(thread)):
             return None
         return self._registers[position]
+
+    def _read_all(self, thread):
+        if gdb.current_recording() is None:
+            lwp = thread.ptid[1]
+            self._known = self._ptrace(_PTRACE_GETREGS, lwp, None, self._address) == 0
+        return self._known
