@@ -1,0 +1,40 @@
+/* Reads what the agent in the debuggee counted.
+ *
+ * The memory may be a core file's, which is untrusted: every address, number and link is checked,
+ * and the time and memory spent are bounded by the bytes that the image refers to. */
+#ifndef TMPALLOC_CORE_AGENT_IMAGE_H
+#define TMPALLOC_CORE_AGENT_IMAGE_H
+
+#include "error.h"
+#include "tracker.h"
+
+struct agent_image_source {
+    /* Reads exactly `size` bytes of the debuggee's memory; returns TMPALLOC_OK or another status.
+     */
+    int (*read)(void *arg, uint64_t address, void *buffer, uint64_t size);
+    /* A run-time address as a frame. */
+    struct frame (*frame)(void *arg, uint64_t address, bool exact);
+    void *arg;
+};
+
+struct agent_image_facts {
+    int64_t pid;   /* of the process that counted */
+    bool tracking; /* it goes on doing so when the process runs */
+    uint64_t memory_bytes;
+    uint64_t memory_limit_bytes;
+};
+
+/* Sums the image over all threads, into the same snapshot as a tracker's.  `address` is that of the
+ * symbol `tmpalloc_agent_image` or of the mapping that begins with the magic.  Stacks are added to
+ * `stacks`, beginning with the allocator's entry point as those of the other engines do; the sums
+ * of one image with the same `stacks` can be subtracted from each other.
+ *
+ * On success the caller owns *ret (tracker_snapshot_deinit()).  Else *ret and *facts_ret are
+ * untouched: TMPALLOC_E_STATE when the agent has not set itself up yet, TMPALLOC_E_UNSUPPORTED when
+ * it speaks another version, TMPALLOC_E_HOST when memory can't be read or holds no such image, and
+ * TMPALLOC_E_NOMEM. */
+int agent_image_read(const struct agent_image_source *source, uint64_t address,
+                     struct stacks *stacks, struct agent_image_facts *facts_ret,
+                     struct tracker_snapshot *ret, struct error *error);
+
+#endif
