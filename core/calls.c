@@ -27,18 +27,20 @@ static bool interrupted_below(const struct stack *stack, int64_t frame) {
     return false;
 }
 
-/* A wrapper that ends by jumping to another entry point leaves its own return address in place. */
-static bool is_tail_call(const struct call *call, const struct call_stop *stop) {
+/* A wrapper that ends by jumping to another entry point leaves its own return address in place.  A
+ * block that is freed again from there, with nothing between, is the same free: a signal that comes
+ * while a debugger steps over its breakpoint makes it stop there twice. */
+static bool is_same_event(const struct call *call, const struct call_stop *stop) {
     return stop->stack_pointer == call->activation.return_slot &&
            stop->return_address == call->activation.return_address &&
-           stop->entry_address != call->entry_address &&
-           (call->awaits_return || stop->pointer == call->pointer);
+           (call->awaits_return ? stop->entry_address != call->entry_address
+                                : stop->pointer == call->pointer);
 }
 
 enum call_nesting call_nesting(const struct call *call, const struct call_stop *stop,
                                uint64_t return_slot_value, const struct capture *capture,
                                const struct stack *stack) {
-    if (is_tail_call(call, stop))
+    if (is_same_event(call, stop))
         return CALL_NESTED;
     if (stop->stack_pointer == call->activation.return_slot ||
         return_slot_value != call->activation.return_address)

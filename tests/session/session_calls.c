@@ -344,6 +344,19 @@ static void nested_calls_count_once(void) {
     CHECK(says("status", "deallocations       1\n"));
 }
 
+static void an_entry_that_stops_twice_counts_once(void) {
+    say("start", TMPALLOC_OK);
+    uint64_t *stack = make_stack(caller_a, 5);
+    enter("malloc", stack, 10, 0);
+    allocate(stack, 10, 0x1000);
+    enter("free", stack, 0x1000, 0);
+    enter("free", stack, 0x1000, 0);
+    CHECK(says("status", "allocations         1 (10B)"));
+    CHECK(says("status", "deallocations       1\n"));
+    enter("free", stack, 0x2000, 0);
+    CHECK(says("status", "deallocations       2\n"));
+}
+
 static void abandoned_calls_leave_no_trace(void) {
     say("start", TMPALLOC_OK);
     uint64_t *deep = make_stack(caller_a, 20);
