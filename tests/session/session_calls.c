@@ -482,9 +482,16 @@ static void within_and_custom_allocators(void) {
 typedef void scenario(void);
 
 static scenario *const scenarios[] = {
-    a_call_is_two_stops_and_a_free_one, nested_calls_count_once, abandoned_calls_leave_no_trace,
-    hardware_takes_what_fits,           lost_events_are_counted, results_outlive_the_process,
-    reports_are_written_whole,          bad_words_are_refused,   within_and_custom_allocators,
+    a_call_is_two_stops_and_a_free_one,
+    nested_calls_count_once,
+    an_entry_that_stops_twice_counts_once,
+    abandoned_calls_leave_no_trace,
+    hardware_takes_what_fits,
+    lost_events_are_counted,
+    results_outlive_the_process,
+    reports_are_written_whole,
+    bad_words_are_refused,
+    within_and_custom_allocators,
 };
 
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
