@@ -1,0 +1,187 @@
+#include "capture.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../memory.h"
+#include "capture_memo.h"
+#include "cfi_modules.h"
+#include "tmpalloc/tmpalloc.h"
+
+/* Slots of the predictor: more than the allocations that a program alternates between. */
+#define PREDICTOR_BITS 11
+
+/* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
+#define SPREAD UINT64_C(0x9e3779b97f4a7c15)
+
+struct capture_cache {
+    uint32_t generation;
+    uint64_t history; /* made of the node that was found last */
+    const struct capture_node *predictor[1 << PREDICTOR_BITS];
+    struct capture_memo memo;
+    struct capture_pages pages;
+    struct cfi_rows *rows;
+    struct capture_walk walk;
+    struct map entries; /* hash of pcs -> struct capture_entry */
+    struct arena entry_arena;
+    uint64_t walks;
+};
+
+static atomic_uint generation;
+static atomic_uint depth_limit = CAPTURE_DEPTH_LIMIT;
+
+int capture_cache_init(struct capture_cache **ret) {
+    struct capture_cache *cache = memory_allocate_zeroed(1, sizeof *cache);
+    if (!cache)
+        return TMPALLOC_E_NOMEM;
+    if (cfi_rows_create(&cache->rows) != TMPALLOC_OK) {
+        memory_release(cache);
+        return TMPALLOC_E_NOMEM;
+    }
+    cache->walk.rows = cache->rows;
+    cache->walk.pages = &cache->pages;
+    cache->walk.depth_limit = atomic_load_explicit(&depth_limit, memory_order_relaxed);
+    cache->generation = atomic_load_explicit(&generation, memory_order_acquire);
+    *ret = cache;
+    return TMPALLOC_OK;
+}
+
+void capture_cache_forget(struct capture_cache *cache) {
+    cache->pages = (struct capture_pages){0};
+    cache->history = 0;
+}
+
+void capture_cache_destroy(struct capture_cache *cache) {
+    if (!cache)
+        return;
+    capture_memo_deinit(&cache->memo);
+    capture_walk_deinit(&cache->walk);
+    cfi_rows_destroy(cache->rows);
+    map_deinit(&cache->entries);
+    arena_deinit(&cache->entry_arena);
+    memory_release(cache);
+}
+
+/* Entries stay: what they say was true, and may be so again. */
+static void follow_generation(struct capture_cache *cache, uint32_t current) {
+    capture_memo_clear(&cache->memo);
+    cfi_rows_clear(cache->rows);
+    memset(cache->predictor, 0, sizeof cache->predictor);
+    cache->history = 0;
+    cache->generation = current;
+}
+
+static uint64_t hash_stack(const struct capture_walk *walk) {
+    uint64_t hash = walk->modules;
+    for (size_t i = 0; i < walk->pc_count; i++)
+        hash = map_hash(hash + walk->pcs[i]);
+    return hash + walk->truncated;
+}
+
+static bool is_stack(const struct capture_entry *entry, const struct capture_walk *walk) {
+    return entry->count == walk->pc_count && entry->truncated == walk->truncated &&
+           entry->modules == walk->modules &&
+           memcmp(entry->pcs, walk->pcs, walk->pc_count * sizeof walk->pcs[0]) == 0;
+}
+
+static struct capture_entry *add_entry(struct capture_cache *cache, uint64_t hash) {
+    const struct capture_walk *walk = &cache->walk;
+    size_t bytes = walk->pc_count * sizeof walk->pcs[0];
+    struct capture_entry *entry = arena_allocate(&cache->entry_arena, 1, sizeof *entry + bytes);
+    if (!entry)
+        return NULL;
+    *entry = (struct capture_entry){.count = (uint32_t)walk->pc_count,
+                                    .truncated = walk->truncated,
+                                    .generation = cache->generation,
+                                    .modules = walk->modules};
+    memcpy(entry->pcs, walk->pcs, bytes);
+    return map_put(&cache->entries, hash, (uintptr_t)entry) ? NULL : entry;
+}
+
+/* The entry of what was walked; NULL without memory. */
+static struct capture_entry *find_entry(struct capture_cache *cache) {
+    uint64_t value;
+    uint64_t hash = hash_stack(&cache->walk);
+    for (; map_get(&cache->entries, hash, &value); hash++) {
+        struct capture_entry *entry = (struct capture_entry *)(uintptr_t)value;
+        if (is_stack(entry, &cache->walk))
+            return entry;
+    }
+    return add_entry(cache, hash);
+}
+
+static struct capture_entry *walk_stack(struct capture_cache *cache,
+                                        const struct capture_start *start,
+                                        const struct capture_departure *departure,
+                                        const struct capture_node **node_ret) {
+    struct capture_walk *walk = &cache->walk;
+    cache->walks++;
+    if (capture_walk_run(walk, start) != TMPALLOC_OK)
+        return NULL;
+    struct capture_entry *entry = find_entry(cache);
+    if (entry && !walk->unstable)
+        *node_ret = capture_memo_add(&cache->memo, departure, walk, entry);
+    return entry;
+}
+
+static uint64_t history_of(const struct capture_node *node) {
+    return (uintptr_t)node * SPREAD;
+}
+
+/* The way of all captures that the predictor doesn't know. */
+static __attribute__((noinline)) struct capture_entry *search(struct capture_cache *cache,
+                                                              const struct capture_start *start,
+                                                              const struct capture_node **slot) {
+    struct capture_departure departure;
+    struct capture_entry *entry = NULL;
+    const struct capture_node *guess = *slot;
+    if (guess && guess->return_address != *(const uint64_t *)start->return_slot)
+        guess = NULL;
+    const struct capture_node *node = capture_memo_find(&cache->memo, start, guess, &departure);
+    if (node)
+        entry = node->entry;
+    else
+        entry = walk_stack(cache, start, &departure, &node);
+    if (node) {
+        *slot = node;
+        cache->history = history_of(node);
+    }
+    return entry;
+}
+
+struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t return_slot,
+                                    uintptr_t frame_pointer) {
+    struct capture_start start = {.return_slot = return_slot, .frame_pointer = frame_pointer};
+    uint32_t current = atomic_load_explicit(&generation, memory_order_acquire);
+    if (__builtin_expect(current != cache->generation, 0))
+        follow_generation(cache, current);
+    uint64_t return_address = *(const uint64_t *)return_slot;
+    uint64_t hash = ((return_address + cache->history) ^ return_slot << 20) * SPREAD;
+    const struct capture_node **slot = &cache->predictor[hash >> (64 - PREDICTOR_BITS)];
+    const struct capture_node *node = *slot;
+    if (node && node->return_address == return_address && capture_node_fits(node, &start) &&
+        capture_node_agrees(node, &start)) {
+        cache->history = history_of(node);
+        return node->entry;
+    }
+    return search(cache, &start, slot);
+}
+
+void capture_set_depth(uint32_t frames) {
+    if (frames == 0 || frames > CAPTURE_DEPTH_LIMIT)
+        frames = frames ? CAPTURE_DEPTH_LIMIT : 1;
+    atomic_store_explicit(&depth_limit, frames, memory_order_relaxed);
+}
+
+/* The count only grows; of two threads the one that saw more has it. */
+void capture_code_unloaded(void) {
+    uint32_t unloaded = cfi_modules_unloaded();
+    uint32_t known = atomic_load(&generation);
+    while ((int32_t)(unloaded - known) > 0 &&
+           !atomic_compare_exchange_weak(&generation, &known, unloaded))
+        continue;
+}
+
+uint64_t capture_walks(const struct capture_cache *cache) {
+    return cache->walks;
+}
