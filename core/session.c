@@ -67,7 +67,8 @@ static int find_only_thread(struct session *session, uint64_t *ret, struct error
     struct tmpalloc_thread thread;
     int status = host_current_thread(&session->host, &thread, error);
     if (status != TMPALLOC_OK)
-        return error_set(error, status, "--this-thread needs a selected thread of a process");
+        return error_set(error, status,
+                         "--this-thread needs a thread: run to a stop and start there");
     *ret = thread.key;
     return TMPALLOC_OK;
 }
@@ -97,6 +98,9 @@ static int check_start(const struct session *session, const struct session_optio
     if (process->pid != 0 && !process->stopped)
         return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
                          (long long)process->pid);
+    if (options->only_this_thread && process->pid == 0)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "--this-thread needs a thread: run to a stop and start there");
     if (options->kind == TMPALLOC_HARDWARE && process->pid == 0)
         return error_set(error, TMPALLOC_E_STATE,
                          "the hardware engine needs a process whose debug registers can be tried: "
