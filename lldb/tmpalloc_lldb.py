@@ -41,6 +41,10 @@ def on_loader(frame, _location, _internal_dict):
 
 def _execute(line, result):
     """Executes a command line of the core for LLDB."""
+    word = line.partition(" ")[0]
+    if word == "start" and not _host.debugger.GetSelectedTarget():
+        result.SetError("start needs a program: target create FILE, or attach")
+        return
     try:
         _host.notice_changes()
         _host.notice_stop()
@@ -52,8 +56,8 @@ def _execute(line, result):
         return
     if text:
         result.AppendMessage(text.rstrip("\n"))
-    # LLDB lets no breakpoint be hidden, so there is one more only while it is of use.
-    follow = {"start": _host.follow_loader, "stop": _host.leave_loader}.get(line.partition(" ")[0])
+    # It stops the program at each file that is loaded, so it is there only while it is of use.
+    follow = {"start": _host.follow_loader, "stop": _host.leave_loader}.get(word)
     if follow:
         follow()
 

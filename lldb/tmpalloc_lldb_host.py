@@ -7,9 +7,10 @@ import lldb
 from tmpalloc import binding
 from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo, Unsupported
 
-#: LLDB's name for our breakpoints.  It also carries their callback: LLDB generates code when a
+#: LLDB's names for our breakpoints.  They also carry the callback: LLDB generates code when a
 #: callback is given to a breakpoint, and that fails while another callback runs.
 _NAME = "tmpalloc"
+_LOADER_NAME = "tmpalloc_loader"
 _ALIVE = (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateRunning, lldb.eStateStepping)
 #: Offset of r_state in struct r_debug of <link.h>, and its value before files are unloaded.  A
 #: breakpoint that is in a file when it is unloaded can't be set again: LLDB's server believes that
@@ -113,16 +114,23 @@ class LldbHost(Host):
         self.leave_loader()
         target = self.debugger.GetSelectedTarget()
         self._loader = target.BreakpointCreateBySBAddress(_loader_address(target))
-        self._loader.SetScriptCallbackFunction(f"{self._module}.on_loader")
-        self._define_name(target)
+        self._define_names(target)
+        self._loader.AddName(_LOADER_NAME)
 
-    def _define_name(self, target):
+    def _define_names(self, target):
         names = lldb.SBStringList()
         target.GetBreakpointNames(names)
-        if _NAME not in names:
-            name = lldb.SBBreakpointName(target, _NAME)
-            name.SetHelpString("breakpoints of the extension tmpalloc")
-            name.SetScriptCallbackFunction(f"{self._module}.on_hit", lldb.SBStructuredData())
+        for word, callback in (_NAME, "on_hit"), (_LOADER_NAME, "on_loader"):
+            if word not in names:
+                name = lldb.SBBreakpointName(target, word)
+                name.SetHelpString("breakpoints of the extension tmpalloc")
+                # `breakpoint list`, `delete` and `disable` are about the user's own.
+                name.SetAllowList(False)
+                name.SetAllowDelete(False)
+                name.SetAllowDisable(False)
+                name.SetScriptCallbackFunction(
+                    f"{self._module}.{callback}", lldb.SBStructuredData()
+                )
 
     def leave_loader(self):
         """Undoes follow_loader()."""
@@ -295,7 +303,7 @@ class LldbHost(Host):
             target.BreakpointDelete(breakpoint.GetID())
             raise RuntimeError(f"no breakpoint at {address:#x}")
         if not self._frame:
-            self._define_name(target)
+            self._define_names(target)
         breakpoint.AddName(_NAME)
         self._breakpoints[id] = breakpoint
         self._ids[breakpoint.GetID()] = id

@@ -166,3 +166,12 @@ def test_conditions_that_make_no_sense_are_one_line(gdb):
     outputs = gdb.session(steps=steps).outputs
     assert outputs[0] == "tmpalloc: nothing recorded yet: 'tmpalloc start' begins\n"
     assert outputs[2] == "tmpalloc: bad regular expression\n"
+
+
+def test_lldb_lists_and_deletes_only_the_users_breakpoints(lldb, program):
+    steps = [START, lldb.break_at("main"), lldb.run(), "breakpoint list"]
+    steps += ["breakpoint disable", "breakpoint delete --force", lldb.continue_()]
+    result = lldb.session(program, [*steps, "tmpalloc status"])
+    assert "name = 'main'" in result.outputs[3] and "tmpalloc" not in result.outputs[3]
+    assert re.search(r"(?m)^allocations +12 ", result.outputs[-1])
+    assert result.exit_statuses == [7]

@@ -257,10 +257,18 @@ BAD_START = {
     "--max-threshold -1": ["-1", "from 0 to"],
     "--max-threshold 99999999": ["99999999", "from 0 to"],
     "--stack-depth 0": ["'0'", "from 1 to"],
+    "--this-thread": ["--this-thread", "run to a stop"],
     "--allocator malloc": ["malloc", "alloc=NAME"],
     "--allocator alloc=a,free=b:ptr=9": ["ptr=9", "ARG 1 to 6"],
     "now": [],
 }
+
+
+def test_lldb_refuses_a_start_without_a_program(lldb):
+    outputs = lldb.session(steps=["tmpalloc start", "tmpalloc status"]).outputs
+    assert_one_line(outputs[0], "target create")
+    assert_one_line(outputs[1], "not started")
+
 
 BAD_REPORTS = {
     "summary -t x": ["'x'", "whole number"],
@@ -295,8 +303,9 @@ def refusals(debugger, program, commands):
     return dict(zip(commands, outputs[2:]))
 
 
-def test_bad_values_of_start_are_refused_in_one_line(debugger):
-    outputs = debugger.session(steps=[f"tmpalloc start {words}" for words in BAD_START]).outputs
+def test_bad_values_of_start_are_refused_in_one_line(debugger, stages):
+    steps = [f"tmpalloc start {words}" for words in BAD_START]
+    outputs = debugger.session(stages, steps).outputs
     for output, words in zip(outputs, BAD_START.values()):
         assert_one_line(output, *words)
 
