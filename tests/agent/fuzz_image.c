@@ -35,7 +35,6 @@ static uint64_t use(const struct tracker_snapshot *snapshot, const struct stacks
 }
 
 static bool read_from(const struct agent_image_source *source, uint64_t address) {
-    static volatile uint64_t used;
     struct stacks *stacks;
     struct agent_image_facts facts;
     struct tracker_snapshot snapshot;
@@ -44,7 +43,7 @@ static bool read_from(const struct agent_image_source *source, uint64_t address)
         return false;
     int status = agent_image_read(source, address, stacks, &facts, &snapshot, &error);
     if (status == TMPALLOC_OK) {
-        used += use(&snapshot, stacks);
+        __asm__ volatile("" : : "r"(use(&snapshot, stacks))); /* not to be left out */
         tracker_snapshot_deinit(&snapshot);
     }
     stacks_destroy(stacks);

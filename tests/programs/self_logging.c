@@ -327,6 +327,10 @@ static void release_shared(void) {
     }
 }
 
+/* There when an observer is preloaded. */
+__attribute__((weak)) void observe_begins(void);
+__attribute__((weak)) void observe_ends(void);
+
 /* Different, or compilers make one function of them. */
 __attribute__((noinline)) static void log_begins(void) {
     __asm__ volatile("# begins" ::: "memory");
@@ -370,7 +374,11 @@ int main(int argc, char **argv) {
         return 3;
     prepare(strtoull(argv[1], NULL, 10), threads);
     log_begins();
+    if (observe_begins)
+        observe_begins();
     run(threads, atol(argv[2]));
+    if (observe_ends)
+        observe_ends();
     log_ends();
     log_flush();
     return 0;

@@ -1,0 +1,100 @@
+#include "environment.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../detector.h"
+#include "tmpalloc/agent_image.h"
+
+#define PRELOAD    "LD_PRELOAD"
+#define SEPARATORS " :" /* of LD_PRELOAD's paths */
+
+/* The value, if the string is NAME=VALUE. */
+static char *value_of(char *string, const char *name) {
+    size_t length = strlen(name);
+    return strncmp(string, name, length) == 0 && string[length] == '=' ? string + length + 1 : NULL;
+}
+
+static char **find(const char *name) {
+    char **variable = environ;
+    while (*variable && !value_of(*variable, name))
+        variable++;
+    return *variable ? variable : NULL;
+}
+
+static void remove_variable(char **variable) {
+    do
+        variable[0] = variable[1];
+    while (*variable++);
+}
+
+/* The number at the start of the text, not above `highest`; `otherwise` when there is none. */
+static uint64_t parse_number(const char *text, uint64_t highest, uint64_t otherwise) {
+    if (*text < '0' || *text > '9')
+        return otherwise;
+    uint64_t number = 0;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*text - '0'), &number))
+            return highest;
+    }
+    return number < highest ? number : highest;
+}
+
+static void parse_word(char *word, struct environment_options *options) {
+    char *value;
+    if (strcmp(word, "start") == 0)
+        options->start = true;
+    else if ((value = value_of(word, "max-threshold")))
+        options->max_threshold =
+            (uint32_t)parse_number(value, DETECTOR_THRESHOLD_LIMIT, options->max_threshold);
+    else if ((value = value_of(word, "memory-limit")))
+        options->memory_limit_bytes = parse_number(value, UINT64_MAX, options->memory_limit_bytes);
+}
+
+static void parse(char *words, struct environment_options *options) {
+    for (char *word; (word = strsep(&words, ","));)
+        parse_word(word, options);
+}
+
+/* Takes one path out of a list. */
+static void remove_path(char *list, const char *path) {
+    size_t length = strlen(path);
+    for (char *item = list; *item;) {
+        size_t item_length = strcspn(item, SEPARATORS);
+        char *next = item + item_length + strspn(item + item_length, SEPARATORS);
+        if (item_length == length && memcmp(item, path, length) == 0)
+            memmove(item, next, strlen(next) + 1);
+        else
+            item = next;
+    }
+    size_t left = strlen(list);
+    while (left > 0 && strchr(SEPARATORS, list[left - 1]))
+        list[--left] = '\0';
+}
+
+static void hide_preload(void) {
+    Dl_info self;
+    char **variable = find(PRELOAD);
+    if (!variable || !dladdr((void *)(uintptr_t)environment_take, &self))
+        return;
+    char *list = value_of(*variable, PRELOAD);
+    remove_path(list, self.dli_fname);
+    if (!*list)
+        remove_variable(variable);
+}
+
+bool environment_take(struct environment_options *ret) {
+    if (!environ)
+        return false;
+    *ret = (struct environment_options){.max_threshold = AGENT_DEFAULT_MAX_THRESHOLD,
+                                        .memory_limit_bytes = AGENT_DEFAULT_MEMORY_LIMIT};
+    char **variable = find(AGENT_ENVIRONMENT);
+    if (variable) {
+        parse(value_of(*variable, AGENT_ENVIRONMENT), ret);
+        remove_variable(variable);
+    }
+    hide_preload();
+    return true;
+}

@@ -1,0 +1,39 @@
+/* Allocator events, counted in the calling thread's record.
+ *
+ * A hook fills a struct call first.  A free is recorded before the real one runs, an allocation
+ * after it; a realloc's old block is taken before the real one and both events are recorded after
+ * it, as one: otherwise another thread gets the address in between. */
+#ifndef TMPALLOC_EVENTS_H
+#define TMPALLOC_EVENTS_H
+
+#include "threads.h"
+
+/* An allocator call under tracking. */
+struct call {
+    struct thread *thread;
+    uint64_t generation;     /* when it began; it doesn't count once that is over */
+    uintptr_t return_slot;   /* address of the stack cell with the hook's return address */
+    uintptr_t frame_pointer; /* as the hook's caller has it */
+    uint32_t entry_point;    /* index in the image's entry_points */
+};
+
+/* A block that a realloc may free. */
+struct taken {
+    enum detector_verdict verdict;
+    struct detector_block block;
+};
+
+/* Blocks are addresses: after the call they may be no blocks any more.  None of these touches
+ * errno. */
+void events_allocated(const struct call *call, uintptr_t block, uint64_t size_bytes);
+void events_freed(const struct call *call, uintptr_t block);
+
+/* block 0: nothing to take. */
+void events_take(const struct call *call, uintptr_t block, struct taken *ret);
+/* The realloc succeeded; result 0: it was a free. */
+void events_reallocated(const struct call *call, uintptr_t block, const struct taken *taken,
+                        uintptr_t result, uint64_t size_bytes);
+/* It failed. */
+void events_put_back(const struct call *call, const struct taken *taken);
+
+#endif

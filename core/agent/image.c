@@ -1,0 +1,88 @@
+#include "image.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tmpalloc/tmpalloc.h"
+
+#define PAGE_BYTES 4096u
+
+_Static_assert(sizeof(struct agent_image) <= PAGE_BYTES, "an image fits a page");
+
+#define ANCHOR                                                                                     \
+    {                                                                                              \
+        .magic = AGENT_IMAGE_MAGIC, .version = AGENT_IMAGE_VERSION,                                \
+        .image_bytes = sizeof(struct agent_image)                                                  \
+    }
+
+extern struct agent_image_anchor tmpalloc_agent_image;
+TMPALLOC_API struct agent_image_anchor tmpalloc_agent_image = ANCHOR;
+
+static struct agent_image none;
+static struct agent_image forked; /* the image while a fork goes on */
+struct agent_image *image = &none;
+
+/* Between pages that can't be touched, or the kernel joins it with its neighbours to one mapping
+ * that begins elsewhere. */
+static struct agent_image *map_image(void) {
+    char *pages =
+        mmap(NULL, 3 * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages == MAP_FAILED || mprotect(pages + PAGE_BYTES, PAGE_BYTES, PROT_READ | PROT_WRITE))
+        return NULL;
+    madvise(pages + PAGE_BYTES, PAGE_BYTES, MADV_WIPEONFORK);
+    return (struct agent_image *)(void *)(pages + PAGE_BYTES);
+}
+
+int image_create(uint32_t max_threshold, uint64_t memory_limit_bytes) {
+    struct agent_image *created = map_image();
+    if (!created)
+        return TMPALLOC_E_NOMEM;
+    *created = (struct agent_image){
+        .anchor = ANCHOR,
+        .thread_bytes = sizeof(struct agent_thread),
+        .site_bytes = sizeof(struct agent_site),
+        .stack_bytes = sizeof(struct agent_stack),
+        .max_threshold = max_threshold,
+        .pid = getpid(),
+        .generation = 2,
+        .memory_limit_bytes = memory_limit_bytes,
+    };
+    created->anchor.image = (uintptr_t)created;
+    image = created;
+    return TMPALLOC_OK;
+}
+
+void image_publish(void) {
+    IMAGE_STORE(&tmpalloc_agent_image.image, (uint64_t)(uintptr_t)image);
+}
+
+void image_start(void) {
+    IMAGE_STORE(&image->generation, (image->generation | 1) + 2);
+}
+
+void image_stop(void) {
+    IMAGE_STORE(&image->generation, (image->generation & ~UINT64_C(1)) + 2);
+}
+
+/* Threads look at the generation first, so the other number must be there before it. */
+void image_reset(void) {
+    uint64_t generation = image->generation + 2;
+    image->dropped = 0;
+    IMAGE_STORE(&image->reset_generation, generation);
+    IMAGE_STORE(&image->generation, generation);
+}
+
+void image_before_fork(void) {
+    forked = *image;
+}
+
+void image_in_child(void) {
+    *image = forked;
+    image->pid = getpid();
+    image_reset();
+}
+
+void image_count_dropped(void) {
+    __atomic_fetch_add(&image->dropped, 1, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,202 @@
+#include "threads.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <unistd.h>
+
+#include "../memory.h"
+#include "lock.h"
+#include "memory_mmap.h"
+#include "tmpalloc/tmpalloc.h"
+
+__thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
+
+static struct detector *detector;
+static struct lock lock = LOCK_INIT; /* for taking a record */
+static pthread_mutexattr_t robust;
+
+struct detector *threads_detector(void) {
+    return detector;
+}
+
+int threads_init(void) {
+    pthread_mutexattr_init(&robust);
+    pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+    return detector_create(image->max_threshold, &detector);
+}
+
+static struct thread *record_at(uint64_t address) {
+    return (struct thread *)(uintptr_t)address;
+}
+
+/* Looking doesn't change the mutex, as trying to lock would: many threads may look at once. */
+static bool has_exited(const struct thread *thread) {
+    int word = __atomic_load_n(&thread->life.__data.__lock, __ATOMIC_ACQUIRE);
+    return word == 0 || (word & FUTEX_OWNER_DIED);
+}
+
+/* The caller becomes the record's thread. */
+static void begin_life(struct thread *thread) {
+    if (pthread_mutex_trylock(&thread->life) == EOWNERDEAD)
+        pthread_mutex_consistent(&thread->life);
+    thread->image.tid = gettid();
+    thread->image.generation = 0;
+    thread->visit = (uint64_t)(threads_life(thread->visit) + 1) << 32;
+}
+
+/* The window is emptied while the record still looks dead: nobody sees old blocks of a new thread.
+ */
+static struct thread *take_exited(void) {
+    lock_take(&lock);
+    struct thread *thread = record_at(image->first_thread);
+    while (thread && !has_exited(thread))
+        thread = record_at(thread->image.next);
+    if (thread) {
+        detector_flush_window(detector, thread->window);
+        begin_life(thread);
+    }
+    lock_give(&lock);
+    if (thread && thread->cache)
+        capture_cache_forget(thread->cache);
+    return thread;
+}
+
+struct agent_stack *threads_cut_stack(uint64_t return_address) {
+    struct agent_stack *stack = memory_allocate_zeroed(1, sizeof *stack + sizeof stack->pcs[0]);
+    if (!stack)
+        return NULL;
+    stack->count = return_address != 0;
+    stack->truncated = 1;
+    stack->pcs[0] = return_address;
+    return stack;
+}
+
+struct agent_site *threads_add_site(struct thread *thread, struct agent_stack *stack,
+                                    uint32_t entry_point) {
+    size_t distances = (size_t)image->max_threshold + 1;
+    struct agent_site *site =
+        memory_allocate_zeroed(1, sizeof *site + distances * sizeof site->by_distance[0]);
+    if (!site)
+        return NULL;
+    site->stack = (uintptr_t)stack;
+    site->entry_point = entry_point;
+    site->same_stack = stack->owner;
+    stack->owner = (uintptr_t)site;
+    image_link(&thread->image.first_site, &site->next, site);
+    image->memory_bytes = memory_mapped();
+    return site;
+}
+
+static struct thread *allocate_record(void) {
+    struct thread *thread = memory_allocate_zeroed(1, sizeof *thread);
+    if (!thread)
+        return NULL;
+    map_init(&thread->lone_stacks);
+    struct agent_stack *no_stack = threads_cut_stack(0);
+    if (no_stack)
+        thread->last_resort = threads_add_site(thread, no_stack, 0);
+    if (!thread->last_resort || detector_add_window(detector, thread, &thread->window)) {
+        memory_release(thread->last_resort);
+        memory_release(no_stack);
+        memory_release(thread);
+        return NULL;
+    }
+    pthread_mutex_init(&thread->life, &robust);
+    return thread;
+}
+
+static struct thread *add_record(void) {
+    memory_use_reserve(true);
+    struct thread *thread = allocate_record();
+    memory_use_reserve(false);
+    if (!thread)
+        return NULL;
+    if (capture_cache_init(&thread->cache))
+        thread->cache = NULL;
+    begin_life(thread);
+    thread->image.reset_generation = image->reset_generation;
+    lock_take(&lock);
+    image_link(&image->first_thread, &thread->image.next, thread);
+    lock_give(&lock);
+    return thread;
+}
+
+static void release_site_threads(struct agent_site *site) {
+    uint64_t next = site->threads;
+    site->threads = 0;
+    while (next) {
+        struct agent_site_thread *released = (struct agent_site_thread *)(uintptr_t)next;
+        next = released->next;
+        memory_release(released);
+    }
+}
+
+static void reset_site(struct agent_site *site) {
+    release_site_threads(site);
+    site->allocations = site->allocated_bytes = 0;
+    site->min_size = site->max_size = 0;
+    site->larger = site->equal = site->by_realloc = 0;
+    site->free_stack_count = 0;
+    site->free_return_address = site->free_return_slot = 0;
+    for (uint32_t d = 0; d <= image->max_threshold; d++)
+        site->by_distance[d] = (struct agent_distance){0};
+}
+
+static void reset_counters(struct thread *thread, uint64_t reset_generation) {
+    for (uint64_t next = thread->image.first_site; next;) {
+        struct agent_site *site = (struct agent_site *)(uintptr_t)next;
+        reset_site(site);
+        next = site->next;
+    }
+    struct agent_thread *counters = &thread->image;
+    counters->allocations = counters->allocated_bytes = 0;
+    counters->deallocations = counters->cross_thread_frees = counters->dropped = 0;
+    thread->visit++;
+    IMAGE_STORE(&counters->reset_generation, reset_generation);
+}
+
+struct thread *threads_renew(uint64_t generation) {
+    int saved_errno = errno;
+    struct thread *thread = threads_self.thread;
+    if (!thread)
+        thread = take_exited();
+    if (!thread)
+        thread = add_record();
+    errno = saved_errno;
+    if (!thread)
+        return NULL;
+    threads_self.thread = thread;
+    uint64_t reset_generation = IMAGE_LOAD(&image->reset_generation);
+    if (thread->image.reset_generation != reset_generation)
+        reset_counters(thread, reset_generation);
+    detector_flush_window(detector, thread->window);
+    IMAGE_STORE(&thread->image.generation, generation);
+    return thread;
+}
+
+bool threads_window_holds(const struct thread *thread, uint64_t generation) {
+    return IMAGE_LOAD(&thread->image.generation) == generation && !has_exited(thread);
+}
+
+void threads_before_fork(void) {
+    lock_take(&lock);
+    detector_before_fork(detector);
+    memory_before_fork();
+    image_before_fork();
+}
+
+void threads_after_fork(void) {
+    memory_after_fork();
+    detector_after_fork(detector);
+    lock_give(&lock);
+}
+
+/* Only the thread that forked lives on; it keeps its record. */
+void threads_in_child(void) {
+    image_in_child();
+    threads_after_fork();
+    for (struct thread *t = record_at(image->first_thread); t; t = record_at(t->image.next))
+        pthread_mutex_init(&t->life, &robust);
+    if (threads_self.thread)
+        begin_life(threads_self.thread);
+}

@@ -1,0 +1,73 @@
+/* Records of threads.
+ *
+ * A thread takes a record when it makes its first allocator call under tracking, and keeps it until
+ * the kernel ends the thread: each record has a robust mutex that its thread never unlocks, and the
+ * kernel marks it when the owner dies.  So whatever destructors and the C library still allocate
+ * at the thread's end counts, nothing needs to run then, and "exited" means the same to us as to
+ * pthread_join().  A later thread takes the record over: memory follows the peak number of threads.
+ */
+#ifndef TMPALLOC_THREADS_H
+#define TMPALLOC_THREADS_H
+
+#include <pthread.h>
+
+#include "../detector.h"
+#include "../map.h"
+#include "capture.h"
+#include "image.h"
+
+struct thread {
+    struct agent_thread image;
+    struct window *window;
+    struct capture_cache *cache; /* NULL: without memory */
+    uint64_t visit;         /* changes with each thread (high half) and each reset (low half) */
+    struct map lone_stacks; /* return address -> struct agent_stack *, when memory is short */
+    struct agent_site *last_resort; /* counts what has no site */
+    pthread_mutex_t life;
+};
+
+/* What belongs to the calling thread. */
+struct threads_self {
+    struct thread *thread;  /* NULL: no record yet */
+    uintptr_t call_slot;    /* stack slot of the allocator call in progress; 0: none */
+    uintptr_t call_returns; /* the return address in it */
+};
+
+extern __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
+
+/* To be called once, after image_create().  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int threads_init(void);
+struct detector *threads_detector(void);
+
+/* A stack cut after its innermost frame; return address 0: even that isn't known.  NULL without
+ * memory. */
+struct agent_stack *threads_cut_stack(uint64_t return_address);
+
+/* Counters for a stack of this thread's own, for the image to show.  NULL without memory. */
+struct agent_site *threads_add_site(struct thread *thread, struct agent_stack *stack,
+                                    uint32_t entry_point);
+
+/* The caller's record, up to date with this generation of the image; NULL without memory. */
+struct thread *threads_renew(uint64_t generation);
+
+static inline struct thread *threads_get(uint64_t generation) {
+    struct thread *thread = threads_self.thread;
+    if (__builtin_expect(thread && thread->image.generation == generation, 1))
+        return thread;
+    return threads_renew(generation);
+}
+
+static inline uint32_t threads_life(uint64_t visit) {
+    return (uint32_t)(visit >> 32);
+}
+
+/* Whether blocks in the window of this record, of another thread, still count. */
+bool threads_window_holds(const struct thread *thread, uint64_t generation);
+
+/* Around fork: before it, and after it in the parent or in the child, where all counters are zero
+ * and all windows empty then. */
+void threads_before_fork(void);
+void threads_after_fork(void);
+void threads_in_child(void);
+
+#endif
