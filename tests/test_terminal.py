@@ -79,7 +79,7 @@ def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile):
         time.sleep(0.3)  # LLDB shows the prompt twice
         stops.append(allocations(terminal.command("tmpalloc status", "tracker memory")))
     assert 0 < stops[0] < stops[1] < stops[2]
-    terminal.command(f"tmpalloc report json {report}", "wrote")
+    terminal.command(f"tmpalloc report json {report.name}", "wrote")  # a long line would wrap
     totals = json.loads(report.read_text())["totals"]
     assert totals["dropped"] == 0
     # Each iteration frees what it allocated; the last may have been interrupted in between.
