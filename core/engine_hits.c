@@ -227,6 +227,7 @@ static struct call describe_call(const struct stop *stop, const struct entry_poi
         .entry_end = entry->address + entry->size_bytes,
         .pointer = argument(stop, stores ? 1 : signature->pointer),
         .size_bytes = requested_size(stop, signature),
+        .allocations = stop->engine->allocations,
     };
 }
 
@@ -242,7 +243,8 @@ static int relate(struct stop *stop, const struct call *next, enum call_nesting 
     struct engine_parts *parts = &stop->engine->parts;
     const struct call *call = &stop->thread->call;
     const struct call_stop place = {next->entry_address, stop->stack_pointer,
-                                    next->activation.return_address, next->pointer};
+                                    next->activation.return_address, next->pointer,
+                                    next->allocations};
     uint64_t slot_value = 0;
     *ret = CALL_OUTERMOST;
     if (!call->activation.active || host_read_data(parts->host, call->activation.return_slot,
@@ -401,7 +403,15 @@ static bool is_counted(struct stop *stop, uint64_t key, int *status) {
     return *status == TMPALLOC_OK && stop->thread->within.active;
 }
 
+/* Allocations go unseen where not every entry point has a breakpoint. */
+static void note_allocation(struct engine_breakpoint *engine, const struct entry_point *entry) {
+    engine->allocations +=
+        entry->signature.role != ENTRY_FREE || engine->active_entries < engine->entries.count;
+}
+
 static int handle_call(struct stop *stop, const struct entry_point *entry, uint64_t key) {
+    if (entry)
+        note_allocation(stop->engine, entry);
     uint64_t return_address;
     int status = host_read_data(stop->engine->parts.host, stop->stack_pointer, &return_address,
                                 sizeof(return_address), stop->error);
@@ -442,5 +452,10 @@ int engine_handle_hit(struct engine_breakpoint *engine, const struct breakpoint 
     if (status != TMPALLOC_OK || thread.pid != engine->pid)
         return status;
     status = find_thread(engine, &thread, &stop.thread);
-    return status == TMPALLOC_OK ? handle_hit(&stop, thread.key) : status;
+    if (status != TMPALLOC_OK)
+        return error_no_memory(error);
+    host_begin_hit(engine->parts.host, &thread, breakpoint->address);
+    status = handle_hit(&stop, thread.key);
+    host_end_hit(engine->parts.host);
+    return status;
 }

@@ -5,12 +5,16 @@
 #include <stdbool.h>
 
 #include "error.h"
+#include "tracee.h"
 
 struct host {
     struct tmpalloc_host primitives;
     int64_t local_pid; /* the process that /proc may be asked about; 0: none */
     int proc_mem;      /* its /proc/PID/mem once that gave what the debugger gave, else -1 */
     bool proc_refused; /* it can't be opened, or gave something else: don't try again */
+    bool hit_known;    /* the registers of the thread whose hit is handled are known: */
+    struct tracee_registers hit;
+    bool tracee_refused; /* the kernel doesn't give them to this thread: don't try again */
 };
 
 void host_init(struct host *host, const struct tmpalloc_host *primitives);
@@ -24,6 +28,7 @@ int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct
  * and /proc/PID/mem gives the same bytes as the debugger, else through the debugger. */
 int host_read_data(struct host *host, uint64_t address, void *buffer, size_t size,
                    struct error *error);
+/* While a hit is handled they come straight from the kernel where it gives them. */
 int host_read_registers(struct host *host, const char *const *names, uint32_t count,
                         uint64_t *values, struct error *error);
 int host_current_thread(struct host *host, struct tmpalloc_thread *ret, struct error *error);
@@ -34,6 +39,10 @@ int host_insert_breakpoint(struct host *host, uint64_t id, uint64_t address,
 int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct error *error);
 int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
 void host_message(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Around the handling of a breakpoint's hit: the thread is stopped at this address. */
+void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address);
+void host_end_hit(struct host *host);
 
 /* Lets a new process be tried with /proc again.  Needed after exec, too: an open /proc/PID/mem goes
  * on showing the memory of the old program. */

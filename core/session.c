@@ -352,8 +352,8 @@ int session_count(struct session *session, const regex_t *location, uint64_t *co
                   uint64_t *bytes_ret, struct error *error) {
     struct profile *profile;
     int status = session_profile(session, session->threshold, NULL, error, &profile);
-    if (status != TMPALLOC_OK)
-        return status;
+    if (status != TMPALLOC_OK) /* nothing recorded, or not up to that threshold */
+        return status == TMPALLOC_E_ARGUMENT ? TMPALLOC_E_STATE : status;
     const struct report_options options = {.filter = location};
     struct text scratch;
     text_init(&scratch);

@@ -34,7 +34,7 @@ static void append_engine(const struct session *session, struct text *text) {
         text_append(text, " (auto: this version has no agent)");
 }
 
-#define COST ", about 1 to 5 ms per malloc/free pair"
+#define COST ", about 1 to 6 ms per malloc/free pair"
 
 static void append_waiting(const struct session *session, struct text *text) {
     text_append(text, "tmpalloc: ");
@@ -78,7 +78,10 @@ static void append_state_line(struct session *session, struct text *text) {
         session_append_state(session, text);
         break;
     case SESSION_STOPPED:
-        text_printf(text, "tmpalloc: stopped, results of process %lld stay", pid);
+        if (pid == 0)
+            text_append(text, "tmpalloc: stopped before a process began");
+        else
+            text_printf(text, "tmpalloc: stopped, results of process %lld stay", pid);
         break;
     case SESSION_ENDED:
         text_printf(text, "tmpalloc: process %lld %s, results as of then", pid, session->ended);

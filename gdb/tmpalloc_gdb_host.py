@@ -7,7 +7,6 @@ import gdb
 
 from tmpalloc import binding
 from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo
-from tmpalloc_gdb_registers import NativeRegisters
 
 _FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0-9a-f]+)", re.M)
 _SECTIONS = "maintenance info target-sections"
@@ -42,9 +41,8 @@ def _is_readable():
     return True
 
 
-#: The inferior that has breakpoints of ours: its number, its process, its program space then, and
-#: whether NativeRegisters can read its registers.
-_Tracked = namedtuple("_Tracked", "number pid program native")
+#: The inferior that has breakpoints of ours: its number, its process, its program space then.
+_Tracked = namedtuple("_Tracked", "number pid program")
 
 
 class _Breakpoint(gdb.Breakpoint):
@@ -78,7 +76,6 @@ class GdbHost(Host):
         self._breakpoints = {}
         self._tracked = None
         self._in_hit = False
-        self._registers = NativeRegisters()
         self._threads = {}
         self._keys = {}
         self._last_key = 0
@@ -89,7 +86,6 @@ class GdbHost(Host):
         if gdb.selected_inferior().num != self._tracked.number:
             return False
         self._in_hit = True
-        self._registers.forget()
         try:
             self.session.breakpoint_hit(id)
         except KeyboardInterrupt:
@@ -172,10 +168,9 @@ class GdbHost(Host):
     def read_register(self, name):
         # A frame object costs as much as five registers read as expressions, but these belong to
         # the frame that the user selected; in a hit there is only one.
-        if not self._in_hit:
-            return int(gdb.newest_frame().read_register(name))
-        value = self._registers.read(gdb.selected_thread(), name) if self._tracked.native else None
-        return int(gdb.parse_and_eval("$" + name)) if value is None else value
+        if self._in_hit:
+            return int(gdb.parse_and_eval("$" + name))
+        return int(gdb.newest_frame().read_register(name))
 
     def current_thread(self):
         thread = gdb.selected_thread()
@@ -205,8 +200,7 @@ class GdbHost(Host):
             breakpoint = _Breakpoint(self, id, address, hardware)
         self._breakpoints[id] = breakpoint
         inferior = gdb.selected_inferior()
-        native = NativeRegisters.serve(inferior)
-        self._tracked = _Tracked(inferior.num, inferior.pid, inferior.progspace, native)
+        self._tracked = _Tracked(inferior.num, inferior.pid, inferior.progspace)
 
     def _insert_checked(self, id, address):
         """GDB notices a lack of debug registers only when it inserts: make it do so now."""

@@ -195,30 +195,6 @@ def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compi
         process.wait()
 
 
-COMPARE = """
-import gdb
-import tmpalloc_gdb_registers as registers
-
-class Compare(gdb.Breakpoint):
-    def stop(self):
-        for name in registers.NAMES:
-            kernels = registers.NativeRegisters().read(gdb.selected_thread(), name)
-            gdbs = int(gdb.parse_and_eval("$" + name)) % 2**64
-            print(name, "same" if kernels == gdbs else f"{kernels} is not {gdbs}")
-        return True
-
-Compare("allocate")
-"""
-
-
-def test_gdb_reads_the_same_registers_from_the_kernel(gdb, program, tmp_path):
-    (tmp_path / "compare.py").write_text(COMPARE)
-    steps = [gdb.source(tmp_path / "compare.py"), gdb.run()]
-    output = gdb.session(program, steps).outputs[1]
-    assert output.count(" same\n") == 17
-    assert "is not" not in output
-
-
 def test_lldb_at_a_terminal_tracks_with_callbacks_on_another_thread(lldb, program):
     terminal = lldb.terminal(program)
     terminal.command("tmpalloc start")

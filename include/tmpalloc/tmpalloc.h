@@ -194,8 +194,8 @@ TMPALLOC_API int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_even
 
 /** Counts temporaries, at the session's threshold, of the locations ("foo at foo.c:4") that match
  * an extended regular expression, for use in breakpoint conditions.  Not to be called while a hit
- * is handled.  TMPALLOC_E_ARGUMENT: it doesn't compile; TMPALLOC_E_STATE: nothing was recorded; the
- *  results are then untouched. */
+ *  is handled.  TMPALLOC_E_ARGUMENT: it doesn't compile; TMPALLOC_E_STATE: nothing was recorded at
+ *  that threshold.  The results are then untouched. */
 TMPALLOC_API int tmpalloc_session_count(tmpalloc_session *session, const char *location,
                                         uint64_t *count_ret, uint64_t *bytes_ret);
 
