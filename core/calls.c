@@ -31,10 +31,13 @@ static bool interrupted_below(const struct stack *stack, int64_t frame) {
  * block that is freed again from there, with nothing between, is the same free: a signal that comes
  * while a debugger steps over its breakpoint makes it stop there twice. */
 static bool is_same_event(const struct call *call, const struct call_stop *stop) {
-    return stop->stack_pointer == call->activation.return_slot &&
-           stop->return_address == call->activation.return_address &&
-           (call->awaits_return ? stop->entry_address != call->entry_address
-                                : stop->pointer == call->pointer);
+    if (stop->stack_pointer != call->activation.return_slot ||
+        stop->return_address != call->activation.return_address)
+        return false;
+    if (stop->entry_address != call->entry_address)
+        return call->awaits_return || stop->pointer == call->pointer;
+    return !call->awaits_return && stop->pointer == call->pointer &&
+           stop->allocations == call->allocations;
 }
 
 enum call_nesting call_nesting(const struct call *call, const struct call_stop *stop,

@@ -26,6 +26,7 @@ struct call {
     uint64_t entry_end; /* end of the entry point's code */
     uint64_t pointer;   /* block given to free or realloc; where posix_memalign stores */
     uint64_t size_bytes;
+    uint64_t allocations; /* of the stop at its entry, see struct call_stop */
     uint32_t stack;
     const struct capture *capture; /* of `stack`; NULL: forgotten */
     struct tracker_release old;    /* what a realloc frees if it succeeds */
@@ -42,7 +43,8 @@ struct call_stop {
     uint64_t entry_address;
     uint64_t stack_pointer; /* also the return slot */
     uint64_t return_address;
-    uint64_t pointer; /* as in struct call */
+    uint64_t pointer;     /* as in struct call */
+    uint64_t allocations; /* a number that is another one after any thread may have allocated */
 };
 
 enum call_nesting {

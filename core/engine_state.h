@@ -22,6 +22,7 @@ struct engine_breakpoint {
     size_t thread_check;               /* number of threads at which to look for exited ones */
     struct breakpoint *pending_return; /* hardware: the one return that is being watched */
     const struct call_thread *pending_thread;
+    uint64_t allocations;      /* stops that may have allocated */
     struct map internal_calls; /* return address -> 1 for malloc's own calls, else 0 */
     struct freeing freeing;
     uint64_t generation;         /* of the modules when captures were last valid */

@@ -459,3 +459,55 @@ def test_counters_go_on_and_windows_too_when_tracking_does(debugger, stages, lib
     document = json.loads(report.read_text())
     assert sizes(document) == {10: 4, 100: 4}
     assert counted(document)["by_distance"] == {0: (4 + 3, 40 + 300)}
+
+
+SAME_ADDRESS = """
+#include <malloc.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+static sem_t given, taken;
+static void *volatile block;
+void begin(void) { __asm__ volatile(""); }
+void end(void) { __asm__ volatile(""); }
+static void *take(void *arg) {
+    for (int i = 0; i < 20; i++) {
+        sem_wait(&given);
+        free(block);
+        sem_post(&taken);
+    }
+    return arg;
+}
+int main(void) {
+    pthread_t thread;
+    void *first = NULL;
+    int same = 1;
+    mallopt(M_MMAP_THRESHOLD, 4096); /* a mapping of its own: at the same address each time */
+    pthread_create(&thread, NULL, take, NULL);
+    begin();
+    for (int i = 0; i < 20; i++) {
+        block = malloc(1 << 20);
+        first = first ? first : block;
+        same &= block == first;
+        sem_post(&given);
+        sem_wait(&taken);
+    }
+    end();
+    pthread_join(thread, NULL);
+    return same ? 5 : 6;
+}
+"""
+
+
+def test_each_free_of_one_address_counts_when_another_thread_allocates_there(
+    debugger, compile, library
+):
+    report = debugger.directory / "report.json"
+    program = compile(SAME_ADDRESS, "-pthread")
+    steps = [debugger.break_at("begin"), debugger.break_at("end"), debugger.run(), START]
+    steps += [debugger.continue_(), f"tmpalloc report json {report}", debugger.continue_()]
+    result = debugger.session(program, steps)
+    totals = json.loads(report.read_text())["totals"]
+    assert (totals["allocations"], totals["deallocations"]) == (20, 20), result.text
+    assert totals["cross_thread_frees"] == 20 and totals["temporary"]["count"] == 0
+    assert result.exit_statuses == [5], result.text
