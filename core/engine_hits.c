@@ -452,5 +452,10 @@ int engine_handle_hit(struct engine_breakpoint *engine, const struct breakpoint 
     if (status != TMPALLOC_OK || thread.pid != engine->pid)
         return status;
     status = find_thread(engine, &thread, &stop.thread);
-    return status == TMPALLOC_OK ? handle_hit(&stop, thread.key) : status;
+    if (status != TMPALLOC_OK)
+        return error_no_memory(error);
+    host_begin_hit(engine->parts.host, &thread, breakpoint->address);
+    status = handle_hit(&stop, thread.key);
+    host_end_hit(engine->parts.host);
+    return status;
 }
