@@ -13,7 +13,7 @@
 #define ADDRESS_LIMIT (UINT64_C(1) << 57)
 
 _Static_assert(AGENT_FREE_STACKS == SITE_FREE_STACKS, "all of them are kept");
-_Static_assert(AGENT_ENTRY_POINTS_LIMIT <= 32, "an index has five bits");
+_Static_assert(AGENT_ENTRY_POINTS_LIMIT <= 64, "an index has six bits");
 
 struct site_tid {
     struct tracker_site *site;
@@ -145,7 +145,7 @@ static int read_stack(struct reader *reader, uint64_t address, uint32_t entry_po
         return damaged(reader, "entry point", entry_point);
     if (address >= ADDRESS_LIMIT)
         return damaged(reader, "stack address", address);
-    uint64_t key = address << 5 | entry_point, known;
+    uint64_t key = address << 6 | entry_point, known;
     if (map_get(&reader->numbers, key, &known)) {
         *ret = (uint32_t)known;
         return TMPALLOC_OK;

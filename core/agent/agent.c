@@ -15,9 +15,10 @@ enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
 
 static _Atomic enum state state;
 
-static int create(const struct environment_options *options) {
+static int create(const struct image_options *options) {
     memory_set_limit(options->memory_limit_bytes);
-    int status = image_create(options->max_threshold, options->memory_limit_bytes);
+    capture_set_depth(options->stack_depth);
+    int status = image_create(options);
     if (status == TMPALLOC_OK)
         status = threads_init();
     if (status == TMPALLOC_OK &&
@@ -36,7 +37,7 @@ void agent_set_up(void) {
         return;
     }
     int saved_errno = errno;
-    if (create(&options) == TMPALLOC_OK) {
+    if (create(&options.image) == TMPALLOC_OK) {
         hooks_list_entry_points(image);
         state = READY;
         image_publish();

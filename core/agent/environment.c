@@ -47,10 +47,16 @@ static void parse_word(char *word, struct environment_options *options) {
     if (strcmp(word, "start") == 0)
         options->start = true;
     else if ((value = value_of(word, "max-threshold")))
-        options->max_threshold =
-            (uint32_t)parse_number(value, DETECTOR_THRESHOLD_LIMIT, options->max_threshold);
+        options->image.max_threshold =
+            (uint32_t)parse_number(value, DETECTOR_THRESHOLD_LIMIT, options->image.max_threshold);
     else if ((value = value_of(word, "memory-limit")))
-        options->memory_limit_bytes = parse_number(value, UINT64_MAX, options->memory_limit_bytes);
+        options->image.memory_limit_bytes =
+            parse_number(value, UINT64_MAX, options->image.memory_limit_bytes);
+    else if ((value = value_of(word, "stack-depth")))
+        options->image.stack_depth =
+            (uint32_t)parse_number(value, AGENT_STACK_LIMIT, options->image.stack_depth);
+    else if (strcmp(word, "mappings") == 0)
+        options->image.mappings = true;
 }
 
 static void parse(char *words, struct environment_options *options) {
@@ -88,8 +94,7 @@ static void hide_preload(void) {
 bool environment_take(struct environment_options *ret) {
     if (!environ)
         return false;
-    *ret = (struct environment_options){.max_threshold = AGENT_DEFAULT_MAX_THRESHOLD,
-                                        .memory_limit_bytes = AGENT_DEFAULT_MEMORY_LIMIT};
+    *ret = (struct environment_options){.image = IMAGE_DEFAULTS};
     char **variable = find(AGENT_ENVIRONMENT);
     if (variable) {
         parse(value_of(*variable, AGENT_ENVIRONMENT), ret);

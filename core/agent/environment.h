@@ -2,13 +2,11 @@
 #ifndef TMPALLOC_ENVIRONMENT_H
 #define TMPALLOC_ENVIRONMENT_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "image.h"
 
 struct environment_options {
     bool start;
-    uint32_t max_threshold;
-    uint64_t memory_limit_bytes;
+    struct image_options image;
 };
 
 /* Takes the options, and both their variable and this library in LD_PRELOAD, out of `environ`, so

@@ -36,15 +36,6 @@
 #define UNUSED __attribute__((unused))
 #define IGNORE(name, parameters, arguments, size)
 
-enum entry_point {
-#define NUMBER(name, parameters, arguments, size) ENTRY_##name,
-    FOR_EACH_HOOK(NUMBER, NUMBER, NUMBER, NUMBER)
-#undef NUMBER
-        ENTRY_COUNT
-};
-
-_Static_assert(ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
-
 #define NO_SIZE SIZE_MAX
 
 static size_t multiply(size_t count, size_t size) {
@@ -124,11 +115,14 @@ static void find_real_functions(void) {
 }
 
 void hooks_list_entry_points(struct agent_image *listed) {
+    uintptr_t found;
     if (real_malloc == early_malloc)
         find_once();
-    listed->entry_point_count = ENTRY_COUNT;
+    listed->entry_point_count = AGENT_ENTRY_COUNT;
 #define LIST(name, parameters, arguments, size)                                                    \
-    listed->entry_points[ENTRY_##name] = (uintptr_t)dlsym(RTLD_NEXT, #name);
+    found = (uintptr_t)dlsym(RTLD_NEXT, #name);                                                    \
+    listed->entry_points[AGENT_ENTRY_##name] = found;                                              \
+    listed->hooking[AGENT_ENTRY_##name] = found ? AGENT_INTERPOSED : AGENT_NOT_HOOKED;
     FOR_EACH_HOOK(LIST, LIST, LIST, LIST)
 #undef LIST
 }
@@ -169,7 +163,7 @@ static bool leave(void) {
 
 /* `frame` is where the hook keeps its caller's frame pointer; the return address follows. */
 static inline __attribute__((always_inline)) bool enter(struct call *call, const uintptr_t *frame,
-                                                        enum entry_point entry_point) {
+                                                        enum agent_entry_point entry_point) {
     uint64_t generation = IMAGE_LOAD(&image->generation);
     if (__builtin_expect(!image_tracks(generation), 0)) {
         if (generation == 0)
@@ -197,7 +191,7 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
     return leave();
 }
 
-#define ENTER(call, name) enter((call), __builtin_frame_address(0), ENTRY_##name)
+#define ENTER(call, name) enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name)
 
 /* The hooks. */
 

@@ -34,7 +34,7 @@ static struct agent_image *map_image(void) {
     return (struct agent_image *)(void *)(pages + PAGE_BYTES);
 }
 
-int image_create(uint32_t max_threshold, uint64_t memory_limit_bytes) {
+int image_create(const struct image_options *options) {
     struct agent_image *created = map_image();
     if (!created)
         return TMPALLOC_E_NOMEM;
@@ -43,10 +43,12 @@ int image_create(uint32_t max_threshold, uint64_t memory_limit_bytes) {
         .thread_bytes = sizeof(struct agent_thread),
         .site_bytes = sizeof(struct agent_site),
         .stack_bytes = sizeof(struct agent_stack),
-        .max_threshold = max_threshold,
+        .max_threshold = options->max_threshold,
         .pid = getpid(),
         .generation = 2,
-        .memory_limit_bytes = memory_limit_bytes,
+        .memory_limit_bytes = options->memory_limit_bytes,
+        .mappings = options->mappings,
+        .stack_depth = options->stack_depth,
     };
     created->anchor.image = (uintptr_t)created;
     image = created;

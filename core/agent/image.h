@@ -18,9 +18,22 @@ static inline bool image_tracks(uint64_t generation) {
     return generation & 1;
 }
 
-/* Maps it, in its final place, not yet to be found.  The limits are those of the process from now
+struct image_options {
+    uint32_t max_threshold;
+    uint32_t stack_depth; /* 1..AGENT_STACK_LIMIT */
+    uint64_t memory_limit_bytes;
+    bool mappings; /* mmap and munmap count */
+};
+
+#define IMAGE_DEFAULTS                                                                             \
+    {                                                                                              \
+        .max_threshold = AGENT_DEFAULT_MAX_THRESHOLD, .stack_depth = AGENT_STACK_LIMIT,            \
+        .memory_limit_bytes = AGENT_DEFAULT_MEMORY_LIMIT                                           \
+    }
+
+/* Maps it, in its final place, not yet to be found.  The options are those of the process from now
  * on.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
-int image_create(uint32_t max_threshold, uint64_t memory_limit_bytes);
+int image_create(const struct image_options *options);
 /* Lets the debugger find it. */
 void image_publish(void);
 

@@ -18,12 +18,67 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     1
+#define AGENT_IMAGE_VERSION     2
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
-/* Most kinds of entry points, e.g. malloc and calloc. */
-#define AGENT_ENTRY_POINTS_LIMIT 32
+/* Every kind of entry point by its symbol; its place here is its index everywhere below.  Those of
+ * C++ count only where the allocator implements them itself. */
+#define AGENT_FOR_EACH_ENTRY_POINT(KIND)                                                           \
+    KIND(malloc)                                                                                   \
+    KIND(calloc)                                                                                   \
+    KIND(memalign)                                                                                 \
+    KIND(aligned_alloc)                                                                            \
+    KIND(valloc)                                                                                   \
+    KIND(pvalloc)                                                                                  \
+    KIND(posix_memalign)                                                                           \
+    KIND(realloc)                                                                                  \
+    KIND(reallocarray)                                                                             \
+    KIND(free)                                                                                     \
+    KIND(free_sized)                                                                               \
+    KIND(free_aligned_sized)                                                                       \
+    KIND(mmap)                                                                                     \
+    KIND(mmap64)                                                                                   \
+    KIND(munmap)                                                                                   \
+    KIND(_Znwm)                                                                                    \
+    KIND(_Znam)                                                                                    \
+    KIND(_ZnwmRKSt9nothrow_t)                                                                      \
+    KIND(_ZnamRKSt9nothrow_t)                                                                      \
+    KIND(_ZnwmSt11align_val_t)                                                                     \
+    KIND(_ZnamSt11align_val_t)                                                                     \
+    KIND(_ZnwmSt11align_val_tRKSt9nothrow_t)                                                       \
+    KIND(_ZnamSt11align_val_tRKSt9nothrow_t)                                                       \
+    KIND(_ZdlPv)                                                                                   \
+    KIND(_ZdaPv)                                                                                   \
+    KIND(_ZdlPvm)                                                                                  \
+    KIND(_ZdaPvm)                                                                                  \
+    KIND(_ZdlPvRKSt9nothrow_t)                                                                     \
+    KIND(_ZdaPvRKSt9nothrow_t)                                                                     \
+    KIND(_ZdlPvSt11align_val_t)                                                                    \
+    KIND(_ZdaPvSt11align_val_t)                                                                    \
+    KIND(_ZdlPvmSt11align_val_t)                                                                   \
+    KIND(_ZdaPvmSt11align_val_t)                                                                   \
+    KIND(_ZdlPvSt11align_val_tRKSt9nothrow_t)                                                      \
+    KIND(_ZdaPvSt11align_val_tRKSt9nothrow_t)
+
+enum agent_entry_point {
+#define AGENT_ENTRY_NUMBER(name) AGENT_ENTRY_##name,
+    AGENT_FOR_EACH_ENTRY_POINT(AGENT_ENTRY_NUMBER)
+#undef AGENT_ENTRY_NUMBER
+        AGENT_ENTRY_COUNT
+};
+
+/* Room for them in the image. */
+#define AGENT_ENTRY_POINTS_LIMIT 64
+
+/* How calls of an entry point reach the agent. */
+enum agent_hooking {
+    AGENT_NOT_HOOKED,  /* they don't: there is no such function, or it doesn't count */
+    AGENT_INTERPOSED,  /* the dynamic linker bound them to the agent, which was preloaded */
+    AGENT_PATCHED,     /* the function begins with a jump to the agent */
+    AGENT_RELOCATED,   /* the loaded files' pointers to it were changed */
+    AGENT_HOOK_REFUSED /* they don't, and should: its code and those pointers can't be changed */
+};
 
 /* Most frames of a stack. */
 #define AGENT_STACK_LIMIT 1024
@@ -57,10 +112,14 @@ struct agent_image {
     uint64_t dropped;          /* events that no thread's record could count */
     uint64_t memory_bytes;     /* that the agent has obtained */
     uint64_t memory_limit_bytes;
+    int64_t only_tid;     /* only this thread counts; 0: all do */
+    uint32_t mappings;    /* 1: mmap and munmap count */
+    uint32_t stack_depth; /* most frames kept of a stack */
     uint32_t entry_point_count;
     uint32_t reserved;
     uint64_t entry_points[AGENT_ENTRY_POINTS_LIMIT]; /* addresses of the allocator's functions; 0:
                                                         not there */
+    uint8_t hooking[AGENT_ENTRY_POINTS_LIMIT];       /* enum agent_hooking */
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -130,29 +189,42 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 368, entry_points, 112);
+AGENT_IMAGE_LAYOUT(agent_image, 704, hooking, 640);
+_Static_assert(AGENT_ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
 AGENT_IMAGE_LAYOUT(agent_site, 176, by_distance, 176);
 AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
 
-/* Functions that the library exports for calls by the debugger; 0 is success, else a negative
- * tmpalloc_status.  They take no lock, so other threads may be stopped anywhere.
+/* How a debugger controls the agent while the process is stopped.
  *
- * start: tracking is on from now on, with empty windows; counters go on.  TMPALLOC_E_NOMEM: the
- * agent could not set itself up.
- * stop: tracking is off; every call goes straight through.
- * reset: counters are zero and windows empty from now on; it tracks as before. */
-#define AGENT_START_SYMBOL "tmpalloc_agent_start"
-#define AGENT_STOP_SYMBOL  "tmpalloc_agent_stop"
-#define AGENT_RESET_SYMBOL "tmpalloc_agent_reset"
+ * It starts, stops and resets by writing to the image, which needs no call and is possible at any
+ * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
+ * dropped, g + 2 to reset_generation, and then to generation.  only_tid and mappings may be written
+ * before a start.
+ *
+ * The rest are functions that the library exports; 0 is success, else a negative tmpalloc_status.
+ *
+ * install(max_threshold, stack_depth, memory_limit_bytes): for a library that was loaded after the
+ * program's start.  Makes the image, unless there is one, and hooks every entry point; `hooking`
+ * tells what became of each.  The caller may be in the middle of no function of the allocator or
+ * the dynamic linker, and other threads may be about to execute none of the first 32 bytes of an
+ * entry point but its first.  TMPALLOC_E_NOMEM; TMPALLOC_E_UNSUPPORTED: malloc or free is refused,
+ * and nothing is hooked.
+ * uninstall(): undoes that, if it was done.  May be called at any stop.
+ *
+ * start(), stop(), reset(): as above, for a program that controls its own agent. */
+#define AGENT_INSTALL_SYMBOL   "tmpalloc_agent_install"
+#define AGENT_UNINSTALL_SYMBOL "tmpalloc_agent_uninstall"
 
 /* The environment variable that the library reads when it is preloaded, and removes together with
  * itself: words separated by commas, in any order, unknown ones are ignored.
  *     start                 tracking is on before the first library constructor
  *     max-threshold=N       default AGENT_DEFAULT_MAX_THRESHOLD
- *     memory-limit=BYTES    default AGENT_DEFAULT_MEMORY_LIMIT */
+ *     memory-limit=BYTES    default AGENT_DEFAULT_MEMORY_LIMIT
+ *     stack-depth=N         default AGENT_STACK_LIMIT
+ *     mappings              mmap and munmap count */
 #define AGENT_ENVIRONMENT           "TMPALLOC_AGENT"
 #define AGENT_DEFAULT_MAX_THRESHOLD 16
 #define AGENT_DEFAULT_MEMORY_LIMIT  (UINT64_C(64) << 20)

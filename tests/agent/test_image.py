@@ -7,7 +7,7 @@ import pytest
 
 MAGIC = b"tmpalloc-agent\x1a\0"
 IMAGE = {"version": 16, "image": 24, "thread_bytes": 32, "max_threshold": 44, "pid": 48}
-IMAGE |= {"reset_generation": 64, "first_thread": 72, "entry_point_count": 104}
+IMAGE |= {"reset_generation": 64, "first_thread": 72, "entry_point_count": 120}
 THREAD = {"next": 0, "first_site": 8}
 SITE = {"next": 0, "stack": 8, "threads": 16, "entry_point": 24, "free_stack_count": 28}
 
@@ -118,7 +118,7 @@ def test_the_image_is_found_by_the_mapping_that_begins_with_the_magic(dump, read
 
 def test_another_version_is_one_line_that_names_both(dump, reading):
     dump.put(dump.anchor + IMAGE["version"], 7, 4)
-    assert reading(dump).stderr == "-6: the agent has version 7, this tmpalloc reads version 1\n"
+    assert reading(dump).stderr == "-6: the agent has version 7, this tmpalloc reads version 2\n"
 
 
 def test_an_agent_that_is_not_set_up_is_no_damage(dump, reading):
@@ -140,7 +140,7 @@ DAMAGES = {
     "an address at the end": lambda d: d.put(d.anchor + IMAGE["image"], (1 << 64) - 8),
     "another size": lambda d: d.put(d.image + IMAGE["thread_bytes"], 8, 4),
     "a threshold": lambda d: d.put(d.image + IMAGE["max_threshold"], 1024, 4),
-    "entry points": lambda d: d.put(d.image + IMAGE["entry_point_count"], 33, 4),
+    "entry points": lambda d: d.put(d.image + IMAGE["entry_point_count"], 65, 4),
     "a thread that follows itself": lambda d: d.put(d.thread + THREAD["next"], d.thread),
     "a site that follows itself": lambda d: d.put(d.site + SITE["next"], d.site),
     "a site that is a thread": lambda d: d.put(d.site + SITE["next"], d.thread),
@@ -148,7 +148,7 @@ DAMAGES = {
         d.number(d.thread + THREAD["next"]) + THREAD["first_site"], d.site
     ),
     "a thread nowhere": lambda d: d.put(d.thread + THREAD["next"], 0x1008),
-    "an entry point": lambda d: d.put(d.site + SITE["entry_point"], 20, 4),
+    "an entry point": lambda d: d.put(d.site + SITE["entry_point"], 40, 4),
     "free stacks": lambda d: d.put(d.site + SITE["free_stack_count"], 5, 4),
     "a stack nowhere": lambda d: d.put(d.site + SITE["stack"], 0x1008),
     "a stack beyond": lambda d: d.put(d.site + SITE["stack"], 1 << 57),
