@@ -6,7 +6,8 @@
 #define TMPALLOC_CORE_AGENT_IMAGE_H
 
 #include "error.h"
-#include "tracker.h"
+#include "snapshot.h"
+#include "stacks.h"
 
 struct agent_image_source {
     /* Reads exactly `size` bytes of the debuggee's memory; returns TMPALLOC_OK or another status.
@@ -29,12 +30,12 @@ struct agent_image_facts {
  * `stacks`, beginning with the allocator's entry point as those of the other engines do; the sums
  * of one image with the same `stacks` can be subtracted from each other.
  *
- * On success the caller owns *ret (tracker_snapshot_deinit()).  Else *ret and *facts_ret are
+ * On success the caller owns *ret (snapshot_deinit()).  Else *ret and *facts_ret are
  * untouched: TMPALLOC_E_STATE when the agent has not set itself up yet, TMPALLOC_E_UNSUPPORTED when
  * it speaks another version, TMPALLOC_E_HOST when memory can't be read or holds no such image, and
  * TMPALLOC_E_NOMEM. */
 int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
-                     struct tracker_snapshot *ret, struct error *error);
+                     struct snapshot *ret, struct error *error);
 
 #endif

@@ -129,7 +129,7 @@ static void count_same_scope(struct profile_site *site, const struct site_scope 
     }
 }
 
-static void copy_counters(const struct tracker_site *from, struct profile_site *site) {
+static void copy_counters(const struct snapshot_site *from, struct profile_site *site) {
     site->allocations = from->allocations;
     site->allocated_bytes = from->allocated_bytes;
     site->min_size = from->min_size;
@@ -154,7 +154,7 @@ static void sum_distances(struct profile *profile, struct profile_site *site) {
     profile->bytes += site->bytes;
 }
 
-static int copy_arrays(struct profile *profile, const struct tracker_site *from,
+static int copy_arrays(struct profile *profile, const struct snapshot_site *from,
                        struct profile_site *site) {
     site->by_distance = keep_copy(profile, from->by_distance, (size_t)profile->max_threshold + 1,
                                   sizeof *from->by_distance);
@@ -162,7 +162,7 @@ static int copy_arrays(struct profile *profile, const struct tracker_site *from,
     return site->by_distance && site->threads ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
-static int expand_free_stacks(struct builder *builder, const struct tracker_site *from,
+static int expand_free_stacks(struct builder *builder, const struct snapshot_site *from,
                               struct profile_site *site) {
     for (size_t i = 0; i < SITE_FREE_STACKS; i++) {
         if (from->free_stacks[i] == SITE_NO_STACK)
@@ -176,7 +176,7 @@ static int expand_free_stacks(struct builder *builder, const struct tracker_site
     return TMPALLOC_OK;
 }
 
-static int build_site(struct builder *builder, const struct tracker_site *from,
+static int build_site(struct builder *builder, const struct snapshot_site *from,
                       struct profile_site *site) {
     struct profile *profile = builder->profile;
     const struct expansion *expansion;
@@ -214,7 +214,7 @@ static void number_sites(struct profile *profile) {
 
 static int build_sites(struct builder *builder) {
     struct profile *profile = builder->profile;
-    const struct tracker_snapshot *snapshot = builder->source->snapshot;
+    const struct snapshot *snapshot = builder->source->snapshot;
     profile->sites =
         arena_allocate(&profile->storage, snapshot->site_count, sizeof *profile->sites);
     profile->by_distance = arena_allocate(&profile->storage, (size_t)profile->max_threshold + 1,

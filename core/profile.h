@@ -56,7 +56,7 @@ struct profile {
     int64_t pid;
     const char *executable;       /* NULL: unknown */
     const char *const *arguments; /* NULL-terminated; NULL: unknown */
-    struct tracker_totals totals;
+    struct snapshot_totals totals;
     uint64_t count; /* all temporaries at the threshold */
     uint64_t bytes;
     struct site_distance *by_distance;
@@ -66,7 +66,7 @@ struct profile {
 };
 
 struct profile_source {
-    struct tracker_snapshot *snapshot;
+    struct snapshot *snapshot;
     const struct stacks *stacks;
     struct symbolizer *symbolizer;
     const char *engine;

@@ -7,7 +7,7 @@
 
 struct mark {
     char *name;
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
 };
 
 int recording_create(struct host *host, const char *engine, uint32_t max_threshold,
@@ -39,7 +39,7 @@ static void release_arguments(struct recording *recording) {
 void recording_forget_marks(struct recording *recording) {
     for (size_t i = 0; i < recording->mark_count; i++) {
         memory_release(recording->marks[i].name);
-        tracker_snapshot_deinit(&recording->marks[i].snapshot);
+        snapshot_deinit(&recording->marks[i].snapshot);
     }
     recording->mark_count = 0;
 }
@@ -152,16 +152,16 @@ static struct mark *add_mark(struct recording *recording, const char *name) {
 }
 
 int recording_mark(struct recording *recording, const char *name, struct error *error) {
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     if (tracker_snapshot(recording->tracker, &snapshot) != TMPALLOC_OK)
         return error_no_memory(error);
     struct mark *mark = find_mark(recording, name);
     if (mark)
-        tracker_snapshot_deinit(&mark->snapshot);
+        snapshot_deinit(&mark->snapshot);
     else
         mark = add_mark(recording, name);
     if (!mark) {
-        tracker_snapshot_deinit(&snapshot);
+        snapshot_deinit(&snapshot);
         return error_no_memory(error);
     }
     mark->snapshot = snapshot;
@@ -185,11 +185,11 @@ int recording_profile(struct recording *recording, uint32_t threshold, const cha
     const struct mark *mark = since ? find_mark(recording, since) : NULL;
     if (since && !mark)
         return refuse_mark(recording, since, error);
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     if (tracker_snapshot(recording->tracker, &snapshot) != TMPALLOC_OK)
         return error_no_memory(error);
     if (mark)
-        tracker_snapshot_subtract(&snapshot, &mark->snapshot);
+        snapshot_subtract(&snapshot, &mark->snapshot);
     const struct tmpalloc_process *process = &recording->process;
     const struct profile_source source = {
         .snapshot = &snapshot,
@@ -201,6 +201,6 @@ int recording_profile(struct recording *recording, uint32_t threshold, const cha
         .arguments = (const char *const *)recording->arguments,
     };
     int status = profile_create(&source, threshold, error, ret);
-    tracker_snapshot_deinit(&snapshot);
+    snapshot_deinit(&snapshot);
     return status;
 }

@@ -173,7 +173,7 @@ static json_t *sites_array(const struct profile *profile) {
 }
 
 static json_t *totals_object(const struct profile *profile) {
-    const struct tracker_totals *totals = &profile->totals;
+    const struct snapshot_totals *totals = &profile->totals;
     json_t *object = json_object();
     int failed = 0;
     failed |= json_object_set_new(object, "allocations", integer(totals->allocations));

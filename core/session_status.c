@@ -106,7 +106,7 @@ static void append_amount(struct text *text, const char *name, uint64_t count, u
     text_append(text, ")\n");
 }
 
-static void append_temporaries(struct session *session, const struct tracker_snapshot *snapshot,
+static void append_temporaries(struct session *session, const struct snapshot *snapshot,
                                struct text *text) {
     struct site_distance sum = {0, 0};
     for (size_t i = 0; i < snapshot->site_count; i++) {
@@ -125,7 +125,7 @@ int session_status(struct session *session, struct text *text, struct error *err
         text_append(text, "tmpalloc: not started: 'tmpalloc start' begins\n");
         return TMPALLOC_OK;
     }
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     if (tracker_snapshot(session->recording->tracker, &snapshot) != TMPALLOC_OK)
         return error_no_memory(error);
     append_state_line(session, text);
@@ -140,6 +140,6 @@ int session_status(struct session *session, struct text *text, struct error *err
     text_printf(text, "%-20s", "tracker memory");
     text_append_size(text, memory_in_use());
     text_append(text, "\n");
-    tracker_snapshot_deinit(&snapshot);
+    snapshot_deinit(&snapshot);
     return TMPALLOC_OK;
 }

@@ -1,6 +1,6 @@
 /* Counters per call site: one thread's allocations with one call stack.
  *
- * Each thread has a table of its own, so that counting needs no atomics; tracker_snapshot() sums
+ * Each thread has a table of its own, so that counting needs no atomics; snapshots sum
  * them.  Knows neither files nor symbols: the same object is compiled into the agent. */
 #ifndef TMPALLOC_SITES_H
 #define TMPALLOC_SITES_H

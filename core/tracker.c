@@ -1,6 +1,6 @@
 #include "tracker.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 #include "map.h"
@@ -21,7 +21,7 @@ struct tracker {
     uint32_t max_threshold;
     struct detector *detector;
     struct stacks *stacks;
-    struct tracker_totals totals;
+    struct snapshot_totals totals;
     struct map by_key; /* -> struct tracker_thread * */
     struct tracker_thread *threads;
     struct tracker_thread *unused_threads;
@@ -60,7 +60,7 @@ struct stacks *tracker_stacks(struct tracker *tracker) {
     return tracker->stacks;
 }
 
-struct tracker_totals *tracker_totals(struct tracker *tracker) {
+struct snapshot_totals *tracker_totals(struct tracker *tracker) {
     return &tracker->totals;
 }
 
@@ -220,236 +220,59 @@ void tracker_flush_thread(struct tracker *tracker, struct tracker_thread *thread
 
 void tracker_reset(struct tracker *tracker) {
     tracker_flush(tracker);
-    tracker->totals = (struct tracker_totals){0};
+    tracker->totals = (struct snapshot_totals){0};
     for (struct tracker_thread *thread = tracker->threads; thread; thread = thread->next)
         site_table_reset(thread->sites);
 }
 
 /* Snapshots. */
 
-/* The site of this stack, added when new.  `by_stack` has a place for each stack. */
-static struct tracker_site *merged_site(struct tracker_snapshot *snapshot,
-                                        struct tracker_site **by_stack, const struct site *site) {
-    if (by_stack[site->stack])
-        return by_stack[site->stack];
-    struct tracker_site *merged = arena_allocate(&snapshot->storage, 1, sizeof *merged);
-    size_t distances = (size_t)snapshot->max_threshold + 1;
-    if (merged)
-        merged->by_distance =
-            arena_allocate(&snapshot->storage, distances, sizeof *merged->by_distance);
-    if (!merged || !merged->by_distance)
-        return NULL;
-    merged->stack = site->stack;
-    merged->min_size = UINT64_MAX;
-    for (size_t i = 0; i < SITE_FREE_STACKS; i++)
-        merged->free_stacks[i] = SITE_NO_STACK;
-    by_stack[site->stack] = merged;
-    snapshot->site_count++;
-    return merged;
-}
-
-static void merge_counters(struct tracker_site *merged, const struct site *site,
-                           uint32_t max_threshold) {
-    merged->allocations += site->allocations;
-    merged->allocated_bytes += site->allocated_bytes;
-    if (site->min_size < merged->min_size)
-        merged->min_size = site->min_size;
-    if (site->max_size > merged->max_size)
-        merged->max_size = site->max_size;
-    merged->larger += site->larger;
-    merged->equal += site->equal;
-    merged->by_realloc += site->by_realloc;
-    for (uint32_t d = 0; d <= max_threshold; d++) {
-        merged->by_distance[d].count += site->by_distance[d].count;
-        merged->by_distance[d].bytes += site->by_distance[d].bytes;
-    }
-}
-
-static void merge_free_stacks(struct tracker_site *merged, const struct site *site) {
-    for (size_t i = 0; i < SITE_FREE_STACKS; i++) {
-        if (site->free_stacks[i] != SITE_NO_STACK)
-            site_merge_free_stack(merged->free_stacks, site->free_stacks[i]);
-    }
-}
-
-static struct site_scope *find_scope(struct site_scope *scope, const struct site_scope *like) {
-    while (scope &&
-           (scope->distance != like->distance || scope->shared_frames != like->shared_frames))
-        scope = scope->next;
-    return scope;
-}
-
-static int merge_scopes(struct arena *storage, struct tracker_site *merged,
-                        const struct site *site) {
-    for (const struct site_scope *scope = site->scopes; scope; scope = scope->next) {
-        if (!scope->count)
-            continue;
-        struct site_scope *known = find_scope(merged->scopes, scope);
-        if (!known) {
-            known = arena_allocate(storage, 1, sizeof *known);
-            if (!known)
-                return TMPALLOC_E_NOMEM;
-            *known = *scope;
-            known->count = known->bytes = 0;
-            known->next = merged->scopes;
-            merged->scopes = known;
-        }
-        known->count += scope->count;
-        known->bytes += scope->bytes;
-    }
-    return TMPALLOC_OK;
-}
-
-/* The first round, which adds the sites, has left the room that they need in thread_count. */
-static int merge_threads(struct arena *storage, struct tracker_site *merged,
-                         const struct site *site) {
-    if (!merged->threads) {
-        merged->threads = arena_allocate(storage, merged->thread_count, sizeof *merged->threads);
-        merged->thread_count = 0;
-        if (!merged->threads)
-            return TMPALLOC_E_NOMEM;
-    }
-    for (size_t i = 0; i < site->thread_count; i++)
-        merged->threads[merged->thread_count++] = site->threads[i];
-    return TMPALLOC_OK;
-}
-
-static int compare_tids(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static void sort_threads(struct tracker_site *merged) {
-    size_t unique = 0;
-    qsort(merged->threads, merged->thread_count, sizeof *merged->threads, compare_tids);
-    for (size_t i = 0; i < merged->thread_count; i++) {
-        if (!unique || merged->threads[unique - 1] != merged->threads[i])
-            merged->threads[unique++] = merged->threads[i];
-    }
-    merged->thread_count = unique;
-}
-
-static int add_sites(const struct tracker *tracker, struct tracker_snapshot *snapshot,
-                     struct tracker_site **by_stack) {
-    for (struct tracker_thread *thread = tracker->threads; thread; thread = thread->next) {
-        for (struct site *site = site_table_first(thread->sites); site; site = site->next) {
-            if (!site->allocations)
-                continue;
-            struct tracker_site *merged = merged_site(snapshot, by_stack, site);
-            if (!merged)
-                return TMPALLOC_E_NOMEM;
-            merged->thread_count += site->thread_count;
-        }
-    }
-    return TMPALLOC_OK;
-}
-
-static int merge_sites(const struct tracker *tracker, struct tracker_snapshot *snapshot,
-                       struct tracker_site **by_stack) {
-    for (struct tracker_thread *thread = tracker->threads; thread; thread = thread->next) {
-        for (struct site *site = site_table_first(thread->sites); site; site = site->next) {
-            if (!site->allocations)
-                continue;
-            struct tracker_site *merged = by_stack[site->stack];
-            merge_counters(merged, site, snapshot->max_threshold);
-            merge_free_stacks(merged, site);
-            if (merge_scopes(&snapshot->storage, merged, site) ||
-                merge_threads(&snapshot->storage, merged, site))
-                return TMPALLOC_E_NOMEM;
-        }
-    }
-    return TMPALLOC_OK;
-}
-
-static int list_sites(struct tracker_snapshot *snapshot, struct tracker_site **by_stack,
-                      uint32_t stack_count) {
-    snapshot->sites =
-        arena_allocate(&snapshot->storage, snapshot->site_count, sizeof *snapshot->sites);
-    if (!snapshot->sites)
-        return TMPALLOC_E_NOMEM;
-    size_t count = 0;
-    for (uint32_t i = 0; i < stack_count; i++) {
-        if (!by_stack[i])
-            continue;
-        sort_threads(by_stack[i]);
-        snapshot->sites[count++] = *by_stack[i];
-    }
-    return TMPALLOC_OK;
-}
-
-int tracker_snapshot(struct tracker *tracker, struct tracker_snapshot *ret) {
-    struct tracker_snapshot snapshot = {.max_threshold = tracker->max_threshold,
-                                        .totals = tracker->totals};
-    uint32_t stack_count = stacks_count(tracker->stacks);
-    struct tracker_site **by_stack = memory_allocate_zeroed(stack_count, sizeof(void *));
-    if (!by_stack)
-        return TMPALLOC_E_NOMEM;
-    int status = add_sites(tracker, &snapshot, by_stack);
-    if (!status)
-        status = merge_sites(tracker, &snapshot, by_stack);
-    if (!status)
-        status = list_sites(&snapshot, by_stack, stack_count);
-    memory_release(by_stack);
-    if (status)
-        tracker_snapshot_deinit(&snapshot);
-    else
-        *ret = snapshot;
+static int add_site_threads(struct snapshot_builder *builder, struct snapshot_site *sum,
+                            const struct site *site) {
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < site->thread_count && status == TMPALLOC_OK; i++)
+        status = snapshot_builder_add_thread(builder, sum, site->threads[i]);
     return status;
 }
 
-static void subtract_totals(struct tracker_totals *later, const struct tracker_totals *earlier) {
-    later->allocations -= earlier->allocations;
-    later->allocated_bytes -= earlier->allocated_bytes;
-    later->deallocations -= earlier->deallocations;
-    later->cross_thread_frees -= earlier->cross_thread_frees;
-    later->dropped -= earlier->dropped;
+static int add_site(struct snapshot_builder *builder, const struct site *site) {
+    struct snapshot_site *sum;
+    struct snapshot_site part = {
+        .stack = site->stack,
+        .allocations = site->allocations,
+        .allocated_bytes = site->allocated_bytes,
+        .min_size = site->min_size,
+        .max_size = site->max_size,
+        .larger = site->larger,
+        .equal = site->equal,
+        .by_realloc = site->by_realloc,
+        .scopes = site->scopes,
+        .by_distance = (struct site_distance *)site->by_distance,
+    };
+    memcpy(part.free_stacks, site->free_stacks, sizeof part.free_stacks);
+    int status = snapshot_builder_add(builder, &part, &sum);
+    return status == TMPALLOC_OK ? add_site_threads(builder, sum, site) : status;
 }
 
-static void subtract_site(struct tracker_site *later, const struct tracker_site *earlier,
-                          uint32_t max_threshold) {
-    later->allocations -= earlier->allocations;
-    later->allocated_bytes -= earlier->allocated_bytes;
-    later->larger -= earlier->larger;
-    later->equal -= earlier->equal;
-    later->by_realloc -= earlier->by_realloc;
-    for (uint32_t d = 0; d <= max_threshold; d++) {
-        later->by_distance[d].count -= earlier->by_distance[d].count;
-        later->by_distance[d].bytes -= earlier->by_distance[d].bytes;
+static int add_thread_sites(struct snapshot_builder *builder, const struct tracker_thread *thread) {
+    int status = TMPALLOC_OK;
+    struct site *site = site_table_first(thread->sites);
+    for (; site && status == TMPALLOC_OK; site = site->next) {
+        if (site->allocations)
+            status = add_site(builder, site);
     }
-    for (struct site_scope *scope = later->scopes; scope; scope = scope->next) {
-        const struct site_scope *before = find_scope(earlier->scopes, scope);
-        if (!before)
-            continue;
-        scope->count -= before->count;
-        scope->bytes -= before->bytes;
-    }
+    return status;
 }
 
-static bool is_empty(const struct tracker_site *site, uint32_t max_threshold) {
-    uint64_t events = site->allocations;
-    for (uint32_t d = 0; d <= max_threshold; d++)
-        events += site->by_distance[d].count;
-    return events == 0;
-}
-
-/* Both lists are sorted by stack number. */
-void tracker_snapshot_subtract(struct tracker_snapshot *later,
-                               const struct tracker_snapshot *earlier) {
-    subtract_totals(&later->totals, &earlier->totals);
-    size_t kept = 0, j = 0;
-    for (size_t i = 0; i < later->site_count; i++) {
-        struct tracker_site *site = &later->sites[i];
-        while (j < earlier->site_count && earlier->sites[j].stack < site->stack)
-            j++;
-        if (j < earlier->site_count && earlier->sites[j].stack == site->stack)
-            subtract_site(site, &earlier->sites[j], later->max_threshold);
-        if (!is_empty(site, later->max_threshold))
-            later->sites[kept++] = *site;
-    }
-    later->site_count = kept;
-}
-
-void tracker_snapshot_deinit(struct tracker_snapshot *snapshot) {
-    arena_deinit(&snapshot->storage);
-    *snapshot = (struct tracker_snapshot){0};
+int tracker_snapshot(struct tracker *tracker, struct snapshot *ret) {
+    struct snapshot_builder builder;
+    int status = TMPALLOC_OK;
+    snapshot_builder_init(&builder, tracker->max_threshold, &tracker->totals);
+    struct tracker_thread *thread = tracker->threads;
+    for (; thread && status == TMPALLOC_OK; thread = thread->next)
+        status = add_thread_sites(&builder, thread);
+    if (status == TMPALLOC_OK)
+        status = snapshot_builder_finish(&builder, ret);
+    snapshot_builder_deinit(&builder);
+    return status;
 }

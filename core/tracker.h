@@ -5,21 +5,12 @@
 #ifndef TMPALLOC_TRACKER_H
 #define TMPALLOC_TRACKER_H
 
-#include "arena.h"
 #include "detector.h"
-#include "sites.h"
+#include "snapshot.h"
 #include "stacks.h"
 
 struct tracker;
 struct tracker_thread;
-
-struct tracker_totals {
-    uint64_t allocations;
-    uint64_t allocated_bytes;
-    uint64_t deallocations;
-    uint64_t cross_thread_frees;
-    uint64_t dropped; /* events that could not be observed */
-};
 
 /* A free and what it meant.  block is valid unless the verdict is DETECTOR_PLAIN. */
 struct tracker_release {
@@ -29,36 +20,10 @@ struct tracker_release {
     struct detector_block block;
 };
 
-/* A site summed over all threads. */
-struct tracker_site {
-    uint32_t stack;
-    uint64_t allocations;
-    uint64_t allocated_bytes;
-    uint64_t min_size;
-    uint64_t max_size;
-    uint64_t larger;
-    uint64_t equal;
-    uint64_t by_realloc;
-    uint32_t free_stacks[SITE_FREE_STACKS];
-    struct site_scope *scopes; /* count > 0, but for what was subtracted */
-    int64_t *threads;          /* ascending, each once */
-    size_t thread_count;
-    struct site_distance *by_distance; /* max_threshold + 1 */
-};
-
-/* A copy of all counters, independent of the tracker except for its stacks. */
-struct tracker_snapshot {
-    uint32_t max_threshold;
-    struct tracker_totals totals;
-    struct tracker_site *sites; /* by stack number, allocations > 0 */
-    size_t site_count;
-    struct arena storage; /* of the above */
-};
-
 int tracker_create(uint32_t max_threshold, struct tracker **ret);
 void tracker_destroy(struct tracker *tracker);
 struct stacks *tracker_stacks(struct tracker *tracker);
-struct tracker_totals *tracker_totals(struct tracker *tracker);
+struct snapshot_totals *tracker_totals(struct tracker *tracker);
 uint32_t tracker_max_threshold(const struct tracker *tracker);
 
 /* The thread with this key, added when new; NULL without memory.  Valid until it exited. */
@@ -100,12 +65,6 @@ void tracker_flush_thread(struct tracker *tracker, struct tracker_thread *thread
 void tracker_reset(struct tracker *tracker);
 
 /* TMPALLOC_OK, or TMPALLOC_E_NOMEM with *ret untouched. */
-int tracker_snapshot(struct tracker *tracker, struct tracker_snapshot *ret);
-/* What `later` has more than `earlier`, in place; smallest and largest sizes and threads stay
- * those of `later`.  Sites without new allocations and temporaries are removed.  Both are of the
- * same tracker, with no reset in between. */
-void tracker_snapshot_subtract(struct tracker_snapshot *later,
-                               const struct tracker_snapshot *earlier);
-void tracker_snapshot_deinit(struct tracker_snapshot *snapshot);
+int tracker_snapshot(struct tracker *tracker, struct snapshot *ret);
 
 #endif

@@ -21,10 +21,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What a report would look at. */
-static uint64_t use(const struct tracker_snapshot *snapshot, const struct stacks *stacks) {
+static uint64_t use(const struct snapshot *snapshot, const struct stacks *stacks) {
     uint64_t sum = 0;
     for (size_t i = 0; i < snapshot->site_count; i++) {
-        const struct tracker_site *site = &snapshot->sites[i];
+        const struct snapshot_site *site = &snapshot->sites[i];
         sum += stacks_get(stacks, site->stack)->count + site->by_distance[0].count;
         for (size_t k = 0; k < site->thread_count; k++)
             sum += (uint64_t)site->threads[k];
@@ -37,14 +37,14 @@ static uint64_t use(const struct tracker_snapshot *snapshot, const struct stacks
 static bool read_from(const struct agent_image_source *source, uint64_t address) {
     struct stacks *stacks;
     struct agent_image_facts facts;
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     struct error error;
     if (stacks_create(&stacks) != TMPALLOC_OK)
         return false;
     int status = agent_image_read(source, address, stacks, &facts, &snapshot, &error);
     if (status == TMPALLOC_OK) {
         __asm__ volatile("" : : "r"(use(&snapshot, stacks))); /* not to be left out */
-        tracker_snapshot_deinit(&snapshot);
+        snapshot_deinit(&snapshot);
     }
     stacks_destroy(stacks);
     return status == TMPALLOC_OK;

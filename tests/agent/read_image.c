@@ -46,7 +46,7 @@ static void print_distances(const struct site_distance *by_distance, uint32_t ma
                by_distance[d].count, by_distance[d].bytes);
 }
 
-static void print_site(const struct tracker_site *site, uint32_t max_threshold,
+static void print_site(const struct snapshot_site *site, uint32_t max_threshold,
                        const struct stacks *stacks) {
     printf("{\"allocations\": %" PRIu64 ", \"allocated_bytes\": %" PRIu64, site->allocations,
            site->allocated_bytes);
@@ -67,9 +67,9 @@ static void print_site(const struct tracker_site *site, uint32_t max_threshold,
     printf("}");
 }
 
-static void print_snapshot(const struct tracker_snapshot *snapshot,
-                           const struct agent_image_facts *facts, const struct stacks *stacks) {
-    const struct tracker_totals *totals = &snapshot->totals;
+static void print_snapshot(const struct snapshot *snapshot, const struct agent_image_facts *facts,
+                           const struct stacks *stacks) {
+    const struct snapshot_totals *totals = &snapshot->totals;
     printf("{\"pid\": %" PRId64 ", \"tracking\": %d, \"memory_bytes\": %" PRIu64
            ", \"memory_limit_bytes\": %" PRIu64 ",\n",
            facts->pid, facts->tracking, facts->memory_bytes, facts->memory_limit_bytes);
@@ -88,7 +88,7 @@ static void print_snapshot(const struct tracker_snapshot *snapshot,
 static int read_dump(struct dump *dump, bool print, struct error *error) {
     struct stacks *stacks;
     struct agent_image_facts facts;
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     if (stacks_create(&stacks) != TMPALLOC_OK)
         return error_no_memory(error);
     const struct agent_image_source source = dump_source(dump);
@@ -96,7 +96,7 @@ static int read_dump(struct dump *dump, bool print, struct error *error) {
     if (status == TMPALLOC_OK) {
         if (print)
             print_snapshot(&snapshot, &facts, stacks);
-        tracker_snapshot_deinit(&snapshot);
+        snapshot_deinit(&snapshot);
     }
     stacks_destroy(stacks);
     return status;

@@ -172,7 +172,7 @@ static void replay_event(struct replay *replay, const struct event *event) {
 }
 
 static void run(const struct trace *trace, uint32_t max_threshold, struct replay *replay,
-                struct tracker_snapshot *snapshot) {
+                struct snapshot *snapshot) {
     *replay = (struct replay){0};
     int status = tracker_create(max_threshold, &replay->tracker);
     note(replay, status);
@@ -186,14 +186,15 @@ static void run(const struct trace *trace, uint32_t max_threshold, struct replay
         die("a second allocation failed");
 }
 
-static void finish(struct replay *replay, struct tracker_snapshot *snapshot) {
-    tracker_snapshot_deinit(snapshot);
+static void finish(struct replay *replay, struct snapshot *snapshot) {
+    snapshot_deinit(snapshot);
     tracker_destroy(replay->tracker);
     if (memory_in_use() != 0)
         die("memory leaked");
 }
 
-static struct site_distance sum_of(const struct tracker_site *site, uint32_t first, uint32_t last) {
+static struct site_distance sum_of(const struct snapshot_site *site, uint32_t first,
+                                   uint32_t last) {
     struct site_distance sum = {0};
     for (uint32_t d = first; d <= last; d++) {
         sum.count += site->by_distance[d].count;
@@ -202,7 +203,7 @@ static struct site_distance sum_of(const struct tracker_site *site, uint32_t fir
     return sum;
 }
 
-static struct site_distance sum_of_all(const struct tracker_snapshot *snapshot, uint32_t first,
+static struct site_distance sum_of_all(const struct snapshot *snapshot, uint32_t first,
                                        uint32_t last) {
     struct site_distance sum = {0};
     for (size_t i = 0; i < snapshot->site_count; i++) {
@@ -214,7 +215,7 @@ static struct site_distance sum_of_all(const struct tracker_snapshot *snapshot, 
 }
 
 static void print_site(const struct trace *trace, const struct stacks *stacks,
-                       const struct tracker_site *site, uint32_t threshold,
+                       const struct snapshot_site *site, uint32_t threshold,
                        uint32_t max_threshold) {
     struct site_distance sum = sum_of(site, 0, threshold);
     printf("{\"site\": \"%s\", \"count\": %" PRIu64 ", \"bytes\": %" PRIu64,
@@ -234,8 +235,8 @@ static void print_site(const struct trace *trace, const struct stacks *stacks,
     printf("]}");
 }
 
-static void print_totals(const struct tracker_snapshot *snapshot, uint32_t threshold) {
-    const struct tracker_totals *totals = &snapshot->totals;
+static void print_totals(const struct snapshot *snapshot, uint32_t threshold) {
+    const struct snapshot_totals *totals = &snapshot->totals;
     printf("{\"allocations\": %" PRIu64 ", \"allocated_bytes\": %" PRIu64, totals->allocations,
            totals->allocated_bytes);
     printf(", \"deallocations\": %" PRIu64 ", \"cross_thread_frees\": %" PRIu64,
@@ -253,7 +254,7 @@ static void print_totals(const struct tracker_snapshot *snapshot, uint32_t thres
 
 static void print(const struct trace *trace, uint32_t threshold, uint32_t max_threshold) {
     static struct replay replay;
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     run(trace, max_threshold, &replay, &snapshot);
     printf("{\"threshold\": %" PRIu32 ", \"max_threshold\": %" PRIu32 ", \"totals\": ", threshold,
            max_threshold);
@@ -272,9 +273,9 @@ static void print(const struct trace *trace, uint32_t threshold, uint32_t max_th
 
 static void fail_every_allocation(const struct trace *trace, uint32_t max_threshold) {
     static struct replay replay;
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     run(trace, max_threshold, &replay, &snapshot);
-    struct tracker_totals expected = snapshot.totals;
+    struct snapshot_totals expected = snapshot.totals;
     finish(&replay, &snapshot);
     uint64_t failing = 1;
     for (;; failing++) {

@@ -65,7 +65,7 @@ static void make_temporary(struct tracker *tracker, struct tracker_thread *threa
     site_add_free_stack(site, free_stack);
 }
 
-static uint64_t scope_count(const struct tracker_site *site, uint32_t shared_frames) {
+static uint64_t scope_count(const struct snapshot_site *site, uint32_t shared_frames) {
     uint64_t count = 0;
     for (const struct site_scope *scope = site->scopes; scope; scope = scope->next)
         count += scope->shared_frames == shared_frames ? scope->count : 0;
@@ -75,7 +75,7 @@ static uint64_t scope_count(const struct tracker_site *site, uint32_t shared_fra
 static void snapshots_sum_over_threads(void) {
     struct tracker_thread *first, *second;
     struct tracker *tracker = new_tracker(&first, &second);
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     for (uint32_t i = 0; i < 3; i++)
         make_temporary(tracker, first, 1, 5, 40 + i);
     make_temporary(tracker, second, 1, 5, 40);
@@ -83,7 +83,7 @@ static void snapshots_sum_over_threads(void) {
     make_temporary(tracker, second, 1, 6, 51);
     tracker_thread_exited(tracker, second);
     CHECK(tracker_snapshot(tracker, &snapshot) == 0 && snapshot.site_count == 1);
-    const struct tracker_site *site = &snapshot.sites[0];
+    const struct snapshot_site *site = &snapshot.sites[0];
     CHECK(site->stack == 1 && site->allocations == 6 && site->by_distance[0].count == 6);
     CHECK(scope_count(site, 5) == 4 && scope_count(site, 6) == 2);
     CHECK(site->thread_count == 2 && site->threads[0] == 1 && site->threads[1] == 2);
@@ -91,46 +91,46 @@ static void snapshots_sum_over_threads(void) {
     for (size_t i = 0; i < SITE_FREE_STACKS; i++)
         known += site->free_stacks[i] >= 40 && site->free_stacks[i] <= 51;
     CHECK(known == SITE_FREE_STACKS);
-    tracker_snapshot_deinit(&snapshot);
+    snapshot_deinit(&snapshot);
     tracker_destroy(tracker);
 }
 
 static void differences_show_what_came_after(void) {
     struct tracker_thread *first, *second;
     struct tracker *tracker = new_tracker(&first, &second);
-    struct tracker_snapshot earlier, later;
+    struct snapshot earlier, later;
     make_temporary(tracker, first, 0, 5, 40);
     make_temporary(tracker, first, 2, 5, 40);
     CHECK(tracker_snapshot(tracker, &earlier) == 0);
     make_temporary(tracker, second, 1, 5, 40);
     make_temporary(tracker, second, 2, 5, 40);
     CHECK(tracker_snapshot(tracker, &later) == 0);
-    tracker_snapshot_subtract(&later, &earlier);
+    snapshot_subtract(&later, &earlier);
     CHECK(later.totals.allocations == 2 && later.totals.deallocations == 2);
     CHECK(later.site_count == 2 && later.sites[0].stack == 1 && later.sites[1].stack == 2);
     CHECK(later.sites[1].allocations == 1 && later.sites[1].by_distance[0].bytes == 8);
     CHECK(scope_count(&later.sites[1], 5) == 1);
     CHECK(earlier.site_count == 2 && earlier.sites[1].allocations == 1);
-    tracker_snapshot_deinit(&earlier);
-    tracker_snapshot_deinit(&later);
+    snapshot_deinit(&earlier);
+    snapshot_deinit(&later);
     tracker_destroy(tracker);
 }
 
 static void a_reset_leaves_nothing_to_report(void) {
     struct tracker_thread *first, *second;
     struct tracker *tracker = new_tracker(&first, &second);
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     make_temporary(tracker, first, 0, 5, 40);
     tracker_reset(tracker);
     CHECK(tracker_snapshot(tracker, &snapshot) == 0 && snapshot.site_count == 0);
-    tracker_snapshot_deinit(&snapshot);
+    snapshot_deinit(&snapshot);
     make_temporary(tracker, first, 0, 6, 41);
     CHECK(tracker_snapshot(tracker, &snapshot) == 0 && snapshot.site_count == 1);
     CHECK(scope_count(&snapshot.sites[0], 5) == 0 && scope_count(&snapshot.sites[0], 6) == 1);
     CHECK(snapshot.sites[0].free_stacks[0] == 41);
     CHECK(snapshot.sites[0].free_stacks[1] == SITE_NO_STACK);
     CHECK(snapshot.sites[0].equal == 1);
-    tracker_snapshot_deinit(&snapshot);
+    snapshot_deinit(&snapshot);
     tracker_destroy(tracker);
 }
 

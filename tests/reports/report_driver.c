@@ -47,7 +47,7 @@ struct symbolizer {
 struct description {
     struct symbolizer symbolizer;
     struct stacks *stacks;
-    struct tracker_snapshot snapshot;
+    struct snapshot snapshot;
     size_t capacity;
     char *engine;
     int64_t pid;
@@ -195,21 +195,22 @@ static uint32_t parse_stack(struct description *description, char *rest) {
 }
 
 static void parse_site(struct description *description, char *rest) {
-    struct tracker_snapshot *snapshot = &description->snapshot;
+    struct snapshot *snapshot = &description->snapshot;
     if (snapshot->site_count == description->capacity) {
         description->capacity = description->capacity * 2 + 16;
         snapshot->sites =
             checked(realloc(snapshot->sites, description->capacity * sizeof *snapshot->sites));
     }
-    struct tracker_site *site = &snapshot->sites[snapshot->site_count++];
-    *site = (struct tracker_site){.stack = parse_stack(description, rest)};
+    struct snapshot_site *site = &snapshot->sites[snapshot->site_count++];
+    *site = (struct snapshot_site){.stack = parse_stack(description, rest)};
     for (size_t i = 0; i < SITE_FREE_STACKS; i++)
         site->free_stacks[i] = SITE_NO_STACK;
     site->by_distance =
         checked(calloc((size_t)snapshot->max_threshold + 1, sizeof *site->by_distance));
 }
 
-static void add_free_stack(struct description *description, struct tracker_site *site, char *rest) {
+static void add_free_stack(struct description *description, struct snapshot_site *site,
+                           char *rest) {
     size_t i = 0;
     while (i < SITE_FREE_STACKS && site->free_stacks[i] != SITE_NO_STACK)
         i++;
@@ -218,7 +219,7 @@ static void add_free_stack(struct description *description, struct tracker_site 
     site->free_stacks[i] = parse_stack(description, rest);
 }
 
-static void add_scope(struct tracker_site *site, char **words) {
+static void add_scope(struct snapshot_site *site, char **words) {
     struct site_scope *scope = checked(calloc(1, sizeof *scope));
     scope->next = site->scopes;
     scope->distance = (uint32_t)number(words[0]);
@@ -228,14 +229,14 @@ static void add_scope(struct tracker_site *site, char **words) {
     site->scopes = scope;
 }
 
-static void add_threads(struct tracker_site *site, char **words, size_t count) {
+static void add_threads(struct snapshot_site *site, char **words, size_t count) {
     site->threads = checked(calloc(count, sizeof *site->threads));
     for (size_t i = 0; i < count; i++)
         site->threads[i] = (int64_t)number(words[i]);
     site->thread_count = count;
 }
 
-static void parse_counters(struct tracker_site *site, const char *keyword, char *rest) {
+static void parse_counters(struct snapshot_site *site, const char *keyword, char *rest) {
     char *words[WORDS_MAX] = {0};
     size_t count = split(rest, " ", words, WORDS_MAX);
     if (strcmp(keyword, "temporaries") == 0) {
@@ -276,7 +277,7 @@ static void parse_process(struct description *description, char *rest) {
     description->has_arguments = count > 2;
 }
 
-static void parse_totals(struct tracker_totals *totals, char *rest) {
+static void parse_totals(struct snapshot_totals *totals, char *rest) {
     char *words[WORDS_MAX] = {0};
     split(rest, " ", words, WORDS_MAX);
     totals->allocations = number(words[0]);
@@ -294,10 +295,10 @@ static void parse_threshold(struct description *description, char *rest) {
 }
 
 static void parse_site_item(struct description *description, const char *keyword, char *rest) {
-    struct tracker_snapshot *snapshot = &description->snapshot;
+    struct snapshot *snapshot = &description->snapshot;
     if (snapshot->site_count == 0)
         die("needs a site above", keyword);
-    struct tracker_site *site = &snapshot->sites[snapshot->site_count - 1];
+    struct snapshot_site *site = &snapshot->sites[snapshot->site_count - 1];
     if (strcmp(keyword, "free") == 0)
         add_free_stack(description, site, rest);
     else
