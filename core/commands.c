@@ -20,7 +20,7 @@ struct command {
     int (*run)(const struct command_call *call);
 };
 
-static const char *const engines[] = {"auto", "breakpoint", "hardware", NULL};
+static const char *const engines[] = {"auto", "agent", "breakpoint", "hardware", NULL};
 static const char *const sort_columns[] = {"own", "total", "count", "share", NULL};
 static const char *const groupings[] = {"location", "stack", NULL};
 
@@ -53,6 +53,8 @@ static const struct tmpalloc_option_info start_options[] = {
     {"within", '\0', "FUNCTION", NULL, "count only while FUNCTION is on the call stack"},
     {"stack-depth", '\0', "N", NULL, "most frames kept of a call stack (default: 256)"},
     {"this-thread", '\0', NULL, NULL, "count only the selected thread"},
+    {"memory-limit", '\0', "SIZE", NULL,
+     "most memory that the agent takes in the program (default: 64MB)"},
     OPTION_END,
 };
 

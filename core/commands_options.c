@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "memory.h"
+#include "session_engine.h"
 
-#define DEFAULT_STACK_DEPTH 256
+#define DEFAULT_STACK_DEPTH   256
+#define DEFAULT_MEMORY_LIMIT  (UINT64_C(64) << 20)
+#define SMALLEST_MEMORY_LIMIT (UINT64_C(2) << 20)
+#define LARGEST_MEMORY_LIMIT  (UINT64_C(16) << 30)
 
 static int add_custom(struct session_options *options, const char *spec, struct error *error) {
     size_t capacity = options->custom_count;
@@ -26,17 +30,25 @@ static int read_numbers(const struct arguments *arguments, struct session_option
     if (status == TMPALLOC_OK)
         status = arguments_number(arguments, "stack-depth", 1, UNWINDER_DEPTH_LIMIT, &stack_depth,
                                   error);
+    options->memory_limit_bytes = DEFAULT_MEMORY_LIMIT;
+    if (status == TMPALLOC_OK)
+        status = arguments_size(arguments, "memory-limit", SMALLEST_MEMORY_LIMIT,
+                                LARGEST_MEMORY_LIMIT, &options->memory_limit_bytes, error);
     options->max_threshold = (uint32_t)max_threshold;
     options->stack_depth = (uint32_t)stack_depth;
     return status;
 }
 
+static enum session_engine parse_engine(const char *word) {
+    enum session_engine engine = SESSION_AUTO;
+    while (word && strcmp(word, session_engine_name(engine)) != 0)
+        engine++;
+    return engine;
+}
+
 static int read_words(const struct arguments *arguments, struct session_options *options,
                       struct error *error) {
-    const char *engine = arguments_get(arguments, "engine");
-    options->automatic = !engine || strcmp(engine, "auto") == 0;
-    if (engine && strcmp(engine, "hardware") == 0)
-        options->kind = TMPALLOC_HARDWARE;
+    options->engine = parse_engine(arguments_get(arguments, "engine"));
     options->mappings = arguments_given(arguments, "mmap");
     options->only_this_thread = arguments_given(arguments, "this-thread");
     const char *within = arguments_get(arguments, "within");
@@ -54,7 +66,7 @@ static int read_words(const struct arguments *arguments, struct session_options 
 
 int command_start_options(const struct arguments *arguments, struct session_options *ret,
                           struct error *error) {
-    struct session_options options = {.kind = TMPALLOC_SOFTWARE};
+    struct session_options options = {0};
     int status = read_numbers(arguments, &options, error);
     if (status == TMPALLOC_OK)
         status = read_words(arguments, &options, error);

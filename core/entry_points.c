@@ -73,27 +73,10 @@ static const char *const allocator_marks[] = {"mallocx", "tc_malloc", "mi_malloc
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static bool is_dynamic_linker(struct modules *modules, uint32_t module) {
-    const char *soname = modules_soname(modules, module);
-    return strncmp(soname, "ld-linux", 8) == 0 || strncmp(soname, "ld64", 4) == 0;
-}
-
 static bool defines(struct modules *modules, uint32_t module, const char *name) {
     struct module_symbol symbol;
     return modules_find_function(modules, module, name, modules_is_dynamic(modules, module),
                                  &symbol);
-}
-
-/* The definition that the dynamic linker binds to. */
-static bool find_binding(struct modules *modules, const char *name, struct module_symbol *ret) {
-    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
-        uint32_t module = modules_loaded(modules, i);
-        if (is_dynamic_linker(modules, module))
-            continue;
-        if (modules_find_function(modules, module, name, modules_is_dynamic(modules, module), ret))
-            return true;
-    }
-    return false;
 }
 
 static bool implements_operator_new(struct modules *modules, uint32_t module) {
@@ -141,11 +124,11 @@ static int add(struct entry_points *points, const struct module_symbol *symbol, 
     return TMPALLOC_OK;
 }
 
-static int add_known(struct modules *modules, struct entry_points *points,
+static int add_known(struct modules *modules, struct entry_points *points, uint32_t ignored,
                      const struct known_entry *entries, size_t count, bool allocators_only) {
     for (size_t i = 0; i < count; i++) {
         struct module_symbol symbol;
-        if (!find_binding(modules, entries[i].symbol, &symbol))
+        if (!modules_find_binding(modules, entries[i].symbol, ignored, &symbol))
             continue;
         if (allocators_only && !implements_operator_new(modules, symbol.module))
             continue;
@@ -186,14 +169,18 @@ int entry_points_resolve(struct modules *modules, const struct entry_options *op
     struct entry_points points = {0};
     const char *missing = NULL;
     int status = TMPALLOC_OK;
+    uint32_t ignored = FRAME_NO_MODULE;
+    if (options->ignored_soname)
+        modules_find_soname(modules, options->ignored_soname, &ignored);
     for (size_t i = 0; status == TMPALLOC_OK && i < options->custom_count; i++)
         status = add_custom(modules, &points, &options->custom[i], &missing);
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, c_entries, COUNT(c_entries), false);
+        status = add_known(modules, &points, ignored, c_entries, COUNT(c_entries), false);
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, cxx_entries, COUNT(cxx_entries), true);
+        status = add_known(modules, &points, ignored, cxx_entries, COUNT(cxx_entries), true);
     if (status == TMPALLOC_OK && options->mappings)
-        status = add_known(modules, &points, mapping_entries, COUNT(mapping_entries), false);
+        status =
+            add_known(modules, &points, ignored, mapping_entries, COUNT(mapping_entries), false);
     if (status != TMPALLOC_OK) {
         entry_points_deinit(&points);
         return error_no_memory(error);

@@ -56,7 +56,8 @@ struct entry_points {
 struct entry_options {
     const struct entry_custom *custom;
     size_t custom_count;
-    bool mappings; /* also mmap and munmap */
+    bool mappings;              /* also mmap and munmap */
+    const char *ignored_soname; /* a file that only stands before the allocator; NULL: none */
 };
 
 /* Finds the entry points in the loaded modules: each name in the module where the dynamic linker

@@ -13,8 +13,8 @@ struct dynamic_symbols {
     Elf_Data *versions;
 };
 
-static bool is_function(const GElf_Sym *symbol) {
-    return GELF_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx != SHN_UNDEF &&
+static bool is_defined(const GElf_Sym *symbol, int type) {
+    return GELF_ST_TYPE(symbol->st_info) == type && symbol->st_shndx != SHN_UNDEF &&
            symbol->st_value != 0;
 }
 
@@ -44,7 +44,7 @@ static bool is_default_version(Elf_Data *versions, int i) {
     return !versions || !gelf_getversym(versions, i, &version) || !(version & VERSION_HIDDEN);
 }
 
-bool function_symbols_find_exported(Elf *elf, const char *name, GElf_Sym *ret) {
+bool function_symbols_find_exported(Elf *elf, const char *name, int type, GElf_Sym *ret) {
     struct dynamic_symbols table;
     if (!open_dynamic_symbols(elf, &table))
         return false;
@@ -52,7 +52,7 @@ bool function_symbols_find_exported(Elf *elf, const char *name, GElf_Sym *ret) {
     size_t size = strlen(name) + 1;
     GElf_Sym symbol;
     for (int i = 1; gelf_getsym(table.symbols, i, &symbol); i++) {
-        if (!is_function(&symbol) || GELF_ST_BIND(symbol.st_info) == STB_LOCAL ||
+        if (!is_defined(&symbol, type) || GELF_ST_BIND(symbol.st_info) == STB_LOCAL ||
             !has_name(table.names, &symbol, name, size))
             continue;
         *ret = symbol;

@@ -9,9 +9,9 @@
 
 #include "intervals.h"
 
-/* Looks a defined function up in a file's dynamic symbol table; the default version is preferred.
- */
-bool function_symbols_find_exported(Elf *elf, const char *name, GElf_Sym *ret);
+/* Looks a defined symbol of a type (STT_FUNC, STT_OBJECT) up in a file's dynamic symbol table; the
+ * default version is preferred. */
+bool function_symbols_find_exported(Elf *elf, const char *name, int type, GElf_Sym *ret);
 
 /* Calls visit for each function defined in the file's full symbol table (.symtab of the file or of
  * its separate debug file, else the dynamic symbol table) until it returns false.  The symbol's

@@ -44,6 +44,7 @@ int host_process(struct host *host, struct tmpalloc_process *ret, struct error *
     if (status == TMPALLOC_OK) {
         process.architecture[sizeof process.architecture - 1] = '\0';
         process.executable[sizeof process.executable - 1] = '\0';
+        process.core_file[sizeof process.core_file - 1] = '\0';
         *ret = process;
     }
     return answer(status, error, what);
@@ -207,6 +208,67 @@ int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error) 
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.remove_breakpoint(host->primitives.arg, id, &status);
+    return answer(status, error, what);
+}
+
+int host_preload(struct host *host, const char *library, const char *variable,
+                 struct error *error) {
+    const char *what = "preload a library";
+    if (!host->primitives.preload)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.preload(host->primitives.arg, library, variable, &status);
+    return answer(status, error, what);
+}
+
+int host_write_data(struct host *host, uint64_t address, const void *buffer, size_t size,
+                    struct error *error) {
+    const char *what = "write memory";
+    if (!host->primitives.write_memory)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.write_memory(host->primitives.arg, address, buffer, size, &status);
+    return answer(status, error, what);
+}
+
+int host_threads(struct host *host, tmpalloc_emit_thread emit, void *arg, struct error *error) {
+    const char *what = "list the threads";
+    if (!host->primitives.threads)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.threads(host->primitives.arg, emit, arg, &status);
+    return answer(status, error, what);
+}
+
+int host_select_thread(struct host *host, uint64_t key, struct error *error) {
+    const char *what = "select a thread";
+    if (!host->primitives.select_thread)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.select_thread(host->primitives.arg, key, &status);
+    return answer(status, error, what);
+}
+
+int host_call_function(struct host *host, const struct host_call *call, uint64_t *ret,
+                       struct error *error) {
+    const char *what = "call a function of the program";
+    if (!host->primitives.call_function)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    uint64_t result = 0;
+    host->primitives.call_function(host->primitives.arg, call->address, call->arguments,
+                                   call->count, call->alone, call->timeout_ms, &result, &status);
+    if (status == TMPALLOC_OK)
+        *ret = result;
+    return answer(status, error, what);
+}
+
+int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error) {
+    const char *what = "run to an address";
+    if (!host->primitives.run_to)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.run_to(host->primitives.arg, address, timeout_ms, &status);
     return answer(status, error, what);
 }
 

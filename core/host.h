@@ -40,6 +40,24 @@ int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct 
 int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
 void host_message(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+int host_preload(struct host *host, const char *library, const char *variable, struct error *error);
+int host_write_data(struct host *host, uint64_t address, const void *buffer, size_t size,
+                    struct error *error);
+int host_threads(struct host *host, tmpalloc_emit_thread emit, void *arg, struct error *error);
+/* Key 0: the user's own selection. */
+int host_select_thread(struct host *host, uint64_t key, struct error *error);
+/* A call of at most 6 arguments in the selected thread; see tmpalloc.h. */
+struct host_call {
+    uint64_t address;
+    uint64_t arguments[6];
+    uint32_t count;
+    bool alone;
+    uint32_t timeout_ms;
+};
+int host_call_function(struct host *host, const struct host_call *call, uint64_t *ret,
+                       struct error *error);
+int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error);
+
 /* Around the handling of a breakpoint's hit: the thread is stopped at this address. */
 void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address);
 void host_end_hit(struct host *host);

@@ -61,10 +61,20 @@ uint32_t modules_loaded(const struct modules *modules, size_t i);
  */
 bool modules_is_dynamic(struct modules *modules, uint32_t module);
 const char *modules_soname(struct modules *modules, uint32_t module);
+bool modules_is_dynamic_linker(struct modules *modules, uint32_t module);
 /* Looks a defined function up by its symbol name in one loaded file: in its dynamic symbol table,
  * and when exported_only is false also in .symtab and its separate debug file. */
 bool modules_find_function(struct modules *modules, uint32_t module, const char *name,
                            bool exported_only, struct module_symbol *ret);
+/* Looks an exported variable up in one loaded file. */
+bool modules_find_object(struct modules *modules, uint32_t module, const char *name,
+                         uint64_t *address_ret);
+/* The definition of a function that the dynamic linker binds to: the first in search order, one
+ * file (FRAME_NO_MODULE: none) left aside. */
+bool modules_find_binding(struct modules *modules, const char *name, uint32_t ignored,
+                          struct module_symbol *ret);
+/* The loaded file with this DT_SONAME; *ret is untouched when there is none. */
+bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *ret);
 /* Like modules_find_function in all loaded files in order; `name` may also be a demangled C++ or
  * Rust name, with or without its parameter list. */
 bool modules_find_user_function(struct modules *modules, const char *name,

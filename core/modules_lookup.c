@@ -37,13 +37,13 @@ static struct module_symbol describe(const struct modules *modules, uint32_t mod
                                   .exported = exported};
 }
 
-static bool find_exported(struct modules *modules, uint32_t module, const char *name,
+static bool find_exported(struct modules *modules, uint32_t module, const char *name, int type,
                           struct module_symbol *ret) {
     GElf_Sym symbol;
     GElf_Addr bias;
     Dwfl_Module *file = modules_dwfl(modules, module);
     Elf *elf = file ? dwfl_module_getelf(file, &bias) : NULL;
-    if (!elf || !function_symbols_find_exported(elf, name, &symbol))
+    if (!elf || !function_symbols_find_exported(elf, name, type, &symbol))
         return false;
     *ret = describe(modules, module, name, &symbol, true);
     return true;
@@ -63,9 +63,46 @@ static bool find_internal(struct modules *modules, uint32_t module, const char *
 
 bool modules_find_function(struct modules *modules, uint32_t module, const char *name,
                            bool exported_only, struct module_symbol *ret) {
-    if (find_exported(modules, module, name, ret))
+    if (find_exported(modules, module, name, STT_FUNC, ret))
         return true;
     return !exported_only && find_internal(modules, module, name, false, ret);
+}
+
+bool modules_find_object(struct modules *modules, uint32_t module, const char *name,
+                         uint64_t *address_ret) {
+    struct module_symbol symbol;
+    if (!find_exported(modules, module, name, STT_OBJECT, &symbol))
+        return false;
+    *address_ret = symbol.address;
+    return true;
+}
+
+bool modules_is_dynamic_linker(struct modules *modules, uint32_t module) {
+    const char *soname = modules_soname(modules, module);
+    return strncmp(soname, "ld-linux", 8) == 0 || strncmp(soname, "ld64", 4) == 0;
+}
+
+bool modules_find_binding(struct modules *modules, const char *name, uint32_t ignored,
+                          struct module_symbol *ret) {
+    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
+        uint32_t module = modules_loaded(modules, i);
+        if (module == ignored || modules_is_dynamic_linker(modules, module))
+            continue;
+        if (modules_find_function(modules, module, name, modules_is_dynamic(modules, module), ret))
+            return true;
+    }
+    return false;
+}
+
+bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *ret) {
+    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
+        uint32_t module = modules_loaded(modules, i);
+        if (strcmp(modules_soname(modules, module), soname) != 0)
+            continue;
+        *ret = module;
+        return true;
+    }
+    return false;
 }
 
 bool modules_find_user_function(struct modules *modules, const char *name,

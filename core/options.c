@@ -219,3 +219,42 @@ int arguments_number(const struct arguments *arguments, const char *name, uint64
     text_deinit(&what);
     return status;
 }
+
+/* The number of bytes that a unit stands for; 0: no unit. */
+static uint64_t unit_bytes(const char *unit) {
+    static const char *const units[] = {"", "K", "M", "G"};
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        size_t length = strlen(units[i]);
+        if (strncmp(unit, units[i], length) == 0 &&
+            (unit[length] == '\0' || strcmp(unit + length, "B") == 0))
+            return UINT64_C(1) << 10 * i;
+    }
+    return 0;
+}
+
+int arguments_size(const struct arguments *arguments, const char *name, uint64_t minimum,
+                   uint64_t maximum, uint64_t *ret, struct error *error) {
+    const char *text = arguments_get(arguments, name);
+    if (!text)
+        return TMPALLOC_OK;
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    uint64_t unit = unit_bytes(end), bytes;
+    bool is_size = text[0] >= '0' && text[0] <= '9' && unit != 0 && errno == 0 &&
+                   !__builtin_mul_overflow(number, unit, &bytes);
+    if (is_size && bytes >= minimum && bytes <= maximum) {
+        *ret = bytes;
+        return TMPALLOC_OK;
+    }
+    struct text accepted;
+    text_init(&accepted);
+    text_append_size(&accepted, minimum);
+    text_append(&accepted, " to ");
+    text_append_size(&accepted, maximum);
+    int status = error_set(error, TMPALLOC_E_ARGUMENT,
+                           "bad value '%s' for --%s: accepted is a size such as 64MB, from %s",
+                           text, name, text_get(&accepted));
+    text_deinit(&accepted);
+    return status;
+}

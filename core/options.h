@@ -34,7 +34,10 @@ bool arguments_given(const struct arguments *arguments, const char *name);
 /* A whole number from minimum to maximum; *ret is untouched when the option was not given. */
 int arguments_number(const struct arguments *arguments, const char *name, uint64_t minimum,
                      uint64_t maximum, uint64_t *ret, struct error *error);
-/* The same for any text; `what` names it in the message. */
+/* A size from minimum to maximum: a number of bytes, or with KB, MB or GB of binary multiples. */
+int arguments_size(const struct arguments *arguments, const char *name, uint64_t minimum,
+                   uint64_t maximum, uint64_t *ret, struct error *error);
+/* A whole number in any text; `what` names it in the message. */
 int number_parse(const char *text, const char *what, uint64_t minimum, uint64_t maximum,
                  uint64_t *ret, struct error *error);
 

@@ -49,6 +49,7 @@ void recording_destroy(struct recording *recording) {
         return;
     recording_forget_marks(recording);
     memory_release(recording->marks);
+    snapshot_deinit(&recording->latest);
     unwinder_destroy(recording->unwinder);
     symbolizer_destroy(recording->symbolizer);
     modules_destroy(recording->modules);
@@ -131,6 +132,25 @@ int recording_update_modules(struct recording *recording, bool *changed_ret, str
     return status;
 }
 
+void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,
+                          enum recording_age age) {
+    snapshot_deinit(&recording->latest);
+    recording->latest = *snapshot;
+    recording->age = age;
+}
+
+int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error) {
+    int status;
+    if (!recording->copied)
+        status = tracker_snapshot(recording->tracker, ret);
+    else if (recording->age != RECORDING_NEVER)
+        status = snapshot_copy(&recording->latest, ret);
+    else
+        return error_set(error, TMPALLOC_E_STATE,
+                         "no results: the process has had no stop at which they could be read");
+    return status == TMPALLOC_OK ? status : error_no_memory(error);
+}
+
 static struct mark *find_mark(const struct recording *recording, const char *name) {
     for (size_t i = 0; i < recording->mark_count; i++) {
         if (strcmp(recording->marks[i].name, name) == 0)
@@ -153,8 +173,9 @@ static struct mark *add_mark(struct recording *recording, const char *name) {
 
 int recording_mark(struct recording *recording, const char *name, struct error *error) {
     struct snapshot snapshot;
-    if (tracker_snapshot(recording->tracker, &snapshot) != TMPALLOC_OK)
-        return error_no_memory(error);
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
     struct mark *mark = find_mark(recording, name);
     if (mark)
         snapshot_deinit(&mark->snapshot);
@@ -186,8 +207,9 @@ int recording_profile(struct recording *recording, uint32_t threshold, const cha
     if (since && !mark)
         return refuse_mark(recording, since, error);
     struct snapshot snapshot;
-    if (tracker_snapshot(recording->tracker, &snapshot) != TMPALLOC_OK)
-        return error_no_memory(error);
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
     if (mark)
         snapshot_subtract(&snapshot, &mark->snapshot);
     const struct tmpalloc_process *process = &recording->process;
@@ -200,7 +222,7 @@ int recording_profile(struct recording *recording, uint32_t threshold, const cha
         .executable = process->executable[0] ? process->executable : NULL,
         .arguments = (const char *const *)recording->arguments,
     };
-    int status = profile_create(&source, threshold, error, ret);
+    status = profile_create(&source, threshold, error, ret);
     snapshot_deinit(&snapshot);
     return status;
 }

@@ -7,9 +7,22 @@
 #include "tracker.h"
 #include "unwinder.h"
 
+/* How old results are that were copied out of the process. */
+enum recording_age {
+    RECORDING_NEVER, /* nothing was copied yet */
+    RECORDING_NOW,   /* nothing was counted since, or it is about to be copied again */
+    RECORDING_STOP,  /* the process' last stop */
+    RECORDING_EXIT,  /* when it called _exit() */
+    RECORDING_EXEC   /* when it called execve() */
+};
+
 struct recording {
     struct host *host;
-    const char *engine;              /* static string */
+    const char *engine; /* static string */
+    bool copied;        /* the process counts: the results are `latest`, not tracker */
+    struct snapshot latest;
+    enum recording_age age;
+    uint64_t agent_bytes;            /* memory of the agent, at that time */
     struct tmpalloc_process process; /* pid 0: not known yet */
     char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;
@@ -30,6 +43,13 @@ void recording_set_process(struct recording *recording, const struct tmpalloc_pr
 
 /* Asks the debugger which files are loaded.  *changed_ret (may be NULL): not those of last time. */
 int recording_update_modules(struct recording *recording, bool *changed_ret, struct error *error);
+
+/* What the process counted, copied; the recording owns it from now on. */
+void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,
+                          enum recording_age age);
+/* The counters, for the caller to own.  TMPALLOC_E_STATE: nothing was copied before it was too
+ * late. */
+int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error);
 
 /* Remembers the counters under a name; an existing mark of that name moves. */
 int recording_mark(struct recording *recording, const char *name, struct error *error);

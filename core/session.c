@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "session_engine.h"
 
 void session_init(struct session *session, const struct tmpalloc_host *host) {
     *session = (struct session){.threshold = SESSION_DEFAULT_THRESHOLD};
@@ -18,7 +19,7 @@ void session_options_deinit(struct session_options *options) {
 }
 
 void session_deinit(struct session *session) {
-    engine_breakpoint_destroy(session->engine);
+    session_engine_destroy(session);
     recording_destroy(session->recording);
     session_options_deinit(&session->options);
     text_deinit(&session->missing);
@@ -29,64 +30,23 @@ static bool is_active(const struct session *session) {
     return session->state == SESSION_WAITING || session->state == SESSION_TRACKING;
 }
 
-static const char *engine_name(enum tmpalloc_breakpoint_kind kind) {
-    return kind == TMPALLOC_HARDWARE ? "hardware" : "breakpoint";
-}
-
 static void end_tracking(struct session *session, const char *what) {
-    engine_breakpoint_destroy(session->engine);
-    session->engine = NULL;
+    session_engine_destroy(session);
     session->state = SESSION_ENDED;
     snprintf(session->ended, sizeof(session->ended), "%s", what);
     host_forget_process(&session->host);
 }
 
-/* Looks at the process' files and sets breakpoints where allocators are now. */
+/* Looks at the process' files and where allocators are now. */
 static int refresh(struct session *session, struct error *error) {
-    struct recording *recording = session->recording;
     bool changed = false;
-    int status = recording_update_modules(recording, &changed, error);
+    int status = recording_update_modules(session->recording, &changed, error);
     if (status != TMPALLOC_OK || (!changed && session->state == SESSION_TRACKING))
         return status;
-    status = engine_breakpoint_refresh(session->engine, &recording->process, error);
-    text_clear(&session->missing);
-    if (status == TMPALLOC_E_STATE) {
-        text_append(&session->missing, error->text);
-        status = TMPALLOC_OK;
-    }
-    if (status == TMPALLOC_OK)
-        session->state =
-            engine_breakpoint_active(session->engine) > 0 ? SESSION_TRACKING : SESSION_WAITING;
+    status = session_engine_refresh(session, error);
+    if (!session->engine && !session->agent)
+        session->state = SESSION_STOPPED;
     return status;
-}
-
-static int find_only_thread(struct session *session, uint64_t *ret, struct error *error) {
-    *ret = 0;
-    if (!session->options.only_this_thread)
-        return TMPALLOC_OK;
-    struct tmpalloc_thread thread;
-    int status = host_current_thread(&session->host, &thread, error);
-    if (status != TMPALLOC_OK)
-        return error_set(error, status,
-                         "--this-thread needs a thread: run to a stop and start there");
-    *ret = thread.key;
-    return TMPALLOC_OK;
-}
-
-static int create_engine(struct session *session, struct recording *recording,
-                         struct error *error) {
-    const struct session_options *options = &session->options;
-    struct engine_breakpoint_options engine_options = {
-        .kind = options->kind,
-        .entries = {options->custom, options->custom_count, options->mappings},
-        .within = options->within,
-    };
-    int status = find_only_thread(session, &engine_options.only_thread, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    const struct engine_parts parts = {&session->host, recording->modules, recording->unwinder,
-                                       recording->tracker};
-    return engine_breakpoint_create(&parts, &engine_options, error, &session->engine);
 }
 
 static int check_start(const struct session *session, const struct session_options *options,
@@ -101,64 +61,85 @@ static int check_start(const struct session *session, const struct session_optio
     if (options->only_this_thread && process->pid == 0)
         return error_set(error, TMPALLOC_E_STATE,
                          "--this-thread needs a thread: run to a stop and start there");
-    if (options->kind == TMPALLOC_HARDWARE && process->pid == 0)
+    if (options->engine == SESSION_HARDWARE && process->pid == 0)
         return error_set(error, TMPALLOC_E_STATE,
                          "the hardware engine needs a process whose debug registers can be tried: "
                          "run to a stop (starti, break main) and start there");
-    if (options->kind == TMPALLOC_HARDWARE && options->within)
+    if (options->engine == SESSION_HARDWARE && options->within)
         return error_set(error, TMPALLOC_E_ARGUMENT,
                          "--within needs more breakpoints than there are debug registers: use "
                          "--engine breakpoint");
     return TMPALLOC_OK;
 }
 
+/* Whether the recording goes on when this process is started again. */
+static bool is_continued(const struct session *session, const struct tmpalloc_process *process) {
+    const struct recording *recording = session->recording;
+    return recording && session->state == SESSION_STOPPED && process->pid != 0 &&
+           recording->process.pid == process->pid;
+}
+
+static int check_continued(const struct session *session, struct error *error) {
+    const struct recording *recording = session->recording;
+    uint32_t highest = tracker_max_threshold(recording->tracker);
+    if (highest != session->options.max_threshold)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the results of this process were recorded up to threshold %u: start "
+                         "with --max-threshold %u continues them",
+                         highest, highest);
+    if (recording->copied != (session->chosen == SESSION_AGENT))
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the results of this process were recorded with the %s engine: start "
+                         "with --engine %s continues them",
+                         recording->engine, recording->engine);
+    return TMPALLOC_OK;
+}
+
 /* Results are continued when the same process is started again, else a new recording begins. */
-static int choose_recording(struct session *session, const struct tmpalloc_process *process,
-                            struct error *error, struct recording **ret) {
-    struct recording *old = session->recording;
-    const struct session_options *options = &session->options;
-    if (old && session->state == SESSION_STOPPED && old->process.pid == process->pid &&
-        process->pid != 0) {
-        if (tracker_max_threshold(old->tracker) != options->max_threshold)
-            return error_set(error, TMPALLOC_E_STATE,
-                             "the results of this process were recorded up to threshold %u: start "
-                             "with --max-threshold %u continues them",
-                             tracker_max_threshold(old->tracker),
-                             tracker_max_threshold(old->tracker));
-        old->engine = engine_name(options->kind);
-        *ret = old;
-        return TMPALLOC_OK;
-    }
-    return recording_create(&session->host, engine_name(options->kind), options->max_threshold,
-                            error, ret);
+static int choose_recording(struct session *session, bool continues, struct error *error,
+                            struct recording **ret) {
+    *ret = session->recording;
+    if (continues)
+        return check_continued(session, error);
+    return recording_create(&session->host, session_engine_name(session->chosen),
+                            session->options.max_threshold, error, ret);
 }
 
 static void restore(struct session *session, struct recording *old, struct recording *tried,
                     enum session_state state) {
-    engine_breakpoint_destroy(session->engine);
-    session->engine = NULL;
+    session_engine_destroy(session);
     session->recording = old;
     session->state = state;
     if (tried != old)
         recording_destroy(tried);
 }
 
+/* Auto stays with the engine that the results at hand are from. */
+static int choose_engine(struct session *session, const struct tmpalloc_process *process,
+                         bool continues, struct error *error) {
+    if (continues && session->options.engine == SESSION_AUTO && !session->recording->copied)
+        return TMPALLOC_OK; /* chosen, and why, as before */
+    return session_engine_choose(session, process, error);
+}
+
 static int begin(struct session *session, const struct tmpalloc_process *process,
                  struct error *error) {
-    struct recording *recording;
-    int status = choose_recording(session, process, error, &recording);
+    struct recording *recording = NULL, *old = session->recording;
+    enum session_state state = session->state;
+    bool continues = is_continued(session, process);
+    int status = choose_engine(session, process, continues, error);
+    if (status == TMPALLOC_OK)
+        status = choose_recording(session, continues, error, &recording);
     if (status != TMPALLOC_OK)
         return status;
-    struct recording *old = session->recording;
-    enum session_state state = session->state;
     unwinder_set_depth(recording->unwinder, session->options.stack_depth);
-    status = create_engine(session, recording, error);
+    if (process->pid != 0)
+        recording_set_process(recording, process);
+    status = session_engine_create(session, recording, process, continues, error);
     session->recording = recording;
     session->state = SESSION_WAITING;
-    if (status == TMPALLOC_OK && process->pid != 0) {
-        recording_set_process(recording, process);
+    if (status == TMPALLOC_OK && process->pid != 0)
         status = refresh(session, error);
-    }
     if (status != TMPALLOC_OK)
         restore(session, old, recording, state);
     else if (old != recording)
@@ -190,9 +171,9 @@ int session_start(struct session *session, struct session_options *options, stru
 int session_stop(struct session *session, struct text *text, struct error *error) {
     if (!is_active(session))
         return error_set(error, TMPALLOC_E_STATE, "not tracking: 'tmpalloc start' begins");
-    engine_breakpoint_destroy(session->engine);
-    session->engine = NULL;
-    tracker_flush(session->recording->tracker);
+    int status = session_engine_stop(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
     session->state = SESSION_STOPPED;
     text_append(text, "tmpalloc: stopped, the results stay\n");
     return TMPALLOC_OK;
@@ -208,9 +189,9 @@ int session_reset(struct session *session, struct text *text, struct error *erro
     int status = need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    tracker_reset(session->recording->tracker);
-    if (session->engine)
-        engine_breakpoint_flushed(session->engine);
+    status = session_engine_reset(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
     recording_forget_marks(session->recording);
     text_append(text, "tmpalloc: results are zero again\n");
     return TMPALLOC_OK;
@@ -220,10 +201,19 @@ int session_mark(struct session *session, const char *name, struct text *text,
                  struct error *error) {
     int status = need_recording(session, error);
     if (status == TMPALLOC_OK)
+        status = session_engine_update(session, error);
+    if (status == TMPALLOC_OK)
         status = recording_mark(session->recording, name, error);
     if (status == TMPALLOC_OK)
         text_printf(text, "tmpalloc: mark %s set\n", name);
     return status;
+}
+
+int session_snapshot(struct session *session, struct snapshot *ret, struct error *error) {
+    int status = need_recording(session, error);
+    if (status == TMPALLOC_OK)
+        status = session_engine_update(session, error);
+    return status == TMPALLOC_OK ? recording_snapshot(session->recording, ret, error) : status;
 }
 
 int session_profile(struct session *session, uint32_t threshold, const char *since,
@@ -237,6 +227,9 @@ int session_profile(struct session *session, uint32_t threshold, const char *sin
                          "threshold %u is above %u, the highest recorded: 'tmpalloc start "
                          "--max-threshold %u' records it",
                          threshold, highest, threshold);
+    status = session_engine_update(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
     return recording_profile(session->recording, threshold, since, error, ret);
 }
 
@@ -292,7 +285,7 @@ static int follow_child(struct session *session, const struct tmpalloc_process *
 }
 
 static void process_ended(struct session *session) {
-    bool never_found = session->state == SESSION_WAITING;
+    bool never_found = session->state == SESSION_WAITING && !session->agent;
     end_tracking(session, "ended or was detached");
     if (never_found)
         host_message(&session->host,
@@ -327,8 +320,10 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
             process_ended(session);
         else if (event == TMPALLOC_EVENT_EXECED)
             process_execed(session);
-        else if (event == TMPALLOC_EVENT_UNLOADING)
+        else if (event == TMPALLOC_EVENT_UNLOADING && session->engine)
             engine_breakpoint_unloading(session->engine);
+        else if (event == TMPALLOC_EVENT_STOPPED || event == TMPALLOC_EVENT_SIGNALED)
+            session_engine_stopped(session, event == TMPALLOC_EVENT_SIGNALED);
     }
     return TMPALLOC_OK;
 }
@@ -345,7 +340,7 @@ void session_poll(struct session *session) {
 }
 
 int session_hit(struct session *session, uint64_t id, struct error *error) {
-    return session->engine ? engine_breakpoint_hit(session->engine, id, error) : TMPALLOC_OK;
+    return session_engine_hit(session, id, error);
 }
 
 int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,

@@ -3,6 +3,7 @@
 #ifndef TMPALLOC_SESSION_H
 #define TMPALLOC_SESSION_H
 
+#include "engine_agent.h"
 #include "engine_breakpoint.h"
 #include "recording.h"
 #include "report_selection.h"
@@ -18,12 +19,14 @@ enum session_state {
     SESSION_ENDED     /* the process is gone; the results stay */
 };
 
+enum session_engine { SESSION_AUTO, SESSION_AGENT, SESSION_BREAKPOINT, SESSION_HARDWARE };
+
 /* What the start command asked for. */
 struct session_options {
-    bool automatic; /* the engine was not named */
-    enum tmpalloc_breakpoint_kind kind;
+    enum session_engine engine;
     uint32_t max_threshold;
     uint32_t stack_depth;
+    uint64_t memory_limit_bytes; /* of the agent */
     bool mappings;
     bool only_this_thread;
     char *within;                /* owned; NULL: everywhere */
@@ -35,11 +38,15 @@ struct session {
     struct host host;
     enum session_state state;
     struct session_options options;
-    struct engine_breakpoint *engine; /* while waiting or tracking */
-    struct recording *recording;      /* NULL: never started */
-    char ended[128];                  /* what became of the process, e.g. "exited" */
-    struct text missing;              /* why something asked for isn't tracked; empty: nothing */
-    uint32_t threshold;               /* of reports that name none */
+    enum session_engine chosen;       /* what `options.engine` came to; never SESSION_AUTO */
+    char reason[ERROR_TEXT_BYTES];                /* why auto did not choose the agent; "": it did */
+    struct engine_breakpoint *engine; /* while waiting or tracking, one of these */
+    struct engine_agent *agent;
+    int64_t next_copy_ns;        /* CLOCK_MONOTONIC, for stops without a command */
+    struct recording *recording; /* NULL: never started */
+    char ended[128];             /* what became of the process, e.g. "exited" */
+    struct text missing;         /* why something asked for isn't tracked; empty: nothing */
+    uint32_t threshold;          /* of reports that name none */
 };
 
 void session_init(struct session *session, const struct tmpalloc_host *host);
@@ -57,6 +64,9 @@ int session_status(struct session *session, struct text *text, struct error *err
 /* Results at a threshold.  TMPALLOC_E_STATE before the first start. */
 int session_profile(struct session *session, uint32_t threshold, const char *since,
                     struct error *error, struct profile **ret);
+
+/* The counters, for the caller to own. */
+int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);
 
 /* Temporaries, at the session's threshold, of the locations that match. */
 int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,

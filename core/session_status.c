@@ -1,12 +1,12 @@
 #include <string.h>
 
 #include "memory.h"
-#include "session.h"
+#include "session_engine.h"
 
-static void append_entry_points(const struct engine_breakpoint *engine, struct modules *modules,
-                                struct text *text) {
-    const struct entry_points *points = engine_breakpoint_entry_points(engine);
-    size_t active = engine_breakpoint_active(engine);
+static void append_entry_points(const struct session *session, struct text *text) {
+    size_t active;
+    const struct entry_points *points = session_engine_entries(session, &active);
+    struct modules *modules = session->recording->modules;
     text_printf(text, "%zu entry point%s (", active, active == 1 ? "" : "s");
     for (size_t i = 0; i < active; i++) {
         const struct entry_point *point = &points->items[i];
@@ -21,7 +21,8 @@ static void append_entry_points(const struct engine_breakpoint *engine, struct m
 }
 
 static void append_left_out(const struct engine_breakpoint *engine, struct text *text) {
-    if (engine_breakpoint_active(engine) == engine_breakpoint_entry_points(engine)->count)
+    if (!engine ||
+        engine_breakpoint_active(engine) == engine_breakpoint_entry_points(engine)->count)
         return;
     text_append(text, "; no debug register is left for ");
     engine_breakpoint_left_out(engine, text);
@@ -30,11 +31,14 @@ static void append_left_out(const struct engine_breakpoint *engine, struct text 
 
 static void append_engine(const struct session *session, struct text *text) {
     text_printf(text, "%s engine", session->recording->engine);
-    if (session->options.automatic)
-        text_append(text, " (auto: this version has no agent)");
+    if (session->options.engine == SESSION_AUTO && session->reason[0])
+        text_printf(text, " (auto: %s)", session->reason);
 }
 
-#define COST ", about 1 to 6 ms per malloc/free pair"
+static void append_cost(const struct session *session, struct text *text) {
+    if (!session->agent)
+        text_append(text, ", about 1 to 6 ms per malloc/free pair");
+}
 
 static void append_waiting(const struct session *session, struct text *text) {
     text_append(text, "tmpalloc: ");
@@ -42,7 +46,7 @@ static void append_waiting(const struct session *session, struct text *text) {
     text_append(text, session->recording->process.pid == 0
                           ? ", tracking begins when the program starts"
                           : ", tracking begins when an allocator is loaded (none is yet)");
-    text_append(text, COST);
+    append_cost(session, text);
 }
 
 static void append_missing(const struct session *session, struct text *text) {
@@ -53,7 +57,7 @@ static void append_missing(const struct session *session, struct text *text) {
 void session_append_found(struct session *session, struct text *text) {
     text_printf(text, "tmpalloc: tracking process %lld, ",
                 (long long)session->recording->process.pid);
-    append_entry_points(session->engine, session->recording->modules, text);
+    append_entry_points(session, text);
     append_left_out(session->engine, text);
     append_missing(session, text);
 }
@@ -67,7 +71,24 @@ void session_append_state(struct session *session, struct text *text) {
     session_append_found(session, text);
     text_append(text, ", ");
     append_engine(session, text);
-    text_append(text, COST);
+    append_cost(session, text);
+}
+
+static const char *age_name(const struct recording *recording) {
+    if (!recording->copied)
+        return "results as of then";
+    switch (recording->age) {
+    case RECORDING_NEVER:
+        return "no results were read before";
+    case RECORDING_EXIT:
+        return "results as of its exit";
+    case RECORDING_EXEC:
+        return "results as of its exec";
+    case RECORDING_NOW:
+    case RECORDING_STOP:
+        break;
+    }
+    return "results as of the last stop";
 }
 
 static void append_state_line(struct session *session, struct text *text) {
@@ -84,7 +105,8 @@ static void append_state_line(struct session *session, struct text *text) {
             text_printf(text, "tmpalloc: stopped, results of process %lld stay", pid);
         break;
     case SESSION_ENDED:
-        text_printf(text, "tmpalloc: process %lld %s, results as of then", pid, session->ended);
+        text_printf(text, "tmpalloc: process %lld %s, ", pid, session->ended);
+        text_append(text, age_name(session->recording));
         break;
     case SESSION_IDLE:
         break;
@@ -95,6 +117,12 @@ static void append_state_line(struct session *session, struct text *text) {
 static void append_row(struct text *text, const char *name, uint64_t count) {
     text_printf(text, "%-20s", name);
     text_append_count(text, count);
+    text_append(text, "\n");
+}
+
+static void append_bytes(struct text *text, const char *name, uint64_t bytes) {
+    text_printf(text, "%-20s", name);
+    text_append_size(text, bytes);
     text_append(text, "\n");
 }
 
@@ -126,9 +154,14 @@ int session_status(struct session *session, struct text *text, struct error *err
         return TMPALLOC_OK;
     }
     struct snapshot snapshot;
-    if (tracker_snapshot(session->recording->tracker, &snapshot) != TMPALLOC_OK)
-        return error_no_memory(error);
     append_state_line(session, text);
+    if (session->recording->copied && session->recording->age == RECORDING_NEVER &&
+        session_engine_update(session, NULL) == TMPALLOC_OK &&
+        session->recording->age == RECORDING_NEVER)
+        return TMPALLOC_OK;
+    int status = session_snapshot(session, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
     text_printf(text, "%-20s%s\n", "executable", session->recording->process.executable);
     append_amount(text, "allocations", snapshot.totals.allocations,
                   snapshot.totals.allocated_bytes);
@@ -137,9 +170,9 @@ int session_status(struct session *session, struct text *text, struct error *err
     append_row(text, "cross-thread frees", snapshot.totals.cross_thread_frees);
     append_row(text, "dropped events", snapshot.totals.dropped);
     append_row(text, "call stacks", stacks_count(tracker_stacks(session->recording->tracker)));
-    text_printf(text, "%-20s", "tracker memory");
-    text_append_size(text, memory_in_use());
-    text_append(text, "\n");
+    append_bytes(text, "tracker memory", memory_in_use());
+    if (session->recording->copied)
+        append_bytes(text, "agent memory", session->recording->agent_bytes);
     snapshot_deinit(&snapshot);
     return TMPALLOC_OK;
 }

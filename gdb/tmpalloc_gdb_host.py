@@ -1,17 +1,20 @@
 """The primitives of struct tmpalloc_host in GDB."""
 
 import re
+import shlex
 from collections import namedtuple
 
 import gdb
 
 from tmpalloc import binding
-from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo
+from tmpalloc.host import Host, ProcessInfo, ThreadInfo, Unsupported
+from tmpalloc_gdb_calls import Selection, call, run_to, setting
 
 _FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0-9a-f]+)", re.M)
 _SECTIONS = "maintenance info target-sections"
 _VDSO = "system-supplied DSO at "
-_ALWAYS_INSERTED = "breakpoint always-inserted"
+_CORE_FILE = re.compile(r"Local core dump file:\s+`(.+)', file type")
+_WRAPPER = "exec-wrapper"
 
 
 def _local_path(path):
@@ -31,6 +34,11 @@ def _loaded_files():
     main = gdb.current_progspace().filename
     files.sort(key=lambda file: file[0] != main)
     return [(_local_path(path), address) for path, address in files]
+
+
+def _core_file():
+    found = _CORE_FILE.search(gdb.execute("info files", to_string=True))
+    return found[1] if found else ""
 
 
 def _is_readable():
@@ -79,6 +87,8 @@ class GdbHost(Host):
         self._threads = {}
         self._keys = {}
         self._last_key = 0
+        self._selection = Selection()
+        self._preloads = False
 
     def hit(self, id):
         """Forwards a hit; True stops the program because the user asked for it."""
@@ -139,22 +149,26 @@ class GdbHost(Host):
         if self._tracked is None or self._tracked.number == event.inferior.num:
             self.event(binding.EVENT_EXITED)
 
-    def stopped(self, _event):
+    def stopped(self, event):
         """Called by GDB when the user gets the prompt."""
         if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
-            self.event(binding.EVENT_STOPPED)
+            signal = isinstance(event, gdb.SignalEvent)
+            self.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)
 
     def process(self):
         inferior = gdb.selected_inferior()
         connection = getattr(inferior, "connection", None)
-        if not inferior.pid or (connection and connection.type == "core"):
-            return NO_PROCESS
+        local = connection is None or connection.type == "native"
+        core = bool(inferior.pid and connection and connection.type == "core")
+        if core or not inferior.pid:
+            program = _local_path(gdb.current_progspace().filename or "")
+            return ProcessInfo(0, False, local, "", program, _core_file() if core else "")
         architecture = inferior.architecture().name()
         files = _loaded_files()
         return ProcessInfo(
             pid=inferior.pid,
             stopped=self._in_hit or _is_readable(),
-            local=bool(connection and connection.type == "native"),
+            local=local,
             architecture="x86_64" if architecture.startswith("i386:x86-64") else architecture,
             executable=files[0][0] if files else "",
         )
@@ -204,12 +218,8 @@ class GdbHost(Host):
 
     def _insert_checked(self, id, address):
         """GDB notices a lack of debug registers only when it inserts: make it do so now."""
-        before = gdb.parameter(_ALWAYS_INSERTED)
-        gdb.execute(f"set {_ALWAYS_INSERTED} on")
-        try:
+        with setting("breakpoint always-inserted", "on"):
             return _Breakpoint(self, id, address, True)
-        finally:
-            gdb.execute(f"set {_ALWAYS_INSERTED} {'on' if before else 'off'}")
 
     def enable_breakpoint(self, id, enabled):
         self._breakpoints[id].enabled = enabled
@@ -223,3 +233,41 @@ class GdbHost(Host):
 
     def message(self, text):
         gdb.write(text + "\n")
+
+    def preload(self, library, variable):
+        if self._preloads:
+            gdb.execute(f"unset {_WRAPPER}")
+        self._preloads = library is not None
+        if library is None:
+            return
+        # A wrapper comes between the shell, which must not be tracked, and the program.
+        remote = getattr(gdb.selected_inferior(), "connection", None)
+        if remote or gdb.parameter(_WRAPPER) or not gdb.parameter("startup-with-shell"):
+            self._preloads = False
+            raise Unsupported("no room for a wrapper")
+        shown = gdb.execute("show environment LD_PRELOAD", to_string=True)
+        _, equals, libraries = shown.rstrip("\n").partition(" = ")
+        first = f"LD_PRELOAD={library}:{libraries}" if equals else f"LD_PRELOAD={library}"
+        gdb.execute(f"set {_WRAPPER} {shlex.join(['env', first, variable])}")
+
+    def write_memory(self, address, data):
+        gdb.selected_inferior().write_memory(address, data)
+
+    def threads(self):
+        selected = gdb.selected_thread()
+        others = [t for t in gdb.selected_inferior().threads() if t.is_valid() and t != selected]
+        for thread in [selected, *others]:
+            pid, lwp, tid = thread.ptid
+            yield ThreadInfo(self._thread_key(thread), lwp or tid or pid, pid)
+
+    def select_thread(self, key):
+        if key:
+            self._selection.switch(self._threads[key])
+        else:
+            self._selection.restore()
+
+    def call_function(self, address, arguments, alone, seconds):
+        return call(address, arguments, alone, seconds)
+
+    def run_to(self, address, seconds):
+        run_to(address, seconds)

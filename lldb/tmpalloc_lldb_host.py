@@ -5,7 +5,8 @@ import os
 import lldb
 
 from tmpalloc import binding
-from tmpalloc.host import NO_PROCESS, Host, ProcessInfo, ThreadInfo, Unsupported
+from tmpalloc.host import Host, ProcessInfo, ThreadInfo, Unsupported
+from tmpalloc_lldb_calls import call, run_to
 
 #: LLDB's names for our breakpoints.  They also carry the callback: LLDB generates code when a
 #: callback is given to a breakpoint, and that fails while another callback runs.
@@ -104,6 +105,8 @@ class LldbHost(Host):
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
         self._local = (None, False)
+        self._thread = None  # that the core has selected
+        self._preloads = None  # a target and its own LD_PRELOAD setting
 
     # LLDB calls no script when files are loaded, a process ends, or it executes another program.
     # Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits
@@ -238,13 +241,15 @@ class LldbHost(Host):
         return self.debugger.GetSelectedTarget().GetProcess()
 
     def _selected_frame(self):
-        return self._frame or self._selected_process().GetSelectedThread().GetFrameAtIndex(0)
+        thread = self._thread or self._selected_process().GetSelectedThread()
+        return self._frame or thread.GetFrameAtIndex(0)
 
     def process(self):
         process = self._selected_process()
         state = process.GetState()
-        if state not in _ALIVE:
-            return NO_PROCESS
+        core = process.GetPluginName() == "elf-core"
+        if state not in _ALIVE or core:
+            return self._no_process(process.GetCoreFile().fullpath if core else "")
         identity, target = _identity(process), process.GetTarget()
         if self._local[0] != identity:
             self._local = (identity, _is_own_child(identity[1]))
@@ -255,6 +260,11 @@ class LldbHost(Host):
             architecture=target.GetTriple().partition("-")[0],
             executable=target.GetExecutable().fullpath or "",
         )
+
+    def _no_process(self, core_file):
+        target = self.debugger.GetSelectedTarget()
+        local = self.debugger.GetSelectedPlatform().GetName() == "host"
+        return ProcessInfo(0, False, local, "", target.GetExecutable().fullpath or "", core_file)
 
     def modules(self):
         process = self._selected_process()
@@ -337,3 +347,50 @@ class LldbHost(Host):
 
     def message(self, text):
         self.debugger.GetOutputFile().Write((text + "\n").encode())
+
+    def preload(self, library, variable):
+        self._unload_preload()
+        if library is None:
+            return
+        target = self.debugger.GetSelectedTarget()
+        environment = target.GetEnvironment()
+        libraries = environment.Get("LD_PRELOAD")
+        own = "LD_PRELOAD=" in self._command(target, "settings show target.env-vars")
+        first = f"{library}:{libraries}" if libraries else library
+        name, _, value = variable.partition("=")
+        for key, text in ("LD_PRELOAD", first), (name, value):
+            self._command(target, f'settings append target.env-vars {key}="{text}"')
+        self._preloads = target, {"LD_PRELOAD": libraries if own else None, name: None}
+
+    def _unload_preload(self):
+        preloads, self._preloads = self._preloads, None
+        for name, value in preloads[1].items() if preloads else ():
+            self._command(preloads[0], f"settings remove target.env-vars {name}")
+            if value is not None:
+                self._command(preloads[0], f'settings append target.env-vars {name}="{value}"')
+
+    def write_memory(self, address, data):
+        error = lldb.SBError()
+        written = self._selected_process().WriteMemory(address, data, error)
+        _checked(error)
+        if written != len(data):
+            raise RuntimeError(f"{written} of {len(data)} bytes at {address:#x}")
+
+    def threads(self):
+        process = self._selected_process()
+        selected = process.GetSelectedThread()
+        unique, pid = _identity(process)
+        threads = [selected, *(t for t in process if t.GetIndexID() != selected.GetIndexID())]
+        for thread in threads:
+            key = unique << _INDEX_BITS | thread.GetIndexID()
+            yield ThreadInfo(key, thread.GetThreadID(), pid)
+
+    def select_thread(self, key):
+        process = self._selected_process()
+        self._thread = process.GetThreadByIndexID(key & _INDEX_MASK) if key else None
+
+    def call_function(self, address, arguments, alone, seconds):
+        return call(self._selected_frame(), address, arguments, alone, seconds)
+
+    def run_to(self, address, seconds):
+        run_to(self.debugger, self._selected_frame().GetThread(), address, seconds)

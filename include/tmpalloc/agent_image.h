@@ -215,12 +215,14 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  * uninstall(): undoes that, if it was done.  May be called at any stop.
  *
  * start(), stop(), reset(): as above, for a program that controls its own agent. */
+#define AGENT_IMAGE_SYMBOL     "tmpalloc_agent_image"
 #define AGENT_INSTALL_SYMBOL   "tmpalloc_agent_install"
 #define AGENT_UNINSTALL_SYMBOL "tmpalloc_agent_uninstall"
 
 /* The environment variable that the library reads when it is preloaded, and removes together with
  * itself: words separated by commas, in any order, unknown ones are ignored.
  *     start                 tracking is on before the first library constructor
+ *     traced                tracking ends when no debugger traces the process any more
  *     max-threshold=N       default AGENT_DEFAULT_MAX_THRESHOLD
  *     memory-limit=BYTES    default AGENT_DEFAULT_MEMORY_LIMIT
  *     stack-depth=N         default AGENT_STACK_LIMIT

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 1
+#define TMPALLOC_HOST_VERSION 2
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -50,9 +50,11 @@ typedef enum tmpalloc_status {
 struct tmpalloc_process {
     int64_t pid;           /**< 0: there is no process (not started, exited, or a core file) */
     int32_t stopped;       /**< 1: memory and registers can be read now */
-    int32_t local;         /**< 1: PID is a process of this machine */
+    int32_t local;         /**< 1: PID is a process of this machine, or the next one will be */
     char architecture[32]; /**< "x86_64"; "" when unknown */
-    char executable[4096]; /**< path of the main executable; "" when unknown */
+    char executable[4096]; /**< path of the main executable, without a process of the one that would
+                                be started; "" when unknown */
+    char core_file[4096];  /**< path of the core file that is looked at; "" when there is none */
 };
 
 /** A thread of the debuggee. */
@@ -68,8 +70,9 @@ struct tmpalloc_module {
     uint64_t text_address; /**< run-time address of the file's .text section */
 };
 
-/** Receives one module; returns TMPALLOC_OK to go on. */
+/** Receives one module or thread; returns TMPALLOC_OK to go on. */
 typedef int (*tmpalloc_emit_module)(void *emit_arg, const struct tmpalloc_module *module);
+typedef int (*tmpalloc_emit_thread)(void *emit_arg, const struct tmpalloc_thread *thread);
 
 /** How a breakpoint is set. */
 enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1 };
@@ -119,6 +122,36 @@ struct tmpalloc_host {
 
     /** Shows one line that no command asked for (text without a newline). */
     void (*message)(void *arg, const char *text, int *status);
+
+    /* What the agent needs to get into a process; without these there is no agent. */
+
+    /** Prepares the next start of the selected program: the program itself, but no shell that
+     *  starts it, gets `library` in front of what is in its LD_PRELOAD, and `variable`
+     *  ("NAME=VALUE") in its environment.  Both NULL: undoes that; a call without something to undo
+     *  is fine.  TMPALLOC_E_UNSUPPORTED when the user's settings leave no room for it. */
+    void (*preload)(void *arg, const char *library, const char *variable, int *status);
+
+    /** Writes exactly size bytes of data, never of code. */
+    void (*write_memory)(void *arg, uint64_t address, const void *buffer, uint64_t size,
+                         int *status);
+
+    /** Calls emit(emit_arg, thread) for each thread of the stopped process, the selected one
+     *  first. */
+    void (*threads)(void *arg, tmpalloc_emit_thread emit, void *emit_arg, int *status);
+
+    /** Makes read_registers, current_thread, call_function and run_to speak of this thread; key 0:
+     *  of the one that the user has selected, again. */
+    void (*select_thread)(void *arg, uint64_t key, int *status);
+
+    /** Calls a function of the stopped process that takes `count` (at most 6) numbers, and stores
+     *  the number that it returns.  alone: all other threads stay stopped.  A call that takes
+     *  longer than timeout_ms, gets a signal or hits a breakpoint is undone and fails. */
+    void (*call_function)(void *arg, uint64_t address, const uint64_t *arguments, uint32_t count,
+                          int32_t alone, uint32_t timeout_ms, uint64_t *ret, int *status);
+
+    /** Lets the process run until the thread reaches this address, where it stops silently; fails
+     *  when it stops elsewhere, or after timeout_ms. */
+    void (*run_to)(void *arg, uint64_t address, uint32_t timeout_ms, int *status);
 };
 
 /** The place where a command's text will be shown. */
@@ -149,12 +182,13 @@ struct tmpalloc_command_info {
 
 /** Events of the debugger that concern the tracked process. */
 typedef enum tmpalloc_event {
-    TMPALLOC_EVENT_MODULES = 0,  /**< a process started, or a file was loaded or unloaded */
-    TMPALLOC_EVENT_EXITED = 1,   /**< it exited, died, was killed or detached */
-    TMPALLOC_EVENT_EXECED = 2,   /**< it replaced its program */
-    TMPALLOC_EVENT_STOPPED = 3,  /**< it stopped and the user gets the prompt */
-    TMPALLOC_EVENT_UNLOADING = 4 /**< files are about to be unloaded; only debuggers that can't set
+    TMPALLOC_EVENT_MODULES = 0,   /**< a process started, or a file was loaded or unloaded */
+    TMPALLOC_EVENT_EXITED = 1,    /**< it exited, died, was killed or detached */
+    TMPALLOC_EVENT_EXECED = 2,    /**< it replaced its program */
+    TMPALLOC_EVENT_STOPPED = 3,   /**< it stopped and the user gets the prompt */
+    TMPALLOC_EVENT_UNLOADING = 4, /**< files are about to be unloaded; only debuggers that can't set
                                       a breakpoint again where a file was unloaded tell it */
+    TMPALLOC_EVENT_SIGNALED = 5   /**< it stopped by a signal and the user gets the prompt */
 } tmpalloc_event;
 
 typedef struct tmpalloc_session tmpalloc_session;

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 1
+HOST_VERSION = 2
 
 OK = 0
 E_ARGUMENT = -2
@@ -21,6 +21,7 @@ EVENT_EXITED = 1
 EVENT_EXECED = 2
 EVENT_STOPPED = 3
 EVENT_UNLOADING = 4
+EVENT_SIGNALED = 5
 
 #: Library that is loaded instead of the checkout's own.
 LIBRARY_VARIABLE = "TMPALLOC_LIBRARY"
@@ -39,6 +40,7 @@ class Process(ctypes.Structure):
         ("local", c_int32),
         ("architecture", c_char * 32),
         ("executable", c_char * 4096),
+        ("core_file", c_char * 4096),
     ]
 
 
@@ -87,6 +89,7 @@ class CommandInfo(ctypes.Structure):
 
 Status = POINTER(c_int)
 EmitModule = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Module))
+EmitThread = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Thread))
 
 #: Primitives of struct tmpalloc_host in their order, each with its callback type.
 PRIMITIVES = {
@@ -102,6 +105,22 @@ PRIMITIVES = {
     "enable_breakpoint": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int32, Status),
     "remove_breakpoint": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, Status),
     "message": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, Status),
+    "preload": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_char_p, Status),
+    "write_memory": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_void_p, c_uint64, Status),
+    "threads": ctypes.CFUNCTYPE(None, c_void_p, EmitThread, c_void_p, Status),
+    "select_thread": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, Status),
+    "call_function": ctypes.CFUNCTYPE(
+        None,
+        c_void_p,
+        c_uint64,
+        POINTER(c_uint64),
+        c_uint32,
+        c_int32,
+        c_uint32,
+        POINTER(c_uint64),
+        Status,
+    ),
+    "run_to": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, Status),
 }
 
 

@@ -10,10 +10,10 @@ from collections import namedtuple
 
 from . import binding
 
-ProcessInfo = namedtuple("ProcessInfo", "pid stopped local architecture executable")
+ProcessInfo = namedtuple(
+    "ProcessInfo", "pid stopped local architecture executable core_file", defaults=("",)
+)
 ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
-
-NO_PROCESS = ProcessInfo(0, False, False, "", "")
 
 
 class Unsupported(Exception):
@@ -34,7 +34,7 @@ class Host:
                 setattr(self.struct, name, callback(self._guarded(getattr(self, "_c_" + name))))
 
     def process(self):
-        """The selected process as a ProcessInfo; NO_PROCESS when there is none."""
+        """The selected process as a ProcessInfo; pid 0 when there is none."""
         raise NotImplementedError
 
     def modules(self):
@@ -73,6 +73,30 @@ class Host:
         """Shows a line that no command asked for."""
         raise NotImplementedError
 
+    def preload(self, library, variable):
+        """Gives the next process a library in LD_PRELOAD and a NAME=VALUE; None, None undoes it."""
+        raise NotImplementedError
+
+    def write_memory(self, address, data):
+        """Writes bytes of the process' data."""
+        raise NotImplementedError
+
+    def threads(self):
+        """Yields the process' threads as ThreadInfo, the selected one first."""
+        raise NotImplementedError
+
+    def select_thread(self, key):
+        """Makes the thread with this key the one of read_register(); 0: the user's own again."""
+        raise NotImplementedError
+
+    def call_function(self, address, arguments, alone, seconds):
+        """Calls a function of the process with numbers; returns the number that it returns."""
+        raise NotImplementedError
+
+    def run_to(self, address, seconds):
+        """Lets the process run until the selected thread reaches an address."""
+        raise NotImplementedError
+
     def take_interrupt(self):
         """True when the user interrupted a primitive since the last call."""
         interrupt, self._interrupt = self._interrupt, None
@@ -101,6 +125,7 @@ class Host:
         process = ret.contents
         process.architecture = info.architecture.encode()
         process.executable = os.fsencode(info.executable)
+        process.core_file = os.fsencode(info.core_file)
         process.pid, process.stopped, process.local = info.pid, info.stopped, info.local
 
     def _c_modules(self, emit, emit_arg):
@@ -137,6 +162,27 @@ class Host:
 
     def _c_message(self, text):
         self.message(text.decode(errors="replace"))
+
+    def _c_preload(self, library, variable):
+        self.preload(library and os.fsdecode(library), variable and os.fsdecode(variable))
+
+    def _c_write_memory(self, address, data, size):
+        self.write_memory(address, ctypes.string_at(data, size))
+
+    def _c_threads(self, emit, emit_arg):
+        for thread in self.threads():
+            if emit(emit_arg, ctypes.byref(binding.Thread(*thread))) != binding.OK:
+                raise RuntimeError("the core refused a thread")
+
+    def _c_select_thread(self, key):
+        self.select_thread(key)
+
+    def _c_call_function(self, address, arguments, count, alone, timeout_ms, ret):
+        words = [arguments[i] for i in range(count)]
+        ret[0] = self.call_function(address, words, bool(alone), timeout_ms / 1000)
+
+    def _c_run_to(self, address, timeout_ms):
+        self.run_to(address, timeout_ms / 1000)
 
 
 def _by_search_order(modules):

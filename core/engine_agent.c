@@ -1,0 +1,285 @@
+#include "engine_agent.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine_agent_state.h"
+#include "memory.h"
+
+#define C_LIBRARY "libc.so.6"
+
+int engine_agent_create(const struct engine_parts *parts,
+                        const struct engine_agent_options *options, struct error *error,
+                        struct engine_agent **ret) {
+    struct engine_agent *agent = memory_allocate_zeroed(1, sizeof(*agent));
+    if (!agent)
+        return error_no_memory(error);
+    int status = agent_file_open(&agent->file, error);
+    if (status != TMPALLOC_OK) {
+        memory_release(agent);
+        return status;
+    }
+    agent->parts = *parts;
+    agent->options = *options;
+    breakpoints_init(&agent->leaving, parts->host, TMPALLOC_SOFTWARE);
+    *ret = agent;
+    return TMPALLOC_OK;
+}
+
+static void end_preloading(struct engine_agent *agent) {
+    if (agent->preloading)
+        host_preload(agent->parts.host, NULL, NULL, NULL);
+    agent->preloading = false;
+}
+
+void engine_agent_destroy(struct engine_agent *agent) {
+    if (!agent)
+        return;
+    end_preloading(agent);
+    breakpoints_deinit(&agent->leaving);
+    entry_points_deinit(&agent->entries);
+    agent_file_close(&agent->file);
+    memory_release(agent);
+}
+
+int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
+    const struct engine_agent_options *options = &agent->options;
+    char variable[256];
+    snprintf(variable, sizeof(variable),
+             AGENT_ENVIRONMENT "=start,traced,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
+                               ",memory-limit=%" PRIu64 "%s",
+             options->max_threshold, options->stack_depth, options->memory_limit_bytes,
+             options->mappings ? ",mappings" : "");
+    int status = host_preload(agent->parts.host, agent->file.path, variable, error);
+    agent->preloading = status == TMPALLOC_OK;
+    if (status == TMPALLOC_OK || status == TMPALLOC_E_NOMEM)
+        return status;
+    return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                     "the debugger's settings leave no room for preloading");
+}
+
+/* Where the agent is. */
+
+static int find_anchor(struct engine_agent *agent, struct error *error) {
+    struct modules *modules = agent->parts.modules;
+    uint32_t module = FRAME_NO_MODULE, libc;
+    if (modules_find_soname(modules, AGENT_FILE_SONAME, &module)) {
+        end_preloading(agent);
+        if (modules_find_object(modules, module, AGENT_IMAGE_SYMBOL, &agent->anchor))
+            return TMPALLOC_OK;
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
+    }
+    if (!modules_find_soname(modules, C_LIBRARY, &libc))
+        return error_set(error, TMPALLOC_E_STATE, "no allocator is loaded yet");
+    end_preloading(agent);
+    return error_set(error, TMPALLOC_E_UNSUPPORTED, "the program did not load the agent");
+}
+
+static int check_anchor(struct engine_agent *agent, struct error *error) {
+    struct agent_image_anchor anchor;
+    int status = host_read_data(agent->parts.host, agent->anchor, &anchor, sizeof(anchor), error);
+    if (status == TMPALLOC_OK && (memcmp(anchor.magic, AGENT_IMAGE_MAGIC, sizeof(anchor.magic)) ||
+                                  anchor.version != AGENT_IMAGE_VERSION))
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the agent in the process is of another version than %s",
+                         AGENT_FILE_SONAME);
+    return status;
+}
+
+int engine_agent_read_image(struct engine_agent *agent, struct agent_image *ret,
+                            struct error *error) {
+    struct host *host = agent->parts.host;
+    struct agent_image_anchor anchor;
+    int status = host_read_data(host, agent->anchor, &anchor, sizeof(anchor), error);
+    if (status == TMPALLOC_OK && anchor.image == 0)
+        return error_set(error, TMPALLOC_E_STATE, "the agent has not begun yet");
+    return status == TMPALLOC_OK ? host_read_data(host, anchor.image, ret, sizeof(*ret), error)
+                                 : status;
+}
+
+/* Where the process is left, and what is counted. */
+
+static int watch_leaving(struct engine_agent *agent, struct error *error) {
+    static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+        struct module_symbol symbol;
+        if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol))
+            continue;
+        int status =
+            breakpoints_require(&agent->leaving, symbol.address, BREAKPOINT_ENTRY, NULL, error);
+        if (status != TMPALLOC_OK)
+            return status;
+        if (i == 0)
+            agent->exit_address = symbol.address;
+    }
+    return TMPALLOC_OK;
+}
+
+static int find_entries(struct engine_agent *agent, struct error *error) {
+    const struct entry_options options = {.mappings = agent->options.mappings,
+                                          .ignored_soname = AGENT_FILE_SONAME};
+    entry_points_deinit(&agent->entries);
+    return entry_points_resolve(agent->parts.modules, &options, &agent->entries, error);
+}
+
+int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
+    int status = find_anchor(agent, error);
+    if (status == TMPALLOC_OK)
+        status = check_anchor(agent, error);
+    if (status == TMPALLOC_OK)
+        status = find_entries(agent, error);
+    return status == TMPALLOC_OK ? watch_leaving(agent, error) : status;
+}
+
+enum engine_agent_exit engine_agent_hit(const struct engine_agent *agent, uint64_t id) {
+    const struct breakpoint *breakpoint = breakpoints_by_id(&agent->leaving, id);
+    if (!breakpoint)
+        return AGENT_STAYS;
+    return breakpoint->address == agent->exit_address ? AGENT_EXITS : AGENT_EXECS;
+}
+
+const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent) {
+    return &agent->entries;
+}
+
+/* Control: what agent_image.h says that a debugger writes. */
+
+static int write_field(struct engine_agent *agent, const struct agent_image *image, size_t offset,
+                       size_t size, struct error *error) {
+    return host_write_data(agent->parts.host, image->anchor.image + offset,
+                           (const char *)image + offset, size, error);
+}
+
+#define WRITE(agent, image, field, error)                                                          \
+    write_field((agent), (image), offsetof(struct agent_image, field), sizeof((image)->field),     \
+                (error))
+
+static int write_generation(struct engine_agent *agent, struct agent_image *image, bool tracks,
+                            struct error *error) {
+    uint64_t odd = 1;
+    image->generation = (tracks ? image->generation | odd : image->generation & ~odd) + 2;
+    return WRITE(agent, image, generation, error);
+}
+
+static int write_reset(struct engine_agent *agent, struct agent_image *image, struct error *error) {
+    image->dropped = 0;
+    image->generation += 2;
+    image->reset_generation = image->generation;
+    int status = WRITE(agent, image, dropped, error);
+    if (status == TMPALLOC_OK)
+        status = WRITE(agent, image, reset_generation, error);
+    return status == TMPALLOC_OK ? WRITE(agent, image, generation, error) : status;
+}
+
+static int write_selection(struct engine_agent *agent, struct agent_image *image,
+                           struct error *error) {
+    struct tmpalloc_thread thread = {0};
+    int status = agent->options.only_this_thread
+                     ? host_current_thread(agent->parts.host, &thread, error)
+                     : TMPALLOC_OK;
+    image->only_tid = thread.tid;
+    image->mappings = agent->options.mappings;
+    if (status == TMPALLOC_OK)
+        status = WRITE(agent, image, only_tid, error);
+    return status == TMPALLOC_OK ? WRITE(agent, image, mappings, error) : status;
+}
+
+static int check_limits(const struct engine_agent *agent, const struct agent_image *image,
+                        struct error *error) {
+    if (image->max_threshold == agent->options.max_threshold)
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_STATE,
+                     "the agent in this process records up to threshold %" PRIu32
+                     ": start with --max-threshold %" PRIu32,
+                     image->max_threshold, image->max_threshold);
+}
+
+static int start(struct engine_agent *agent, bool continues, struct error *error) {
+    struct agent_image image;
+    int status = engine_agent_read_image(agent, &image, error);
+    if (status == TMPALLOC_OK)
+        status = check_limits(agent, &image, error);
+    if (status == TMPALLOC_OK)
+        status = write_selection(agent, &image, error);
+    if (status == TMPALLOC_OK && !continues)
+        status = write_reset(agent, &image, error);
+    return status == TMPALLOC_OK ? write_generation(agent, &image, true, error) : status;
+}
+
+/* Whether calls reach it already: preloaded, or brought in before (by another session, or into the
+ * parent of a fork), it needs no more than to be started. */
+static bool is_hooked(struct engine_agent *agent) {
+    struct agent_image image;
+    uint32_t module;
+    struct module_symbol uninstall;
+    struct modules *modules = agent->parts.modules;
+    if (engine_agent_read_image(agent, &image, NULL) != TMPALLOC_OK)
+        return false;
+    uint8_t hooking = image.hooking[AGENT_ENTRY_malloc];
+    if (hooking == AGENT_INTERPOSED)
+        return true;
+    if (hooking == AGENT_NOT_HOOKED || hooking == AGENT_HOOK_REFUSED ||
+        !modules_find_soname(modules, AGENT_FILE_SONAME, &module) ||
+        !modules_find_function(modules, module, AGENT_UNINSTALL_SYMBOL, true, &uninstall))
+        return false;
+    agent->uninstall = uninstall.address;
+    return true;
+}
+
+int engine_agent_enter(struct engine_agent *agent, bool continues, struct error *error) {
+    int status = engine_agent_refresh(agent, error);
+    if (status == TMPALLOC_E_NOMEM || status == TMPALLOC_E_STATE)
+        return status;
+    if (status != TMPALLOC_OK || !is_hooked(agent))
+        status = engine_agent_install(agent, error);
+    if (status == TMPALLOC_OK)
+        status = find_entries(agent, error);
+    if (status == TMPALLOC_OK)
+        status = watch_leaving(agent, error);
+    if (status == TMPALLOC_OK)
+        status = start(agent, continues, error);
+    if (status != TMPALLOC_OK)
+        engine_agent_uninstall(agent, NULL);
+    return status;
+}
+
+int engine_agent_stop(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    end_preloading(agent);
+    if (agent->anchor == 0)
+        return TMPALLOC_OK;
+    int status = engine_agent_read_image(agent, &image, error);
+    if (status == TMPALLOC_OK)
+        status = write_generation(agent, &image, false, error);
+    return status == TMPALLOC_OK ? engine_agent_uninstall(agent, error) : status;
+}
+
+int engine_agent_reset(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    int status = engine_agent_read_image(agent, &image, error);
+    return status == TMPALLOC_OK ? write_reset(agent, &image, error) : status;
+}
+
+/* Reading. */
+
+static int read_source(void *arg, uint64_t address, void *buffer, uint64_t size) {
+    struct engine_agent *agent = arg;
+    return host_read_data(agent->parts.host, address, buffer, size, NULL);
+}
+
+static struct frame find_frame(void *arg, uint64_t address, bool exact) {
+    struct engine_agent *agent = arg;
+    return modules_frame(agent->parts.modules, address, exact);
+}
+
+int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *facts_ret,
+                      struct snapshot *ret, struct error *error) {
+    const struct agent_image_source source = {
+        .read = read_source, .frame = find_frame, .arg = agent};
+    if (agent->anchor == 0)
+        return error_set(error, TMPALLOC_E_STATE, "the agent has not begun yet");
+    return agent_image_read(&source, agent->anchor, tracker_stacks(agent->parts.tracker), facts_ret,
+                            ret, error);
+}

@@ -1,0 +1,61 @@
+/* The engine inside the debuggee: the agent's library is brought in, controlled and read.
+ *
+ * Nothing stops while the program runs.  The debugger starts and stops the agent by writing to its
+ * image and reads its counters from there, at any stop.  At the functions by which a process ends
+ * or replaces its program there are breakpoints, where the results are to be copied. */
+#ifndef TMPALLOC_ENGINE_AGENT_H
+#define TMPALLOC_ENGINE_AGENT_H
+
+#include "agent_image.h"
+#include "engine_breakpoint.h"
+
+struct engine_agent;
+
+struct engine_agent_options {
+    uint32_t max_threshold;
+    uint32_t stack_depth;
+    uint64_t memory_limit_bytes;
+    bool mappings;         /* count mmap and munmap, too */
+    bool only_this_thread; /* count the thread that is selected when tracking starts */
+};
+
+/* How a process that was counted is left. */
+enum engine_agent_exit { AGENT_STAYS, AGENT_EXITS, AGENT_EXECS };
+
+/* TMPALLOC_E_UNSUPPORTED when there is no agent to be brought in. */
+int engine_agent_create(const struct engine_parts *parts,
+                        const struct engine_agent_options *options, struct error *error,
+                        struct engine_agent **ret);
+/* Lets go of the debugger and of nothing else: the process may be gone.  NULL is allowed. */
+void engine_agent_destroy(struct engine_agent *agent);
+
+/* Makes the debugger load the agent, tracking, into the next process that it starts.
+ * TMPALLOC_E_UNSUPPORTED when it can't. */
+int engine_agent_prepare(struct engine_agent *agent, struct error *error);
+
+/* The loaded files of the process may have changed.  TMPALLOC_OK: the agent is there.
+ * TMPALLOC_E_STATE: not yet.  TMPALLOC_E_UNSUPPORTED: it won't come, or is of another version. */
+int engine_agent_refresh(struct engine_agent *agent, struct error *error);
+
+/* At a stop: brings the agent in unless it is there, and starts it; with `continues` its counters
+ * go on, else they begin at zero.  TMPALLOC_E_UNSUPPORTED when this process can't have it;
+ * TMPALLOC_E_STATE when it is there already with other limits. */
+int engine_agent_enter(struct engine_agent *agent, bool continues, struct error *error);
+
+/* At a stop: no call is counted any more, and the process is as if there had never been an agent
+ * but for the library, which stays. */
+int engine_agent_stop(struct engine_agent *agent, struct error *error);
+int engine_agent_reset(struct engine_agent *agent, struct error *error);
+
+/* At a stop: the counters, as agent_image_read() gives them.  TMPALLOC_E_STATE: the program has not
+ * run far enough to have any. */
+int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *facts_ret,
+                      struct snapshot *ret, struct error *error);
+
+/* A breakpoint was hit: whether the process is about to be left. */
+enum engine_agent_exit engine_agent_hit(const struct engine_agent *agent, uint64_t id);
+
+/* The entry points whose calls are counted. */
+const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent);
+
+#endif

@@ -1,0 +1,271 @@
+#include "session_engine.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent_file.h"
+#include "memory.h"
+
+/* Results are copied at stops of the user for so small a part of the time. */
+#define COPY_SHARE 20
+
+const char *session_engine_name(enum session_engine engine) {
+    static const char *const names[] = {"auto", "agent", "breakpoint", "hardware"};
+    return names[engine];
+}
+
+/* Choosing. */
+
+static bool refuse(struct session *session, const char *reason) {
+    snprintf(session->reason, sizeof(session->reason), "%s", reason);
+    return false;
+}
+
+/* Whether nothing is known against the agent; else session->reason says what. */
+static bool is_agent_possible(struct session *session, const struct tmpalloc_process *process) {
+    const struct session_options *options = &session->options;
+    if (options->within)
+        return refuse(session, "--within needs breakpoints");
+    if (options->custom_count > 0)
+        return refuse(session, "--allocator needs breakpoints");
+    if (!process->local)
+        return refuse(session, "the target is not on this machine");
+    if (process->pid == 0 && process->executable[0] == '\0')
+        return refuse(session, "the program is not known yet");
+    return !agent_file_refused(process->executable, session->reason, sizeof(session->reason));
+}
+
+int session_engine_choose(struct session *session, const struct tmpalloc_process *process,
+                          struct error *error) {
+    session->chosen = session->options.engine;
+    session->reason[0] = '\0';
+    if (session->chosen != SESSION_AUTO && session->chosen != SESSION_AGENT)
+        return TMPALLOC_OK;
+    bool possible = is_agent_possible(session, process);
+    if (!possible && session->chosen == SESSION_AGENT)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the agent can't be used: %s (--engine breakpoint can)", session->reason);
+    session->chosen = possible ? SESSION_AGENT : SESSION_BREAKPOINT;
+    return TMPALLOC_OK;
+}
+
+/* Creating. */
+
+static int find_only_thread(struct session *session, uint64_t *ret, struct error *error) {
+    *ret = 0;
+    if (!session->options.only_this_thread)
+        return TMPALLOC_OK;
+    struct tmpalloc_thread thread;
+    int status = host_current_thread(&session->host, &thread, error);
+    if (status != TMPALLOC_OK)
+        return error_set(error, status,
+                         "--this-thread needs a thread: run to a stop and start there");
+    *ret = thread.key;
+    return TMPALLOC_OK;
+}
+
+static struct engine_parts parts_of(struct session *session, struct recording *recording) {
+    return (struct engine_parts){&session->host, recording->modules, recording->unwinder,
+                                 recording->tracker};
+}
+
+static int create_breakpoint(struct session *session, struct recording *recording,
+                             struct error *error) {
+    const struct session_options *options = &session->options;
+    struct engine_breakpoint_options engine_options = {
+        .kind = session->chosen == SESSION_HARDWARE ? TMPALLOC_HARDWARE : TMPALLOC_SOFTWARE,
+        .entries = {options->custom, options->custom_count, options->mappings, NULL},
+        .within = options->within,
+    };
+    const struct engine_parts parts = parts_of(session, recording);
+    int status = find_only_thread(session, &engine_options.only_thread, error);
+    recording->engine = session_engine_name(session->chosen);
+    recording->copied = false;
+    return status == TMPALLOC_OK
+               ? engine_breakpoint_create(&parts, &engine_options, error, &session->engine)
+               : status;
+}
+
+static int create_agent(struct session *session, struct recording *recording, struct error *error) {
+    const struct session_options *options = &session->options;
+    const struct engine_agent_options agent_options = {
+        .max_threshold = options->max_threshold,
+        .stack_depth = options->stack_depth,
+        .memory_limit_bytes = options->memory_limit_bytes,
+        .mappings = options->mappings,
+        .only_this_thread = options->only_this_thread,
+    };
+    const struct engine_parts parts = parts_of(session, recording);
+    recording->engine = session_engine_name(SESSION_AGENT);
+    recording->copied = true;
+    return engine_agent_create(&parts, &agent_options, error, &session->agent);
+}
+
+static int bring_in(struct session *session, struct recording *recording,
+                    const struct tmpalloc_process *process, bool continues, struct error *error) {
+    if (process->pid == 0)
+        return engine_agent_prepare(session->agent, error);
+    int status = recording_update_modules(recording, NULL, error);
+    return status == TMPALLOC_OK ? engine_agent_enter(session->agent, continues, error) : status;
+}
+
+/* The agent can't be had; `error` says why. */
+static int take_second_best(struct session *session, struct recording *recording,
+                            struct error *error) {
+    char reason[sizeof(session->reason)];
+    snprintf(reason, sizeof(reason), "%s", error->text);
+    session_engine_destroy(session);
+    if (session->options.engine != SESSION_AUTO)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the agent can't be used: %s (--engine breakpoint can)", reason);
+    memcpy(session->reason, reason, sizeof(reason));
+    session->chosen = SESSION_BREAKPOINT;
+    return create_breakpoint(session, recording, error);
+}
+
+static bool has_no_agent(int status) {
+    return status == TMPALLOC_E_UNSUPPORTED || status == TMPALLOC_E_HOST;
+}
+
+int session_engine_create(struct session *session, struct recording *recording,
+                          const struct tmpalloc_process *process, bool continues,
+                          struct error *error) {
+    if (session->chosen != SESSION_AGENT)
+        return create_breakpoint(session, recording, error);
+    int status = create_agent(session, recording, error);
+    if (status == TMPALLOC_OK)
+        status = bring_in(session, recording, process, continues, error);
+    if (has_no_agent(status))
+        return take_second_best(session, recording, error);
+    if (status != TMPALLOC_OK)
+        session_engine_destroy(session);
+    return status;
+}
+
+void session_engine_destroy(struct session *session) {
+    engine_breakpoint_destroy(session->engine);
+    engine_agent_destroy(session->agent);
+    session->engine = NULL;
+    session->agent = NULL;
+}
+
+/* While it runs. */
+
+static int refresh_breakpoint(struct session *session, struct error *error) {
+    struct recording *recording = session->recording;
+    int status = engine_breakpoint_refresh(session->engine, &recording->process, error);
+    text_clear(&session->missing);
+    if (status == TMPALLOC_E_STATE) {
+        text_append(&session->missing, error->text);
+        status = TMPALLOC_OK;
+    }
+    if (status == TMPALLOC_OK)
+        session->state =
+            engine_breakpoint_active(session->engine) > 0 ? SESSION_TRACKING : SESSION_WAITING;
+    return status;
+}
+
+int session_engine_refresh(struct session *session, struct error *error) {
+    struct error reason = {.text = ""};
+    if (!session->agent)
+        return refresh_breakpoint(session, error ? error : &reason);
+    int status = engine_agent_refresh(session->agent, &reason);
+    if (has_no_agent(status)) {
+        status = take_second_best(session, session->recording, &reason);
+        if (status == TMPALLOC_OK)
+            return refresh_breakpoint(session, error ? error : &reason);
+    }
+    if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
+        session->state = status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING;
+    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
+}
+
+/* Copies what the process counted. */
+static int copy_results(struct session *session, enum recording_age age, struct error *error) {
+    struct agent_image_facts facts;
+    struct snapshot snapshot;
+    int status = engine_agent_read(session->agent, &facts, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    recording_set_latest(session->recording, &snapshot, age);
+    session->recording->agent_bytes = facts.memory_bytes;
+    return TMPALLOC_OK;
+}
+
+int session_engine_update(struct session *session, struct error *error) {
+    struct tmpalloc_process process;
+    if (!session->agent || session->state != SESSION_TRACKING)
+        return TMPALLOC_OK;
+    int status = host_process(&session->host, &process, error);
+    if (status != TMPALLOC_OK || process.pid != session->recording->process.pid || !process.stopped)
+        return status;
+    status = copy_results(session, RECORDING_NOW, error);
+    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : status;
+}
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+void session_engine_stopped(struct session *session, bool always) {
+    int64_t began = now_ns();
+    if (!session->agent || (!always && began < session->next_copy_ns))
+        return;
+    if (session_engine_update(session, NULL) == TMPALLOC_OK &&
+        session->recording->age == RECORDING_NOW)
+        session->recording->age = RECORDING_STOP;
+    session->next_copy_ns = now_ns() + COPY_SHARE * (now_ns() - began);
+}
+
+int session_engine_stop(struct session *session, struct error *error) {
+    int status = TMPALLOC_OK;
+    if (session->agent) {
+        status = session_engine_update(session, error);
+        if (status == TMPALLOC_OK)
+            status = engine_agent_stop(session->agent, error);
+    } else {
+        tracker_flush(session->recording->tracker);
+    }
+    if (status == TMPALLOC_OK)
+        session_engine_destroy(session);
+    return status;
+}
+
+int session_engine_reset(struct session *session, struct error *error) {
+    struct recording *recording = session->recording;
+    if (session->agent && session->state == SESSION_TRACKING) {
+        int status = engine_agent_reset(session->agent, error);
+        return status == TMPALLOC_OK ? session_engine_update(session, error) : status;
+    }
+    if (recording->copied) {
+        const struct snapshot zero = {.max_threshold = recording->latest.max_threshold};
+        recording_set_latest(recording, &zero, recording->age);
+        return TMPALLOC_OK;
+    }
+    tracker_reset(recording->tracker);
+    if (session->engine)
+        engine_breakpoint_flushed(session->engine);
+    return TMPALLOC_OK;
+}
+
+int session_engine_hit(struct session *session, uint64_t id, struct error *error) {
+    if (session->engine)
+        return engine_breakpoint_hit(session->engine, id, error);
+    enum engine_agent_exit exit =
+        session->agent ? engine_agent_hit(session->agent, id) : AGENT_STAYS;
+    if (exit == AGENT_STAYS)
+        return TMPALLOC_OK;
+    return copy_results(session, exit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
+}
+
+const struct entry_points *session_engine_entries(const struct session *session,
+                                                  size_t *active_ret) {
+    const struct entry_points *entries = session->agent
+                                             ? engine_agent_entry_points(session->agent)
+                                             : engine_breakpoint_entry_points(session->engine);
+    *active_ret = session->agent ? entries->count : engine_breakpoint_active(session->engine);
+    return entries;
+}

@@ -1,0 +1,97 @@
+"""Running the program on the core's behalf in GDB: calls of its functions, and to an address."""
+
+import os
+import signal
+import threading
+from contextlib import ExitStack, contextmanager
+
+import gdb
+
+
+@contextmanager
+def setting(name, value):
+    """Changes a setting of GDB for a while."""
+    before = gdb.parameter(name)
+    if isinstance(before, bool):
+        before = "on" if before else "off"
+    gdb.execute(f"set {name} {value}", to_string=True)
+    try:
+        yield
+    finally:
+        gdb.execute(f"set {name} {before}", to_string=True)
+
+
+@contextmanager
+def _without_breakpoints():
+    """Disables the user's breakpoints for a while."""
+    enabled = [breakpoint for breakpoint in gdb.breakpoints() or () if breakpoint.enabled]
+    for breakpoint in enabled:
+        breakpoint.enabled = False
+    try:
+        yield
+    finally:
+        for breakpoint in enabled:
+            breakpoint.enabled = True
+
+
+@contextmanager
+def _time_limit(seconds):
+    """Interrupts the program, as the user would, when it takes longer."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+class Selection:
+    """The thread and frame that the user has selected, while another thread is."""
+
+    def __init__(self):
+        self._user = None
+
+    def switch(self, thread):
+        """Selects another thread."""
+        if self._user is None:
+            self._user = gdb.selected_thread(), gdb.selected_frame()
+        thread.switch()
+
+    def restore(self):
+        """Selects what the user had selected."""
+        user, self._user = self._user, None
+        if user and user[0].is_valid():
+            user[0].switch()
+            if user[1].is_valid():
+                user[1].select()
+
+
+def call(address, arguments, alone, seconds):
+    """Calls a function of the selected thread's process with numbers; returns a number."""
+    types = ", ".join(["unsigned long"] * len(arguments)) or "void"
+    values = ", ".join(f"{argument}UL" for argument in arguments)
+    with ExitStack() as stack:
+        stack.enter_context(setting("language", "c"))
+        stack.enter_context(setting("unwindonsignal", "on"))
+        stack.enter_context(setting("scheduler-locking", "on" if alone else "off"))
+        stack.enter_context(_without_breakpoints())
+        stack.enter_context(_time_limit(seconds))
+        return int(gdb.parse_and_eval(f"((unsigned long (*)({types})) {address}UL)({values})"))
+
+
+def run_to(address, seconds):
+    """Lets the program run until the selected thread reaches an address."""
+    thread = gdb.selected_thread()
+    with _without_breakpoints():
+        target = gdb.Breakpoint(f"*{address}", internal=True)
+        target.silent = True
+        target.thread = thread.global_num
+        try:
+            with setting("scheduler-locking", "off"), _time_limit(seconds):
+                gdb.execute("continue", to_string=True)
+        finally:
+            target.delete()
+    if not thread.is_valid() or gdb.selected_thread() != thread:
+        raise RuntimeError("the program stopped elsewhere")
+    if gdb.newest_frame().pc() != address:
+        raise RuntimeError(f"the program stopped before {address:#x}")
