@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core_file.h"
 #include "engine_agent_state.h"
 #include "memory.h"
 
@@ -88,8 +89,8 @@ static int check_anchor(struct engine_agent *agent, struct error *error) {
     return status;
 }
 
-int engine_agent_read_image(struct engine_agent *agent, struct agent_image *ret,
-                            struct error *error) {
+/* The image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
+static int read_image(struct engine_agent *agent, struct agent_image *ret, struct error *error) {
     struct host *host = agent->parts.host;
     struct agent_image_anchor anchor;
     int status = host_read_data(host, agent->anchor, &anchor, sizeof(anchor), error);
@@ -198,7 +199,7 @@ static int check_limits(const struct engine_agent *agent, const struct agent_ima
 
 static int start(struct engine_agent *agent, bool continues, struct error *error) {
     struct agent_image image;
-    int status = engine_agent_read_image(agent, &image, error);
+    int status = read_image(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = check_limits(agent, &image, error);
     if (status == TMPALLOC_OK)
@@ -215,7 +216,7 @@ static bool is_hooked(struct engine_agent *agent) {
     uint32_t module;
     struct module_symbol uninstall;
     struct modules *modules = agent->parts.modules;
-    if (engine_agent_read_image(agent, &image, NULL) != TMPALLOC_OK)
+    if (read_image(agent, &image, NULL) != TMPALLOC_OK)
         return false;
     uint8_t hooking = image.hooking[AGENT_ENTRY_malloc];
     if (hooking == AGENT_INTERPOSED)
@@ -250,7 +251,7 @@ int engine_agent_stop(struct engine_agent *agent, struct error *error) {
     end_preloading(agent);
     if (agent->anchor == 0)
         return TMPALLOC_OK;
-    int status = engine_agent_read_image(agent, &image, error);
+    int status = read_image(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = write_generation(agent, &image, false, error);
     return status == TMPALLOC_OK ? engine_agent_uninstall(agent, error) : status;
@@ -258,28 +259,42 @@ int engine_agent_stop(struct engine_agent *agent, struct error *error) {
 
 int engine_agent_reset(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
-    int status = engine_agent_read_image(agent, &image, error);
+    int status = read_image(agent, &image, error);
     return status == TMPALLOC_OK ? write_reset(agent, &image, error) : status;
 }
 
 /* Reading. */
 
 static int read_source(void *arg, uint64_t address, void *buffer, uint64_t size) {
-    struct engine_agent *agent = arg;
-    return host_read_data(agent->parts.host, address, buffer, size, NULL);
+    const struct engine_parts *parts = arg;
+    return host_read_data(parts->host, address, buffer, size, NULL);
 }
 
 static struct frame find_frame(void *arg, uint64_t address, bool exact) {
-    struct engine_agent *agent = arg;
-    return modules_frame(agent->parts.modules, address, exact);
+    const struct engine_parts *parts = arg;
+    return modules_frame(parts->modules, address, exact);
+}
+
+int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
+                            struct agent_image_facts *facts_ret, struct snapshot *ret,
+                            struct error *error) {
+    const struct agent_image_source source = {
+        .read = read_source, .frame = find_frame, .arg = (void *)parts};
+    return agent_image_read(&source, image, tracker_stacks(parts->tracker), facts_ret, ret, error);
 }
 
 int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *facts_ret,
                       struct snapshot *ret, struct error *error) {
-    const struct agent_image_source source = {
-        .read = read_source, .frame = find_frame, .arg = agent};
     if (agent->anchor == 0)
         return error_set(error, TMPALLOC_E_STATE, "the agent has not begun yet");
-    return agent_image_read(&source, agent->anchor, tracker_stacks(agent->parts.tracker), facts_ret,
-                            ret, error);
+    return engine_agent_read_image(&agent->parts, agent->anchor, facts_ret, ret, error);
+}
+
+int engine_agent_find_in_core(struct modules *modules, const char *path, uint64_t *image_ret,
+                              struct error *error) {
+    uint32_t module;
+    if (modules_find_soname(modules, AGENT_FILE_SONAME, &module) &&
+        modules_find_object(modules, module, AGENT_IMAGE_SYMBOL, image_ret))
+        return TMPALLOC_OK;
+    return core_file_find(path, AGENT_IMAGE_MAGIC, AGENT_IMAGE_MAGIC_BYTES, image_ret, error);
 }

@@ -52,6 +52,15 @@ int engine_agent_reset(struct engine_agent *agent, struct error *error);
 int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *facts_ret,
                       struct snapshot *ret, struct error *error);
 
+/* The same without an engine: of the image at an address, which a core file may hold. */
+int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
+                            struct agent_image_facts *facts_ret, struct snapshot *ret,
+                            struct error *error);
+/* The address of the image in a core file, in whatever format: by the agent's symbol where the
+ * debugger knows its file, else as core_file_find() finds it. */
+int engine_agent_find_in_core(struct modules *modules, const char *path, uint64_t *image_ret,
+                              struct error *error);
+
 /* A breakpoint was hit: whether the process is about to be left. */
 enum engine_agent_exit engine_agent_hit(const struct engine_agent *agent, uint64_t id);
 

@@ -19,10 +19,6 @@ struct engine_agent {
     struct entry_points entries;
 };
 
-/* Reads the image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
-int engine_agent_read_image(struct engine_agent *agent, struct agent_image *ret,
-                            struct error *error);
-
 /* Loads the library, unless it is there, and lets it hook the allocator, by calls of the process'
  * own functions where that is safe.  TMPALLOC_E_UNSUPPORTED says why it can't be. */
 int engine_agent_install(struct engine_agent *agent, struct error *error);

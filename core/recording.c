@@ -139,6 +139,11 @@ void recording_set_latest(struct recording *recording, const struct snapshot *sn
     recording->age = age;
 }
 
+uint32_t recording_max_threshold(const struct recording *recording) {
+    bool known = recording->copied && recording->age != RECORDING_NEVER;
+    return known ? recording->latest.max_threshold : tracker_max_threshold(recording->tracker);
+}
+
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error) {
     int status;
     if (!recording->copied)

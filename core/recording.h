@@ -13,7 +13,8 @@ enum recording_age {
     RECORDING_NOW,   /* nothing was counted since, or it is about to be copied again */
     RECORDING_STOP,  /* the process' last stop */
     RECORDING_EXIT,  /* when it called _exit() */
-    RECORDING_EXEC   /* when it called execve() */
+    RECORDING_EXEC,  /* when it called execve() */
+    RECORDING_CORE   /* when its core was dumped */
 };
 
 struct recording {
@@ -47,6 +48,8 @@ int recording_update_modules(struct recording *recording, bool *changed_ret, str
 /* What the process counted, copied; the recording owns it from now on. */
 void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,
                           enum recording_age age);
+/* The highest threshold that can be asked for. */
+uint32_t recording_max_threshold(const struct recording *recording);
 /* The counters, for the caller to own.  TMPALLOC_E_STATE: nothing was copied before it was too
  * late. */
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error);

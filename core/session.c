@@ -55,6 +55,8 @@ static int check_start(const struct session *session, const struct session_optio
         return error_set(error, TMPALLOC_E_STATE,
                          "already started with the %s engine: 'tmpalloc stop' ends that",
                          session->recording->engine);
+    if (process->core_file[0])
+        return error_set(error, TMPALLOC_E_STATE, "a core file can't be tracked: run the program");
     if (process->pid != 0 && !process->stopped)
         return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
                          (long long)process->pid);
@@ -81,7 +83,7 @@ static bool is_continued(const struct session *session, const struct tmpalloc_pr
 
 static int check_continued(const struct session *session, struct error *error) {
     const struct recording *recording = session->recording;
-    uint32_t highest = tracker_max_threshold(recording->tracker);
+    uint32_t highest = recording_max_threshold(recording);
     if (highest != session->options.max_threshold)
         return error_set(error, TMPALLOC_E_STATE,
                          "the results of this process were recorded up to threshold %u: start "
@@ -182,7 +184,8 @@ int session_stop(struct session *session, struct text *text, struct error *error
 static int need_recording(const struct session *session, struct error *error) {
     if (session->recording)
         return TMPALLOC_OK;
-    return error_set(error, TMPALLOC_E_STATE, "nothing recorded yet: 'tmpalloc start' begins");
+    return error_set(error, TMPALLOC_E_STATE, "nothing recorded yet: %s",
+                     session->core_problem[0] ? session->core_problem : "'tmpalloc start' begins");
 }
 
 int session_reset(struct session *session, struct text *text, struct error *error) {
@@ -221,7 +224,7 @@ int session_profile(struct session *session, uint32_t threshold, const char *sin
     int status = need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    uint32_t highest = tracker_max_threshold(session->recording->tracker);
+    uint32_t highest = recording_max_threshold(session->recording);
     if (threshold > highest)
         return error_set(error, TMPALLOC_E_ARGUMENT,
                          "threshold %u is above %u, the highest recorded: 'tmpalloc start "
@@ -330,10 +333,13 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
 
 void session_poll(struct session *session) {
     struct tmpalloc_process process;
-    if (!is_active(session) || session->recording->process.pid == 0 ||
-        host_process(&session->host, &process, NULL) != TMPALLOC_OK)
+    if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
-    if (process.pid == 0)
+    if (!is_active(session))
+        session_look_at_core(session, &process);
+    else if (session->recording->process.pid == 0)
+        return;
+    else if (process.pid == 0)
         process_ended(session);
     else if (process.pid == session->recording->process.pid && process.stopped)
         refresh(session, NULL);

@@ -39,14 +39,16 @@ struct session {
     enum session_state state;
     struct session_options options;
     enum session_engine chosen;       /* what `options.engine` came to; never SESSION_AUTO */
-    char reason[ERROR_TEXT_BYTES];                /* why auto did not choose the agent; "": it did */
+    char reason[ERROR_TEXT_BYTES];    /* why auto did not choose the agent; "": it did */
     struct engine_breakpoint *engine; /* while waiting or tracking, one of these */
     struct engine_agent *agent;
     int64_t next_copy_ns;        /* CLOCK_MONOTONIC, for stops without a command */
     struct recording *recording; /* NULL: never started */
-    char ended[128];             /* what became of the process, e.g. "exited" */
-    struct text missing;         /* why something asked for isn't tracked; empty: nothing */
-    uint32_t threshold;          /* of reports that name none */
+    char core_file[4096];        /* that was looked at last, and why it gave no results */
+    char core_problem[ERROR_TEXT_BYTES];
+    char ended[128];     /* what became of the process, e.g. "exited" */
+    struct text missing; /* why something asked for isn't tracked; empty: nothing */
+    uint32_t threshold;  /* of reports that name none */
 };
 
 void session_init(struct session *session, const struct tmpalloc_host *host);

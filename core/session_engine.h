@@ -34,6 +34,9 @@ int session_engine_update(struct session *session, struct error *error);
 /* The same at a stop that no command is given at: when it is worth it, or always. */
 void session_engine_stopped(struct session *session, bool always);
 
+/* Takes the results out of a core file that the debugger looks at, once. */
+void session_look_at_core(struct session *session, const struct tmpalloc_process *process);
+
 /* The entry points that are tracked: the first *active_ret. */
 const struct entry_points *session_engine_entries(const struct session *session,
                                                   size_t *active_ret);

@@ -84,6 +84,8 @@ static const char *age_name(const struct recording *recording) {
         return "results as of its exit";
     case RECORDING_EXEC:
         return "results as of its exec";
+    case RECORDING_CORE:
+        return "results as of then";
     case RECORDING_NOW:
     case RECORDING_STOP:
         break;

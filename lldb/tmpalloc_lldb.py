@@ -39,6 +39,19 @@ def on_loader(frame, _location, _internal_dict):
     return False
 
 
+class StopHook:
+    """Notices each stop at which the user gets the prompt."""
+
+    def __init__(self, _target, _arguments, _internal_dict):
+        pass
+
+    def handle_stop(self, _context, _stream):
+        """Called by LLDB; False would let the program go on."""
+        _host.notice_changes()
+        _host.notice_stop()
+        return True
+
+
 def _execute(line, result):
     """Executes a command line of the core for LLDB."""
     word = line.partition(" ")[0]
@@ -168,7 +181,7 @@ def __lldb_init_module(debugger, _internal_dict):
     try:
         host.session = Session(host)
     except binding.LibraryError as error:
-        print(error, file=sys.stderr)
+        print(error, file=sys.stderr, flush=True)  # LLDB doesn't when it ends
         return
     _host = host
     _register(debugger, host.session.commands)

@@ -1,6 +1,7 @@
 """The primitives of struct tmpalloc_host in LLDB."""
 
 import os
+import re
 
 import lldb
 
@@ -102,6 +103,7 @@ class LldbHost(Host):
         self._process = None  # that has our breakpoints, or was started to get them
         self._tracked = None  # its identity then
         self._loader = None  # breakpoint that follows the dynamic linker
+        self._stop_hook = None  # a target and the number of its hook
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
         self._local = (None, False)
@@ -109,8 +111,8 @@ class LldbHost(Host):
         self._preloads = None  # a target and its own LD_PRELOAD setting
 
     # LLDB calls no script when files are loaded, a process ends, or it executes another program.
-    # Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits
-    # and before each command.
+    # Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits,
+    # at the user's stops and before each command.
 
     def follow_loader(self):
         """Begins to notice loaded files in the selected target, started or not."""
@@ -119,6 +121,8 @@ class LldbHost(Host):
         self._loader = target.BreakpointCreateBySBAddress(_loader_address(target))
         self._define_names(target)
         self._loader.AddName(_LOADER_NAME)
+        added = self._command(target, f"target stop-hook add -P {self._module}.StopHook")
+        self._stop_hook = target, re.search(r"\d+", added)[0]
 
     def _define_names(self, target):
         names = lldb.SBStringList()
@@ -137,6 +141,9 @@ class LldbHost(Host):
 
     def leave_loader(self):
         """Undoes follow_loader()."""
+        if self._stop_hook:
+            self._command(self._stop_hook[0], f"target stop-hook delete {self._stop_hook[1]}")
+        self._stop_hook = None
         if self._loader and self._loader.IsValid():
             self._loader.GetTarget().BreakpointDelete(self._loader.GetID())
         self._loader = None
@@ -186,7 +193,8 @@ class LldbHost(Host):
             if any(thread.GetStopReason() == lldb.eStopReasonExec for thread in process):
                 self._files = (None, 0)
                 self.session.event(binding.EVENT_EXECED)
-            self.session.event(binding.EVENT_STOPPED)
+            signal = any(t.GetStopReason() == lldb.eStopReasonSignal for t in process)
+            self.session.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)
 
     def _handle_interrupted_hits(self, process):
         """LLDB calls back for no hit at which the user's interrupt stopped the program."""
@@ -247,9 +255,9 @@ class LldbHost(Host):
     def process(self):
         process = self._selected_process()
         state = process.GetState()
-        core = process.GetPluginName() == "elf-core"
+        core = process.GetCoreFile().fullpath
         if state not in _ALIVE or core:
-            return self._no_process(process.GetCoreFile().fullpath if core else "")
+            return self._no_process(core or "")
         identity, target = _identity(process), process.GetTarget()
         if self._local[0] != identity:
             self._local = (identity, _is_own_child(identity[1]))
