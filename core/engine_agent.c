@@ -209,6 +209,15 @@ static int start(struct engine_agent *agent, bool continues, struct error *error
     return status == TMPALLOC_OK ? write_generation(agent, &image, true, error) : status;
 }
 
+/* In a child of fork() the kernel has emptied the image; the child itself brings it back before
+ * fork() returns, and goes on tracking. */
+static bool is_forking(struct engine_agent *agent) {
+    struct agent_image image;
+    static const char empty[AGENT_IMAGE_MAGIC_BYTES];
+    return read_image(agent, &image, NULL) == TMPALLOC_OK &&
+           memcmp(image.anchor.magic, empty, sizeof(empty)) == 0;
+}
+
 /* Whether calls reach it already: preloaded, or brought in before (by another session, or into the
  * parent of a fork), it needs no more than to be started. */
 static bool is_hooked(struct engine_agent *agent) {
@@ -233,6 +242,8 @@ int engine_agent_enter(struct engine_agent *agent, bool continues, struct error 
     int status = engine_agent_refresh(agent, error);
     if (status == TMPALLOC_E_NOMEM || status == TMPALLOC_E_STATE)
         return status;
+    if (status == TMPALLOC_OK && is_forking(agent))
+        return TMPALLOC_OK;
     if (status != TMPALLOC_OK || !is_hooked(agent))
         status = engine_agent_install(agent, error);
     if (status == TMPALLOC_OK)

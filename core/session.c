@@ -124,7 +124,8 @@ static int choose_engine(struct session *session, const struct tmpalloc_process 
     return session_engine_choose(session, process, error);
 }
 
-static int begin(struct session *session, const struct tmpalloc_process *process,
+/* A forked child counts from zero by itself, and may have begun to. */
+static int begin(struct session *session, const struct tmpalloc_process *process, bool forked,
                  struct error *error) {
     struct recording *recording = NULL, *old = session->recording;
     enum session_state state = session->state;
@@ -137,7 +138,7 @@ static int begin(struct session *session, const struct tmpalloc_process *process
     unwinder_set_depth(recording->unwinder, session->options.stack_depth);
     if (process->pid != 0)
         recording_set_process(recording, process);
-    status = session_engine_create(session, recording, process, continues, error);
+    status = session_engine_create(session, recording, process, continues || forked, error);
     session->recording = recording;
     session->state = SESSION_WAITING;
     if (status == TMPALLOC_OK && process->pid != 0)
@@ -162,7 +163,7 @@ int session_start(struct session *session, struct session_options *options, stru
     session_options_deinit(&session->options);
     session->options = *options;
     text_clear(&session->missing);
-    status = begin(session, &process, error);
+    status = begin(session, &process, false, error);
     if (status != TMPALLOC_OK)
         return status;
     session_append_state(session, text);
@@ -279,7 +280,9 @@ static int64_t parent_of(const struct tmpalloc_process *process) {
 static int follow_child(struct session *session, const struct tmpalloc_process *child,
                         struct error *error) {
     int64_t parent = session->recording->process.pid;
-    int status = begin(session, child, error);
+    if (is_active(session))
+        end_tracking(session, "was detached");
+    int status = begin(session, child, true, error);
     if (status == TMPALLOC_OK)
         host_message(&session->host,
                      "tmpalloc: following child %lld of process %lld, its results begin at zero",
@@ -310,15 +313,16 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
     int status = host_process(&session->host, &process, error);
     if (status != TMPALLOC_OK || !session->recording)
         return status;
-    bool same = process.pid == 0 || process.pid == session->recording->process.pid;
+    int64_t pid = session->recording->process.pid;
+    bool same = process.pid == 0 || process.pid == pid;
     if (event == TMPALLOC_EVENT_MODULES && process.pid != 0) {
+        if (!same && pid != 0 && (is_active(session) || session->state == SESSION_ENDED) &&
+            parent_of(&process) == pid)
+            return follow_child(session, &process, error);
         if (is_active(session))
             return modules_changed(session, &process, error);
-        if (session->state == SESSION_ENDED && !same &&
-            parent_of(&process) == session->recording->process.pid)
-            return follow_child(session, &process, error);
     }
-    if (is_active(session) && same && session->recording->process.pid != 0) {
+    if (is_active(session) && same && pid != 0) {
         if (event == TMPALLOC_EVENT_EXITED)
             process_ended(session);
         else if (event == TMPALLOC_EVENT_EXECED)

@@ -256,7 +256,9 @@ int session_engine_hit(struct session *session, uint64_t id, struct error *error
         return engine_breakpoint_hit(session->engine, id, error);
     enum engine_agent_exit exit =
         session->agent ? engine_agent_hit(session->agent, id) : AGENT_STAYS;
-    if (exit == AGENT_STAYS)
+    struct tmpalloc_process process;
+    if (exit == AGENT_STAYS || host_process(&session->host, &process, error) != TMPALLOC_OK ||
+        process.pid != session->recording->process.pid)
         return TMPALLOC_OK;
     return copy_results(session, exit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
 }
