@@ -301,6 +301,11 @@ int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *fact
     return engine_agent_read_image(&agent->parts, agent->anchor, facts_ret, ret, error);
 }
 
+bool engine_agent_is_loaded(struct modules *modules) {
+    uint32_t module;
+    return modules_find_soname(modules, AGENT_FILE_SONAME, &module);
+}
+
 int engine_agent_find_in_core(struct modules *modules, const char *path, uint64_t *image_ret,
                               struct error *error) {
     uint32_t module;

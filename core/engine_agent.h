@@ -56,6 +56,8 @@ int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *fact
 int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
                             struct agent_image_facts *facts_ret, struct snapshot *ret,
                             struct error *error);
+/* Whether the agent is among the loaded files. */
+bool engine_agent_is_loaded(struct modules *modules);
 /* The address of the image in a core file, in whatever format: by the agent's symbol where the
  * debugger knows its file, else as core_file_find() finds it. */
 int engine_agent_find_in_core(struct modules *modules, const char *path, uint64_t *image_ret,

@@ -276,6 +276,17 @@ static int64_t parent_of(const struct tmpalloc_process *process) {
     return end_of_name && sscanf(end_of_name, ") %*c %lld", &parent) == 1 ? parent : 0;
 }
 
+/* Whether another process than the recording's is its child.  One whose parent is gone by now is
+ * told from the agent, which nothing else than fork() brings into it. */
+static bool is_child(struct session *session, const struct tmpalloc_process *process) {
+    struct recording *recording = session->recording;
+    if (parent_of(process) == recording->process.pid)
+        return true;
+    return session->state == SESSION_ENDED && recording->copied &&
+           recording_update_modules(recording, NULL, NULL) == TMPALLOC_OK &&
+           engine_agent_is_loaded(recording->modules);
+}
+
 /* The debugger let the tracked process go and follows its child (set follow-fork-mode child). */
 static int follow_child(struct session *session, const struct tmpalloc_process *child,
                         struct error *error) {
@@ -317,7 +328,7 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
     bool same = process.pid == 0 || process.pid == pid;
     if (event == TMPALLOC_EVENT_MODULES && process.pid != 0) {
         if (!same && pid != 0 && (is_active(session) || session->state == SESSION_ENDED) &&
-            parent_of(&process) == pid)
+            is_child(session, &process))
             return follow_child(session, &process, error);
         if (is_active(session))
             return modules_changed(session, &process, error);
