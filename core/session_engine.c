@@ -173,8 +173,10 @@ int session_engine_refresh(struct session *session, struct error *error) {
     int status = engine_agent_refresh(session->agent, &reason);
     if (has_no_agent(status)) {
         status = take_second_best(session, session->recording, &reason);
-        if (status == TMPALLOC_OK)
+        if (status == TMPALLOC_OK) {
+            host_message(&session->host, "tmpalloc: breakpoint engine (auto: %s)", session->reason);
             return refresh_breakpoint(session, error ? error : &reason);
+        }
     }
     if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
         session->state = status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING;

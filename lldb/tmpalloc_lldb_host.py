@@ -180,6 +180,8 @@ class LldbHost(Host):
         if process and (process.GetState() not in _ALIVE or _identity(process) != self._tracked):
             self.session.event(binding.EVENT_EXITED)
             self._process = self._tracked = None
+            if process.GetState() not in _ALIVE:
+                self.leave_loader()
 
     def notice_stop(self):
         """Reports that the user got a prompt since the last command."""
