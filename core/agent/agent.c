@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "environment.h"
-#include "hooks.h"
 #include "image.h"
+#include "install.h"
 #include "memory_mmap.h"
 #include "threads.h"
 #include "tmpalloc/tmpalloc.h"
@@ -27,25 +28,34 @@ static int create(const struct image_options *options) {
     return status;
 }
 
-void agent_set_up(void) {
+/* The library was loaded with the program, and nobody has set it up yet. */
+static bool is_preloaded(void) {
+    return state == NOT_SET_UP && environ && (environment_has_options() || install_comes_first());
+}
+
+static bool begin(void) {
     enum state expected = NOT_SET_UP;
+    return atomic_compare_exchange_strong(&state, &expected, IN_PROGRESS);
+}
+
+static void set_up(void) {
     struct environment_options options;
-    if (!atomic_compare_exchange_strong(&state, &expected, IN_PROGRESS))
-        return;
-    if (!environment_take(&options)) {
-        state = NOT_SET_UP;
-        return;
-    }
-    int saved_errno = errno;
-    if (create(&options.image) == TMPALLOC_OK) {
-        hooks_list_entry_points(image);
-        state = READY;
-        image_publish();
-        if (options.start)
-            image_start();
-    } else {
+    environment_take(&options);
+    if (create(&options.image) != TMPALLOC_OK) {
         state = FAILED;
+        return;
     }
+    install_hooks(image, true);
+    state = READY;
+    image_publish();
+    if (options.start)
+        image_start();
+}
+
+void agent_set_up(void) {
+    int saved_errno = errno;
+    if (is_preloaded() && begin())
+        set_up();
     errno = saved_errno;
 }
 
@@ -54,9 +64,41 @@ __attribute__((constructor)) static void loaded(void) {
 }
 
 /* For the debugger; see tmpalloc/agent_image.h. */
+TMPALLOC_API int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
+                                        uint64_t memory_limit_bytes);
+TMPALLOC_API int tmpalloc_agent_uninstall(void);
 TMPALLOC_API int tmpalloc_agent_start(void);
 TMPALLOC_API int tmpalloc_agent_stop(void);
 TMPALLOC_API int tmpalloc_agent_reset(void);
+
+static bool create_late(const struct image_options *options) {
+    if (begin())
+        state = create(options) == TMPALLOC_OK ? READY : FAILED;
+    return state == READY;
+}
+
+int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
+                           uint64_t memory_limit_bytes) {
+    const struct image_options options = {.max_threshold = max_threshold,
+                                          .stack_depth = stack_depth,
+                                          .memory_limit_bytes = memory_limit_bytes};
+    int saved_errno = errno;
+    int status = TMPALLOC_E_NOMEM;
+    if (create_late(&options)) {
+        status = install_hooks(image, install_comes_first());
+        image_publish();
+    }
+    errno = saved_errno;
+    return status;
+}
+
+int tmpalloc_agent_uninstall(void) {
+    int saved_errno = errno;
+    if (state == READY)
+        install_undo(image);
+    errno = saved_errno;
+    return TMPALLOC_OK;
+}
 
 int tmpalloc_agent_start(void) {
     agent_set_up();

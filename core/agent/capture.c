@@ -167,6 +167,15 @@ struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t retur
     return search(cache, &start, slot);
 }
 
+enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
+                               uintptr_t frame_pointer, uintptr_t outer_slot) {
+    struct capture_start start = {.return_slot = return_slot, .frame_pointer = frame_pointer};
+    uint32_t current = atomic_load_explicit(&generation, memory_order_acquire);
+    if (current != cache->generation)
+        follow_generation(cache, current);
+    return capture_walk_to(&cache->walk, &start, outer_slot);
+}
+
 void capture_set_depth(uint32_t frames) {
     if (frames == 0 || frames > CAPTURE_DEPTH_LIMIT)
         frames = frames ? CAPTURE_DEPTH_LIMIT : 1;

@@ -51,6 +51,18 @@ void capture_cache_destroy(struct capture_cache *cache);
 struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t return_slot,
                                     uintptr_t frame_pointer);
 
+/* How a stack gets from an inner to an outer frame. */
+enum capture_path {
+    CAPTURE_PATH_NONE,        /* it doesn't: it ends without the outer one */
+    CAPTURE_PATH_CALLS,       /* by calls only */
+    CAPTURE_PATH_INTERRUPTED, /* a signal handler came in between */
+    CAPTURE_PATH_UNKNOWN      /* by calls, as far as frames can be found */
+};
+
+/* The same arguments, and the stack cell with the outer frame's return address. */
+enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
+                               uintptr_t frame_pointer, uintptr_t outer_slot);
+
 /* Frames kept per stack, 1..CAPTURE_DEPTH_LIMIT (the default); for caches created afterwards. */
 void capture_set_depth(uint32_t frames);
 

@@ -199,9 +199,7 @@ static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
     return step_out(walk, row, pc);
 }
 
-int capture_walk_run(struct capture_walk *walk, const struct capture_start *start) {
-    uint64_t pc = *(const uint64_t *)start->return_slot;
-    bool exact = false;
+static void begin(struct capture_walk *walk, const struct capture_start *start, uint64_t pc) {
     walk->start = *start;
     walk->pc_count = walk->cell_count = 0;
     walk->modules = 0;
@@ -213,7 +211,43 @@ int capture_walk_run(struct capture_walk *walk, const struct capture_start *star
         .kind = LOCATION_VALUE, .value = {.bits = start->return_slot + WORD_BYTES, .based = true}};
     walk->registers[CFI_RETURN_ADDRESS] =
         (struct walk_location){.kind = LOCATION_VALUE, .value = {.bits = pc}};
+}
+
+int capture_walk_run(struct capture_walk *walk, const struct capture_start *start) {
+    uint64_t pc = *(const uint64_t *)start->return_slot;
+    bool exact = false;
+    begin(walk, start, pc);
     while (visit(walk, &pc, &exact))
         continue;
     return walk->no_memory ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+}
+
+/* Visits a frame; the one outwards returns through *slot. */
+static bool visit_outwards(struct capture_walk *walk, uint64_t *pc, bool *exact, bool *interrupted,
+                           uintptr_t *slot) {
+    *interrupted |= *exact;
+    if (!visit(walk, pc, exact))
+        return false;
+    *slot = walk->registers[CFI_STACK_POINTER].value.bits - WORD_BYTES;
+    return true;
+}
+
+enum capture_path capture_walk_to(struct capture_walk *walk, const struct capture_start *start,
+                                  uintptr_t outer_slot) {
+    uint64_t pc = *(const uint64_t *)start->return_slot;
+    uintptr_t slot = start->return_slot;
+    uint32_t depth_limit = walk->depth_limit;
+    bool exact = false, interrupted = false;
+    begin(walk, start, pc);
+    walk->depth_limit = CAPTURE_DEPTH_LIMIT;
+    /* Only signals change from one stack to another that may be anywhere. */
+    while (slot != outer_slot && (interrupted || slot < outer_slot) &&
+           visit_outwards(walk, &pc, &exact, &interrupted, &slot))
+        continue;
+    walk->depth_limit = depth_limit;
+    if (slot != outer_slot && !walk->truncated && !walk->no_memory)
+        return CAPTURE_PATH_NONE;
+    if (interrupted)
+        return CAPTURE_PATH_INTERRUPTED;
+    return slot == outer_slot ? CAPTURE_PATH_CALLS : CAPTURE_PATH_UNKNOWN;
 }

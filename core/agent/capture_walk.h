@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "capture.h"
 #include "capture_pages.h"
 #include "cfi_rows.h"
 
@@ -58,6 +59,11 @@ void capture_walk_deinit(struct capture_walk *walk);
 /* Fills pcs, cells and flags; their arrays are used again by the next run.  TMPALLOC_OK or
  * TMPALLOC_E_NOMEM. */
 int capture_walk_run(struct capture_walk *walk, const struct capture_start *start);
+
+/* Walks no further than to the frame whose return address is in the cell `outer_slot`.  Without
+ * memory frames can't be found. */
+enum capture_path capture_walk_to(struct capture_walk *walk, const struct capture_start *start,
+                                  uintptr_t outer_slot);
 
 static inline uint64_t capture_cell_read(int64_t place, const struct capture_start *start) {
     uint64_t word;

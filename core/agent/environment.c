@@ -91,9 +91,11 @@ static void hide_preload(void) {
         remove_variable(variable);
 }
 
-bool environment_take(struct environment_options *ret) {
-    if (!environ)
-        return false;
+bool environment_has_options(void) {
+    return environ && find(AGENT_ENVIRONMENT);
+}
+
+void environment_take(struct environment_options *ret) {
     *ret = (struct environment_options){.image = IMAGE_DEFAULTS};
     char **variable = find(AGENT_ENVIRONMENT);
     if (variable) {
@@ -101,5 +103,4 @@ bool environment_take(struct environment_options *ret) {
         remove_variable(variable);
     }
     hide_preload();
-    return true;
 }

@@ -9,8 +9,11 @@ struct environment_options {
     struct image_options image;
 };
 
+/* Whether they are there; not before there is an environment. */
+bool environment_has_options(void);
+
 /* Takes the options, and both their variable and this library in LD_PRELOAD, out of `environ`, so
- * that neither the program nor its children see them.  False: there is no environment yet. */
-bool environment_take(struct environment_options *ret);
+ * that neither the program nor its children see them.  There is an environment. */
+void environment_take(struct environment_options *ret);
 
 #endif

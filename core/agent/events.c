@@ -187,6 +187,15 @@ void events_freed(const struct call *call, uintptr_t block) {
     count_free(call, &taken, false);
 }
 
+void events_unmapped(const struct call *call, uintptr_t block, uint64_t size_bytes) {
+    struct taken taken;
+    take(call, block, &taken);
+    if (taken.verdict != DETECTOR_PLAIN && taken.block.size_bytes != size_bytes)
+        events_put_back(call, &taken);
+    else
+        count_free(call, &taken, false);
+}
+
 void events_take(const struct call *call, uintptr_t block, struct taken *ret) {
     ret->verdict = DETECTOR_PLAIN;
     if (block)

@@ -27,6 +27,8 @@ struct taken {
  * errno. */
 void events_allocated(const struct call *call, uintptr_t block, uint64_t size_bytes);
 void events_freed(const struct call *call, uintptr_t block);
+/* Ends a block of exactly this size; of one with another size it is no event. */
+void events_unmapped(const struct call *call, uintptr_t block, uint64_t size_bytes);
 
 /* block 0: nothing to take. */
 void events_take(const struct call *call, uintptr_t block, struct taken *ret);

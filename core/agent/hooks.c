@@ -1,169 +1,55 @@
 #include "hooks.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <malloc.h>
-#include <signal.h>
-#include <stdalign.h>
-#include <stdlib.h>
 
 #include "agent.h"
 #include "events.h"
+#include "hooks_real.h"
+#include "nesting.h"
 #include "tmpalloc/tmpalloc.h"
 
-/* Every hooked function: kind(name, parameters, arguments, requested size).  Kinds:
- *     ALLOCATION  returns a block
- *     PLACEMENT   stores a block through its first parameter and returns 0
- *     RESIZE      is realloc of `block`; the expression fails by being NO_SIZE
- *     RELEASE     is free of `block` */
-#define FOR_EACH_HOOK(ALLOCATION, PLACEMENT, RESIZE, RELEASE)                                      \
-    ALLOCATION(malloc, (size_t size), (size), size)                                                \
-    ALLOCATION(calloc, (size_t count, size_t size), (count, size), count *size)                    \
-    ALLOCATION(memalign, (size_t alignment, size_t size), (alignment, size), size)                 \
-    ALLOCATION(aligned_alloc, (size_t alignment, size_t size), (alignment, size), size)            \
-    ALLOCATION(valloc, (size_t size), (size), size)                                                \
-    ALLOCATION(pvalloc, (size_t size), (size), size)                                               \
-    PLACEMENT(posix_memalign, (void **ret, size_t alignment, size_t size), (ret, alignment, size), \
-              size)                                                                                \
-    RESIZE(realloc, (void *block, size_t size), (block, size), size)                               \
-    RESIZE(reallocarray, (void *block, size_t count, size_t size), (block, count, size),           \
-           multiply(count, size))                                                                  \
-    RELEASE(free, (void *block), (block), 0)                                                       \
-    RELEASE(free_sized, (void *block, UNUSED size_t size), (block, size), 0)                       \
-    RELEASE(free_aligned_sized, (void *block, UNUSED size_t alignment, UNUSED size_t size),        \
-            (block, alignment, size), 0)
-
-#define UNUSED __attribute__((unused))
-#define IGNORE(name, parameters, arguments, size)
-
-#define NO_SIZE SIZE_MAX
+#ifndef __OPTIMIZE__
+#error "what only goes on to another function must jump there: its caller is who counts"
+#endif
 
 static size_t multiply(size_t count, size_t size) {
     size_t total;
-    return __builtin_mul_overflow(count, size, &total) ? NO_SIZE : total;
-}
-
-/* Blocks for dlsym() while it looks for the real functions: few, small, never used again. */
-
-#define EARLY_BYTES 4096
-
-static alignas(max_align_t) char early_blocks[EARLY_BYTES];
-static atomic_size_t early_used;
-
-static bool is_early(const void *block) {
-    return (uintptr_t)block - (uintptr_t)early_blocks < EARLY_BYTES;
-}
-
-static void *allocate_early(size_t size) {
-    size_t rounded = (size / alignof(max_align_t) + 1) * alignof(max_align_t);
-    if (size > EARLY_BYTES)
-        return NULL;
-    size_t start = atomic_fetch_add(&early_used, rounded);
-    return start <= EARLY_BYTES - size ? early_blocks + start : NULL;
-}
-
-/* The real functions.  Each is at first a function that looks for all of them. */
-
-static __thread bool looking __attribute__((tls_model("initial-exec")));
-
-static void find_real_functions(void);
-
-/* Whether the real functions may be called now: not from within the search. */
-static bool find_once(void) {
-    if (looking)
-        return false;
-    looking = true;
-    find_real_functions();
-    looking = false;
-    return true;
-}
-
-/* Where nobody has such a function, the early one stays. */
-#define EARLY(type, name, parameters, arguments, in_search, missing)                               \
-    static type early_##name parameters;                                                           \
-    static type(*_Atomic real_##name) parameters = early_##name;                                   \
-    static type early_##name parameters {                                                          \
-        if (!find_once())                                                                          \
-            return in_search;                                                                      \
-        return real_##name == early_##name ? missing : real_##name arguments;                      \
-    }
-#define EARLY_ALLOCATION(name, parameters, arguments, size)                                        \
-    EARLY(void *, name, parameters, arguments, allocate_early(size), NULL)
-#define EARLY_PLACEMENT(name, parameters, arguments, size)                                         \
-    EARLY(int, name, parameters, arguments, ENOMEM, ENOMEM)
-
-FOR_EACH_HOOK(EARLY_ALLOCATION, EARLY_PLACEMENT, IGNORE, IGNORE)
-EARLY(void *, realloc, (void *block, size_t size), (block, size), NULL, NULL)
-
-static void early_free(void *block);
-static void (*_Atomic real_free)(void *block) = early_free;
-
-static void early_free(void *block) {
-    if (find_once() && real_free != early_free)
-        real_free(block);
-}
-
-static void find_real_functions(void) {
-    uintptr_t found;
-#define FIND(name, parameters, arguments, size)                                                    \
-    if ((found = (uintptr_t)dlsym(RTLD_NEXT, #name)))                                              \
-        real_##name = (__typeof__(&early_##name))found;
-    FOR_EACH_HOOK(FIND, FIND, IGNORE, IGNORE)
-    FIND(realloc, , , )
-    FIND(free, , , )
-#undef FIND
-}
-
-void hooks_list_entry_points(struct agent_image *listed) {
-    uintptr_t found;
-    if (real_malloc == early_malloc)
-        find_once();
-    listed->entry_point_count = AGENT_ENTRY_COUNT;
-#define LIST(name, parameters, arguments, size)                                                    \
-    found = (uintptr_t)dlsym(RTLD_NEXT, #name);                                                    \
-    listed->entry_points[AGENT_ENTRY_##name] = found;                                              \
-    listed->hooking[AGENT_ENTRY_##name] = found ? AGENT_INTERPOSED : AGENT_NOT_HOOKED;
-    FOR_EACH_HOOK(LIST, LIST, LIST, LIST)
-#undef LIST
+    return __builtin_mul_overflow(count, size, &total) ? SIZE_MAX : total;
 }
 
 /* Calls. */
 
-static bool on_signal_stack(void) {
-    stack_t stack;
-    int saved_errno = errno;
-    bool result = sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK);
-    errno = saved_errno;
-    return result;
-}
-
-/* Whether the thread's call in progress was left by longjmp: the present call is further out, or
- * its return address is gone from the stack. */
-static bool was_left(uintptr_t return_slot) {
-    uintptr_t slot = threads_self.call_slot;
-    if (slot <= return_slot)
-        return !on_signal_stack();
-    return *(const uintptr_t *)slot != threads_self.call_returns;
-}
-
-/* A signal handler came in the middle of a call, or an allocator uses its own functions. */
-static void count_nested(void) {
-    struct thread *thread = threads_self.thread;
-    if (thread)
-        __atomic_fetch_add(&thread->image.dropped, 1, __ATOMIC_RELAXED);
-    else
-        image_count_dropped();
+static inline void set_state(uintptr_t call_slot) {
+    atomic_signal_fence(memory_order_seq_cst);
+    threads_self.call_slot = call_slot;
+    atomic_signal_fence(memory_order_seq_cst);
 }
 
 static bool leave(void) {
-    atomic_signal_fence(memory_order_seq_cst);
-    threads_self.call_slot = 0;
+    set_state(0);
     return false;
 }
 
-/* `frame` is where the hook keeps its caller's frame pointer; the return address follows. */
+/* Around the call of the real function. */
+static inline void go_out(const struct call *call) {
+    set_state(call->return_slot | CALL_IN_FUNCTION);
+}
+
+static inline void come_back(const struct call *call) {
+    set_state(call->return_slot);
+}
+
+static __attribute__((noinline)) bool not_counted(uint64_t generation) {
+    if (threads_self.excluded != generation)
+        image_count_dropped();
+    return leave();
+}
+
+/* Begins an event, for which the call goes out to the real function at once if `state` says so.
+ * False: it is none.  `frame` is where the hook keeps its caller's frame pointer; the return
+ * address follows. */
 static inline __attribute__((always_inline)) bool enter(struct call *call, const uintptr_t *frame,
-                                                        enum agent_entry_point entry_point) {
+                                                        uint32_t entry_point, uintptr_t state) {
     uint64_t generation = IMAGE_LOAD(&image->generation);
     if (__builtin_expect(!image_tracks(generation), 0)) {
         if (generation == 0)
@@ -173,113 +59,210 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
             return false;
     }
     uintptr_t return_slot = (uintptr_t)(frame + 1);
-    if (__builtin_expect(threads_self.call_slot != 0, 0) && !was_left(return_slot)) {
-        count_nested();
+    if (__builtin_expect(threads_self.call_slot != 0, 0) && !nesting_is_over(return_slot, frame[0]))
         return false;
-    }
     threads_self.call_returns = frame[1];
-    threads_self.call_slot = return_slot;
-    atomic_signal_fence(memory_order_seq_cst);
+    set_state(return_slot | state);
     call->generation = generation;
     call->return_slot = return_slot;
     call->frame_pointer = frame[0];
     call->entry_point = entry_point;
     call->thread = threads_get(generation);
-    if (__builtin_expect(call->thread != NULL, 1))
-        return true;
-    image_count_dropped();
-    return leave();
+    return __builtin_expect(call->thread != NULL, 1) || not_counted(generation);
 }
 
-#define ENTER(call, name) enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name)
+#define ENTER(call, name, state)                                                                   \
+    enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
 
 /* The hooks. */
 
+#define HOOK __attribute__((noinline))
+
+#define COUNT_ALLOCATION(name, arguments, size_bytes, failure)                                     \
+    struct call call;                                                                              \
+    if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                     \
+        return REAL(name) arguments;                                                               \
+    void *block = REAL(name) arguments;                                                            \
+    come_back(&call);                                                                              \
+    events_allocated(&call, block == (failure) ? 0 : (uintptr_t)block, size_bytes);                \
+    leave();                                                                                       \
+    return block
+
 #define ALLOCATION_HOOK(name, parameters, arguments, size_bytes)                                   \
-    TMPALLOC_API void *name parameters {                                                           \
-        struct call call;                                                                          \
-        if (!ENTER(&call, name))                                                                   \
-            return real_##name arguments;                                                          \
-        void *block = real_##name arguments;                                                       \
-        events_allocated(&call, (uintptr_t)block, size_bytes);                                     \
-        leave();                                                                                   \
-        return block;                                                                              \
+    HOOK void *hook_##name parameters {                                                            \
+        COUNT_ALLOCATION(name, arguments, size_bytes, NULL);                                       \
+    }
+
+#define NEW_HOOK(name, parameters, arguments, otherwise)                                           \
+    ALLOCATION_HOOK(name, parameters, arguments, size)
+
+/* MAP_FAILED; its header would give mmap another name. */
+#define MAPPING_FAILED ((void *)-1)
+
+#define MAPPING_HOOK(name, parameters, arguments, size_bytes)                                      \
+    HOOK void *hook_##name parameters {                                                            \
+        if (!image->mappings)                                                                      \
+            return REAL(name) arguments;                                                           \
+        COUNT_ALLOCATION(name, arguments, size_bytes, MAPPING_FAILED);                             \
     }
 
 #define PLACEMENT_HOOK(name, parameters, arguments, size_bytes)                                    \
-    TMPALLOC_API int name parameters {                                                             \
+    HOOK int hook_##name parameters {                                                              \
         struct call call;                                                                          \
-        if (!ENTER(&call, name))                                                                   \
-            return real_##name arguments;                                                          \
-        int status = real_##name arguments;                                                        \
+        if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                 \
+            return REAL(name) arguments;                                                           \
+        int status = REAL(name) arguments;                                                         \
+        come_back(&call);                                                                          \
         if (status == 0)                                                                           \
             events_allocated(&call, (uintptr_t)*ret, size_bytes);                                  \
         leave();                                                                                   \
         return status;                                                                             \
     }
 
+/* What fails leaves the block as it was: too large a size does. */
 #define RESIZE_HOOK(name, parameters, arguments, size_bytes)                                       \
-    TMPALLOC_API void *name parameters {                                                           \
+    HOOK void *hook_##name parameters {                                                            \
         struct call call;                                                                          \
-        size_t bytes = (size_bytes);                                                               \
-        if (__builtin_expect(bytes == NO_SIZE || is_early(block), 0))                              \
-            return resize_otherwise(block, bytes);                                                 \
-        if (!ENTER(&call, name))                                                                   \
-            return real_realloc(block, bytes);                                                     \
-        return resize(&call, block, bytes);                                                        \
+        struct taken taken;                                                                        \
+        if (__builtin_expect(hooks_is_early(block), 0))                                            \
+            return move_early(block, size_bytes);                                                  \
+        if (!ENTER(&call, name, 0))                                                                \
+            return REAL(name) arguments;                                                           \
+        uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
+        events_take(&call, address, &taken);                                                       \
+        go_out(&call);                                                                             \
+        void *result = REAL(name) arguments;                                                       \
+        come_back(&call);                                                                          \
+        resized(&call, address, &taken, (uintptr_t)result, size_bytes);                            \
+        leave();                                                                                   \
+        return result;                                                                             \
     }
 
-#define RELEASE_HOOK(name, parameters, arguments, size_bytes)                                      \
-    TMPALLOC_API void name parameters {                                                            \
+#define RELEASE_HOOK(name, parameters, arguments, size)                                            \
+    HOOK void hook_##name parameters {                                                             \
         struct call call;                                                                          \
-        if (!block || __builtin_expect(is_early(block), 0))                                        \
+        if (!block || __builtin_expect(hooks_is_early(block), 0))                                  \
             return;                                                                                \
-        if (!ENTER(&call, name)) {                                                                 \
-            real_free(block);                                                                      \
+        if (!ENTER(&call, name, 0)) {                                                              \
+            REAL(name) arguments;                                                                  \
             return;                                                                                \
         }                                                                                          \
         events_freed(&call, (uintptr_t)block);                                                     \
-        real_free(block);                                                                          \
+        go_out(&call);                                                                             \
+        REAL(name) arguments;                                                                      \
         leave();                                                                                   \
     }
 
-static void *resize(const struct call *call, void *block, size_t size_bytes) {
-    struct taken taken;
-    uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */
-    events_take(call, address, &taken);
-    void *result = real_realloc(block, size_bytes);
-    if (result || (address && size_bytes == 0))
-        events_reallocated(call, address, &taken, (uintptr_t)result, size_bytes);
+#define UNMAPPING_HOOK(name, parameters, arguments, size_bytes)                                    \
+    HOOK int hook_##name parameters {                                                              \
+        struct call call;                                                                          \
+        if (!block || !image->mappings || !ENTER(&call, name, 0))                                  \
+            return REAL(name) arguments;                                                           \
+        events_unmapped(&call, (uintptr_t)block, size_bytes);                                      \
+        go_out(&call);                                                                             \
+        int status = REAL(name) arguments;                                                         \
+        leave();                                                                                   \
+        return status;                                                                             \
+    }
+
+static void resized(const struct call *call, uintptr_t block, const struct taken *taken,
+                    uintptr_t result, size_t size_bytes) {
+    if (result || (block && size_bytes == 0))
+        events_reallocated(call, block, taken, result, size_bytes);
     else
-        events_put_back(call, &taken);
-    leave();
-    return result;
+        events_put_back(call, taken);
 }
 
-/* A size that doesn't exist, or a block that dlsym() got. */
-static void *resize_otherwise(void *block, size_t size_bytes) {
-    void *moved = size_bytes == NO_SIZE ? NULL : malloc(size_bytes);
-    if (!moved) {
-        errno = ENOMEM;
+/* Out of the blocks that dlsym() got, whose sizes nobody knows. */
+static void *move_early(const char *block, size_t size_bytes) {
+    void *moved = hook_malloc(size_bytes);
+    if (!moved)
         return NULL;
-    }
-    size_t readable = (size_t)(early_blocks + EARLY_BYTES - (char *)block);
+    size_t readable = (size_t)(hooks_early_blocks + HOOKS_EARLY_BYTES - block);
     return __builtin_memcpy(moved, block, size_bytes < readable ? size_bytes : readable);
 }
 
-/* C23; the C library may not know them yet. */
-void free_sized(void *block, size_t size);
-void free_aligned_sized(void *block, size_t alignment, size_t size);
-
-FOR_EACH_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK)
+FOR_EACH_C_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK, MAPPING_HOOK,
+                UNMAPPING_HOOK)
+FOR_EACH_OPERATOR(NEW_HOOK, RELEASE_HOOK)
 
 /* Code that was unloaded makes what is known of call stacks void. */
-TMPALLOC_API int dlclose(void *handle) {
-    static int (*_Atomic real_dlclose)(void *handle);
-    if (!real_dlclose)
-        real_dlclose = (int (*)(void *))(uintptr_t)dlsym(RTLD_NEXT, "dlclose");
-    int status = real_dlclose(handle);
+int hook_dlclose(void *handle) {
+    int status = REAL(dlclose)(handle);
     if (status == 0)
         capture_code_unloaded();
     return status;
 }
+
+/* Functions of the C library.  It calls its own allocator for the program as anybody does, so that
+ * it can be replaced.  A direct call within it is housekeeping (at thread exit it returns cached
+ * blocks, which the program has freed before, by calling free), and no event. */
+
+struct hooks_code hooks_c_library;
+
+#define CALL_BYTES  5 /* of a direct call, the displacement is the last four */
+#define CALL_OPCODE 0xe8
+
+static inline bool is_housekeeping(const void *return_address, uint32_t entry_point) {
+    uintptr_t returns = (uintptr_t)return_address;
+    if (returns - CALL_BYTES - hooks_c_library.start >= hooks_c_library.size_bytes)
+        return false;
+    const uint8_t *code = (const uint8_t *)return_address - CALL_BYTES;
+    int32_t displacement;
+    __builtin_memcpy(&displacement, code + 1, sizeof displacement);
+    return *code == CALL_OPCODE &&
+           returns + (uintptr_t)(intptr_t)displacement == image->entry_points[entry_point];
+}
+
+#define GUARD(type, name, parameters, arguments)                                                   \
+    static type guard_##name parameters {                                                          \
+        if (is_housekeeping(__builtin_return_address(0), AGENT_ENTRY_##name))                      \
+            return REAL(name) arguments;                                                           \
+        return hook_##name arguments;                                                              \
+    }
+#define GUARD_GIVING(name, parameters, arguments, size) GUARD(void *, name, parameters, arguments)
+#define GUARD_STATUS(name, parameters, arguments, size) GUARD(int, name, parameters, arguments)
+#define GUARD_NOTHING(name, parameters, arguments, size)                                           \
+    static void guard_##name parameters {                                                          \
+        if (is_housekeeping(__builtin_return_address(0), AGENT_ENTRY_##name))                      \
+            REAL(name) arguments;                                                                  \
+        else                                                                                       \
+            hook_##name arguments;                                                                 \
+    }
+
+FOR_EACH_C_HOOK(GUARD_GIVING, GUARD_STATUS, GUARD_GIVING, GUARD_NOTHING, GUARD_GIVING, GUARD_STATUS)
+
+/* What the library exports.  Operators of C++ that don't count are passed on by a jump. */
+
+#define PASS_ON_NEW(name, parameters, arguments, otherwise)                                        \
+    static void *pass_##name parameters {                                                          \
+        return ROUTE(name) arguments;                                                              \
+    }
+#define PASS_ON_DELETE(name, parameters, arguments, otherwise)                                     \
+    static void pass_##name parameters {                                                           \
+        ROUTE(name) arguments;                                                                     \
+    }
+#define ROUTE(name)                                                                                \
+    ((__typeof__(&hook_##name))__atomic_load_n(&hooks_routes[HOOK_##name], __ATOMIC_RELAXED))
+
+FOR_EACH_OPERATOR(PASS_ON_NEW, PASS_ON_DELETE)
+
+#define EXPORT(name, function)                                                                     \
+    extern TMPALLOC_API __typeof__(hook_##name) name __attribute__((alias(function)));
+#define EXPORT_HOOK(name, ...)     EXPORT(name, "hook_" #name)
+#define EXPORT_OPERATOR(name, ...) EXPORT(name, "pass_" #name)
+
+FOR_EACH_C_HOOK(EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK)
+FOR_EACH_OPERATOR(EXPORT_OPERATOR, EXPORT_OPERATOR)
+EXPORT(dlclose, "hook_dlclose")
+
+#define FUNCTION(name, ...)                                                                        \
+    [HOOK_##                                                                                       \
+        name] = {#name, (uintptr_t)hook_##name, (uintptr_t)hook_##name, (uintptr_t)guard_##name},
+#define OPERATOR(name, ...)                                                                        \
+    [HOOK_##name] = {#name, (uintptr_t)pass_##name, (uintptr_t)hook_##name, 0},
+
+const struct hook hooks[HOOK_COUNT] = {
+    FOR_EACH_C_HOOK(FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION)
+        FOR_EACH_OPERATOR(OPERATOR, OPERATOR)[HOOK_dlclose] = {"dlclose", (uintptr_t)hook_dlclose,
+                                                               (uintptr_t)hook_dlclose, 0}};

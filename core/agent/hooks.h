@@ -1,10 +1,38 @@
-/* The program's allocator functions, as long as this library comes first in the search order. */
+/* The program's allocator functions, seen from within.
+ *
+ * A hook has the signature of its function and is called in its place: because this library comes
+ * first in the search order and the hook is what it exports, or because the function was changed to
+ * lead to it.  It calls on through its cell of hooks_real. */
 #ifndef TMPALLOC_HOOKS_H
 #define TMPALLOC_HOOKS_H
 
+#include <stdint.h>
+
 #include "tmpalloc/agent_image.h"
 
-/* Lists the addresses of the functions behind the hooks. */
-void hooks_list_entry_points(struct agent_image *image);
+enum {
+#define HOOK_NUMBER(name) HOOK_##name,
+    AGENT_FOR_EACH_ENTRY_POINT(HOOK_NUMBER)
+#undef HOOK_NUMBER
+        HOOK_dlclose, /* no entry point: it tells of code that is gone */
+    HOOK_COUNT
+};
+
+struct hook {
+    const char *name;
+    uintptr_t exported; /* this library's own definition of the name */
+    uintptr_t counting; /* where calls of a function are led to that is changed */
+    /* The same for one of the C library, whose direct calls of it are no events; 0: as above. */
+    uintptr_t guarded;
+};
+
+extern const struct hook hooks[HOOK_COUNT];
+
+/* Where the code of the C library is, once functions of it were changed. */
+struct hooks_code {
+    uintptr_t start;
+    uintptr_t size_bytes;
+};
+extern struct hooks_code hooks_c_library;
 
 #endif

@@ -4,11 +4,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernel_memory.h"
 #include "tmpalloc/tmpalloc.h"
 
-#define PAGE_BYTES 4096u
-
-_Static_assert(sizeof(struct agent_image) <= PAGE_BYTES, "an image fits a page");
+_Static_assert(sizeof(struct agent_image) <= KERNEL_PAGE_BYTES, "an image fits a page");
 
 #define ANCHOR                                                                                     \
     {                                                                                              \
@@ -26,12 +25,14 @@ struct agent_image *image = &none;
 /* Between pages that can't be touched, or the kernel joins it with its neighbours to one mapping
  * that begins elsewhere. */
 static struct agent_image *map_image(void) {
-    char *pages =
-        mmap(NULL, 3 * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (pages == MAP_FAILED || mprotect(pages + PAGE_BYTES, PAGE_BYTES, PROT_READ | PROT_WRITE))
+    char *pages = kernel_map(3 * KERNEL_PAGE_BYTES);
+    if (!pages)
         return NULL;
-    madvise(pages + PAGE_BYTES, PAGE_BYTES, MADV_WIPEONFORK);
-    return (struct agent_image *)(void *)(pages + PAGE_BYTES);
+    char *middle = pages + KERNEL_PAGE_BYTES;
+    kernel_protect(pages, KERNEL_PAGE_BYTES, PROT_NONE);
+    kernel_protect(middle + KERNEL_PAGE_BYTES, KERNEL_PAGE_BYTES, PROT_NONE);
+    madvise(middle, KERNEL_PAGE_BYTES, MADV_WIPEONFORK);
+    return (struct agent_image *)(void *)middle;
 }
 
 int image_create(const struct image_options *options) {

@@ -1,16 +1,14 @@
 #include "memory_mmap.h"
 
-#include <errno.h>
 #include <stdalign.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../memory.h"
+#include "kernel_memory.h"
 #include "lock.h"
 
 #define CHUNK_BYTES   ((size_t)1 << 20)
 #define LARGEST_BLOCK ((size_t)64 << 10) /* in a chunk, its head included */
-#define PAGE_BYTES    ((size_t)4096)
 
 /* Classes of block sizes: four steps to each power of two. */
 #define SMALLEST_SHIFT 5
@@ -67,24 +65,17 @@ static bool may_carve(size_t size_bytes) {
     return size_bytes <= usable && carved <= usable - size_bytes;
 }
 
-/* The program must not see an errno of ours. */
 static void *map_pages(size_t size_bytes) {
     if (size_bytes > limit || mapped > limit - size_bytes)
         return NULL;
-    int saved_errno = errno;
-    void *pages =
-        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    errno = saved_errno;
-    if (pages == MAP_FAILED)
-        return NULL;
-    mapped += size_bytes;
+    void *pages = kernel_map(size_bytes);
+    if (pages)
+        mapped += size_bytes;
     return pages;
 }
 
 static void unmap_pages(void *pages, size_t size_bytes) {
-    int saved_errno = errno;
-    munmap(pages, size_bytes);
-    errno = saved_errno;
+    kernel_unmap(pages, size_bytes);
     mapped -= size_bytes;
     carved -= size_bytes;
 }
@@ -109,7 +100,7 @@ static uint32_t class_for(size_t needed, size_t *capacity_ret) {
 
 /* The last chunk is what the limit leaves. */
 static bool add_chunk(size_t needed) {
-    uint64_t left = limit > mapped ? (limit - mapped) / PAGE_BYTES * PAGE_BYTES : 0;
+    uint64_t left = limit > mapped ? (limit - mapped) / KERNEL_PAGE_BYTES * KERNEL_PAGE_BYTES : 0;
     size_t size = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES;
     unsigned char *fresh = needed <= size ? map_pages(size) : NULL;
     if (!fresh)
@@ -131,7 +122,7 @@ static struct block *carve(size_t capacity) {
 }
 
 static struct block *obtain_large(size_t needed) {
-    size_t capacity = (needed + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    size_t capacity = (needed + KERNEL_PAGE_BYTES - 1) / KERNEL_PAGE_BYTES * KERNEL_PAGE_BYTES;
     struct block *block = may_carve(capacity) ? map_pages(capacity) : NULL;
     if (!block)
         return NULL;

@@ -155,14 +155,24 @@ static void reset_counters(struct thread *thread, uint64_t reset_generation) {
     IMAGE_STORE(&counters->reset_generation, reset_generation);
 }
 
-struct thread *threads_renew(uint64_t generation) {
-    int saved_errno = errno;
+static bool is_excluded(uint64_t generation) {
+    if (threads_self.excluded == generation)
+        return true;
+    int64_t only_tid = IMAGE_LOAD(&image->only_tid);
+    if (only_tid == 0 || only_tid == gettid())
+        return false;
+    threads_self.excluded = generation;
+    return true;
+}
+
+static struct thread *renew(uint64_t generation) {
     struct thread *thread = threads_self.thread;
+    if (is_excluded(generation))
+        return NULL;
     if (!thread)
         thread = take_exited();
     if (!thread)
         thread = add_record();
-    errno = saved_errno;
     if (!thread)
         return NULL;
     threads_self.thread = thread;
@@ -171,6 +181,18 @@ struct thread *threads_renew(uint64_t generation) {
         reset_counters(thread, reset_generation);
     detector_flush_window(detector, thread->window);
     IMAGE_STORE(&thread->image.generation, generation);
+    return thread;
+}
+
+struct thread *threads_renew(uint64_t generation) {
+    int saved_errno = errno;
+    uintptr_t call_slot = threads_self.call_slot;
+    threads_self.call_slot = call_slot & ~CALL_IN_FUNCTION;
+    atomic_signal_fence(memory_order_seq_cst);
+    struct thread *thread = renew(generation);
+    atomic_signal_fence(memory_order_seq_cst);
+    threads_self.call_slot = call_slot;
+    errno = saved_errno;
     return thread;
 }
 

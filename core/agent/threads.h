@@ -31,7 +31,12 @@ struct threads_self {
     struct thread *thread;  /* NULL: no record yet */
     uintptr_t call_slot;    /* stack slot of the allocator call in progress; 0: none */
     uintptr_t call_returns; /* the return address in it */
+    uint64_t excluded;      /* in this generation of the image another thread alone counts */
 };
+
+/* Set in call_slot while the function that was called runs; the agent touches nothing of the
+ * thread's then. */
+#define CALL_IN_FUNCTION ((uintptr_t)1)
 
 extern __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
 
@@ -47,7 +52,8 @@ struct agent_stack *threads_cut_stack(uint64_t return_address);
 struct agent_site *threads_add_site(struct thread *thread, struct agent_stack *stack,
                                     uint32_t entry_point);
 
-/* The caller's record, up to date with this generation of the image; NULL without memory. */
+/* The caller's record, up to date with this generation of the image; NULL without memory, or when
+ * the thread is excluded from it. */
 struct thread *threads_renew(uint64_t generation);
 
 static inline struct thread *threads_get(uint64_t generation) {

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 from bisect import bisect_right
 from collections import Counter
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
-HOOKS = """malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign valloc pvalloc
-free free_sized free_aligned_sized dlclose""".split()
+CONTRACT = TESTS.parent / "include" / "tmpalloc" / "agent_image.h"
+HOOKS = [*re.findall(r"KIND\((\w+)\)", CONTRACT.read_text()), "dlclose"]
 
 
 def load(file):

@@ -1,0 +1,44 @@
+/* The functions behind the hooks. */
+#ifndef TMPALLOC_HOOKS_REAL_H
+#define TMPALLOC_HOOKS_REAL_H
+
+#include <stdbool.h>
+
+#include "hook_list.h"
+#include "hooks.h"
+
+/* At first each is a function of this library that looks for all of them, and stays if there is
+ * none. */
+extern uintptr_t hooks_real[HOOK_COUNT];
+
+/* What the exported operators of C++ go on to: the hook where they count, else what is in
+ * hooks_real. */
+extern uintptr_t hooks_routes[HOOK_COUNT];
+
+/* Calls the function behind a hook. */
+#define REAL(name)                                                                                 \
+    ((__typeof__(&hook_##name))__atomic_load_n(&hooks_real[HOOK_##name], __ATOMIC_RELAXED))
+
+/* Fills both from what follows this library in the search order, where it has a place if it was
+ * loaded with the program; only the first call does it.  False: that is still going on. */
+bool hooks_find_real(void);
+
+/* What was found; 0: nobody has such a function. */
+uintptr_t hooks_next(uint32_t number);
+
+static inline bool hooks_is_operator(uint32_t number) {
+    return number >= HOOK__Znwm && number < HOOK_dlclose;
+}
+
+/* Whether calls of this operator function count: an allocator implements it. */
+bool hooks_operator_counts(uintptr_t function);
+
+/* Blocks for the search itself: few, small, never used again. */
+#define HOOKS_EARLY_BYTES 4096
+extern char hooks_early_blocks[HOOKS_EARLY_BYTES];
+
+static inline bool hooks_is_early(const void *block) {
+    return (uintptr_t)block - (uintptr_t)hooks_early_blocks < HOOKS_EARLY_BYTES;
+}
+
+#endif

@@ -1,0 +1,121 @@
+#include "install.h"
+
+#include <dlfcn.h>
+#include <gnu/libc-version.h>
+
+#include "hooks_real.h"
+#include "loaded_symbols.h"
+#include "patch.h"
+#include "relocations.h"
+#include "tmpalloc/tmpalloc.h"
+
+/* What is known of each hook. */
+struct installation {
+    struct agent_image *image;
+    bool preloaded;
+    uintptr_t functions[HOOK_COUNT];
+    enum agent_hooking hooking[HOOK_COUNT];
+};
+
+bool install_comes_first(void) {
+    return loaded_symbols_find("malloc", true) == hooks[HOOK_malloc].exported;
+}
+
+static void note(struct installation *installation, uint32_t number, uintptr_t function,
+                 enum agent_hooking hooking) {
+    struct agent_image *image = installation->image;
+    installation->functions[number] = function;
+    installation->hooking[number] = hooking;
+    if (number == HOOK_dlclose)
+        return;
+    image->entry_points[number] = function;
+    image->hooking[number] = (uint8_t)hooking;
+}
+
+/* The program is bound to this library's function, unless that has nothing to do: then whoever is
+ * loaded later shall be bound as without it. */
+static void interpose(struct installation *installation, uint32_t number) {
+    uintptr_t next = installation->preloaded ? hooks_next(number) : 0;
+    bool counts = next && (!hooks_is_operator(number) || hooks_routes[number] != next);
+    if (installation->preloaded && !next)
+        loaded_symbols_hide(hooks[number].exported);
+    note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
+}
+
+static bool is_c_library(uintptr_t function) {
+    Dl_info its, c_library;
+    return dladdr((const void *)function, &its) &&
+           dladdr((const void *)(uintptr_t)gnu_get_libc_version, &c_library) &&
+           its.dli_fbase == c_library.dli_fbase;
+}
+
+/* Where a function is led to when its code is changed. */
+static uintptr_t hook_for(uint32_t number, uintptr_t function) {
+    if (!hooks[number].guarded || !is_c_library(function))
+        return hooks[number].counting;
+    loaded_symbols_segment(function, &hooks_c_library.start, &hooks_c_library.size_bytes);
+    return hooks[number].guarded;
+}
+
+static int change(struct installation *installation, uint32_t number, uintptr_t function) {
+    note(installation, number, function, AGENT_PATCHED);
+    int status = patch_entry(function, hook_for(number, function), &hooks_real[number]);
+    if (status != TMPALLOC_E_UNSUPPORTED)
+        return status;
+    hooks_real[number] = function;
+    note(installation, number, function, AGENT_RELOCATED);
+    status = relocations_redirect(function, hooks[number].counting);
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        note(installation, number, function, AGENT_HOOK_REFUSED);
+    return number == HOOK_malloc || number == HOOK_free || status != TMPALLOC_E_UNSUPPORTED
+               ? status
+               : TMPALLOC_OK;
+}
+
+/* The number of an earlier name of the function; HOOK_COUNT: there is none. */
+static uint32_t find_same(const struct installation *installation, uint32_t number,
+                          uintptr_t function) {
+    for (uint32_t i = 0; i < number; i++) {
+        if (installation->functions[i] == function &&
+            installation->hooking[i] != AGENT_NOT_HOOKED &&
+            installation->hooking[i] != AGENT_INTERPOSED)
+            return i;
+    }
+    return HOOK_COUNT;
+}
+
+static int install(struct installation *installation, uint32_t number) {
+    uintptr_t function = loaded_symbols_find(hooks[number].name, installation->preloaded);
+    uint32_t same = find_same(installation, number, function);
+    if (function == hooks[number].exported)
+        interpose(installation, number);
+    else if (!function || (hooks_is_operator(number) && !hooks_operator_counts(function)))
+        note(installation, number, function, AGENT_NOT_HOOKED);
+    else if (same != HOOK_COUNT)
+        note(installation, number, function, installation->hooking[same]);
+    else
+        return change(installation, number, function);
+    return TMPALLOC_OK;
+}
+
+int install_hooks(struct agent_image *image, bool preloaded) {
+    struct installation installation = {.image = image, .preloaded = preloaded};
+    int status = TMPALLOC_OK;
+    if (preloaded)
+        hooks_find_real();
+    image->entry_point_count = AGENT_ENTRY_COUNT;
+    for (uint32_t i = 0; i < HOOK_COUNT && status == TMPALLOC_OK; i++)
+        status = install(&installation, i);
+    if (status != TMPALLOC_OK)
+        install_undo(image);
+    return status;
+}
+
+void install_undo(struct agent_image *image) {
+    patch_undo();
+    relocations_undo();
+    for (uint32_t i = 0; i < AGENT_ENTRY_COUNT; i++) {
+        if (image->hooking[i] == AGENT_PATCHED || image->hooking[i] == AGENT_RELOCATED)
+            image->hooking[i] = AGENT_NOT_HOOKED;
+    }
+}

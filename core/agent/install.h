@@ -1,0 +1,22 @@
+/* Hooking the process that this library is in. */
+#ifndef TMPALLOC_INSTALL_H
+#define TMPALLOC_INSTALL_H
+
+#include <stdbool.h>
+
+#include "tmpalloc/agent_image.h"
+
+/* Whether the program is bound to this library's malloc. */
+bool install_comes_first(void);
+
+/* Leads every function that counts to its hook, and notes in the image what became of each.  What
+ * the program is bound to this library for needs nothing more; other functions are changed.
+ * `preloaded`: this library is in the search order.  TMPALLOC_OK; TMPALLOC_E_UNSUPPORTED when
+ * malloc or free can't be changed, and TMPALLOC_E_NOMEM: nothing is changed.  One caller at a time.
+ */
+int install_hooks(struct agent_image *image, bool preloaded);
+
+/* Functions are again as they were; hooks in progress go on.  Async-signal-safe. */
+void install_undo(struct agent_image *image);
+
+#endif

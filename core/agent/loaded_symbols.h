@@ -1,0 +1,25 @@
+/* Symbols of loaded files by their definitions.  (What dlsym() finds may be the entry in the
+ * procedure linkage table of an executable that takes the function's address.)  Takes ld.so's lock
+ * and allocates nothing. */
+#ifndef TMPALLOC_LOADED_SYMBOLS_H
+#define TMPALLOC_LOADED_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The definition in the file that was loaded first, so the one that files loaded with the program
+ * are bound to.  The dynamic linker's own don't count, nor, unless asked, those of this library.
+ * 0: there is none. */
+uintptr_t loaded_symbols_find(const char *name, bool with_own);
+
+/* Whether the file that this address is in defines a symbol of that name. */
+bool loaded_symbols_define(uintptr_t address, const char *name);
+
+/* Takes the symbol whose definition is at this address away from its file: nobody is bound to it
+ * from now on. */
+void loaded_symbols_hide(uintptr_t address);
+
+/* Where the segment is that this address is in. */
+void loaded_symbols_segment(uintptr_t address, uintptr_t *start_ret, uintptr_t *size_bytes_ret);
+
+#endif
