@@ -1,0 +1,21 @@
+/* Mappings, straight from the kernel: libc's functions may be hooked, or be the code that is being
+ * changed, and set errno. */
+#ifndef TMPALLOC_AGENT_KERNEL_MEMORY_H
+#define TMPALLOC_AGENT_KERNEL_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* x86-64 has none smaller, and what is mapped counts in these. */
+#define KERNEL_PAGE_BYTES ((size_t)4096)
+
+/* Fresh zeroed pages, private, readable and writable; NULL: there is no memory. */
+void *kernel_map(size_t size_bytes);
+/* The same at this address, a multiple of the page size; NULL also when that isn't free. */
+void *kernel_map_at(void *address, size_t size_bytes);
+void kernel_unmap(void *address, size_t size_bytes);
+
+/* Gives the pages from `address` on this protection (PROT_*).  False: the kernel refuses. */
+bool kernel_protect(void *address, size_t size_bytes, int protection);
+
+#endif
