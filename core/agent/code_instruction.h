@@ -41,6 +41,10 @@ struct code_instruction {
  * or not complete. */
 bool code_decode(const uint8_t *code, const uint8_t *end, struct code_instruction *ret);
 
+static inline bool code_has_target(const struct code_instruction *instruction) {
+    return instruction->kind >= CODE_JUMP && instruction->kind <= CODE_SHORT_BRANCH;
+}
+
 /* The address that the operand with a displacement_offset has. */
 uintptr_t code_operand(const uint8_t *code, const struct code_instruction *instruction);
 

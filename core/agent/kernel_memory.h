@@ -18,4 +18,9 @@ void kernel_unmap(void *address, size_t size_bytes);
 /* Gives the pages from `address` on this protection (PROT_*).  False: the kernel refuses. */
 bool kernel_protect(void *address, size_t size_bytes, int protection);
 
+/* Copies bytes to pages that have this protection, and again afterwards; in between they can be
+ * written to.  Bytes within an aligned eight change at once.  False: the kernel refuses, and
+ * nothing was copied. */
+bool kernel_write(void *address, const void *bytes, size_t size_bytes, int protection);
+
 #endif

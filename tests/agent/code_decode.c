@@ -46,10 +46,6 @@ static uint64_t relocate(const struct line *line, uintptr_t address) {
     return address - (uintptr_t)line->bytes + line->address;
 }
 
-static bool is_branch(const struct code_instruction *instruction) {
-    return instruction->kind >= CODE_JUMP && instruction->kind <= CODE_SHORT_BRANCH;
-}
-
 static bool agrees(const struct line *line) {
     struct code_instruction found;
     const char *comment = strstr(line->text, "# ");
@@ -62,7 +58,7 @@ static bool agrees(const struct line *line) {
                strtoull(comment + 2, NULL, 16) == relocate(line, code_operand(line->bytes, &found));
     if (comment)
         return false;
-    if (!is_branch(&found))
+    if (!code_has_target(&found))
         return !symbol;
     if (!symbol)
         return false;
