@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "code_instruction.h"
-
 /* Opcodes. */
 #define JUMP             0xe9
 #define CONDITIONAL_JUMP 0x80 /* after 0f; plus the condition */

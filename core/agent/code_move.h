@@ -3,12 +3,13 @@
 #define TMPALLOC_AGENT_CODE_MOVE_H
 
 #include "code_function.h"
+#include "code_instruction.h"
 
 #define CODE_JUMP_BYTES 5 /* of jmp rel32 */
 
 /* At most: all but the last byte of a jump, and the longest instruction.  A call of six bytes takes
  * 19 elsewhere, conditional jumps of two take six. */
-#define CODE_MOVED_LIMIT     (CODE_JUMP_BYTES - 1 + 15)
+#define CODE_MOVED_LIMIT     (CODE_JUMP_BYTES - 1 + CODE_INSTRUCTION_LIMIT)
 #define CODE_ELSEWHERE_LIMIT 48
 
 struct code_moved {
