@@ -114,6 +114,26 @@ static uint32_t bucket(const uint32_t *table, uint32_t hash, const uint32_t **ch
     return bucket_count ? buckets[hash % bucket_count] : 0;
 }
 
+/* The definition of a name from symbol i of its chain on; 0: there is none. */
+static uint32_t find_definition(const struct loaded_file *file, const char *name, uint32_t hash,
+                                const uint32_t *chain, uint32_t i) {
+    for (bool is_last = i == 0; !is_last; i++) {
+        is_last = chain[i] & 1;
+        if ((chain[i] | 1) == (hash | 1) && file->symbols[i].st_shndx != SHN_UNDEF &&
+            strcmp(loaded_file_symbol(file, i), name) == 0)
+            return i;
+    }
+    return 0;
+}
+
+uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
+    const uint32_t *chain;
+    uint32_t hash = hash_name(name);
+    uint32_t i = file->hash ? bucket(file->hash, hash, &chain) : 0;
+    i = i ? find_definition(file, name, hash, chain, i) : 0;
+    return i && file->symbols[i].st_value ? file->base + file->symbols[i].st_value : 0;
+}
+
 bool loaded_file_defines(const struct loaded_file *file, const char *name, uintptr_t address,
                          bool *is_here_ret) {
     const uint32_t *chain;
