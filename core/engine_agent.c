@@ -240,8 +240,11 @@ static bool is_hooked(struct engine_agent *agent) {
 
 int engine_agent_enter(struct engine_agent *agent, bool continues, struct error *error) {
     int status = engine_agent_refresh(agent, error);
-    if (status == TMPALLOC_E_NOMEM || status == TMPALLOC_E_STATE)
+    if (status == TMPALLOC_E_NOMEM)
         return status;
+    if (status == TMPALLOC_E_STATE)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the process has not loaded its C library yet");
     if (status == TMPALLOC_OK && is_forking(agent))
         return TMPALLOC_OK;
     if (status != TMPALLOC_OK || !is_hooked(agent))

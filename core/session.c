@@ -276,13 +276,15 @@ static int64_t parent_of(const struct tmpalloc_process *process) {
     return end_of_name && sscanf(end_of_name, ") %*c %lld", &parent) == 1 ? parent : 0;
 }
 
-/* Whether another process than the recording's is its child.  One whose parent is gone by now is
- * told from the agent, which nothing else than fork() brings into it. */
+/* Whether another process than the recording's is its child.  Nothing but fork() brings the agent
+ * into one; there it tells a child also when the parent is gone by now.  (Its files become known
+ * one after the other.) */
 static bool is_child(struct session *session, const struct tmpalloc_process *process) {
     struct recording *recording = session->recording;
-    if (parent_of(process) == recording->process.pid)
-        return true;
-    return session->state == SESSION_ENDED && recording->copied &&
+    bool is_parent = parent_of(process) == recording->process.pid;
+    if (!recording->copied)
+        return is_parent;
+    return (is_parent || session->state == SESSION_ENDED) &&
            recording_update_modules(recording, NULL, NULL) == TMPALLOC_OK &&
            engine_agent_is_loaded(recording->modules);
 }
