@@ -1,9 +1,10 @@
 /* The Python frames of the threads of a stopped process.
  *
- * python_stacks [-d DEPTH] [-f FIRST-FAILING-READ] PID TID[:PTHREAD]...
+ * python_stacks [-d DEPTH] [-r READ] [-a ALLOCATION] PID TID[:PTHREAD]...
  *
  * Prints JSON: the version, and for each thread its frames.  A frame whose code object can't be
- * read has no name.  With -f, reads from that one on (1: the first) fail. */
+ * copied has no name.  Reads from the one given on fail (1: the first), and that allocation does.
+ */
 #include <fcntl.h>
 #include <gelf.h>
 #include <inttypes.h>
@@ -157,15 +158,18 @@ static json_t *list_thread(const struct python_process *process,
 int main(int argc, char **argv) {
     struct target target = {0};
     size_t depth = FRAME_LIMIT;
+    uint64_t failing_allocation = 0;
     int option;
-    while ((option = getopt(argc, argv, "d:f:")) != -1) {
+    while ((option = getopt(argc, argv, "a:d:r:")) != -1) {
         if (option == 'd')
             depth = strtoul(optarg, NULL, 10);
+        else if (option == 'a')
+            failing_allocation = strtoul(optarg, NULL, 10);
         else
             target.failing = strtoul(optarg, NULL, 10);
     }
     if (argc - optind < 2 || depth > FRAME_LIMIT)
-        die("usage: python_stacks [-d DEPTH] [-f READ] PID TID[:PTHREAD]...");
+        die("usage: python_stacks [-d DEPTH] [-r READ] [-a ALLOCATION] PID TID[:PTHREAD]...");
     elf_version(EV_CURRENT);
     target.pid = (pid_t)atoi(argv[optind]);
     find_file(&target);
@@ -173,6 +177,7 @@ int main(int argc, char **argv) {
     struct python_runtime runtime = {0};
     enum python_answer answer = python_runtime_find(&process, &runtime);
     json_t *threads = json_array();
+    memory_fail_after(failing_allocation);
     for (int i = optind + 1; i < argc && answer == PYTHON_FOUND; i++)
         json_array_append_new(threads, list_thread(&process, &runtime, argv[i], depth));
     json_t *output =
