@@ -7,9 +7,6 @@
 /* More interpreters and threads than that are no list, but garbage. */
 #define LIST_LIMIT 100000
 
-/* The struct is as long as the fields that are read of it. */
-#define FRAME_BYTES 128
-
 /* Low bits of a pointer to a code object may be a tag: _PyStackRef of 3.14. */
 #define TAG_BITS UINT64_C(7)
 
@@ -18,44 +15,28 @@ struct walk {
     const struct python_offsets *offsets;
     uint64_t frame;  /* the next one */
     uint64_t cframe; /* of the loop that runs it; 0: there is none */
-    uint32_t frame_bytes;
     /* The chain may end in itself: some earlier frame, renewed at ever greater distances. */
     uint64_t earlier;
     size_t steps;
     size_t renewal;
     bool broken;
-    unsigned char bytes[FRAME_BYTES]; /* of the frame */
 };
 
-static uint32_t reach(uint32_t so_far, uint32_t offset, uint32_t size_bytes) {
-    return offset != NONE && offset + size_bytes > so_far ? offset + size_bytes : so_far;
-}
-
-static uint32_t bytes_of_frame(const struct python_offsets *offsets) {
-    uint32_t bytes = reach(0, offsets->frame_previous, 8);
-    bytes = reach(bytes, offsets->frame_code, 8);
-    bytes =
-        reach(bytes, offsets->frame_instruction, offsets->instruction == PYTHON_POINTER ? 8 : 4);
-    bytes = reach(bytes, offsets->frame_is_entry, 1);
-    return reach(bytes, offsets->frame_owner, 1);
-}
-
-static bool read_pointer(struct walk *walk, uint64_t address, uint32_t offset, uint64_t *ret) {
-    if (python_read_word(walk->process, address + offset, ret))
+static bool read_field(struct walk *walk, uint64_t address, uint32_t offset, void *ret,
+                       size_t size_bytes) {
+    if (python_read(walk->process, address + offset, ret, size_bytes))
         return true;
     walk->broken = true;
     return false;
 }
 
+static bool read_pointer(struct walk *walk, uint64_t address, uint32_t offset, uint64_t *ret) {
+    return read_field(walk, address, offset, ret, sizeof *ret);
+}
+
 static bool begin(struct walk *walk, const struct python_process *process,
                   const struct python_offsets *offsets, uint64_t thread) {
-    *walk = (struct walk){.process = process,
-                          .offsets = offsets,
-                          .frame_bytes = bytes_of_frame(offsets),
-                          .renewal = 1};
-    walk->broken = walk->frame_bytes > FRAME_BYTES;
-    if (walk->broken)
-        return false;
+    *walk = (struct walk){.process = process, .offsets = offsets, .renewal = 1};
     if (offsets->thread_cframe != NONE &&
         !read_pointer(walk, thread, offsets->thread_cframe, &walk->cframe))
         return false;
@@ -74,70 +55,94 @@ static bool is_repeated(struct walk *walk) {
     return false;
 }
 
-static uint64_t word_at(const struct walk *walk, uint32_t offset) {
-    uint64_t word;
-    memcpy(&word, walk->bytes + offset, sizeof word);
-    return word;
-}
-
-static int32_t instruction_of(const struct walk *walk, uint64_t code) {
+static bool read_instruction(struct walk *walk, uint64_t code, int32_t *ret) {
     const struct python_offsets *offsets = walk->offsets;
-    int32_t last;
-    if (offsets->instruction == PYTHON_POINTER)
-        return (int32_t)(word_at(walk, offsets->frame_instruction) - (code + offsets->code_bytes));
-    memcpy(&last, walk->bytes + offsets->frame_instruction, sizeof last);
-    return offsets->instruction == PYTHON_LASTI_UNITS && last > 0 ? last * 2 : last;
+    uint64_t pointer;
+    if (offsets->instruction != PYTHON_POINTER) {
+        if (!read_field(walk, walk->frame, offsets->frame_instruction, ret, sizeof *ret))
+            return false;
+        if (offsets->instruction == PYTHON_LASTI_UNITS && *ret > 0)
+            *ret *= 2;
+        return true;
+    }
+    if (!read_pointer(walk, walk->frame, offsets->frame_instruction, &pointer))
+        return false;
+    *ret = (int32_t)(pointer - (code + offsets->code_bytes));
+    return true;
 }
 
-static bool marks_loop(const struct walk *walk) {
-    uint32_t owner = walk->offsets->frame_owner;
-    return owner != NONE && walk->bytes[owner] >= PYTHON_OWNED_BY_LOOP;
+/* What a frame is to the evaluation loop. */
+enum role {
+    ROLE_PLAIN,
+    ROLE_ENTRY,
+    ROLE_MARK /* no function's: it says that the one before it is the entry */
+};
+
+static bool read_role(struct walk *walk, enum role *ret) {
+    const struct python_offsets *offsets = walk->offsets;
+    unsigned char byte = 1;
+    if (offsets->frame_owner != NONE) {
+        if (!read_field(walk, walk->frame, offsets->frame_owner, &byte, sizeof byte))
+            return false;
+        *ret = byte >= PYTHON_OWNED_BY_LOOP ? ROLE_MARK : ROLE_PLAIN;
+        return true;
+    }
+    if (offsets->frame_is_entry != NONE &&
+        !read_field(walk, walk->frame, offsets->frame_is_entry, &byte, sizeof byte))
+        return false;
+    *ret = byte ? ROLE_ENTRY : ROLE_PLAIN;
+    return true;
 }
 
-/* Whether the frame that was read is the one that its loop was entered for, as far as it says that
- * itself. */
-static bool is_entry(const struct walk *walk) {
-    if (walk->offsets->frame_is_entry != NONE)
-        return walk->bytes[walk->offsets->frame_is_entry] != 0;
-    return walk->offsets->frame_owner == NONE;
-}
-
-static void take_frame(struct walk *walk, struct python_frame *ret) {
-    uint64_t code = word_at(walk, walk->offsets->frame_code) & ~TAG_BITS;
-    *ret = (struct python_frame){
-        .address = walk->frame, .code = code, .instruction = instruction_of(walk, code)};
+static bool read_frame(struct walk *walk, struct python_frame *ret) {
+    struct python_frame frame = {.address = walk->frame};
+    if (!read_pointer(walk, walk->frame, walk->offsets->frame_code, &frame.code))
+        return false;
+    frame.code &= ~TAG_BITS;
+    if (!read_instruction(walk, frame.code, &frame.instruction))
+        return false;
+    *ret = frame;
+    return true;
 }
 
 /* The loop at hand was entered for this frame. */
-static void close_loop(struct walk *walk, struct python_frame *frame) {
+static bool close_loop(struct walk *walk, struct python_frame *frame) {
     frame->is_entry = true;
     frame->loop = walk->cframe;
-    if (walk->cframe)
-        read_pointer(walk, walk->cframe, walk->offsets->cframe_previous, &walk->cframe);
+    return !walk->cframe ||
+           read_pointer(walk, walk->cframe, walk->offsets->cframe_previous, &walk->cframe);
 }
 
-/* Reads the frame at hand and goes to the next one; the last of the frames found may turn out to be
- * an entry.  False: it is none that can be read. */
+/* The mark of the loop that runs the last frame found.  Without one, the loop is about to begin or
+ * to end. */
+static bool pass_mark(struct walk *walk, struct python_frame *last) {
+    if (!last || last->is_entry)
+        return true;
+    bool closed = close_loop(walk, last);
+    last->loop = walk->frame;
+    return closed;
+}
+
+/* Reads the frame at hand and goes to the next one.  False: it can't. */
 static bool step(struct walk *walk, struct python_frame *frames, size_t *count) {
-    struct python_frame *last = *count ? &frames[*count - 1] : NULL;
-    if (is_repeated(walk) ||
-        !python_read(walk->process, walk->frame, walk->bytes, walk->frame_bytes)) {
+    enum role role;
+    if (is_repeated(walk)) {
         walk->broken = true;
         return false;
     }
-    if (marks_loop(walk)) {
-        if (last && !last->is_entry) {
-            close_loop(walk, last);
-            last->loop = walk->frame;
-        }
+    if (!read_role(walk, &role))
+        return false;
+    if (role == ROLE_MARK) {
+        if (!pass_mark(walk, *count ? &frames[*count - 1] : NULL))
+            return false;
     } else {
-        last = &frames[(*count)++];
-        take_frame(walk, last);
-        if (is_entry(walk))
-            close_loop(walk, last);
+        if (!read_frame(walk, &frames[*count]))
+            return false;
+        (*count)++;
+        if (role == ROLE_ENTRY && !close_loop(walk, &frames[*count - 1]))
+            return false;
     }
-    walk->frame = word_at(walk, walk->offsets->frame_previous);
-    return !walk->broken;
+    return read_pointer(walk, walk->frame, walk->offsets->frame_previous, &walk->frame);
 }
 
 size_t python_frames_list(const struct python_process *process,

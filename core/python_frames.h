@@ -6,8 +6,10 @@
  * frames and native ones can be interleaved: all frames up to and including a marked one belong
  * where that call is on the native stack.  Since 3.10 an address within it is known, too.
  *
- * Nothing is trusted: lists that end nowhere or in themselves are cut.  Compiled into the agent as
- * well; no allocation. */
+ * Nothing is trusted: lists that end nowhere or in themselves are cut.  Each read asks for exactly
+ * what the result depends on, so that whoever sees the reads knows when the result is still the
+ * same; the reader is expected to be cheap, or to read more at once and keep it.  Compiled into the
+ * agent as well; no allocation. */
 #ifndef TMPALLOC_PYTHON_FRAMES_H
 #define TMPALLOC_PYTHON_FRAMES_H
 
