@@ -21,6 +21,7 @@ struct command {
 };
 
 static const char *const engines[] = {"auto", "agent", "breakpoint", "hardware", NULL};
+static const char *const whens[] = {"auto", "on", "off", NULL};
 static const char *const sort_columns[] = {"own", "total", "count", "share", NULL};
 static const char *const groupings[] = {"location", "stack", NULL};
 
@@ -36,6 +37,8 @@ static const char *const groupings[] = {"location", "stack", NULL};
         {"tid", '\0', "TID", NULL, "only call sites of this thread"}, {                            \
         "same-scope", '\0', NULL, NULL, "only what the allocating function frees itself"           \
     }
+#define OPTION_NATIVE                                                                              \
+    { "native-frames", '\0', NULL, NULL, "show the interpreter's own frames in Python stacks" }
 #define OPTION_ROWS                                                                                \
     { "rows", 'r', "ROWS", NULL, "most rows; 0 for all (default: what fits, at least 10)" }
 #define OPTION_END                                                                                 \
@@ -53,6 +56,8 @@ static const struct tmpalloc_option_info start_options[] = {
     {"within", '\0', "FUNCTION", NULL, "count only while FUNCTION is on the call stack"},
     {"stack-depth", '\0', "N", NULL, "most frames kept of a call stack (default: 256)"},
     {"this-thread", '\0', NULL, NULL, "count only the selected thread"},
+    {"python", '\0', "WHEN", whens,
+     "Python frames in call stacks (default: auto, where there is CPython)"},
     {"memory-limit", '\0', "SIZE", NULL,
      "most memory that the agent takes in the program (default: 64MB)"},
     OPTION_END,
@@ -65,24 +70,25 @@ static const struct tmpalloc_option_info summary_options[] = {
     OPTION_SELECT,
     {"by", '\0', "UNIT", groupings, "one row for each location or call stack"},
     {"inclusive", '\0', NULL, NULL, "also locations without temporaries of their own"},
+    OPTION_NATIVE,
     OPTION_SINCE,
     OPTION_END,
 };
 
 static const struct tmpalloc_option_info tree_options[] = {
-    OPTION_THRESHOLD, OPTION_ROWS, OPTION_SELECT, OPTION_SINCE, OPTION_END,
+    OPTION_THRESHOLD, OPTION_ROWS, OPTION_SELECT, OPTION_NATIVE, OPTION_SINCE, OPTION_END,
 };
 
 static const struct tmpalloc_option_info site_options[] = {
     OPTION_THRESHOLD,
+    OPTION_NATIVE,
     OPTION_SINCE,
     OPTION_END,
 };
 
 static const struct tmpalloc_option_info report_file_options[] = {
-    OPTION_THRESHOLD,
-    {"force", '\0', NULL, NULL, "replace FILE when it exists"},
-    OPTION_SINCE,
+    OPTION_THRESHOLD, {"force", '\0', NULL, NULL, "replace FILE when it exists"},
+    OPTION_NATIVE,    OPTION_SINCE,
     OPTION_END,
 };
 
@@ -110,12 +116,14 @@ static int run_mark(const struct command_call *call) {
 }
 
 static int open_profile(const struct command_call *call, struct profile **ret) {
-    uint32_t threshold = call->session->threshold;
-    int status = command_threshold(call->arguments, &threshold, call->error);
-    if (status != TMPALLOC_OK)
-        return status;
-    return session_profile(call->session, threshold, arguments_get(call->arguments, "since"),
-                           call->error, ret);
+    struct recording_query query = {
+        .threshold = call->session->threshold,
+        .since = arguments_get(call->arguments, "since"),
+        .native_frames = arguments_given(call->arguments, "native-frames"),
+    };
+    int status = command_threshold(call->arguments, &query.threshold, call->error);
+    return status == TMPALLOC_OK ? session_profile(call->session, &query, call->error, ret)
+                                 : status;
 }
 
 typedef int table_report(const struct profile *profile, const struct report_options *options,

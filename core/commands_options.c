@@ -49,6 +49,9 @@ static enum session_engine parse_engine(const char *word) {
 static int read_words(const struct arguments *arguments, struct session_options *options,
                       struct error *error) {
     options->engine = parse_engine(arguments_get(arguments, "engine"));
+    const char *python = arguments_get(arguments, "python");
+    if (python && strcmp(python, "auto") != 0)
+        options->python = strcmp(python, "on") == 0 ? PYTHON_ON : PYTHON_OFF;
     options->mappings = arguments_given(arguments, "mmap");
     options->only_this_thread = arguments_given(arguments, "this-thread");
     const char *within = arguments_get(arguments, "within");

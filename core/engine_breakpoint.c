@@ -44,7 +44,7 @@ int engine_breakpoint_create(const struct engine_parts *parts,
     breakpoints_init(&engine->breakpoints, parts->host, options->kind);
     call_threads_init(&engine->threads);
     map_init(&engine->internal_calls);
-    freeing_init(&engine->freeing, parts->unwinder);
+    freeing_init(&engine->freeing, parts->unwinder, parts->python);
     *ret = engine;
     return TMPALLOC_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "architecture.h"
 #include "entry_points.h"
+#include "python_stacks.h"
 #include "text.h"
 #include "tracker.h"
 #include "unwinder.h"
@@ -27,6 +28,7 @@ struct engine_parts {
     struct modules *modules;
     struct unwinder *unwinder;
     struct tracker *tracker;
+    struct python_stacks *python; /* NULL: Python frames are not wanted */
 };
 
 /* Sets nothing yet: engine_breakpoint_refresh() does.  For hardware breakpoints the registers are

@@ -175,7 +175,8 @@ static int record_free(struct stop *stop, const struct entry_point *entry,
     check_owner(stop, address);
     struct tracker_release freed;
     tracker_freed(engine->parts.tracker, stop->thread->thread, address, false, &freed);
-    const struct freeing_call call = {entry->address, stop->stack_pointer, return_address};
+    const struct freeing_call call = {entry->address, stop->stack_pointer, return_address,
+                                      tracker_thread_tid(stop->thread->thread)};
     return freeing_note(&engine->freeing, &call, NULL, &freed, stop->error);
 }
 
@@ -196,6 +197,14 @@ static int watch_return(struct stop *stop, uint64_t return_address) {
                                &engine->pending_return, stop->error);
 }
 
+static int name_stack(struct stop *stop, struct call *call, const struct capture *capture) {
+    struct python_stacks *python = stop->engine->parts.python;
+    call->stack = capture->stack;
+    return python ? python_stacks_merge(python, tracker_thread_tid(stop->thread->thread),
+                                        stop->stack_pointer, capture, &call->stack)
+                  : TMPALLOC_OK;
+}
+
 static int begin_allocation(struct stop *stop, struct call *call) {
     struct engine_breakpoint *engine = stop->engine;
     const struct capture *capture;
@@ -206,7 +215,9 @@ static int begin_allocation(struct stop *stop, struct call *call) {
     if (status != TMPALLOC_OK)
         return status;
     call->capture = capture;
-    call->stack = capture->stack;
+    status = name_stack(stop, call, capture);
+    if (status != TMPALLOC_OK)
+        return status;
     call->old = (struct tracker_release){0};
     if (call->signature.role == ENTRY_REALLOCATE && call->pointer != 0) {
         check_owner(stop, call->pointer);
@@ -331,7 +342,8 @@ static int finish_realloc(struct stop *stop, const struct call *call, uint64_t a
     }
     tracker_count_free(engine->parts.tracker, &call->old, address != 0);
     const struct freeing_call freeing = {call->entry_address, call->activation.return_slot,
-                                         call->activation.return_address};
+                                         call->activation.return_address,
+                                         tracker_thread_tid(stop->thread->thread)};
     return freeing_note(&engine->freeing, &freeing, call->capture, &call->old, stop->error);
 }
 

@@ -5,8 +5,9 @@
 #include "calls.h"
 #include "memory.h"
 
-void freeing_init(struct freeing *freeing, struct unwinder *unwinder) {
-    *freeing = (struct freeing){.unwinder = unwinder};
+void freeing_init(struct freeing *freeing, struct unwinder *unwinder,
+                  struct python_stacks *python) {
+    *freeing = (struct freeing){.unwinder = unwinder, .python = python};
 }
 
 void freeing_deinit(struct freeing *freeing) {
@@ -49,9 +50,13 @@ static bool same_as_last(const struct site *site, const struct freeing_call *cal
            last->allocation_stack_pointer == site->allocation_stack_pointer;
 }
 
-static void note_new_call(const struct freeing *freeing, const struct freeing_call *call,
-                          const struct capture *capture, struct site *site) {
-    site_add_free_stack(site, capture->stack);
+static int note_new_call(const struct freeing *freeing, const struct freeing_call *call,
+                         const struct capture *capture, struct site *site) {
+    uint32_t stack = capture->stack;
+    if (freeing->python && python_stacks_merge(freeing->python, call->tid, call->stack_pointer,
+                                               capture, &stack) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    site_add_free_stack(site, stack);
     const struct capture *allocating =
         site->stack < freeing->capture_count ? freeing->captures[site->stack] : NULL;
     uint32_t shared = 0;
@@ -63,6 +68,7 @@ static void note_new_call(const struct freeing *freeing, const struct freeing_ca
                                 .stack_pointer = call->stack_pointer,
                                 .allocation_stack_pointer = site->allocation_stack_pointer,
                                 .shared_frames = shared};
+    return TMPALLOC_OK;
 }
 
 int freeing_note(struct freeing *freeing, const struct freeing_call *call,
@@ -76,9 +82,10 @@ int freeing_note(struct freeing *freeing, const struct freeing_call *call,
         if (!capture)
             status = unwinder_capture(freeing->unwinder, call->entry_address, call->stack_pointer,
                                       error, &capture);
+        if (status == TMPALLOC_OK)
+            status = note_new_call(freeing, call, capture, site);
         if (status != TMPALLOC_OK)
             return status;
-        note_new_call(freeing, call, capture, site);
     }
     return tracker_count_scope(freed, site->last_free.shared_frames);
 }

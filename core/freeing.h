@@ -4,11 +4,13 @@
 #ifndef TMPALLOC_FREEING_H
 #define TMPALLOC_FREEING_H
 
+#include "python_stacks.h"
 #include "tracker.h"
 #include "unwinder.h"
 
 struct freeing {
     struct unwinder *unwinder;
+    struct python_stacks *python;    /* NULL: Python frames are not wanted */
     const struct capture **captures; /* by stack number: the latest capture of an allocation */
     size_t capture_count;
 };
@@ -18,9 +20,10 @@ struct freeing_call {
     uint64_t entry_address;
     uint64_t stack_pointer; /* also the return slot */
     uint64_t return_address;
+    int64_t tid;
 };
 
-void freeing_init(struct freeing *freeing, struct unwinder *unwinder);
+void freeing_init(struct freeing *freeing, struct unwinder *unwinder, struct python_stacks *python);
 void freeing_deinit(struct freeing *freeing);
 /* Captures became invalid (unwinder_reset, or a file was unloaded). */
 void freeing_forget(struct freeing *freeing);

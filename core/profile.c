@@ -42,11 +42,29 @@ static int reserve_symbols(struct builder *builder, size_t needed) {
     return TMPALLOC_OK;
 }
 
+static bool has_python(const struct stack *stack) {
+    for (uint32_t i = 0; i < stack->count; i++) {
+        if (stack->frames[i].module == FRAME_PYTHON)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t count_native(const struct stack *stack, uint32_t first) {
+    uint32_t count = 0;
+    for (uint32_t i = first; i < stack->count; i++)
+        count += stack->frames[i].module != FRAME_PYTHON;
+    return count;
+}
+
 static int collect_symbols(struct builder *builder, const struct stack *stack,
                            struct expansion *expansion) {
-    bool located = false;
+    bool located = false, python = has_python(stack);
+    uint32_t left_out = python ? builder->source->interpreter : FRAME_NO_MODULE;
     size_t total = 0;
     for (uint32_t i = 0; i < stack->count; i++) {
+        if (i > 0 && left_out != FRAME_NO_MODULE && stack->frames[i].module == left_out)
+            continue;
         /* An allocation was seen at its entry point, whatever that is called. */
         bool is_entry_point = i == 0 && stack->frames[0].exact && stack->count > 1;
         const struct symbol *resolved;
@@ -61,7 +79,8 @@ static int collect_symbols(struct builder *builder, const struct stack *stack,
             if (!located) {
                 expansion->location = total;
                 expansion->location_frame = i;
-                located = !is_entry_point && !profile_is_allocator(resolved[k].function);
+                located = !is_entry_point && !profile_is_allocator(resolved[k].function) &&
+                          !(python && profile_is_python_allocator(resolved[k].function));
             }
             builder->symbols[total++] = &resolved[k];
         }
@@ -190,8 +209,9 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     if (status != TMPALLOC_OK)
         return status;
     sum_distances(profile, site);
-    uint32_t frames = stacks_get(builder->source->stacks, from->stack)->count;
-    count_same_scope(site, from->scopes, profile->threshold, frames - expansion->location_frame);
+    const struct stack *stack = stacks_get(builder->source->stacks, from->stack);
+    count_same_scope(site, from->scopes, profile->threshold,
+                     count_native(stack, expansion->location_frame));
     site->pattern = find_pattern(site);
     return expand_free_stacks(builder, from, site);
 }

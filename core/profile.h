@@ -73,6 +73,8 @@ struct profile_source {
     int64_t pid;
     const char *executable;
     const char *const *arguments;
+    uint32_t interpreter; /* module whose own native frames are left out of stacks with Python
+                             frames; FRAME_NO_MODULE: none are */
 };
 
 /* Symbolizes and sorts; everything is copied except the symbolizer's strings and symbols, which the
@@ -95,6 +97,9 @@ void profile_append_frame(struct text *text, const struct symbol *symbol);
 /* Function names from the outermost frame in, joined by semicolons, of which names have none. */
 void profile_append_folded(struct text *text, const struct profile_stack *stack);
 
+/* Whether a native function of this name is an allocator of CPython's C API: PyMem_*, PyObject_*.
+ */
+bool profile_is_python_allocator(const char *function);
 /* Whether a function of this name (NULL: unknown) is an allocator: the malloc family with glibc's
  * aliases, global operator new and delete, the standard library's allocator classes, and the entry
  * points of jemalloc, tcmalloc and mimalloc. */

@@ -211,6 +211,20 @@ bool profile_is_allocator(const char *function) {
                         is_cxx_operator(function) || is_standard_allocator(function));
 }
 
+bool profile_is_python_allocator(const char *function) {
+    static const char *const names[] = {"Malloc", "Calloc", "Realloc", "Free"};
+    if (!function)
+        return false;
+    const char *rest = function + (function[0] == '_');
+    if (strncmp(rest, "PyMem_", 6) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strncmp(rest, "PyObject_", 9) == 0 && strcmp(rest + 9, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 const char *profile_pattern_name(enum profile_pattern pattern) {
     static const char *const names[] = {"", "grows", "repeats", "mixed"};
     return names[pattern];

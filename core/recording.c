@@ -21,7 +21,9 @@ int recording_create(struct host *host, const char *engine, uint32_t max_thresho
         modules_create(&recording->modules) != TMPALLOC_OK ||
         symbolizer_create(recording->modules, &recording->symbolizer) != TMPALLOC_OK ||
         unwinder_create(host, recording->modules, tracker_stacks(recording->tracker),
-                        &recording->unwinder) != TMPALLOC_OK) {
+                        &recording->unwinder) != TMPALLOC_OK ||
+        python_stacks_create(host, recording->modules, tracker_stacks(recording->tracker),
+                             recording->symbolizer, &recording->python) != TMPALLOC_OK) {
         recording_destroy(recording);
         return error_no_memory(error);
     }
@@ -50,6 +52,7 @@ void recording_destroy(struct recording *recording) {
     recording_forget_marks(recording);
     memory_release(recording->marks);
     snapshot_deinit(&recording->latest);
+    python_stacks_destroy(recording->python);
     unwinder_destroy(recording->unwinder);
     symbolizer_destroy(recording->symbolizer);
     modules_destroy(recording->modules);
@@ -206,11 +209,11 @@ static int refuse_mark(const struct recording *recording, const char *name, stru
     return status;
 }
 
-int recording_profile(struct recording *recording, uint32_t threshold, const char *since,
+int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret) {
-    const struct mark *mark = since ? find_mark(recording, since) : NULL;
-    if (since && !mark)
-        return refuse_mark(recording, since, error);
+    const struct mark *mark = query->since ? find_mark(recording, query->since) : NULL;
+    if (query->since && !mark)
+        return refuse_mark(recording, query->since, error);
     struct snapshot snapshot;
     int status = recording_snapshot(recording, &snapshot, error);
     if (status != TMPALLOC_OK)
@@ -226,8 +229,10 @@ int recording_profile(struct recording *recording, uint32_t threshold, const cha
         .pid = process->pid,
         .executable = process->executable[0] ? process->executable : NULL,
         .arguments = (const char *const *)recording->arguments,
+        .interpreter = query->native_frames ? FRAME_NO_MODULE
+                                            : python_stacks_runtime_module(recording->modules),
     };
-    status = profile_create(&source, threshold, error, ret);
+    status = profile_create(&source, query->threshold, error, ret);
     snapshot_deinit(&snapshot);
     return status;
 }

@@ -3,6 +3,7 @@
 #define TMPALLOC_RECORDING_H
 
 #include "profile.h"
+#include "python_stacks.h"
 #include "text.h"
 #include "tracker.h"
 #include "unwinder.h"
@@ -30,6 +31,7 @@ struct recording {
     struct modules *modules;
     struct symbolizer *symbolizer;
     struct unwinder *unwinder;
+    struct python_stacks *python;
     struct mark *marks;
     size_t mark_count;
     size_t mark_capacity;
@@ -59,9 +61,15 @@ int recording_mark(struct recording *recording, const char *name, struct error *
 
 void recording_forget_marks(struct recording *recording);
 
-/* The results at a threshold, counted from the mark `since`; NULL: from the start.  The profile
- * must not outlive the recording. */
-int recording_profile(struct recording *recording, uint32_t threshold, const char *since,
+/* Which results are wanted. */
+struct recording_query {
+    uint32_t threshold;
+    const char *since;  /* counted from this mark; NULL: from the start */
+    bool native_frames; /* also the interpreter's own, in stacks with Python frames */
+};
+
+/* The profile must not outlive the recording. */
+int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret);
 
 #endif

@@ -220,21 +220,21 @@ int session_snapshot(struct session *session, struct snapshot *ret, struct error
     return status == TMPALLOC_OK ? recording_snapshot(session->recording, ret, error) : status;
 }
 
-int session_profile(struct session *session, uint32_t threshold, const char *since,
+int session_profile(struct session *session, const struct recording_query *query,
                     struct error *error, struct profile **ret) {
     int status = need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
     uint32_t highest = recording_max_threshold(session->recording);
-    if (threshold > highest)
+    if (query->threshold > highest)
         return error_set(error, TMPALLOC_E_ARGUMENT,
                          "threshold %u is above %u, the highest recorded: 'tmpalloc start "
                          "--max-threshold %u' records it",
-                         threshold, highest, threshold);
+                         query->threshold, highest, query->threshold);
     status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    return recording_profile(session->recording, threshold, since, error, ret);
+    return recording_profile(session->recording, query, error, ret);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -369,7 +369,8 @@ int session_hit(struct session *session, uint64_t id, struct error *error) {
 int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
                   uint64_t *bytes_ret, struct error *error) {
     struct profile *profile;
-    int status = session_profile(session, session->threshold, NULL, error, &profile);
+    const struct recording_query query = {.threshold = session->threshold};
+    int status = session_profile(session, &query, error, &profile);
     if (status != TMPALLOC_OK) /* nothing recorded, or not up to that threshold */
         return status == TMPALLOC_E_ARGUMENT ? TMPALLOC_E_STATE : status;
     const struct report_options options = {.filter = location};

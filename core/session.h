@@ -27,6 +27,7 @@ struct session_options {
     uint32_t max_threshold;
     uint32_t stack_depth;
     uint64_t memory_limit_bytes; /* of the agent */
+    enum session_python { PYTHON_AUTO, PYTHON_ON, PYTHON_OFF } python;
     bool mappings;
     bool only_this_thread;
     char *within;                /* owned; NULL: everywhere */
@@ -63,8 +64,8 @@ int session_reset(struct session *session, struct text *text, struct error *erro
 int session_mark(struct session *session, const char *name, struct text *text, struct error *error);
 int session_status(struct session *session, struct text *text, struct error *error);
 
-/* Results at a threshold.  TMPALLOC_E_STATE before the first start. */
-int session_profile(struct session *session, uint32_t threshold, const char *since,
+/* TMPALLOC_E_STATE before the first start. */
+int session_profile(struct session *session, const struct recording_query *query,
                     struct error *error, struct profile **ret);
 
 /* The counters, for the caller to own. */

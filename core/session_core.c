@@ -10,7 +10,7 @@ static int read_results(struct session *session, struct recording *recording,
     struct agent_image_facts facts;
     struct snapshot snapshot;
     const struct engine_parts parts = {&session->host, recording->modules, recording->unwinder,
-                                       recording->tracker};
+                                       recording->tracker, recording->python};
     recording_set_process(recording, process);
     int status = recording_update_modules(recording, NULL, error);
     if (status == TMPALLOC_OK)

@@ -1,5 +1,6 @@
 #include "session_engine.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -66,8 +67,9 @@ static int find_only_thread(struct session *session, uint64_t *ret, struct error
 }
 
 static struct engine_parts parts_of(struct session *session, struct recording *recording) {
+    bool python = session->options.python != PYTHON_OFF;
     return (struct engine_parts){&session->host, recording->modules, recording->unwinder,
-                                 recording->tracker};
+                                 recording->tracker, python ? recording->python : NULL};
 }
 
 static int create_breakpoint(struct session *session, struct recording *recording,
@@ -152,12 +154,42 @@ void session_engine_destroy(struct session *session) {
 
 /* While it runs. */
 
+static void append_missing(struct session *session, const char *what) {
+    text_append(&session->missing, session->missing.length > 0 ? "; " : "");
+    text_append(&session->missing, what);
+}
+
+/* Looks for CPython, and says why there are no Python frames where some are expected. */
+static void refresh_python(struct session *session) {
+    uint32_t version;
+    char text[128];
+    if (session->options.python == PYTHON_OFF)
+        return;
+    switch (python_stacks_refresh(session->recording->python, &version)) {
+    case PYTHON_FOUND:
+        return;
+    case PYTHON_ABSENT:
+        if (session->options.python == PYTHON_ON && session->state == SESSION_TRACKING)
+            append_missing(session, "there is no CPython in the process");
+        return;
+    case PYTHON_FREE_THREADED:
+        append_missing(session, "CPython without the GIL: native frames only");
+        return;
+    case PYTHON_UNKNOWN:
+    case PYTHON_UNREADABLE:
+        snprintf(text, sizeof(text),
+                 "CPython %" PRIu32 ".%" PRIu32 " is not known: native frames only", version >> 8,
+                 version & 0xff);
+        append_missing(session, version ? text : "an unknown CPython: native frames only");
+        return;
+    }
+}
+
 static int refresh_breakpoint(struct session *session, struct error *error) {
     struct recording *recording = session->recording;
     int status = engine_breakpoint_refresh(session->engine, &recording->process, error);
-    text_clear(&session->missing);
     if (status == TMPALLOC_E_STATE) {
-        text_append(&session->missing, error->text);
+        append_missing(session, error->text);
         status = TMPALLOC_OK;
     }
     if (status == TMPALLOC_OK)
@@ -166,7 +198,7 @@ static int refresh_breakpoint(struct session *session, struct error *error) {
     return status;
 }
 
-int session_engine_refresh(struct session *session, struct error *error) {
+static int refresh_engine(struct session *session, struct error *error) {
     struct error reason = {.text = ""};
     if (!session->agent)
         return refresh_breakpoint(session, error ? error : &reason);
@@ -181,6 +213,14 @@ int session_engine_refresh(struct session *session, struct error *error) {
     if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
         session->state = status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING;
     return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
+}
+
+int session_engine_refresh(struct session *session, struct error *error) {
+    text_clear(&session->missing);
+    int status = refresh_engine(session, error);
+    if (status == TMPALLOC_OK)
+        refresh_python(session);
+    return status;
 }
 
 /* Copies what the process counted. */

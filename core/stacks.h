@@ -11,6 +11,9 @@
 /* Module number of an address that belongs to no known file; its offset is the address itself. */
 #define FRAME_NO_MODULE UINT32_MAX
 
+/* Module number of a Python frame; its offset is a number of symbolizer_add_python(). */
+#define FRAME_PYTHON (UINT32_MAX - 1)
+
 struct frame {
     uint64_t offset; /* link-time address within the module's file */
     uint32_t module; /* number in struct modules, or FRAME_NO_MODULE */

@@ -25,13 +25,24 @@ struct resolution {
     struct symbol symbols[];
 };
 
+/* A line of a Python function; strings are interned. */
+struct python_place {
+    const char *function;
+    const char *file;
+    uint32_t line;
+};
+
 struct symbolizer {
     struct modules *modules;
     struct debug_module *debug_modules; /* by module number */
     size_t debug_module_count;
     size_t debug_module_capacity;
-    struct map resolutions; /* hash of a frame -> struct resolution */
-    struct map strings;     /* hash -> const char * */
+    struct map resolutions;      /* hash of a frame -> struct resolution */
+    struct map strings;          /* hash -> const char * */
+    struct python_place *python; /* by number */
+    size_t python_count;
+    size_t python_capacity;
+    struct map python_numbers; /* hash of a place -> number */
     struct arena arena;
     struct text text; /* being composed */
     /* Of the address being resolved. */
@@ -56,6 +67,8 @@ void symbolizer_destroy(struct symbolizer *symbolizer) {
     memory_release(symbolizer->debug_modules);
     map_deinit(&symbolizer->resolutions);
     map_deinit(&symbolizer->strings);
+    map_deinit(&symbolizer->python_numbers);
+    memory_release(symbolizer->python);
     arena_deinit(&symbolizer->arena);
     text_deinit(&symbolizer->text);
     memory_release(symbolizer);
@@ -86,6 +99,43 @@ static int take_text(struct symbolizer *symbolizer, const char **ret) {
     memcpy(copy, text_get(text), text->length);
     *ret = copy;
     return TMPALLOC_OK;
+}
+
+/* Python. */
+
+static int intern_string(struct symbolizer *symbolizer, const char *string, const char **ret) {
+    text_clear(&symbolizer->text);
+    text_append(&symbolizer->text, string);
+    return take_text(symbolizer, ret);
+}
+
+static bool same_place(const struct python_place *one, const struct python_place *other) {
+    return one->function == other->function && one->file == other->file && one->line == other->line;
+}
+
+static int add_place(struct symbolizer *symbolizer, const struct python_place *place, uint64_t hash,
+                     uint64_t *ret) {
+    if (memory_reserve((void **)&symbolizer->python, &symbolizer->python_capacity,
+                       symbolizer->python_count + 1, sizeof *symbolizer->python) ||
+        map_put(&symbolizer->python_numbers, hash, symbolizer->python_count))
+        return TMPALLOC_E_NOMEM;
+    *ret = symbolizer->python_count;
+    symbolizer->python[symbolizer->python_count++] = *place;
+    return TMPALLOC_OK;
+}
+
+int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, const char *file,
+                          uint32_t line, uint64_t *ret) {
+    struct python_place place = {.line = line};
+    if (intern_string(symbolizer, function, &place.function) != TMPALLOC_OK ||
+        intern_string(symbolizer, file, &place.file) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    uint64_t hash = map_hash((uintptr_t)place.function) + map_hash((uintptr_t)place.file + line);
+    for (; map_get(&symbolizer->python_numbers, hash, ret); hash++) {
+        if (same_place(&symbolizer->python[*ret], &place))
+            return TMPALLOC_OK;
+    }
+    return add_place(symbolizer, &place, hash, ret);
 }
 
 static int grow_debug_modules(struct symbolizer *symbolizer, size_t needed) {
@@ -201,10 +251,29 @@ static int resolve_in_module(struct symbolizer *symbolizer, const struct frame *
     return resolution ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
+static int resolve_python(struct symbolizer *symbolizer, const struct frame *frame,
+                          struct resolution **ret) {
+    static const struct python_place unknown;
+    bool known = frame->offset < symbolizer->python_count;
+    const struct python_place *place = known ? &symbolizer->python[frame->offset] : &unknown;
+    struct resolution *resolution =
+        arena_allocate(&symbolizer->arena, 1, sizeof *resolution + sizeof(struct symbol));
+    if (!resolution)
+        return TMPALLOC_E_NOMEM;
+    resolution->frame = *frame;
+    resolution->count = 1;
+    resolution->symbols[0] = (struct symbol){
+        .function = place->function, .file = place->file, .line = place->line, .python = true};
+    *ret = resolution;
+    return TMPALLOC_OK;
+}
+
 static int resolve(struct symbolizer *symbolizer, const struct frame *frame,
                    struct resolution **ret) {
     symbolizer->place.count = 0;
     symbolizer->place.has_unit = false;
+    if (frame->module == FRAME_PYTHON)
+        return resolve_python(symbolizer, frame, ret);
     if (frame->module != FRAME_NO_MODULE)
         return resolve_in_module(symbolizer, frame, ret);
     *ret = create_resolution(symbolizer, frame, 1);

@@ -22,6 +22,11 @@ struct symbolizer;
 int symbolizer_create(struct modules *modules, struct symbolizer **ret);
 void symbolizer_destroy(struct symbolizer *symbolizer);
 
+/* Stores a number for a Python function at a line (0: unknown) in *ret: the offset of frames of the
+ * module FRAME_PYTHON.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, const char *file,
+                          uint32_t line, uint64_t *ret);
+
 /* The activations at a frame, innermost first, at least one.  Cached; valid until destroy.
  * TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
