@@ -49,6 +49,7 @@ struct detector {
     uint32_t max_threshold;
     uint32_t ring_mask;
     _Atomic uint64_t *words;
+    const char *alone;
     atomic_flag lock;
     /* Everything below changes under the lock only. */
     struct map aside; /* address -> word */
@@ -109,7 +110,7 @@ static struct window *owner_of(const struct detector *detector, uint64_t word) {
     return window_numbered(detector, (uint32_t)(word >> ORDINAL_BITS & MASK(OWNER_BITS)));
 }
 
-static const struct ring_entry *entry_of(const struct detector *detector, uint64_t word) {
+static struct ring_entry *entry_of(const struct detector *detector, uint64_t word) {
     return &owner_of(detector, word)->ring[word & detector->ring_mask];
 }
 
@@ -159,12 +160,15 @@ static void purge_aside(struct detector *detector) {
         detector->aside_limit = SMALLEST_ASIDE_LIMIT;
 }
 
+/* A dead word of this address may be there already. */
 static int put_aside(struct detector *detector, uint64_t address, uint64_t word) {
     if (detector->aside.count >= detector->aside_limit)
         purge_aside(detector);
+    size_t count = detector->aside.count;
     if (map_put(&detector->aside, address, word))
         return TMPALLOC_E_NOMEM;
-    atomic_fetch_add_explicit(filter_for(detector, address), 1, memory_order_relaxed);
+    if (detector->aside.count > count)
+        atomic_fetch_add_explicit(filter_for(detector, address), 1, memory_order_relaxed);
     return TMPALLOC_OK;
 }
 
@@ -177,7 +181,8 @@ static uint32_t ring_size(uint32_t max_threshold) {
     return size;
 }
 
-int detector_create(uint32_t max_threshold, struct detector **ret) {
+int detector_create(uint32_t max_threshold, const char *alone, struct detector **ret) {
+    static const char never;
     struct detector *detector = memory_allocate_zeroed(1, sizeof *detector);
     if (!detector)
         return TMPALLOC_E_NOMEM;
@@ -187,6 +192,7 @@ int detector_create(uint32_t max_threshold, struct detector **ret) {
         return TMPALLOC_E_NOMEM;
     }
     detector->max_threshold = max_threshold;
+    detector->alone = alone ? alone : &never;
     detector->ring_mask = ring_size(max_threshold) - 1;
     detector->aside_limit = SMALLEST_ASIDE_LIMIT;
     map_init(&detector->aside);
@@ -292,7 +298,12 @@ static uint64_t add_to_ring(struct detector *detector, struct window *window, ui
 }
 
 /* Replaces *seen by `word`; when another thread was faster *seen is what it wrote. */
-static bool replace(_Atomic uint64_t *place, uint64_t *seen, uint64_t word) {
+static bool replace(const struct detector *detector, _Atomic uint64_t *place, uint64_t *seen,
+                    uint64_t word) {
+    if (*detector->alone) {
+        atomic_store_explicit(place, word, memory_order_relaxed);
+        return true;
+    }
     return atomic_compare_exchange_strong_explicit(place, seen, word, memory_order_acq_rel,
                                                    memory_order_acquire);
 }
@@ -305,7 +316,7 @@ static int store_word(struct detector *detector, uint64_t address, uint64_t word
         uint64_t old_address = address_of(old, index), distance;
         bool displaced = old_address != address && in_window(detector, old, old_address, &distance);
         int status = displaced ? put_aside(detector, old_address, old) : TMPALLOC_OK;
-        if (replace(&detector->words[index], &old, word))
+        if (replace(detector, &detector->words[index], &old, word))
             return status;
         if (displaced)
             remove_aside(detector, old_address);
@@ -320,6 +331,14 @@ static int allocated_locked(struct detector *detector, uint64_t address, uint64_
     return store_word(detector, address, word);
 }
 
+static __attribute__((noinline)) int allocated_with_lock(struct detector *detector,
+                                                         uint64_t address, uint64_t word) {
+    lock(detector);
+    int status = allocated_locked(detector, address, word);
+    unlock(detector);
+    return status;
+}
+
 int detector_allocated(struct detector *detector, struct window *window, uint64_t address,
                        uint64_t size_bytes, void *site) {
     uint64_t ordinal = add_to_ring(detector, window, address, size_bytes, site);
@@ -329,16 +348,14 @@ int detector_allocated(struct detector *detector, struct window *window, uint64_
         uint64_t old = atomic_load_explicit(&detector->words[index], memory_order_acquire);
         uint64_t distance;
         if ((names(old, address) || !in_window(detector, old, address_of(old, index), &distance)) &&
-            replace(&detector->words[index], &old, word))
+            replace(detector, &detector->words[index], &old, word))
             return TMPALLOC_OK;
     }
-    lock(detector);
-    int status = allocated_locked(detector, address, word);
-    unlock(detector);
-    return status;
+    return allocated_with_lock(detector, address, word);
 }
 
-static bool get_aside(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
+static __attribute__((noinline)) bool get_aside(struct detector *detector, uint64_t address,
+                                                bool take, uint64_t *word_ret) {
     lock(detector);
     bool found = map_get(&detector->aside, address, word_ret);
     if (take)
@@ -347,15 +364,12 @@ static bool get_aside(struct detector *detector, uint64_t address, bool take, ui
     return found;
 }
 
-/* Finds the word of an address, and removes it when `take` is set. */
+/* Finds the word of an address.  In the table it stays, even when its block leaves the window. */
 static bool get_word(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
     if (address < WORD_ADDRESS_LIMIT) {
-        _Atomic uint64_t *place = &detector->words[index_of(address)];
-        *word_ret = atomic_load_explicit(place, memory_order_acquire);
-        while (names(*word_ret, address)) {
-            if (!take || replace(place, word_ret, 0))
-                return true;
-        }
+        *word_ret = atomic_load_explicit(&detector->words[index_of(address)], memory_order_acquire);
+        if (names(*word_ret, address))
+            return true;
     }
     return may_be_aside(detector, address) && get_aside(detector, address, take, word_ret);
 }
@@ -375,19 +389,32 @@ static bool look_up(struct detector *detector, uint64_t address, bool take,
     return true;
 }
 
+/* The owner may give the entry to its next allocation at any time: a plain store could wipe that
+ * one out. */
+static bool claim(struct ring_entry *entry, uint64_t address) {
+    return atomic_compare_exchange_strong_explicit(&entry->address, &address, 0,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
 enum detector_verdict detector_freed(struct detector *detector, struct window *window,
                                      uint64_t address, struct detector_block *ret) {
     if (!look_up(detector, address, true, ret))
         return DETECTOR_PLAIN;
-    void *owner = atomic_load_explicit(&window->owner, memory_order_relaxed);
-    return ret->owner == owner ? DETECTOR_TEMPORARY : DETECTOR_CROSS_THREAD;
+    struct ring_entry *entry = entry_of(detector, ret->word);
+    if (owner_of(detector, ret->word) == window) {
+        atomic_store_explicit(&entry->address, 0, memory_order_relaxed);
+        return DETECTOR_TEMPORARY;
+    }
+    return claim(entry, address) ? DETECTOR_CROSS_THREAD : DETECTOR_PLAIN;
 }
 
+/* Another thread's entry may be another block's by now: then the word is too old to find it. */
 int detector_put_back(struct detector *detector, const struct detector_block *block) {
-    lock(detector);
-    int status = allocated_locked(detector, block->address, block->word);
-    unlock(detector);
-    return status;
+    uint64_t empty = 0;
+    atomic_compare_exchange_strong_explicit(&entry_of(detector, block->word)->address, &empty,
+                                            block->address, memory_order_relaxed,
+                                            memory_order_relaxed);
+    return allocated_with_lock(detector, block->address, block->word);
 }
 
 bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret) {

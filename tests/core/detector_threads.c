@@ -81,7 +81,7 @@ int main(void) {
     pthread_t threads[THREADS];
     struct detector *detector;
     uint64_t wrong = 0;
-    if (detector_create(16, &detector))
+    if (detector_create(16, NULL, &detector))
         return 1;
     atomic_store(&running, THREADS);
     for (uint64_t i = 0; i < THREADS; i++) {
