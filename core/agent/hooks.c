@@ -162,21 +162,9 @@ static bool leave(void) {
 }
 
 /* `frame` is where the hook keeps its caller's frame pointer; the return address follows. */
-static inline __attribute__((always_inline)) bool enter(struct call *call, const uintptr_t *frame,
-                                                        enum agent_entry_point entry_point) {
-    uint64_t generation = IMAGE_LOAD(&image->generation);
-    if (__builtin_expect(!image_tracks(generation), 0)) {
-        if (generation == 0)
-            agent_set_up();
-        generation = IMAGE_LOAD(&image->generation);
-        if (!image_tracks(generation))
-            return false;
-    }
+static inline void begin(struct call *call, const uintptr_t *frame, uint32_t entry_point,
+                         uint64_t generation) {
     uintptr_t return_slot = (uintptr_t)(frame + 1);
-    if (__builtin_expect(threads_self.call_slot != 0, 0) && !was_left(return_slot)) {
-        count_nested();
-        return false;
-    }
     threads_self.call_returns = frame[1];
     threads_self.call_slot = return_slot;
     atomic_signal_fence(memory_order_seq_cst);
@@ -184,11 +172,40 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
     call->return_slot = return_slot;
     call->frame_pointer = frame[0];
     call->entry_point = entry_point;
+}
+
+static __attribute__((noinline)) bool enter_otherwise(struct call *call, const uintptr_t *frame,
+                                                      uint32_t entry_point) {
+    uint64_t generation = IMAGE_LOAD(&image->generation);
+    if (generation == 0) {
+        agent_set_up();
+        generation = IMAGE_LOAD(&image->generation);
+    }
+    if (!image_tracks(generation))
+        return false;
+    if (threads_self.call_slot != 0 && !was_left((uintptr_t)(frame + 1))) {
+        count_nested();
+        return false;
+    }
+    begin(call, frame, entry_point, generation);
     call->thread = threads_get(generation);
-    if (__builtin_expect(call->thread != NULL, 1))
+    if (call->thread)
         return true;
     image_count_dropped();
     return leave();
+}
+
+/* A record is up to date with no generation that doesn't track. */
+static inline __attribute__((always_inline)) bool enter(struct call *call, const uintptr_t *frame,
+                                                        uint32_t entry_point) {
+    struct thread *thread = threads_self.thread;
+    uint64_t generation = IMAGE_LOAD(&image->generation);
+    if (__builtin_expect(
+            !thread || thread->image.generation != generation || threads_self.call_slot != 0, 0))
+        return enter_otherwise(call, frame, entry_point);
+    begin(call, frame, entry_point, generation);
+    call->thread = thread;
+    return true;
 }
 
 #define ENTER(call, name) enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name)
