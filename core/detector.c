@@ -27,6 +27,9 @@
 #define FILTER_COUNT         4096u
 #define SMALLEST_ASIDE_LIMIT 64u
 
+/* Kept apart from what every allocation runs through. */
+#define COLD __attribute__((noinline))
+
 struct ring_entry {
     _Atomic uint64_t address; /* 0: none */
     _Atomic uint64_t size_bytes;
@@ -36,7 +39,7 @@ struct ring_entry {
 struct window {
     _Atomic uint64_t allocations; /* so far: the ordinal of the latest */
     _Atomic(void *) owner;
-    uint32_t number;
+    uint64_t stamp; /* its number, where a word has it */
     struct window *next_unused;
     struct ring_entry ring[];
 };
@@ -49,6 +52,7 @@ struct detector {
     uint32_t max_threshold;
     uint32_t ring_mask;
     _Atomic uint64_t *words;
+    const char *alone;
     atomic_flag lock;
     /* Everything below changes under the lock only. */
     struct map aside; /* address -> word */
@@ -85,8 +89,7 @@ static uint64_t tag_of(uint64_t address) {
 }
 
 static uint64_t make_word(const struct window *window, uint64_t ordinal, uint64_t address) {
-    return tag_of(address) << TAG_SHIFT | (uint64_t)window->number << ORDINAL_BITS |
-           (ordinal & MASK(ORDINAL_BITS));
+    return tag_of(address) << TAG_SHIFT | window->stamp | (ordinal & MASK(ORDINAL_BITS));
 }
 
 static bool names(uint64_t word, uint64_t address) {
@@ -109,23 +112,35 @@ static struct window *owner_of(const struct detector *detector, uint64_t word) {
     return window_numbered(detector, (uint32_t)(word >> ORDINAL_BITS & MASK(OWNER_BITS)));
 }
 
-static const struct ring_entry *entry_of(const struct detector *detector, uint64_t word) {
-    return &owner_of(detector, word)->ring[word & detector->ring_mask];
+static bool is_of(const struct window *window, uint64_t word) {
+    return ((word ^ window->stamp) & MASK(OWNER_BITS) << ORDINAL_BITS) == 0;
 }
 
-/* Whether the block that a word names is still in its owner's window.  The owner counts an
+/* A block in a window. */
+struct found {
+    struct window *owner;
+    struct ring_entry *entry;
+    uint64_t distance;
+};
+
+/* Whether the block that a word of ret->owner names is still in its window.  The owner counts an
  * allocation after it changed the ring: reading in the other order never takes a later block's
  * entry for this one. */
-static bool in_window(const struct detector *detector, uint64_t word, uint64_t address,
-                      uint64_t *distance_ret) {
+static bool find_entry(const struct detector *detector, uint64_t word, uint64_t address,
+                       struct found *ret) {
+    uint64_t allocations = atomic_load_explicit(&ret->owner->allocations, memory_order_acquire);
+    ret->distance = (allocations - word) & MASK(ORDINAL_BITS);
+    ret->entry = &ret->owner->ring[word & detector->ring_mask];
+    return ret->distance <= detector->max_threshold &&
+           atomic_load_explicit(&ret->entry->address, memory_order_relaxed) == address;
+}
+
+static bool in_window(const struct detector *detector, uint64_t word, uint64_t address) {
+    struct found found;
     if (!word)
         return false;
-    uint64_t allocations =
-        atomic_load_explicit(&owner_of(detector, word)->allocations, memory_order_acquire);
-    *distance_ret = (allocations - word) & MASK(ORDINAL_BITS);
-    return *distance_ret <= detector->max_threshold &&
-           atomic_load_explicit(&entry_of(detector, word)->address, memory_order_relaxed) ==
-               address;
+    found.owner = owner_of(detector, word);
+    return find_entry(detector, word, address, &found);
 }
 
 /* The words put aside.  The caller holds the lock, but for may_be_aside(). */
@@ -148,8 +163,7 @@ static void purge_aside(struct detector *detector) {
     struct map *aside = &detector->aside;
     for (size_t i = 0; i < aside->capacity;) {
         const struct map_slot *slot = &aside->slots[i];
-        uint64_t distance;
-        if (slot->used && !in_window(detector, slot->value, slot->key, &distance))
+        if (slot->used && !in_window(detector, slot->value, slot->key))
             remove_aside(detector, slot->key);
         else
             i++;
@@ -159,12 +173,15 @@ static void purge_aside(struct detector *detector) {
         detector->aside_limit = SMALLEST_ASIDE_LIMIT;
 }
 
+/* A dead word of this address may be there already. */
 static int put_aside(struct detector *detector, uint64_t address, uint64_t word) {
     if (detector->aside.count >= detector->aside_limit)
         purge_aside(detector);
+    size_t count = detector->aside.count;
     if (map_put(&detector->aside, address, word))
         return TMPALLOC_E_NOMEM;
-    atomic_fetch_add_explicit(filter_for(detector, address), 1, memory_order_relaxed);
+    if (detector->aside.count > count)
+        atomic_fetch_add_explicit(filter_for(detector, address), 1, memory_order_relaxed);
     return TMPALLOC_OK;
 }
 
@@ -177,7 +194,8 @@ static uint32_t ring_size(uint32_t max_threshold) {
     return size;
 }
 
-int detector_create(uint32_t max_threshold, struct detector **ret) {
+int detector_create(uint32_t max_threshold, const char *alone, struct detector **ret) {
+    static const char never;
     struct detector *detector = memory_allocate_zeroed(1, sizeof *detector);
     if (!detector)
         return TMPALLOC_E_NOMEM;
@@ -187,6 +205,7 @@ int detector_create(uint32_t max_threshold, struct detector **ret) {
         return TMPALLOC_E_NOMEM;
     }
     detector->max_threshold = max_threshold;
+    detector->alone = alone ? alone : &never;
     detector->ring_mask = ring_size(max_threshold) - 1;
     detector->aside_limit = SMALLEST_ASIDE_LIMIT;
     map_init(&detector->aside);
@@ -227,7 +246,8 @@ static struct window *new_window(struct detector *detector) {
     struct window *window = memory_allocate_zeroed(1, sizeof *window + ring_bytes);
     if (!window)
         return NULL;
-    window->number = detector->window_count = number;
+    window->stamp = (uint64_t)number << ORDINAL_BITS;
+    detector->window_count = number;
     atomic_store_explicit(&chunk->windows[number % CHUNK_WINDOWS], window, memory_order_release);
     return window;
 }
@@ -292,7 +312,12 @@ static uint64_t add_to_ring(struct detector *detector, struct window *window, ui
 }
 
 /* Replaces *seen by `word`; when another thread was faster *seen is what it wrote. */
-static bool replace(_Atomic uint64_t *place, uint64_t *seen, uint64_t word) {
+static bool replace(const struct detector *detector, _Atomic uint64_t *place, uint64_t *seen,
+                    uint64_t word) {
+    if (*detector->alone) {
+        atomic_store_explicit(place, word, memory_order_relaxed);
+        return true;
+    }
     return atomic_compare_exchange_strong_explicit(place, seen, word, memory_order_acq_rel,
                                                    memory_order_acquire);
 }
@@ -302,10 +327,10 @@ static int store_word(struct detector *detector, uint64_t address, uint64_t word
     uint32_t index = index_of(address);
     uint64_t old = atomic_load_explicit(&detector->words[index], memory_order_acquire);
     for (;;) {
-        uint64_t old_address = address_of(old, index), distance;
-        bool displaced = old_address != address && in_window(detector, old, old_address, &distance);
+        uint64_t old_address = address_of(old, index);
+        bool displaced = old_address != address && in_window(detector, old, old_address);
         int status = displaced ? put_aside(detector, old_address, old) : TMPALLOC_OK;
-        if (replace(&detector->words[index], &old, word))
+        if (replace(detector, &detector->words[index], &old, word))
             return status;
         if (displaced)
             remove_aside(detector, old_address);
@@ -320,22 +345,45 @@ static int allocated_locked(struct detector *detector, uint64_t address, uint64_
     return store_word(detector, address, word);
 }
 
+static int allocated_with_lock(struct detector *detector, uint64_t address, uint64_t word) {
+    lock(detector);
+    int status = allocated_locked(detector, address, word);
+    unlock(detector);
+    return status;
+}
+
+/* Whether nothing is lost with a word: it names the address that is allocated, or, as most do, an
+ * old block of the same thread. */
+static bool is_stale(const struct detector *detector, const struct window *window, uint64_t word,
+                     uint64_t address) {
+    uint64_t ordinal = atomic_load_explicit(&window->allocations, memory_order_relaxed);
+    return names(word, address) || (is_of(window, word) && ((ordinal - word) & MASK(ORDINAL_BITS)) >
+                                                               detector->max_threshold);
+}
+
+static COLD int allocated_otherwise(struct detector *detector, uint64_t address, uint64_t word) {
+    if (address < WORD_ADDRESS_LIMIT && !may_be_aside(detector, address)) {
+        uint32_t index = index_of(address);
+        uint64_t old = atomic_load_explicit(&detector->words[index], memory_order_acquire);
+        uint64_t old_address = address_of(old, index);
+        if ((old_address == address || !in_window(detector, old, old_address)) &&
+            replace(detector, &detector->words[index], &old, word))
+            return TMPALLOC_OK;
+    }
+    return allocated_with_lock(detector, address, word);
+}
+
 int detector_allocated(struct detector *detector, struct window *window, uint64_t address,
                        uint64_t size_bytes, void *site) {
     uint64_t ordinal = add_to_ring(detector, window, address, size_bytes, site);
     uint64_t word = make_word(window, ordinal, address);
     if (address < WORD_ADDRESS_LIMIT && !may_be_aside(detector, address)) {
-        uint32_t index = index_of(address);
-        uint64_t old = atomic_load_explicit(&detector->words[index], memory_order_acquire);
-        uint64_t distance;
-        if ((names(old, address) || !in_window(detector, old, address_of(old, index), &distance)) &&
-            replace(&detector->words[index], &old, word))
+        _Atomic uint64_t *place = &detector->words[index_of(address)];
+        uint64_t old = atomic_load_explicit(place, memory_order_acquire);
+        if (is_stale(detector, window, old, address) && replace(detector, place, &old, word))
             return TMPALLOC_OK;
     }
-    lock(detector);
-    int status = allocated_locked(detector, address, word);
-    unlock(detector);
-    return status;
+    return allocated_otherwise(detector, address, word);
 }
 
 static bool get_aside(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
@@ -347,49 +395,82 @@ static bool get_aside(struct detector *detector, uint64_t address, bool take, ui
     return found;
 }
 
-/* Finds the word of an address, and removes it when `take` is set. */
+static uint64_t load_word(const struct detector *detector, uint64_t address) {
+    return atomic_load_explicit(&detector->words[index_of(address)], memory_order_acquire);
+}
+
+/* Finds the word of an address.  In the table it stays, even when its block leaves the window. */
 static bool get_word(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
-    if (address < WORD_ADDRESS_LIMIT) {
-        _Atomic uint64_t *place = &detector->words[index_of(address)];
-        *word_ret = atomic_load_explicit(place, memory_order_acquire);
-        while (names(*word_ret, address)) {
-            if (!take || replace(place, word_ret, 0))
-                return true;
-        }
-    }
+    *word_ret = load_word(detector, address);
+    if (names(*word_ret, address))
+        return true;
     return may_be_aside(detector, address) && get_aside(detector, address, take, word_ret);
 }
 
-static bool look_up(struct detector *detector, uint64_t address, bool take,
-                    struct detector_block *ret) {
-    uint64_t word, distance;
-    if (!get_word(detector, address, take, &word) || !in_window(detector, word, address, &distance))
-        return false;
-    const struct ring_entry *entry = entry_of(detector, word);
+static void describe(uint64_t address, const struct found *found, uint64_t word,
+                     struct detector_block *ret) {
+    const struct ring_entry *entry = found->entry;
     ret->address = address;
     ret->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
-    ret->distance = distance;
+    ret->distance = found->distance;
     ret->site = atomic_load_explicit(&entry->site, memory_order_relaxed);
-    ret->owner = atomic_load_explicit(&owner_of(detector, word)->owner, memory_order_relaxed);
+    ret->owner = atomic_load_explicit(&found->owner->owner, memory_order_relaxed);
     ret->word = word;
-    return true;
+}
+
+/* The owner may give the entry to its next allocation at any time: a plain store could wipe that
+ * one out. */
+static bool claim(struct ring_entry *entry, uint64_t address) {
+    return atomic_compare_exchange_strong_explicit(&entry->address, &address, 0,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+static COLD enum detector_verdict freed_otherwise(struct detector *detector, struct window *window,
+                                                  uint64_t address, struct detector_block *ret) {
+    uint64_t word;
+    struct found found;
+    if (!get_word(detector, address, true, &word))
+        return DETECTOR_PLAIN;
+    found.owner = owner_of(detector, word);
+    if (!find_entry(detector, word, address, &found))
+        return DETECTOR_PLAIN;
+    describe(address, &found, word, ret);
+    if (!claim(found.entry, address))
+        return DETECTOR_PLAIN;
+    return found.owner == window ? DETECTOR_TEMPORARY : DETECTOR_CROSS_THREAD;
 }
 
 enum detector_verdict detector_freed(struct detector *detector, struct window *window,
                                      uint64_t address, struct detector_block *ret) {
-    if (!look_up(detector, address, true, ret))
+    uint64_t word = load_word(detector, address);
+    struct found found = {.owner = window};
+    if (!names(word, address) || !is_of(window, word))
+        return freed_otherwise(detector, window, address, ret);
+    if (!find_entry(detector, word, address, &found))
         return DETECTOR_PLAIN;
-    void *owner = atomic_load_explicit(&window->owner, memory_order_relaxed);
-    return ret->owner == owner ? DETECTOR_TEMPORARY : DETECTOR_CROSS_THREAD;
+    describe(address, &found, word, ret);
+    atomic_store_explicit(&found.entry->address, 0, memory_order_relaxed);
+    return DETECTOR_TEMPORARY;
 }
 
+/* Another thread's entry may be another block's by now: then the word is too old to find it. */
 int detector_put_back(struct detector *detector, const struct detector_block *block) {
-    lock(detector);
-    int status = allocated_locked(detector, block->address, block->word);
-    unlock(detector);
-    return status;
+    struct window *owner = owner_of(detector, block->word);
+    struct ring_entry *entry = &owner->ring[block->word & detector->ring_mask];
+    uint64_t empty = 0;
+    atomic_compare_exchange_strong_explicit(&entry->address, &empty, block->address,
+                                            memory_order_relaxed, memory_order_relaxed);
+    return allocated_with_lock(detector, block->address, block->word);
 }
 
 bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret) {
-    return look_up(detector, address, false, ret);
+    uint64_t word;
+    struct found found;
+    if (!get_word(detector, address, false, &word))
+        return false;
+    found.owner = owner_of(detector, word);
+    if (!find_entry(detector, word, address, &found))
+        return false;
+    describe(address, &found, word, ret);
+    return true;
 }

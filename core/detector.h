@@ -5,17 +5,20 @@
  * bits, names for an address the owning thread and the number (ordinal) of that thread's
  * allocation. A free looks at one word:
  *   - it names this address and this thread: the distance is the difference of two counters;
- *   - this address and another thread: a cross-thread free; the word is cleared, so the owner can
- *     never mistake a later block at this address for this one;
+ *   - this address and another thread: a cross-thread free;
  *   - another address: the block is in nobody's window.
+ * A block that is freed leaves its owner's ring, so the owner can never mistake a later block at
+ * this address for this one.  The word stays: it counts only while the ring has the block that it
+ * names, and the next allocation at this address replaces it.
  * An allocation that would overwrite a word still inside its owner's window puts that word aside in
  * a small locked list first; that makes the answer exact.  Addresses too high for a word are always
  * in that list.  It is purged of words that left their window: memory depends on live windows only.
  *
- * Threading: a window is used by its thread alone; what others read are atomics, and words change
- * by compare-and-exchange, so two threads that meet at one word lose neither's; the list has a spin
- * lock.  detector_flush() needs all threads stopped.  Knows neither
- * files nor symbols: the same object is compiled into the agent. */
+ * Threading: a window is used by its thread alone, but for blocks that others free: they take them
+ * out of its ring by compare-and-exchange, as the owner may be using their place for a new one.  By
+ * compare-and-exchange words change, too, so two threads that meet at one word lose neither's; the
+ * list has a spin lock.  detector_flush() needs all threads stopped.  Knows neither files nor
+ * symbols: the same object is compiled into the agent. */
 #ifndef TMPALLOC_DETECTOR_H
 #define TMPALLOC_DETECTOR_H
 
@@ -45,8 +48,10 @@ struct detector_block {
     uint64_t word;     /* for detector_put_back() */
 };
 
-/* max_threshold <= DETECTOR_THRESHOLD_LIMIT.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
-int detector_create(uint32_t max_threshold, struct detector **ret);
+/* max_threshold <= DETECTOR_THRESHOLD_LIMIT.  *alone is not 0 while no thread but the caller's can
+ * call any function below, which makes allocations cheaper; it may change as threads come and go.
+ * NULL: there may always be others.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int detector_create(uint32_t max_threshold, const char *alone, struct detector **ret);
 void detector_destroy(struct detector *detector);
 
 /* A window for a new thread.  A window of an exited thread is used again. */

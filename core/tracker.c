@@ -27,13 +27,16 @@ struct tracker {
     struct tracker_thread *unused_threads;
 };
 
+static const char one_at_a_time = 1;
+
 int tracker_create(uint32_t max_threshold, struct tracker **ret) {
     struct tracker *tracker = memory_allocate_zeroed(1, sizeof *tracker);
     if (!tracker)
         return TMPALLOC_E_NOMEM;
     tracker->max_threshold = max_threshold;
     map_init(&tracker->by_key);
-    if (detector_create(max_threshold, &tracker->detector) || stacks_create(&tracker->stacks)) {
+    if (detector_create(max_threshold, &one_at_a_time, &tracker->detector) ||
+        stacks_create(&tracker->stacks)) {
         tracker_destroy(tracker);
         return TMPALLOC_E_NOMEM;
     }

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCH = Path(__file__).resolve().parent / "bench"
 ROWS = (
     "reference, ms a stop",
@@ -15,14 +17,43 @@ ROWS = (
 )
 
 
-def test_the_quick_benchmarks_print_every_row_with_a_positive_number(debugger, library):
-    environment = dict(os.environ, TMPALLOC_LIBRARY=str(library))
+def bench(*arguments, **environment):
     done = subprocess.run(
-        [sys.executable, str(BENCH), "--quick", debugger.name],
-        capture_output=True, text=True, env=environment, timeout=120,
-    )
+        [sys.executable, str(BENCH), *arguments],
+        capture_output=True, text=True, env=dict(os.environ, **environment), timeout=120,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith(f"{debugger.name}: ")
-    rows = dict(re.findall(r"^  (\S.*?)  +([\d.]+)$", done.stdout, re.M))
+    return done.stdout
+
+
+AGENT_CASES = {
+    "pairs": [
+        *("depth 5", "depth 20", "depth 60", "64 paths", "C++ strings", "C++ vectors"),
+        *("depth 20, 2 threads", "64 paths, 2 threads", "C++ strings, 2 threads"),
+    ],
+    "programs": ["python3", "sqlite3", "jq", "perl", "xmllint"],
+}
+
+
+@pytest.mark.parametrize("benchmark", AGENT_CASES)
+def test_the_quick_benchmarks_of_the_agent_time_every_variant_of_every_case(benchmark):
+    text = bench("--quick", benchmark)
+    header, _, *rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line]
+    assert header[1:6] == ["native", "wrapper", "agent", "heaptrack -r", "heaptrack"]
+    assert [row[0] for row in rows] == AGENT_CASES[benchmark]
+    for row in rows:
+        assert len(row) == len(header)
+        assert all(float(cell.split(" (")[0]) > 0 for cell in row[1:7]), row
+
+
+def test_cases_can_be_chosen_by_a_word_in_their_name():
+    rows = bench("--quick", "--only", "jq", "--only", "sqlite", "programs").splitlines()
+    assert [row.split(" | ")[0] for row in rows[2:4]] == ["| sqlite3", "| jq"]
+
+
+def test_the_quick_benchmarks_print_every_row_with_a_positive_number(debugger, library):
+    text = bench("--quick", debugger.name, TMPALLOC_LIBRARY=str(library))
+    assert text.startswith(f"{debugger.name}: ")
+    rows = dict(re.findall(r"^  (\S.*?)  +([\d.]+)$", text, re.M))
     assert list(rows) == list(ROWS)
     assert all(float(value) > 0 for value in rows.values()), rows

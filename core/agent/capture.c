@@ -63,7 +63,8 @@ void capture_cache_destroy(struct capture_cache *cache) {
 }
 
 /* Entries stay: what they say was true, and may be so again. */
-static void follow_generation(struct capture_cache *cache, uint32_t current) {
+static __attribute__((noinline)) void follow_generation(struct capture_cache *cache,
+                                                        uint32_t current) {
     capture_memo_clear(&cache->memo);
     cfi_rows_clear(cache->rows);
     memset(cache->predictor, 0, sizeof cache->predictor);
@@ -129,19 +130,18 @@ static uint64_t history_of(const struct capture_node *node) {
 }
 
 /* The way of all captures that the predictor doesn't know. */
-static __attribute__((noinline)) struct capture_entry *search(struct capture_cache *cache,
-                                                              const struct capture_start *start,
-                                                              const struct capture_node **slot) {
+static __attribute__((noinline)) struct capture_entry *
+search(struct capture_cache *cache, struct capture_start start, const struct capture_node **slot) {
     struct capture_departure departure;
     struct capture_entry *entry = NULL;
     const struct capture_node *guess = *slot;
-    if (guess && guess->return_address != *(const uint64_t *)start->return_slot)
+    if (guess && guess->return_address != *(const uint64_t *)start.return_slot)
         guess = NULL;
-    const struct capture_node *node = capture_memo_find(&cache->memo, start, guess, &departure);
+    const struct capture_node *node = capture_memo_find(&cache->memo, &start, guess, &departure);
     if (node)
         entry = node->entry;
     else
-        entry = walk_stack(cache, start, &departure, &node);
+        entry = walk_stack(cache, &start, &departure, &node);
     if (node) {
         *slot = node;
         cache->history = history_of(node);
@@ -164,7 +164,7 @@ struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t retur
         cache->history = history_of(node);
         return node->entry;
     }
-    return search(cache, &start, slot);
+    return search(cache, start, slot);
 }
 
 enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,

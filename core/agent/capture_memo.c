@@ -12,12 +12,20 @@ void capture_memo_clear(struct capture_memo *memo) {
     arena_deinit(&memo->arena);
 }
 
-/* As the walk logged it. */
+static uint8_t *flags_of(const struct capture_node *node) {
+    return (uint8_t *)(uintptr_t)&node->cells[node->cell_count + 1];
+}
+
+/* As the walk logged them. */
+static int64_t place_of(const struct capture_node *node, uint32_t cell) {
+    return node->cells[cell].place | flags_of(node)[cell];
+}
+
 static uint64_t value_of(const struct capture_node *node, uint32_t cell) {
-    const struct capture_cell *kept = &node->cells[cell];
-    if (kept->place & CELL_REGISTERS)
-        return capture_cell_read(kept->place, &node->start);
-    return kept->value - (kept->place & CELL_RELATIVE ? node->start.return_slot : 0);
+    uint32_t flags = flags_of(node)[cell];
+    if (flags & CELL_REGISTERS)
+        return capture_cell_read(flags, &node->start);
+    return node->cells[cell].value - (flags & CELL_RELATIVE ? node->start.return_slot : 0);
 }
 
 static uint64_t hash_link(const struct capture_node *from, uint32_t cell, uint64_t value) {
@@ -61,7 +69,7 @@ const struct capture_node *capture_memo_find(const struct capture_memo *memo,
     if (!node)
         return NULL;
     for (uint32_t i = 0; i < node->cell_count; i++) {
-        uint64_t value = capture_cell_read(node->cells[i].place, start);
+        uint64_t value = capture_cell_read(place_of(node, i), start);
         if (value == value_of(node, i))
             continue;
         node = climb(node, i);
@@ -80,20 +88,24 @@ const struct capture_node *capture_memo_find(const struct capture_memo *memo,
 static void keep_cells(struct capture_node *node, const struct capture_walk *walk) {
     for (uint32_t i = 0; i < node->cell_count; i++) {
         struct capture_cell cell = walk->cells[i];
-        node->flags |= (uint32_t)cell.place & CELL_FLAGS;
-        if (cell.place & CELL_REGISTERS)
+        uint32_t flags = (uint32_t)cell.place & CELL_FLAGS;
+        if (flags & CELL_REGISTERS)
             cell.value = node->return_address;
-        else if (cell.place & CELL_RELATIVE)
+        else if (flags & CELL_RELATIVE)
             cell.value += node->start.return_slot;
+        cell.place &= ~CELL_FLAGS;
         node->cells[i] = cell;
+        node->flags |= flags;
+        flags_of(node)[i] = (uint8_t)flags;
     }
+    node->cells[node->cell_count] = (struct capture_cell){.value = ~node->return_address};
 }
 
 /* A stack that another thread writes to while it is walked isn't worth keeping. */
 static bool departs(const struct capture_walk *walk, const struct capture_departure *departure) {
     return !departure->node ||
            (departure->cell < walk->cell_count &&
-            walk->cells[departure->cell].place == departure->node->cells[departure->cell].place);
+            walk->cells[departure->cell].place == place_of(departure->node, departure->cell));
 }
 
 static int link_node(struct capture_memo *memo, const struct capture_node *node) {
@@ -108,7 +120,7 @@ const struct capture_node *capture_memo_add(struct capture_memo *memo,
                                             const struct capture_departure *departure,
                                             const struct capture_walk *walk,
                                             struct capture_entry *entry) {
-    size_t bytes = walk->cell_count * sizeof walk->cells[0];
+    size_t bytes = (walk->cell_count + 1) * sizeof walk->cells[0] + walk->cell_count;
     if (!departs(walk, departure))
         return NULL;
     struct capture_node *node = arena_allocate(&memo->arena, 1, sizeof *node + bytes);

@@ -19,8 +19,9 @@ struct capture_node {
     uint32_t cell_count;
     uint32_t flags;             /* of all cells */
     struct capture_start start; /* of the walk that it was made of */
-    /* Places as in the walk; values are what the memory there held.  Register cells have the return
-     * address as value, so that they read as memory that agrees; theirs is in `start`. */
+    /* Places without flags; values are what the memory there held.  Register cells have the return
+     * address as value, so that they read as memory that agrees; theirs is in `start`.  After them
+     * come a cell that never agrees, and the flags of each, a byte. */
     struct capture_cell cells[];
 };
 
@@ -62,18 +63,14 @@ static inline bool capture_node_fits(const struct capture_node *node,
                                  start->frame_pointer == node->start.frame_pointer));
 }
 
-/* Whether all memory agrees.  Reads a cell only if those before it agree: nothing says that there
- * is memory for the others. */
+/* Whether all memory agrees, of a node with the same return address.  Reads a cell only if those
+ * before it agree: nothing says that there is memory for the others. */
 static inline bool capture_node_agrees(const struct capture_node *node,
                                        const struct capture_start *start) {
     const struct capture_cell *cell = node->cells;
-    const struct capture_cell *end = cell + node->cell_count;
-    uintptr_t base = start->return_slot;
-    for (; cell < end; cell++) {
-        if (*(const uint64_t *)(base + (uint64_t)(cell->place & ~CELL_FLAGS)) != cell->value)
-            return false;
-    }
-    return true;
+    while (*(const uint64_t *)(start->return_slot + (uint64_t)cell->place) == cell->value)
+        cell++;
+    return cell == node->cells + node->cell_count;
 }
 
 #endif

@@ -5,6 +5,10 @@
 
 #define NO_PREVIOUS_SIZE UINT64_MAX
 
+/* Each allocator call runs through all that is hot. */
+#define HOT  inline __attribute__((always_inline))
+#define COLD __attribute__((noinline, cold))
+
 static bool counts(const struct call *call) {
     return __builtin_expect(IMAGE_LOAD(&image->generation) == call->generation, 1);
 }
@@ -47,8 +51,8 @@ static struct agent_stack *lone_stack(const struct call *call) {
     return add_lone_stack(call->thread, return_address(call));
 }
 
-static struct agent_site *site_of(struct thread *thread, struct agent_stack *stack,
-                                  uint32_t entry_point) {
+static HOT struct agent_site *site_of(struct thread *thread, struct agent_stack *stack,
+                                      uint32_t entry_point) {
     struct agent_site *site = (struct agent_site *)(uintptr_t)stack->owner;
     while (site && site->entry_point != entry_point)
         site = (struct agent_site *)(uintptr_t)site->same_stack;
@@ -56,7 +60,7 @@ static struct agent_site *site_of(struct thread *thread, struct agent_stack *sta
 }
 
 /* Memory is short: the call stack is reduced to the allocator call, and at last to nothing. */
-static struct agent_site *reduced_site(const struct call *call) {
+static COLD struct agent_site *reduced_site(const struct call *call) {
     memory_use_reserve(true);
     struct agent_stack *stack = lone_stack(call);
     struct agent_site *site = stack ? site_of(call->thread, stack, call->entry_point) : NULL;
@@ -64,7 +68,7 @@ static struct agent_site *reduced_site(const struct call *call) {
     return site ? site : call->thread->last_resort;
 }
 
-static struct agent_site *find_site(const struct call *call) {
+static HOT struct agent_site *find_site(const struct call *call) {
     struct agent_stack *stack = capture(call);
     struct agent_site *site = stack ? site_of(call->thread, stack, call->entry_point) : NULL;
     return site ? site : reduced_site(call);
@@ -83,14 +87,15 @@ static void add_site_thread(struct agent_site *site, int64_t tid) {
 }
 
 /* The first allocation at this site by this thread, or since a reset. */
-static void visit_site(struct thread *thread, struct agent_site *site) {
+static COLD void visit_site(struct thread *thread, struct agent_site *site) {
     if (threads_life(site->visit) != threads_life(thread->visit))
         site->previous_size = NO_PREVIOUS_SIZE;
     site->visit = thread->visit;
     add_site_thread(site, thread->image.tid);
 }
 
-static void count_allocation(struct thread *thread, struct agent_site *site, uint64_t size_bytes) {
+static HOT void count_allocation(struct thread *thread, struct agent_site *site,
+                                 uint64_t size_bytes) {
     thread->image.allocations++;
     thread->image.allocated_bytes += size_bytes;
     if (__builtin_expect(site->visit != thread->visit, 0))
@@ -117,12 +122,7 @@ static bool knows_free_stack(const struct agent_site *site, const struct agent_s
     return false;
 }
 
-/* Only a freeing call that differs from the last one can have another stack worth capturing. */
-static void note_free_stack(const struct call *call, struct agent_site *site) {
-    if (site->free_stack_count == AGENT_FREE_STACKS ||
-        (site->free_return_slot == call->return_slot &&
-         site->free_return_address == return_address(call)))
-        return;
+static COLD void add_free_stack(const struct call *call, struct agent_site *site) {
     struct agent_stack *stack = capture(call);
     if (stack && !knows_free_stack(site, stack, call->entry_point)) {
         site->free_stacks[site->free_stack_count] = (uintptr_t)stack;
@@ -133,8 +133,16 @@ static void note_free_stack(const struct call *call, struct agent_site *site) {
     site->free_return_address = return_address(call);
 }
 
-static void count_temporary(const struct call *call, const struct detector_block *block,
-                            bool by_realloc) {
+/* Only a freeing call that differs from the last one can have another stack worth capturing. */
+static HOT void note_free_stack(const struct call *call, struct agent_site *site) {
+    if (site->free_stack_count < AGENT_FREE_STACKS &&
+        (site->free_return_slot != call->return_slot ||
+         site->free_return_address != return_address(call)))
+        add_free_stack(call, site);
+}
+
+static HOT void count_temporary(const struct call *call, const struct detector_block *block,
+                                bool by_realloc) {
     struct agent_site *site = block->site;
     site->by_distance[block->distance].count++;
     site->by_distance[block->distance].bytes += block->size_bytes;
@@ -142,7 +150,7 @@ static void count_temporary(const struct call *call, const struct detector_block
     note_free_stack(call, site);
 }
 
-static void count_free(const struct call *call, const struct taken *taken, bool by_realloc) {
+static HOT void count_free(const struct call *call, const struct taken *taken, bool by_realloc) {
     struct agent_thread *counters = &call->thread->image;
     counters->deallocations++;
     if (taken->verdict == DETECTOR_TEMPORARY)
@@ -157,7 +165,7 @@ static void count_status(struct thread *thread, int status) {
         __atomic_fetch_add(&thread->image.dropped, 1, __ATOMIC_RELAXED);
 }
 
-static void allocated(const struct call *call, uintptr_t block, uint64_t size_bytes) {
+static HOT void allocated(const struct call *call, uintptr_t block, uint64_t size_bytes) {
     struct thread *thread = call->thread;
     struct agent_site *site = find_site(call);
     count_allocation(thread, site, size_bytes);
@@ -167,7 +175,7 @@ static void allocated(const struct call *call, uintptr_t block, uint64_t size_by
     memory_use_reserve(false);
 }
 
-static void take(const struct call *call, uintptr_t block, struct taken *ret) {
+static HOT void take(const struct call *call, uintptr_t block, struct taken *ret) {
     ret->verdict = detector_freed(threads_detector(), call->thread->window, block, &ret->block);
     if (ret->verdict == DETECTOR_CROSS_THREAD &&
         !threads_window_holds(ret->block.owner, call->generation))

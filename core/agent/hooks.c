@@ -39,36 +39,52 @@ static inline void come_back(const struct call *call) {
     set_state(call->return_slot);
 }
 
-static __attribute__((noinline)) bool not_counted(uint64_t generation) {
+static bool not_counted(uint64_t generation) {
     if (threads_self.excluded != generation)
         image_count_dropped();
     return leave();
 }
 
-/* Begins an event, for which the call goes out to the real function at once if `state` says so.
- * False: it is none.  `frame` is where the hook keeps its caller's frame pointer; the return
- * address follows. */
-static inline __attribute__((always_inline)) bool enter(struct call *call, const uintptr_t *frame,
-                                                        uint32_t entry_point, uintptr_t state) {
-    uint64_t generation = IMAGE_LOAD(&image->generation);
-    if (__builtin_expect(!image_tracks(generation), 0)) {
-        if (generation == 0)
-            agent_set_up();
-        generation = IMAGE_LOAD(&image->generation);
-        if (!image_tracks(generation))
-            return false;
-    }
+static inline void begin(struct call *call, const uintptr_t *frame, uint32_t entry_point,
+                         uint64_t generation, uintptr_t state) {
     uintptr_t return_slot = (uintptr_t)(frame + 1);
-    if (__builtin_expect(threads_self.call_slot != 0, 0) && !nesting_is_over(return_slot, frame[0]))
-        return false;
     threads_self.call_returns = frame[1];
     set_state(return_slot | state);
     call->generation = generation;
     call->return_slot = return_slot;
     call->frame_pointer = frame[0];
     call->entry_point = entry_point;
+}
+
+static __attribute__((noinline)) bool enter_otherwise(struct call *call, const uintptr_t *frame,
+                                                      uint32_t entry_point, uintptr_t state) {
+    uint64_t generation = IMAGE_LOAD(&image->generation);
+    if (generation == 0) {
+        agent_set_up();
+        generation = IMAGE_LOAD(&image->generation);
+    }
+    if (!image_tracks(generation))
+        return false;
+    if (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0]))
+        return false;
+    begin(call, frame, entry_point, generation, state);
     call->thread = threads_get(generation);
-    return __builtin_expect(call->thread != NULL, 1) || not_counted(generation);
+    return call->thread || not_counted(generation);
+}
+
+/* Begins an event, for which the call goes out to the real function at once if `state` says so.
+ * False: it is none.  `frame` is where the hook keeps its caller's frame pointer; the return
+ * address follows.  A thread's record is up to date with no generation that doesn't track. */
+static inline __attribute__((always_inline)) bool enter(struct call *call, const uintptr_t *frame,
+                                                        uint32_t entry_point, uintptr_t state) {
+    struct thread *thread = threads_self.thread;
+    uint64_t generation = IMAGE_LOAD(&image->generation);
+    if (__builtin_expect(
+            !thread || thread->image.generation != generation || threads_self.call_slot != 0, 0))
+        return enter_otherwise(call, frame, entry_point, state);
+    begin(call, frame, entry_point, generation, state);
+    call->thread = thread;
+    return true;
 }
 
 #define ENTER(call, name, state)                                                                   \

@@ -19,10 +19,13 @@ struct detector *threads_detector(void) {
     return detector;
 }
 
+/* glibc 2.32 and later; elsewhere NULL. */
+extern char __libc_single_threaded __attribute__((weak));
+
 int threads_init(void) {
     pthread_mutexattr_init(&robust);
     pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
-    return detector_create(image->max_threshold, &detector);
+    return detector_create(image->max_threshold, &__libc_single_threaded, &detector);
 }
 
 static struct thread *record_at(uint64_t address) {

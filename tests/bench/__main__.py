@@ -1,8 +1,13 @@
 """Benchmarks: ratios measured in one run, never limits.
 
-    python3 tests/bench [--quick] [gdb|lldb]...
+    python3 tests/bench [--quick] [--only WORD]... [BENCHMARK]...
 
-What is compared takes turns and medians are shown; --quick only shows that the benchmarks run.
+    pairs     malloc/free pairs under the agent, against a wrapper that only forwards and heaptrack
+    programs  real programs, the same way
+    gdb lldb  stops of the breakpoint engine
+
+What is compared takes turns; minima (and medians) are shown.  --quick only shows that the
+benchmarks run.
 """
 
 import argparse
@@ -16,7 +21,24 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import comparison  # noqa: E402
+import pairs  # noqa: E402
+import programs  # noqa: E402
 import stops  # noqa: E402
+import variants  # noqa: E402
+
+UNDER_THE_AGENT = {"pairs": pairs, "programs": programs}
+DEBUGGERS = ("gdb", "lldb")
+
+
+def compare_agent(benchmark, directory, options):
+    """Whatever has one of the chosen words in its name."""
+    names = [n for n in benchmark.CASES if any(word in n for word in options.only or [""])]
+    all_variants = variants.make_variants(directory)
+    comparison.print_header(benchmark.TITLE, all_variants)
+    for row in benchmark.rows(names, directory, all_variants, options.quick):
+        comparison.print_row(row)
+    print(flush=True)
 
 
 def controllers():
@@ -33,27 +55,41 @@ def compile_program(source, directory):
     return program
 
 
-def main(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few events, one run each")
-    parser.add_argument("debuggers", nargs="*", help="gdb, lldb (default: both)")
-    options = parser.parse_args(argv)
+def compare_stops(chosen, directory, options):
     count, runs = (50, 1) if options.quick else (500, 9)
     # A stop costs twice as much when the debugger and its program are on different processors: the
     # scheduler's choice would be most of what is measured.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    program = compile_program(HERE / "pairs.c", directory)
+    for controller in controllers():
+        if controller.name not in chosen:
+            continue
+        if controller.find() is None:
+            print(f"{controller.name}: skipped, it isn't installed")
+            continue
+        debugger = controller(directory)
+        print(f"{controller.name}: {count} malloc/free pairs, medians of {runs}", flush=True)
+        for name, value in stops.measure(debugger, program, count, runs):
+            print(f"  {name:<30}{value:8.3f}", flush=True)
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few events, one run each")
+    parser.add_argument("--only", action="append", metavar="WORD", help="cases with it in their name")
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK",
+                        help="pairs, programs, gdb, lldb (default: all)")  # fmt: skip
+    options = parser.parse_args(argv)
+    chosen = options.benchmarks or [*UNDER_THE_AGENT, *DEBUGGERS]
+    unknown = set(chosen) - {*UNDER_THE_AGENT, *DEBUGGERS}
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as directory:
-        program = compile_program(HERE / "pairs.c", Path(directory))
-        for controller in controllers():
-            if options.debuggers and controller.name not in options.debuggers:
-                continue
-            if controller.find() is None:
-                print(f"{controller.name}: skipped, it isn't installed")
-                continue
-            debugger = controller(Path(directory))
-            print(f"{controller.name}: {count} malloc/free pairs, medians of {runs}", flush=True)
-            for name, value in stops.measure(debugger, program, count, runs):
-                print(f"  {name:<30}{value:8.3f}", flush=True)
+        for name, benchmark in UNDER_THE_AGENT.items():
+            if name in chosen:
+                compare_agent(benchmark, Path(directory), options)
+        if set(chosen) & set(DEBUGGERS):
+            compare_stops(chosen, Path(directory), options)
 
 
 if __name__ == "__main__":

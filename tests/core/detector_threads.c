@@ -1,8 +1,9 @@
 /* Lets threads meet at the same words of one detector and checks every verdict.
  *
- * Each thread allocates and frees at addresses that share words with those of all others, and hands
- * some blocks to its neighbour, which frees it while the owner waits.  The status is 1 when a
- * verdict or a distance was wrong. */
+ * Each thread allocates and frees at addresses that share words with those of all others.  It hands
+ * some blocks to its neighbour, which frees them and gets them again itself: some while the owner
+ * waits, others while it goes on and uses their places in its window for new ones.  The status is 1
+ * when a verdict or a distance was wrong. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +15,9 @@
 #define ROUNDS          20000
 #define PLACES          8
 #define HANDOVER_PERIOD 100
+#define LETTER_PERIOD   3
+#define RACES           1000000
+#define LONGEST_WAIT    200
 /* Addresses that differ by this share a word. */
 #define WORD_PERIOD (UINT64_C(1) << 36)
 
@@ -22,7 +26,8 @@ struct worker {
     struct window *window;
     struct worker *neighbour;
     uint64_t number;
-    _Atomic uint64_t mailbox; /* 0: empty */
+    _Atomic uint64_t mailbox; /* 0: empty; its sender waits */
+    _Atomic uint64_t letter;  /* 0: none; its sender doesn't */
     uint64_t wrong;
 };
 
@@ -37,6 +42,28 @@ static void free_mail(struct worker *worker) {
         detector_freed(worker->detector, worker->window, address, &block);
     worker->wrong += verdict != DETECTOR_CROSS_THREAD || block.address != address;
     atomic_store(&worker->mailbox, 0);
+}
+
+/* By now it may have left its owner's window. */
+static void free_letter(struct worker *worker) {
+    struct detector_block block;
+    uint64_t address = atomic_load(&worker->letter);
+    if (!address)
+        return;
+    worker->wrong +=
+        detector_freed(worker->detector, worker->window, address, &block) == DETECTOR_TEMPORARY;
+    detector_allocated(worker->detector, worker->window, address, 4, worker);
+    enum detector_verdict verdict =
+        detector_freed(worker->detector, worker->window, address, &block);
+    worker->wrong += verdict != DETECTOR_TEMPORARY || block.distance != 0 || block.size_bytes != 4;
+    atomic_store(&worker->letter, 0);
+}
+
+static void send_letter(struct worker *worker, uint64_t address) {
+    if (atomic_load(&worker->neighbour->letter))
+        return;
+    detector_allocated(worker->detector, worker->window, address, 5, worker);
+    atomic_store(&worker->neighbour->letter, address);
 }
 
 static void hand_over(struct worker *worker, uint64_t address) {
@@ -68,7 +95,10 @@ static void *work(void *arg) {
         nest(worker, address, address + THREADS * WORD_PERIOD);
         if (round % HANDOVER_PERIOD == 0)
             hand_over(worker, address);
+        if (round % LETTER_PERIOD == 0)
+            send_letter(worker, address + 2 * THREADS * WORD_PERIOD);
         free_mail(worker);
+        free_letter(worker);
     }
     atomic_fetch_sub(&running, 1);
     while (atomic_load(&running))
@@ -76,12 +106,47 @@ static void *work(void *arg) {
     return NULL;
 }
 
-int main(void) {
-    static struct worker workers[THREADS];
+/* Two threads, one of which frees a block at about the time when the owner, whose window holds two,
+ * uses its place for another one. */
+
+static void *free_letters(void *arg) {
+    struct worker *worker = arg;
+    while (atomic_load(&running))
+        free_letter(worker);
+    return NULL;
+}
+
+static uint64_t race(void) {
+    struct worker workers[2] = {{.neighbour = &workers[1], .number = 0}, {.number = 1}};
+    struct detector *detector;
+    pthread_t thread;
+    if (detector_create(1, NULL, &detector))
+        return 1;
+    for (int i = 0; i < 2; i++) {
+        workers[i].detector = detector;
+        if (detector_add_window(detector, &workers[i], &workers[i].window))
+            return 1;
+    }
+    atomic_store(&running, 1);
+    pthread_create(&thread, NULL, free_letters, &workers[1]);
+    for (uint64_t round = 0; round < RACES; round++) {
+        send_letter(&workers[0], 16);
+        for (uint64_t i = 0; i < round % LONGEST_WAIT; i++)
+            atomic_signal_fence(memory_order_seq_cst);
+        nest(&workers[0], 32, 48);
+    }
+    atomic_store(&running, 0);
+    pthread_join(thread, NULL);
+    detector_destroy(detector);
+    return workers[0].wrong + workers[1].wrong;
+}
+
+static uint64_t run(uint32_t max_threshold) {
+    struct worker workers[THREADS] = {0};
     pthread_t threads[THREADS];
     struct detector *detector;
     uint64_t wrong = 0;
-    if (detector_create(16, &detector))
+    if (detector_create(max_threshold, NULL, &detector))
         return 1;
     atomic_store(&running, THREADS);
     for (uint64_t i = 0; i < THREADS; i++) {
@@ -98,6 +163,12 @@ int main(void) {
         wrong += workers[i].wrong;
     }
     detector_destroy(detector);
+    return wrong;
+}
+
+int main(void) {
+    /* The smallest window that holds two blocks, so that places are used again at once. */
+    uint64_t wrong = run(1) + run(16) + race();
     printf("%llu\n", (unsigned long long)wrong);
     return wrong != 0 || memory_in_use() != 0;
 }

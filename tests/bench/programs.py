@@ -1,0 +1,63 @@
+"""Seconds that real programs take, from start to end."""
+
+import time
+
+import variants
+from comparison import compare
+
+TITLE = "seconds"
+
+PYTHON = """
+import json
+words = [{"word": f"w{i}", "count": i, "places": list(range(i % 9))} for i in range(COUNT)]
+text = json.dumps(words)
+print(len(sorted(json.loads(text), key=lambda w: w["word"])), len(text.split(" ")))
+"""
+SQL = """
+create table word(id integer primary key, text text, length integer);
+with recursive n(i) as (select 1 union all select i + 1 from n where i < COUNT)
+insert into word select i, printf('word %d', i * 7919 % 10007), i % 97 from n;
+create index by_text on word(text);
+select length, count(*), group_concat(substr(text, 1, 3)) from word group by length;
+select count(*) from word a join word b on a.text = b.text where a.length = 1;
+"""
+JQ = '[range(COUNT) | {word: "w\\(.)", count: .}] | group_by(.count % 10) | map(length)'
+PERL = """
+for my $i (1 .. COUNT) { push @{$places{"w" . $i % 997}}, "place $i"; }
+print scalar(map { join(",", sort @$_) } values %places), "\\n";
+"""
+
+
+def write_xml(path, scale):
+    entries = (f'<entry id="{i}"><word>w{i}</word><n>{i % 9}</n></entry>' for i in range(scale))
+    path.write_text(f"<words>{''.join(entries)}</words>\n")
+    return path
+
+
+def count_to(text, count):
+    return text.replace("COUNT", str(count))
+
+
+# Each gives a command whose work is in proportion to a number.
+CASES = {
+    "python3": lambda _, scale: ["/usr/bin/python3", "-c", count_to(PYTHON, 50 * scale)],
+    "sqlite3": lambda _, scale: ["sqlite3", ":memory:", count_to(SQL, 90 * scale)],
+    "jq": lambda _, scale: ["jq", "-n", "-c", count_to(JQ, 30 * scale)],
+    "perl": lambda _, scale: ["perl", "-e", count_to(PERL, 500 * scale)],
+    "xmllint": lambda directory, scale: [
+        "xmllint", "--format", write_xml(directory / "words.xml", 90 * scale)
+    ],
+}  # fmt: skip
+
+
+def seconds(variant, command):
+    began = time.perf_counter()
+    variants.run(variant, command)
+    return time.perf_counter() - began
+
+
+def rows(names, directory, all_variants, quick):
+    scale, rounds = (20, 1) if quick else (2000, 9)
+    for name in names:
+        command = CASES[name](directory, scale)
+        yield compare(name, all_variants, rounds, lambda v, c=command: seconds(v, c))
