@@ -12,7 +12,6 @@
 /* Higher addresses are not a program's; a stack's address and an entry point fit one map key. */
 #define ADDRESS_LIMIT (UINT64_C(1) << 57)
 
-_Static_assert(AGENT_FREE_STACKS == SITE_FREE_STACKS, "all of them are kept");
 _Static_assert(AGENT_ENTRY_POINTS_LIMIT <= 64, "an index has six bits");
 
 struct reader {
@@ -20,8 +19,10 @@ struct reader {
     struct stacks *stacks;
     struct error *error;
     struct agent_image image;
-    size_t distance_bytes; /* of a site's by_distance */
-    struct agent_site *site;
+    size_t distance_bytes;             /* of a by_distance */
+    struct agent_free *free;           /* work areas */
+    struct site_distance *by_distance; /* sums of the site at hand */
+    struct arena scopes;
     uint64_t pcs[AGENT_STACK_LIMIT];
     struct frame frames[AGENT_STACK_LIMIT + 1];
     struct map seen;    /* addresses of elements of lists */
@@ -68,6 +69,8 @@ static int check_image(struct reader *reader) {
         return damaged(reader, "site size", image->site_bytes);
     if (image->stack_bytes != sizeof(struct agent_stack))
         return damaged(reader, "stack size", image->stack_bytes);
+    if (image->free_bytes != sizeof(struct agent_free))
+        return damaged(reader, "free size", image->free_bytes);
     if (image->max_threshold > DETECTOR_THRESHOLD_LIMIT)
         return damaged(reader, "threshold", image->max_threshold);
     if (image->entry_point_count > AGENT_ENTRY_POINTS_LIMIT)
@@ -146,18 +149,87 @@ static int read_stack(struct reader *reader, uint64_t address, uint32_t entry_po
 
 /* Sites. */
 
-static int read_free_stacks(struct reader *reader, const struct agent_site *site,
-                            struct snapshot_site *part) {
-    if (site->free_stack_count > AGENT_FREE_STACKS)
-        return damaged(reader, "number of free stacks", site->free_stack_count);
+_Static_assert(sizeof(struct agent_distance) == sizeof(struct site_distance),
+               "a distance is the same in both");
+
+static bool same_frame(const struct frame *one, const struct frame *other) {
+    return one->offset == other->offset && one->module == other->module;
+}
+
+/* How many outermost activations are the same at a free as at the allocation, as far as their
+ * return addresses tell: frames that are called from equal places. */
+static uint32_t count_shared_frames(const struct reader *reader, uint32_t allocating,
+                                    uint32_t freeing) {
+    const struct stack *one = stacks_get(reader->stacks, allocating);
+    const struct stack *other = stacks_get(reader->stacks, freeing);
+    uint32_t shared = 0;
+    if (one->truncated || other->truncated)
+        return 0;
+    while (shared < one->count && shared < other->count &&
+           same_frame(&one->frames[one->count - 1 - shared],
+                      &other->frames[other->count - 1 - shared]))
+        shared++;
+    return shared + (shared < one->count && shared < other->count);
+}
+
+static int add_scope(struct reader *reader, struct snapshot_site *part, uint32_t distance,
+                     uint32_t shared_frames) {
+    struct site_scope *scope = arena_allocate(&reader->scopes, 1, sizeof *scope);
+    if (!scope)
+        return error_no_memory(reader->error);
+    *scope = (struct site_scope){.next = part->scopes,
+                                 .distance = distance,
+                                 .shared_frames = shared_frames,
+                                 .count = reader->free->by_distance[distance].count,
+                                 .bytes = reader->free->by_distance[distance].bytes};
+    part->scopes = scope;
+    return TMPALLOC_OK;
+}
+
+/* Adds the way to free that is in reader->free. */
+static int add_free(struct reader *reader, struct snapshot_site *part) {
+    const struct agent_free *free = reader->free;
+    uint32_t stack, shared_frames = 0;
     int status = TMPALLOC_OK;
-    for (uint32_t i = 0; i < AGENT_FREE_STACKS && status == TMPALLOC_OK; i++) {
-        part->free_stacks[i] = SITE_NO_STACK;
-        if (i < site->free_stack_count)
-            status = read_stack(reader, site->free_stacks[i], site->free_entry_points[i],
-                                &part->free_stacks[i]);
+    if (free->stack != 0) {
+        status = read_stack(reader, free->stack, free->entry_point, &stack);
+        if (status != TMPALLOC_OK)
+            return status;
+        shared_frames = count_shared_frames(reader, part->stack, stack);
+        site_merge_free_stack(part->free_stacks, stack);
+    }
+    for (uint32_t d = 0; d <= reader->image.max_threshold && status == TMPALLOC_OK; d++) {
+        part->by_distance[d].count += free->by_distance[d].count;
+        part->by_distance[d].bytes += free->by_distance[d].bytes;
+        if (free->by_distance[d].count > 0)
+            status = add_scope(reader, part, d, shared_frames);
     }
     return status;
+}
+
+/* After a reset some have no temporaries. */
+static bool counts(const struct reader *reader) {
+    uint64_t count = 0;
+    for (uint32_t d = 0; d <= reader->image.max_threshold; d++)
+        count |= reader->free->by_distance[d].count;
+    return count != 0;
+}
+
+static int read_frees(struct reader *reader, uint64_t address, struct snapshot_site *part) {
+    memset(reader->by_distance, 0, reader->distance_bytes);
+    part->by_distance = reader->by_distance;
+    for (size_t i = 0; i < SITE_FREE_STACKS; i++)
+        part->free_stacks[i] = SITE_NO_STACK;
+    while (address != 0) {
+        int status = read_element(reader, address, reader->free,
+                                  sizeof *reader->free + reader->distance_bytes);
+        if (status == TMPALLOC_OK && counts(reader))
+            status = add_free(reader, part);
+        if (status != TMPALLOC_OK)
+            return status;
+        address = reader->free->next;
+    }
+    return TMPALLOC_OK;
 }
 
 static int read_tids(struct reader *reader, struct snapshot_site *sum, uint64_t address) {
@@ -174,10 +246,7 @@ static int read_tids(struct reader *reader, struct snapshot_site *sum, uint64_t 
     return TMPALLOC_OK;
 }
 
-_Static_assert(sizeof(struct agent_distance) == sizeof(struct site_distance),
-               "sums are taken from one and put into the other");
-
-static int add_site(struct reader *reader, struct agent_site *site) {
+static int add_site(struct reader *reader, const struct agent_site *site) {
     struct snapshot_site *sum;
     struct snapshot_site part = {
         .allocations = site->allocations,
@@ -187,25 +256,24 @@ static int add_site(struct reader *reader, struct agent_site *site) {
         .larger = site->larger,
         .equal = site->equal,
         .by_realloc = site->by_realloc,
-        .by_distance = (struct site_distance *)site->by_distance,
     };
     int status = read_stack(reader, site->stack, site->entry_point, &part.stack);
     if (status == TMPALLOC_OK)
-        status = read_free_stacks(reader, site, &part);
+        status = read_frees(reader, site->first_free, &part);
     if (status == TMPALLOC_OK && snapshot_builder_add(&reader->builder, &part, &sum) != TMPALLOC_OK)
         status = error_no_memory(reader->error);
     return status == TMPALLOC_OK ? read_tids(reader, sum, site->threads) : status;
 }
 
 static int read_sites(struct reader *reader, uint64_t address) {
-    struct agent_site *site = reader->site;
     while (address != 0) {
-        int status = read_element(reader, address, site, sizeof *site + reader->distance_bytes);
-        if (status == TMPALLOC_OK && site->allocations > 0)
-            status = add_site(reader, site);
+        struct agent_site site;
+        int status = read_element(reader, address, &site, sizeof site);
+        if (status == TMPALLOC_OK && site.allocations > 0)
+            status = add_site(reader, &site);
         if (status != TMPALLOC_OK)
             return status;
-        address = site->next;
+        address = site.next;
     }
     return TMPALLOC_OK;
 }
@@ -244,14 +312,18 @@ static int read_all(struct reader *reader, uint64_t address) {
     snapshot_builder_init(&reader->builder, reader->image.max_threshold, &totals);
     size_t distances = (size_t)reader->image.max_threshold + 1;
     reader->distance_bytes = distances * sizeof(struct agent_distance);
-    reader->site = memory_allocate(sizeof *reader->site + reader->distance_bytes);
-    return reader->site ? read_threads(reader) : error_no_memory(reader->error);
+    reader->free = memory_allocate(sizeof *reader->free + reader->distance_bytes);
+    reader->by_distance = memory_allocate(reader->distance_bytes);
+    return reader->free && reader->by_distance ? read_threads(reader)
+                                               : error_no_memory(reader->error);
 }
 
 static void deinit(struct reader *reader) {
     image_memory_deinit(&reader->memory);
     snapshot_builder_deinit(&reader->builder);
-    memory_release(reader->site);
+    memory_release(reader->free);
+    memory_release(reader->by_distance);
+    arena_deinit(&reader->scopes);
     map_deinit(&reader->seen);
     map_deinit(&reader->numbers);
 }

@@ -113,41 +113,67 @@ static HOT void count_allocation(struct thread *thread, struct agent_site *site,
     site->allocated_bytes += size_bytes;
 }
 
-static bool knows_free_stack(const struct agent_site *site, const struct agent_stack *stack,
-                             uint32_t entry_point) {
-    for (uint32_t i = 0; i < site->free_stack_count; i++) {
-        if (site->free_stacks[i] == (uintptr_t)stack && site->free_entry_points[i] == entry_point)
-            return true;
+/* Who frees temporaries. */
+
+/* NULL with the last of the list in *last_ret: there is none. */
+static struct agent_free *find_free(const struct agent_site *site, const struct agent_stack *stack,
+                                    uint32_t entry_point, struct agent_free **last_ret) {
+    for (uint64_t next = site->first_free; next; next = (*last_ret)->next) {
+        struct agent_free *free = (struct agent_free *)(uintptr_t)next;
+        if (free->stack == (uintptr_t)stack && free->entry_point == entry_point)
+            return free;
+        *last_ret = free;
     }
-    return false;
+    return NULL;
 }
 
-static COLD void add_free_stack(const struct call *call, struct agent_site *site) {
-    struct agent_stack *stack = capture(call);
-    if (stack && !knows_free_stack(site, stack, call->entry_point)) {
-        site->free_stacks[site->free_stack_count] = (uintptr_t)stack;
-        site->free_entry_points[site->free_stack_count] = call->entry_point;
-        IMAGE_STORE(&site->free_stack_count, site->free_stack_count + 1);
+static struct agent_free *use_free(struct agent_free *free, const struct agent_stack *stack,
+                                   uint32_t entry_point) {
+    free->stack = (uintptr_t)stack;
+    free->entry_point = entry_point;
+    free->used = 1;
+    return free;
+}
+
+/* Without memory for another one the site's first stands for all, whose stack isn't known then. */
+static struct agent_free *add_free(struct agent_site *site, struct agent_free *last,
+                                   const struct agent_stack *stack, uint32_t entry_point) {
+    struct agent_free *added = threads_add_free();
+    if (!added) {
+        struct agent_free *first = (struct agent_free *)(uintptr_t)site->first_free;
+        first->stack = 0;
+        return first;
     }
+    use_free(added, stack, entry_point);
+    IMAGE_STORE(&last->next, (uint64_t)(uintptr_t)added);
+    return added;
+}
+
+static COLD struct agent_free *note_free(const struct call *call, struct agent_site *site) {
+    const struct agent_stack *stack = capture(call);
+    struct agent_free *last, *free = (struct agent_free *)(uintptr_t)site->first_free;
+    if (!free->used)
+        use_free(free, stack, call->entry_point);
+    else if (!(free = find_free(site, stack, call->entry_point, &last)))
+        free = add_free(site, last, stack, call->entry_point);
     site->free_return_slot = call->return_slot;
     site->free_return_address = return_address(call);
+    site->same_free = (uintptr_t)free;
+    return free;
 }
 
 /* Only a freeing call that differs from the last one can have another stack worth capturing. */
-static HOT void note_free_stack(const struct call *call, struct agent_site *site) {
-    if (site->free_stack_count < AGENT_FREE_STACKS &&
-        (site->free_return_slot != call->return_slot ||
-         site->free_return_address != return_address(call)))
-        add_free_stack(call, site);
-}
-
 static HOT void count_temporary(const struct call *call, const struct detector_block *block,
                                 bool by_realloc) {
     struct agent_site *site = block->site;
-    site->by_distance[block->distance].count++;
-    site->by_distance[block->distance].bytes += block->size_bytes;
+    struct agent_free *free = (struct agent_free *)(uintptr_t)site->same_free;
+    if (__builtin_expect(!free || site->free_return_slot != call->return_slot ||
+                             site->free_return_address != return_address(call),
+                         0))
+        free = note_free(call, site);
+    free->by_distance[block->distance].count++;
+    free->by_distance[block->distance].bytes += block->size_bytes;
     site->by_realloc += by_realloc;
-    note_free_stack(call, site);
 }
 
 static HOT void count_free(const struct call *call, const struct taken *taken, bool by_realloc) {

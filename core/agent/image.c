@@ -44,6 +44,7 @@ int image_create(const struct image_options *options) {
         .thread_bytes = sizeof(struct agent_thread),
         .site_bytes = sizeof(struct agent_site),
         .stack_bytes = sizeof(struct agent_stack),
+        .free_bytes = sizeof(struct agent_free),
         .max_threshold = options->max_threshold,
         .pid = getpid(),
         .generation = 2,

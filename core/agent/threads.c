@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../memory.h"
@@ -74,20 +75,29 @@ struct agent_stack *threads_cut_stack(uint64_t return_address) {
     return stack;
 }
 
+static size_t free_bytes(void) {
+    size_t distances = (size_t)image->max_threshold + 1;
+    return sizeof(struct agent_free) + distances * sizeof(struct agent_distance);
+}
+
+/* The first way to free comes with the site: so there is always one to count at. */
 struct agent_site *threads_add_site(struct thread *thread, struct agent_stack *stack,
                                     uint32_t entry_point) {
-    size_t distances = (size_t)image->max_threshold + 1;
-    struct agent_site *site =
-        memory_allocate_zeroed(1, sizeof *site + distances * sizeof site->by_distance[0]);
+    struct agent_site *site = memory_allocate_zeroed(1, sizeof *site + free_bytes());
     if (!site)
         return NULL;
     site->stack = (uintptr_t)stack;
     site->entry_point = entry_point;
+    site->first_free = (uintptr_t)(site + 1);
     site->same_stack = stack->owner;
     stack->owner = (uintptr_t)site;
     image_link(&thread->image.first_site, &site->next, site);
     image->memory_bytes = memory_mapped();
     return site;
+}
+
+struct agent_free *threads_add_free(void) {
+    return memory_allocate_zeroed(1, free_bytes());
 }
 
 static struct thread *allocate_record(void) {
@@ -139,10 +149,12 @@ static void reset_site(struct agent_site *site) {
     site->allocations = site->allocated_bytes = 0;
     site->min_size = site->max_size = 0;
     site->larger = site->equal = site->by_realloc = 0;
-    site->free_stack_count = 0;
-    site->free_return_address = site->free_return_slot = 0;
-    for (uint32_t d = 0; d <= image->max_threshold; d++)
-        site->by_distance[d] = (struct agent_distance){0};
+    site->same_free = 0;
+    for (uint64_t next = site->first_free; next;) {
+        struct agent_free *free = (struct agent_free *)(uintptr_t)next;
+        memset(free->by_distance, 0, free_bytes() - sizeof *free);
+        next = free->next;
+    }
 }
 
 static void reset_counters(struct thread *thread, uint64_t reset_generation) {

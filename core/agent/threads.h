@@ -52,6 +52,9 @@ struct agent_stack *threads_cut_stack(uint64_t return_address);
 struct agent_site *threads_add_site(struct thread *thread, struct agent_stack *stack,
                                     uint32_t entry_point);
 
+/* One more way to free a site's temporaries, not yet part of the image.  NULL without memory. */
+struct agent_free *threads_add_free(void);
+
 /* The caller's record, up to date with this generation of the image; NULL without memory, or when
  * the thread is excluded from it. */
 struct thread *threads_renew(uint64_t generation);

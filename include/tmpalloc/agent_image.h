@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     2
+#define AGENT_IMAGE_VERSION     3
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -83,9 +83,6 @@ enum agent_hooking {
 /* Most frames of a stack. */
 #define AGENT_STACK_LIMIT 1024
 
-/* As many distinct free stacks are kept per site. */
-#define AGENT_FREE_STACKS 4
-
 /* Set in a pc of a stack: execution was interrupted exactly there by a signal.  All others are
  * return addresses. */
 #define AGENT_PC_EXACT (UINT64_C(1) << 63)
@@ -116,7 +113,7 @@ struct agent_image {
     uint32_t mappings;    /* 1: mmap and munmap count */
     uint32_t stack_depth; /* most frames kept of a stack */
     uint32_t entry_point_count;
-    uint32_t reserved;
+    uint32_t free_bytes;                             /* as thread_bytes */
     uint64_t entry_points[AGENT_ENTRY_POINTS_LIMIT]; /* addresses of the allocator's functions; 0:
                                                         not there */
     uint8_t hooking[AGENT_ENTRY_POINTS_LIMIT];       /* enum agent_hooking */
@@ -153,10 +150,9 @@ struct agent_site {
     uint64_t next;        /* struct agent_site */
     uint64_t stack;       /* struct agent_stack */
     uint64_t threads;     /* struct agent_site_thread */
+    uint64_t first_free;  /* struct agent_free; never 0 */
     uint32_t entry_point; /* index in entry_points */
-    uint32_t free_stack_count;
-    uint64_t free_stacks[AGENT_FREE_STACKS]; /* struct agent_stack, of the site's temporaries */
-    uint32_t free_entry_points[AGENT_FREE_STACKS];
+    uint32_t reserved;
     uint64_t allocations;
     uint64_t allocated_bytes;
     uint64_t min_size;
@@ -169,7 +165,17 @@ struct agent_site {
     uint64_t visit; /* which thread allocated here last, and since which reset */
     uint64_t free_return_address;
     uint64_t free_return_slot;
-    uint64_t same_stack;                 /* struct agent_site with another entry point */
+    uint64_t same_free;  /* struct agent_free of the call with these; 0: there is none */
+    uint64_t same_stack; /* struct agent_site with another entry point */
+};
+
+/* Temporaries of a site that were freed with one call stack through one entry point.  Of a site
+ * with several the first has been seen first. */
+struct agent_free {
+    uint64_t next;                       /* struct agent_free */
+    uint64_t stack;                      /* struct agent_stack; 0: not known */
+    uint32_t entry_point;                /* index in entry_points */
+    uint32_t used;                       /* 0: it stands for nothing yet */
     struct agent_distance by_distance[]; /* max_threshold + 1 */
 };
 
@@ -194,7 +200,8 @@ _Static_assert(AGENT_ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a p
 AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
-AGENT_IMAGE_LAYOUT(agent_site, 176, by_distance, 176);
+AGENT_IMAGE_LAYOUT(agent_site, 144, same_stack, 136);
+AGENT_IMAGE_LAYOUT(agent_free, 24, by_distance, 24);
 AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
 
 /* How a debugger controls the agent while the process is stopped.

@@ -9,7 +9,9 @@ MAGIC = b"tmpalloc-agent\x1a\0"
 IMAGE = {"version": 16, "image": 24, "thread_bytes": 32, "max_threshold": 44, "pid": 48}
 IMAGE |= {"reset_generation": 64, "first_thread": 72, "entry_point_count": 120}
 THREAD = {"next": 0, "first_site": 8}
-SITE = {"next": 0, "stack": 8, "threads": 16, "entry_point": 24, "free_stack_count": 28}
+SITE = {"next": 0, "stack": 8, "threads": 16, "first_free": 24, "entry_point": 32}
+SITE |= {"allocations": 40}
+FREE = {"next": 0, "stack": 8, "entry_point": 16}
 
 PROGRAM = """#include <pthread.h>
 #include <stdlib.h>
@@ -76,6 +78,10 @@ class Dump:
         return self.number(self.thread + THREAD["first_site"])
 
     @property
+    def free(self):
+        return self.number(self.site + SITE["first_free"])
+
+    @property
     def stack(self):
         return self.number(self.site + SITE["stack"])
 
@@ -118,7 +124,7 @@ def test_the_image_is_found_by_the_mapping_that_begins_with_the_magic(dump, read
 
 def test_another_version_is_one_line_that_names_both(dump, reading):
     dump.put(dump.anchor + IMAGE["version"], 7, 4)
-    assert reading(dump).stderr == "-6: the agent has version 7, this tmpalloc reads version 2\n"
+    assert reading(dump).stderr == "-6: the agent has version 7, this tmpalloc reads version 3\n"
 
 
 def test_an_agent_that_is_not_set_up_is_no_damage(dump, reading):
@@ -149,7 +155,11 @@ DAMAGES = {
     ),
     "a thread nowhere": lambda d: d.put(d.thread + THREAD["next"], 0x1008),
     "an entry point": lambda d: d.put(d.site + SITE["entry_point"], 40, 4),
-    "free stacks": lambda d: d.put(d.site + SITE["free_stack_count"], 5, 4),
+    "a way to free that follows itself": lambda d: d.put(d.free + FREE["next"], d.free),
+    "a way to free that is a site": lambda d: d.put(d.free + FREE["next"], d.site),
+    "a way to free nowhere": lambda d: d.put(d.site + SITE["first_free"], 0x1008),
+    "a free stack nowhere": lambda d: d.put(d.free + FREE["stack"], 0x1008),
+    "a free's entry point": lambda d: d.put(d.free + FREE["entry_point"], 40, 4),
     "a stack nowhere": lambda d: d.put(d.site + SITE["stack"], 0x1008),
     "a stack beyond": lambda d: d.put(d.site + SITE["stack"], 1 << 57),
     "a deep stack": lambda d: d.put(d.stack, 1025, 4),
@@ -162,7 +172,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 def test_damage_is_one_line(dump, reading, damage):
     # The first site of the list must count, or nobody looks at its fields.
-    assert dump.number(dump.site + 80) > 0
+    assert dump.number(dump.site + SITE["allocations"]) > 0
     damage(dump)
     done = reading(dump)
     assert (done.returncode, done.stdout) == (1, "")
