@@ -25,7 +25,10 @@ struct reader {
     struct arena scopes;
     uint64_t pcs[AGENT_STACK_LIMIT];
     struct frame frames[AGENT_STACK_LIMIT + 1];
-    struct map seen;    /* addresses of elements of lists */
+    struct map seen;   /* addresses of elements of lists */
+    struct map python; /* address of a Python frame -> offset of its frame */
+    char function[AGENT_NAME_LIMIT + 1];
+    char file[AGENT_NAME_LIMIT + 1];
     struct map numbers; /* stack and entry point -> number in `stacks` */
     struct snapshot_builder builder;
 };
@@ -103,28 +106,74 @@ static int read_pcs(struct reader *reader, uint64_t address, struct agent_stack 
                              ret->count * sizeof reader->pcs[0], reader->error);
 }
 
-static uint32_t make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_address) {
+static int read_name(struct reader *reader, uint64_t address, uint32_t size, char *ret) {
+    if (size > AGENT_NAME_LIMIT)
+        return damaged(reader, "length of a name", size);
+    ret[size] = '\0';
+    return image_memory_read(&reader->memory, address, ret, size, reader->error);
+}
+
+static int make_python_frame(struct reader *reader, uint64_t address, struct frame *ret) {
+    const struct agent_image_source *source = reader->memory.source;
+    struct agent_python_frame frame;
+    int status = image_memory_read(&reader->memory, address, &frame, sizeof frame, reader->error);
+    if (status == TMPALLOC_OK)
+        status = read_name(reader, frame.function, frame.function_bytes, reader->function);
+    if (status == TMPALLOC_OK)
+        status = read_name(reader, frame.file, frame.file_bytes, reader->file);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (source->python_frame(source->arg, reader->function, reader->file, frame.line, ret))
+        return error_no_memory(reader->error);
+    return TMPALLOC_OK;
+}
+
+/* Of each distinct one the names are read once. */
+static int find_python_frame(struct reader *reader, uint64_t address, struct frame *ret) {
+    uint64_t known;
+    *ret = (struct frame){.module = FRAME_PYTHON};
+    if (map_get(&reader->python, address, &known)) {
+        ret->offset = known;
+        return TMPALLOC_OK;
+    }
+    int status = make_python_frame(reader, address, ret);
+    if (status == TMPALLOC_OK && map_put(&reader->python, address, ret->offset))
+        status = error_no_memory(reader->error);
+    return status;
+}
+
+static int make_frame(struct reader *reader, uint64_t pc, struct frame *ret) {
+    const struct agent_image_source *source = reader->memory.source;
+    if (pc & AGENT_PC_PYTHON)
+        return find_python_frame(reader, pc & ~AGENT_PC_PYTHON, ret);
+    *ret = source->frame(source->arg, pc & ~AGENT_PC_EXACT, pc & AGENT_PC_EXACT);
+    return TMPALLOC_OK;
+}
+
+/* The entry point, if known, and then what reader->pcs says. */
+static int make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_address,
+                       uint32_t *count_ret) {
     const struct agent_image_source *source = reader->memory.source;
     uint32_t count = 0;
+    int status = TMPALLOC_OK;
     if (entry_address != 0)
         reader->frames[count++] = source->frame(source->arg, entry_address, true);
-    for (uint32_t i = 0; i < pc_count; i++) {
-        uint64_t pc = reader->pcs[i] & ~AGENT_PC_EXACT;
-        reader->frames[count++] = source->frame(source->arg, pc, reader->pcs[i] & AGENT_PC_EXACT);
-    }
-    return count;
+    for (uint32_t i = 0; i < pc_count && status == TMPALLOC_OK; i++)
+        status = make_frame(reader, reader->pcs[i], &reader->frames[count++]);
+    *count_ret = count;
+    return status;
 }
 
 static int intern(struct reader *reader, uint64_t address, uint32_t entry_point, uint32_t *ret) {
     struct agent_stack header;
+    uint32_t count;
     int status = read_pcs(reader, address, &header);
+    if (status == TMPALLOC_OK)
+        status = make_frames(reader, header.count, reader->image.entry_points[entry_point], &count);
     if (status != TMPALLOC_OK)
         return status;
     const struct stack stack = {
-        .frames = reader->frames,
-        .count = make_frames(reader, header.count, reader->image.entry_points[entry_point]),
-        .truncated = header.truncated != 0,
-    };
+        .frames = reader->frames, .count = count, .truncated = header.truncated != 0};
     if (stacks_intern(reader->stacks, &stack, ret) != TMPALLOC_OK)
         return error_no_memory(reader->error);
     return TMPALLOC_OK;
@@ -326,6 +375,7 @@ static void deinit(struct reader *reader) {
     arena_deinit(&reader->scopes);
     map_deinit(&reader->seen);
     map_deinit(&reader->numbers);
+    map_deinit(&reader->python);
 }
 
 int agent_image_read(const struct agent_image_source *source, uint64_t address,

@@ -15,6 +15,9 @@ struct agent_image_source {
     int (*read)(void *arg, uint64_t address, void *buffer, uint64_t size);
     /* A run-time address as a frame. */
     struct frame (*frame)(void *arg, uint64_t address, bool exact);
+    /* A line of a Python function as a frame; TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+    int (*python_frame)(void *arg, const char *function, const char *file, uint32_t line,
+                        struct frame *ret);
     void *arg;
 };
 

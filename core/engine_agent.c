@@ -50,9 +50,9 @@ int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
     char variable[256];
     snprintf(variable, sizeof(variable),
              AGENT_ENVIRONMENT "=start,traced,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
-                               ",memory-limit=%" PRIu64 "%s",
+                               ",memory-limit=%" PRIu64 "%s%s",
              options->max_threshold, options->stack_depth, options->memory_limit_bytes,
-             options->mappings ? ",mappings" : "");
+             options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "");
     int status = host_preload(agent->parts.host, agent->file.path, variable, error);
     agent->preloading = status == TMPALLOC_OK;
     if (status == TMPALLOC_OK || status == TMPALLOC_E_NOMEM)
@@ -182,8 +182,11 @@ static int write_selection(struct engine_agent *agent, struct agent_image *image
                      : TMPALLOC_OK;
     image->only_tid = thread.tid;
     image->mappings = agent->options.mappings;
+    image->python = agent->parts.python != NULL;
     if (status == TMPALLOC_OK)
         status = WRITE(agent, image, only_tid, error);
+    if (status == TMPALLOC_OK)
+        status = WRITE(agent, image, python, error);
     return status == TMPALLOC_OK ? WRITE(agent, image, mappings, error) : status;
 }
 
@@ -289,11 +292,22 @@ static struct frame find_frame(void *arg, uint64_t address, bool exact) {
     return modules_past_frame(parts->modules, address, exact);
 }
 
+static int find_python_frame(void *arg, const char *function, const char *file, uint32_t line,
+                             struct frame *ret) {
+    const struct engine_parts *parts = arg;
+    *ret = (struct frame){.module = FRAME_PYTHON};
+    return symbolizer_add_python(parts->symbolizer, function, file, line, &ret->offset);
+}
+
 int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
                             struct agent_image_facts *facts_ret, struct snapshot *ret,
                             struct error *error) {
     const struct agent_image_source source = {
-        .read = read_source, .frame = find_frame, .arg = (void *)parts};
+        .read = read_source,
+        .frame = find_frame,
+        .python_frame = find_python_frame,
+        .arg = (void *)parts,
+    };
     return agent_image_read(&source, image, tracker_stacks(parts->tracker), facts_ret, ret, error);
 }
 

@@ -28,6 +28,7 @@ struct engine_parts {
     struct modules *modules;
     struct unwinder *unwinder;
     struct tracker *tracker;
+    struct symbolizer *symbolizer;
     struct python_stacks *python; /* NULL: Python frames are not wanted */
 };
 

@@ -9,8 +9,9 @@ static int read_results(struct session *session, struct recording *recording,
     uint64_t image;
     struct agent_image_facts facts;
     struct snapshot snapshot;
-    const struct engine_parts parts = {&session->host, recording->modules, recording->unwinder,
-                                       recording->tracker, recording->python};
+    const struct engine_parts parts = {&session->host,        recording->modules,
+                                       recording->unwinder,   recording->tracker,
+                                       recording->symbolizer, recording->python};
     recording_set_process(recording, process);
     int status = recording_update_modules(recording, NULL, error);
     if (status == TMPALLOC_OK)

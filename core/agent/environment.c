@@ -57,6 +57,8 @@ static void parse_word(char *word, struct environment_options *options) {
             (uint32_t)parse_number(value, AGENT_STACK_LIMIT, options->image.stack_depth);
     else if (strcmp(word, "mappings") == 0)
         options->image.mappings = true;
+    else if (strcmp(word, "python") == 0)
+        options->image.python = true;
 }
 
 static void parse(char *words, struct environment_options *options) {

@@ -50,6 +50,7 @@ int image_create(const struct image_options *options) {
         .generation = 2,
         .memory_limit_bytes = options->memory_limit_bytes,
         .mappings = options->mappings,
+        .python = options->python,
         .stack_depth = options->stack_depth,
     };
     created->anchor.image = (uintptr_t)created;

@@ -23,6 +23,7 @@ struct image_options {
     uint32_t stack_depth; /* 1..AGENT_STACK_LIMIT */
     uint64_t memory_limit_bytes;
     bool mappings; /* mmap and munmap count */
+    bool python;   /* Python frames are wanted */
 };
 
 #define IMAGE_DEFAULTS                                                                             \

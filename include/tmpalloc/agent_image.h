@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     3
+#define AGENT_IMAGE_VERSION     4
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -87,6 +87,13 @@ enum agent_hooking {
  * return addresses. */
 #define AGENT_PC_EXACT (UINT64_C(1) << 63)
 
+/* Set in a pc of a stack: no address of code, but of a struct agent_python_frame.  Addresses of
+ * code and data are below both. */
+#define AGENT_PC_PYTHON (UINT64_C(1) << 62)
+
+/* Most bytes of a Python function's or file's name, without a NUL; longer ones are cut. */
+#define AGENT_NAME_LIMIT 4096
+
 struct agent_image_anchor {
     char magic[AGENT_IMAGE_MAGIC_BYTES];
     uint32_t version;
@@ -109,9 +116,11 @@ struct agent_image {
     uint64_t dropped;          /* events that no thread's record could count */
     uint64_t memory_bytes;     /* that the agent has obtained */
     uint64_t memory_limit_bytes;
-    int64_t only_tid;     /* only this thread counts; 0: all do */
-    uint32_t mappings;    /* 1: mmap and munmap count */
-    uint32_t stack_depth; /* most frames kept of a stack */
+    int64_t only_tid;        /* only this thread counts; 0: all do */
+    uint32_t mappings;       /* 1: mmap and munmap count */
+    uint32_t stack_depth;    /* most frames kept of a stack */
+    uint32_t python;         /* 1: Python frames are wanted */
+    uint32_t python_version; /* 0x030b: frames of CPython 3.11 are found; 0: of none */
     uint32_t entry_point_count;
     uint32_t free_bytes;                             /* as thread_bytes */
     uint64_t entry_points[AGENT_ENTRY_POINTS_LIMIT]; /* addresses of the allocator's functions; 0:
@@ -179,6 +188,16 @@ struct agent_free {
     struct agent_distance by_distance[]; /* max_threshold + 1 */
 };
 
+/* A line of a Python function.  Names are UTF-8 as far as the interpreter's are. */
+struct agent_python_frame {
+    uint64_t function; /* address of its name's bytes */
+    uint64_t file;
+    uint32_t function_bytes;
+    uint32_t file_bytes;
+    uint32_t line; /* 0: unknown */
+    uint32_t reserved;
+};
+
 /* A call stack. */
 struct agent_stack {
     uint32_t count;
@@ -195,21 +214,22 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 704, hooking, 640);
+AGENT_IMAGE_LAYOUT(agent_image, 712, hooking, 648);
 _Static_assert(AGENT_ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
 AGENT_IMAGE_LAYOUT(agent_site, 144, same_stack, 136);
 AGENT_IMAGE_LAYOUT(agent_free, 24, by_distance, 24);
+AGENT_IMAGE_LAYOUT(agent_python_frame, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
 
 /* How a debugger controls the agent while the process is stopped.
  *
  * It starts, stops and resets by writing to the image, which needs no call and is possible at any
  * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
- * dropped, g + 2 to reset_generation, and then to generation.  only_tid and mappings may be written
- * before a start.
+ * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings and python may be
+ * written before a start.
  *
  * The rest are functions that the library exports; 0 is success, else a negative tmpalloc_status.
  *
@@ -233,7 +253,8 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  *     max-threshold=N       default AGENT_DEFAULT_MAX_THRESHOLD
  *     memory-limit=BYTES    default AGENT_DEFAULT_MEMORY_LIMIT
  *     stack-depth=N         default AGENT_STACK_LIMIT
- *     mappings              mmap and munmap count */
+ *     mappings              mmap and munmap count
+ *     python                Python frames are wanted */
 #define AGENT_ENVIRONMENT           "TMPALLOC_AGENT"
 #define AGENT_DEFAULT_MAX_THRESHOLD 16
 #define AGENT_DEFAULT_MEMORY_LIMIT  (UINT64_C(64) << 20)

@@ -40,6 +40,19 @@ static inline struct frame dump_frame(void *arg, uint64_t address, bool exact) {
     return (struct frame){.offset = address, .module = FRAME_NO_MODULE, .exact = exact};
 }
 
+/* A number made of the names and the line. */
+static inline int dump_python_frame(void *arg, const char *function, const char *file,
+                                    uint32_t line, struct frame *ret) {
+    (void)arg;
+    *ret = (struct frame){.offset = line, .module = FRAME_PYTHON};
+    for (; *function; function++)
+        ret->offset = ret->offset * 31 + (unsigned char)*function;
+    for (; *file; file++)
+        ret->offset = ret->offset * 31 + (unsigned char)*file;
+    return TMPALLOC_OK;
+}
+
 static inline struct agent_image_source dump_source(struct dump *dump) {
-    return (struct agent_image_source){.read = dump_read, .frame = dump_frame, .arg = dump};
+    return (struct agent_image_source){
+        .read = dump_read, .frame = dump_frame, .python_frame = dump_python_frame, .arg = dump};
 }

@@ -167,7 +167,8 @@ static bool reduce(const struct input *input, const char *path) {
     struct recorder recorder = {{.bytes = input->bytes, .size = input->size}, fopen(path, "wb")};
     if (!recorder.file)
         exit(2);
-    const struct agent_image_source source = {record_read, dump_frame, &recorder};
+    const struct agent_image_source source = {record_read, dump_frame, dump_python_frame,
+                                              &recorder};
     uint64_t address = dump_number(&recorder.dump, 0);
     fwrite(&address, sizeof address, 1, recorder.file);
     bool read = read_from(&source, address);

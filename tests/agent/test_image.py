@@ -7,7 +7,7 @@ import pytest
 
 MAGIC = b"tmpalloc-agent\x1a\0"
 IMAGE = {"version": 16, "image": 24, "thread_bytes": 32, "max_threshold": 44, "pid": 48}
-IMAGE |= {"reset_generation": 64, "first_thread": 72, "entry_point_count": 120}
+IMAGE |= {"reset_generation": 64, "first_thread": 72, "entry_point_count": 128}
 THREAD = {"next": 0, "first_site": 8}
 SITE = {"next": 0, "stack": 8, "threads": 16, "first_free": 24, "entry_point": 32}
 SITE |= {"allocations": 40}
@@ -124,7 +124,7 @@ def test_the_image_is_found_by_the_mapping_that_begins_with_the_magic(dump, read
 
 def test_another_version_is_one_line_that_names_both(dump, reading):
     dump.put(dump.anchor + IMAGE["version"], 7, 4)
-    assert reading(dump).stderr == "-6: the agent has version 7, this tmpalloc reads version 3\n"
+    assert reading(dump).stderr == "-6: the agent has version 7, this tmpalloc reads version 4\n"
 
 
 def test_an_agent_that_is_not_set_up_is_no_damage(dump, reading):
