@@ -124,8 +124,6 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
     HOOK void *hook_##name parameters {                                                            \
         struct call call;                                                                          \
         struct taken taken;                                                                        \
-        if (__builtin_expect(hooks_is_early(block), 0))                                            \
-            return move_early(block, size_bytes);                                                  \
         if (!ENTER(&call, name, 0))                                                                \
             return REAL(name) arguments;                                                           \
         uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
@@ -141,7 +139,7 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
 #define RELEASE_HOOK(name, parameters, arguments, size)                                            \
     HOOK void hook_##name parameters {                                                             \
         struct call call;                                                                          \
-        if (!block || __builtin_expect(hooks_is_early(block), 0))                                  \
+        if (!block)                                                                                \
             return;                                                                                \
         if (!ENTER(&call, name, 0)) {                                                              \
             REAL(name) arguments;                                                                  \
@@ -171,15 +169,6 @@ static void resized(const struct call *call, uintptr_t block, const struct taken
         events_reallocated(call, block, taken, result, size_bytes);
     else
         events_put_back(call, taken);
-}
-
-/* Out of the blocks that dlsym() got, whose sizes nobody knows. */
-static void *move_early(const char *block, size_t size_bytes) {
-    void *moved = hook_malloc(size_bytes);
-    if (!moved)
-        return NULL;
-    size_t readable = (size_t)(hooks_early_blocks + HOOKS_EARLY_BYTES - block);
-    return __builtin_memcpy(moved, block, size_bytes < readable ? size_bytes : readable);
 }
 
 FOR_EACH_C_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK, MAPPING_HOOK,

@@ -18,7 +18,7 @@ struct installation {
 };
 
 bool install_comes_first(void) {
-    return loaded_symbols_find("malloc", true) == hooks[HOOK_malloc].exported;
+    return loaded_symbols_find("malloc", LOADED_FIRST) == hooks[HOOK_malloc].exported;
 }
 
 static void note(struct installation *installation, uint32_t number, uintptr_t function,
@@ -85,7 +85,9 @@ static uint32_t find_same(const struct installation *installation, uint32_t numb
 }
 
 static int install(struct installation *installation, uint32_t number) {
-    uintptr_t function = loaded_symbols_find(hooks[number].name, installation->preloaded);
+    enum loaded_symbols_choice choice =
+        installation->preloaded ? LOADED_FIRST : LOADED_FIRST_OF_OTHERS;
+    uintptr_t function = loaded_symbols_find(hooks[number].name, choice);
     uint32_t same = find_same(installation, number, function);
     if (function == hooks[number].exported)
         interpose(installation, number);
