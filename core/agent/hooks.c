@@ -61,8 +61,8 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
     uintptr_t return_slot = (uintptr_t)(frame + 1);
     if (__builtin_expect(threads_self.call_slot != 0, 0) && !nesting_is_over(return_slot, frame[0]))
         return false;
-    threads_self.call_returns = frame[1];
-    set_state(return_slot | state);
+    threads_begin_call(return_slot | state, frame[1]);
+    atomic_signal_fence(memory_order_seq_cst);
     call->generation = generation;
     call->return_slot = return_slot;
     call->frame_pointer = frame[0];
