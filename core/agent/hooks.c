@@ -12,6 +12,9 @@
 #error "what only goes on to another function must jump there: its caller is who counts"
 #endif
 
+struct hooks_code hooks_own_code;
+struct hooks_code hooks_c_library;
+
 static size_t multiply(size_t count, size_t size) {
     size_t total;
     return __builtin_mul_overflow(count, size, &total) ? SIZE_MAX : total;
@@ -187,14 +190,12 @@ int hook_dlclose(void *handle) {
  * it can be replaced.  A direct call within it is housekeeping (at thread exit it returns cached
  * blocks, which the program has freed before, by calling free), and no event. */
 
-struct hooks_code hooks_c_library;
-
 #define CALL_BYTES  5 /* of a direct call, the displacement is the last four */
 #define CALL_OPCODE 0xe8
 
 static inline bool is_housekeeping(const void *return_address, uint32_t entry_point) {
     uintptr_t returns = (uintptr_t)return_address;
-    if (returns - CALL_BYTES - hooks_c_library.start >= hooks_c_library.size_bytes)
+    if (!hooks_code_has(&hooks_c_library, returns - CALL_BYTES))
         return false;
     const uint8_t *code = (const uint8_t *)return_address - CALL_BYTES;
     int32_t displacement;

@@ -25,7 +25,7 @@ bool loaded_symbols_define(uintptr_t address, const char *name);
  * from now on. */
 void loaded_symbols_hide(uintptr_t address);
 
-/* Where the segment is that this address is in. */
+/* The segment that this address is in; *size_bytes_ret is 0 where there is none. */
 void loaded_symbols_segment(uintptr_t address, uintptr_t *start_ret, uintptr_t *size_bytes_ret);
 
 #endif

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "hooks.h"
 #include "threads.h"
 
 static bool on_signal_stack(void) {
@@ -57,10 +58,17 @@ static bool is_part_of_dropped(uintptr_t return_slot, uintptr_t frame_pointer) {
            find_path(return_slot, frame_pointer, slot) == CAPTURE_PATH_CALLS;
 }
 
+/* The function went on to another by a jump: a hook, in progress or dropped, called both. */
+static bool is_called_by_hook(uintptr_t return_slot) {
+    return hooks_code_has(&hooks_own_code, *(const uintptr_t *)return_slot);
+}
+
 bool nesting_is_over(uintptr_t return_slot, uintptr_t frame_pointer) {
     uintptr_t slot = threads_self.call_slot & ~CALL_IN_FUNCTION;
     if (was_left(slot, return_slot))
         return true;
+    if (is_called_by_hook(return_slot))
+        return false;
     enum capture_path path = CAPTURE_PATH_INTERRUPTED;
     if (threads_self.call_slot & CALL_IN_FUNCTION)
         path = find_path(return_slot, frame_pointer, slot);

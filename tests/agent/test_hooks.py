@@ -629,6 +629,36 @@ def test_hooks_come_and_go_any_number_of_times(late):
     assert image["totals"]["dropped"] == 0
 
 
+def test_a_function_that_cannot_be_patched_is_reached_by_its_pointers(late, compile):
+    # It jumps to its own second instruction.
+    looping = compile(
+        """__asm__(".globl valloc\\n.type valloc, @function\\n"
+            "valloc: xor %eax, %eax\\n"
+            "1: inc %eax\\ncmp $3, %eax\\njne 1b\\n"
+            "mov %rdi, %rsi\\nmov $4096, %edi\\njmp memalign@PLT\\n"
+            ".size valloc, . - valloc");""",
+        "-fPIC",
+        "-shared",
+        name="looping.so",
+    )
+    image = late.observe(
+        """#include <stdlib.h>
+        int main(void) {
+            for (int i = 0; i < 3; i++) {
+                observe_begins();
+                free(valloc(10));
+                observe_ends();
+                free(valloc(20));
+            }
+            return 0;
+        }""",
+        flags=[str(looping)],
+    )
+    assert image.hooking["valloc"] == "relocated"
+    assert image.numbers("allocations", "deallocations", "dropped") == (3, 3, 0)
+    assert {frozenset(image.entries(site)) for site in image["sites"]} == {frozenset({"valloc"})}
+
+
 def test_a_call_in_progress_returns_after_the_hooks_are_gone(late, compile):
     waiting = compile(
         """#include <stddef.h>
