@@ -12,6 +12,9 @@
 #error "what only goes on to another function must jump there: its caller is who counts"
 #endif
 
+struct hooks_code hooks_own_code;
+struct hooks_code hooks_c_library;
+
 static size_t multiply(size_t count, size_t size) {
     size_t total;
     return __builtin_mul_overflow(count, size, &total) ? SIZE_MAX : total;
@@ -48,8 +51,8 @@ static bool not_counted(uint64_t generation) {
 static inline void begin(struct call *call, const uintptr_t *frame, uint32_t entry_point,
                          uint64_t generation, uintptr_t state) {
     uintptr_t return_slot = (uintptr_t)(frame + 1);
-    threads_self.call_returns = frame[1];
-    set_state(return_slot | state);
+    threads_begin_call(return_slot | state, frame[1]);
+    atomic_signal_fence(memory_order_seq_cst);
     call->generation = generation;
     call->return_slot = return_slot;
     call->frame_pointer = frame[0];
@@ -140,8 +143,6 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
     HOOK void *hook_##name parameters {                                                            \
         struct call call;                                                                          \
         struct taken taken;                                                                        \
-        if (__builtin_expect(hooks_is_early(block), 0))                                            \
-            return move_early(block, size_bytes);                                                  \
         if (!ENTER(&call, name, 0))                                                                \
             return REAL(name) arguments;                                                           \
         uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
@@ -157,7 +158,7 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
 #define RELEASE_HOOK(name, parameters, arguments, size)                                            \
     HOOK void hook_##name parameters {                                                             \
         struct call call;                                                                          \
-        if (!block || __builtin_expect(hooks_is_early(block), 0))                                  \
+        if (!block)                                                                                \
             return;                                                                                \
         if (!ENTER(&call, name, 0)) {                                                              \
             REAL(name) arguments;                                                                  \
@@ -189,15 +190,6 @@ static void resized(const struct call *call, uintptr_t block, const struct taken
         events_put_back(call, taken);
 }
 
-/* Out of the blocks that dlsym() got, whose sizes nobody knows. */
-static void *move_early(const char *block, size_t size_bytes) {
-    void *moved = hook_malloc(size_bytes);
-    if (!moved)
-        return NULL;
-    size_t readable = (size_t)(hooks_early_blocks + HOOKS_EARLY_BYTES - block);
-    return __builtin_memcpy(moved, block, size_bytes < readable ? size_bytes : readable);
-}
-
 FOR_EACH_C_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK, MAPPING_HOOK,
                 UNMAPPING_HOOK)
 FOR_EACH_OPERATOR(NEW_HOOK, RELEASE_HOOK)
@@ -214,14 +206,12 @@ int hook_dlclose(void *handle) {
  * it can be replaced.  A direct call within it is housekeeping (at thread exit it returns cached
  * blocks, which the program has freed before, by calling free), and no event. */
 
-struct hooks_code hooks_c_library;
-
 #define CALL_BYTES  5 /* of a direct call, the displacement is the last four */
 #define CALL_OPCODE 0xe8
 
 static inline bool is_housekeeping(const void *return_address, uint32_t entry_point) {
     uintptr_t returns = (uintptr_t)return_address;
-    if (returns - CALL_BYTES - hooks_c_library.start >= hooks_c_library.size_bytes)
+    if (!hooks_code_has(&hooks_c_library, returns - CALL_BYTES))
         return false;
     const uint8_t *code = (const uint8_t *)return_address - CALL_BYTES;
     int32_t displacement;

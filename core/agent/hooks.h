@@ -6,6 +6,7 @@
 #ifndef TMPALLOC_HOOKS_H
 #define TMPALLOC_HOOKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tmpalloc/agent_image.h"
@@ -28,11 +29,17 @@ struct hook {
 
 extern const struct hook hooks[HOOK_COUNT];
 
-/* Where the code of the C library is, once functions of it were changed. */
 struct hooks_code {
     uintptr_t start;
     uintptr_t size_bytes;
 };
+
+/* Where the code of this library is, and of the C library; empty until functions were hooked. */
+extern struct hooks_code hooks_own_code;
 extern struct hooks_code hooks_c_library;
+
+static inline bool hooks_code_has(const struct hooks_code *code, uintptr_t address) {
+    return address - code->start < code->size_bytes;
+}
 
 #endif

@@ -1,53 +1,35 @@
 #include "hooks_real.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "loaded_symbols.h"
 
-/* Blocks for dlsym(). */
-
-alignas(max_align_t) char hooks_early_blocks[HOOKS_EARLY_BYTES];
-static atomic_size_t early_used;
-
-static void *allocate_early(size_t size) {
-    size_t rounded = (size / alignof(max_align_t) + 1) * alignof(max_align_t);
-    if (size > HOOKS_EARLY_BYTES)
-        return NULL;
-    size_t start = atomic_fetch_add(&early_used, rounded);
-    return start <= HOOKS_EARLY_BYTES - size ? hooks_early_blocks + start : NULL;
-}
-
-/* The first functions: EARLY(type, name, parameters, arguments, result during the search, result
- * where nobody has the function). */
+/* The first functions: EARLY(type, name, parameters, arguments, result where nobody has it). */
 
 static bool is_missing(uint32_t number);
 
-#define EARLY(type, name, parameters, arguments, in_search, missing)                               \
+#define EARLY(type, name, parameters, arguments, missing)                                          \
     static type early_##name parameters {                                                          \
-        if (!hooks_find_real())                                                                    \
-            return in_search;                                                                      \
+        hooks_find_real();                                                                         \
         return is_missing(HOOK_##name) ? missing : REAL(name) arguments;                           \
     }
 #define EARLY_ALLOCATION(name, parameters, arguments, size)                                        \
-    EARLY(void *, name, parameters, arguments, allocate_early(size), NULL)
+    EARLY(void *, name, parameters, arguments, NULL)
 #define EARLY_PLACEMENT(name, parameters, arguments, size)                                         \
-    EARLY(int, name, parameters, arguments, ENOMEM, ENOMEM)
-#define EARLY_RESIZE(name, parameters, arguments, size)                                            \
-    EARLY(void *, name, parameters, arguments, NULL, NULL)
+    EARLY(int, name, parameters, arguments, ENOMEM)
 #define EARLY_MAPPING(name, parameters, arguments, size)                                           \
-    EARLY(void *, name, parameters, arguments, map arguments, map arguments)
+    EARLY(void *, name, parameters, arguments, map arguments)
 #define EARLY_UNMAPPING(name, parameters, arguments, size)                                         \
-    EARLY(int, name, parameters, arguments, unmap arguments, unmap arguments)
+    EARLY(int, name, parameters, arguments, unmap arguments)
 #define EARLY_NEW(name, parameters, arguments, otherwise)                                          \
-    EARLY(void *, name, parameters, arguments, NULL, otherwise)
+    EARLY(void *, name, parameters, arguments, otherwise)
 #define EARLY_RELEASE(name, parameters, arguments, size)                                           \
     static void early_##name parameters {                                                          \
-        if (hooks_find_real() && !is_missing(HOOK_##name))                                         \
+        hooks_find_real();                                                                         \
+        if (!is_missing(HOOK_##name))                                                              \
             REAL(name) arguments;                                                                  \
         else if (HOOK_##name != HOOK_free && !is_missing(HOOK_free))                               \
             REAL(free)(block);                                                                     \
@@ -61,10 +43,10 @@ static int unmap(void *block, size_t size) {
     return (int)syscall(SYS_munmap, block, size);
 }
 
-FOR_EACH_C_HOOK(EARLY_ALLOCATION, EARLY_PLACEMENT, EARLY_RESIZE, EARLY_RELEASE, EARLY_MAPPING,
+FOR_EACH_C_HOOK(EARLY_ALLOCATION, EARLY_PLACEMENT, EARLY_ALLOCATION, EARLY_RELEASE, EARLY_MAPPING,
                 EARLY_UNMAPPING)
 FOR_EACH_OPERATOR(EARLY_NEW, EARLY_RELEASE)
-EARLY(int, dlclose, (void *handle), (handle), -1, -1)
+EARLY(int, dlclose, (void *handle), (handle), -1)
 
 #define ADDRESS(name, ...) [HOOK_##name] = (uintptr_t)early_##name,
 
@@ -103,7 +85,7 @@ bool hooks_operator_counts(uintptr_t function) {
 }
 
 static void find(uint32_t number) {
-    uintptr_t found = (uintptr_t)dlsym(RTLD_NEXT, hooks[number].name);
+    uintptr_t found = loaded_symbols_find(hooks[number].name, LOADED_NEXT);
     if (!found)
         return;
     __atomic_store_n(&hooks_real[number], found, __ATOMIC_RELAXED);
@@ -113,24 +95,11 @@ static void find(uint32_t number) {
     __atomic_store_n(&hooks_routes[number], route, __ATOMIC_RELAXED);
 }
 
-/* A failure to find something leaves a message that the program must not see. */
-static void find_all(void) {
+void hooks_find_real(void) {
+    static atomic_bool found;
+    if (found)
+        return;
     for (uint32_t i = 0; i < HOOK_COUNT; i++)
         find(i);
-    dlerror();
-}
-
-static __thread bool looking __attribute__((tls_model("initial-exec")));
-static atomic_bool found_all;
-
-bool hooks_find_real(void) {
-    if (found_all)
-        return true;
-    if (looking)
-        return false;
-    looking = true;
-    find_all();
-    found_all = true;
-    looking = false;
-    return true;
+    found = true;
 }

@@ -20,8 +20,8 @@ extern uintptr_t hooks_routes[HOOK_COUNT];
     ((__typeof__(&hook_##name))__atomic_load_n(&hooks_real[HOOK_##name], __ATOMIC_RELAXED))
 
 /* Fills both from what follows this library in the search order, where it has a place if it was
- * loaded with the program; only the first call does it.  False: that is still going on. */
-bool hooks_find_real(void);
+ * loaded with the program; only the first call does it. */
+void hooks_find_real(void);
 
 /* What was found; 0: nobody has such a function. */
 uintptr_t hooks_next(uint32_t number);
@@ -32,13 +32,5 @@ static inline bool hooks_is_operator(uint32_t number) {
 
 /* Whether calls of this operator function count: an allocator implements it. */
 bool hooks_operator_counts(uintptr_t function);
-
-/* Blocks for the search itself: few, small, never used again. */
-#define HOOKS_EARLY_BYTES 4096
-extern char hooks_early_blocks[HOOKS_EARLY_BYTES];
-
-static inline bool hooks_is_early(const void *block) {
-    return (uintptr_t)block - (uintptr_t)hooks_early_blocks < HOOKS_EARLY_BYTES;
-}
 
 #endif

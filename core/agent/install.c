@@ -18,7 +18,7 @@ struct installation {
 };
 
 bool install_comes_first(void) {
-    return loaded_symbols_find("malloc", true) == hooks[HOOK_malloc].exported;
+    return loaded_symbols_find("malloc", LOADED_FIRST) == hooks[HOOK_malloc].exported;
 }
 
 static void note(struct installation *installation, uint32_t number, uintptr_t function,
@@ -49,11 +49,15 @@ static bool is_c_library(uintptr_t function) {
            its.dli_fbase == c_library.dli_fbase;
 }
 
+static void find_code(uintptr_t function, struct hooks_code *ret) {
+    loaded_symbols_segment(function, &ret->start, &ret->size_bytes);
+}
+
 /* Where a function is led to when its code is changed. */
 static uintptr_t hook_for(uint32_t number, uintptr_t function) {
     if (!hooks[number].guarded || !is_c_library(function))
         return hooks[number].counting;
-    loaded_symbols_segment(function, &hooks_c_library.start, &hooks_c_library.size_bytes);
+    find_code(function, &hooks_c_library);
     return hooks[number].guarded;
 }
 
@@ -85,7 +89,9 @@ static uint32_t find_same(const struct installation *installation, uint32_t numb
 }
 
 static int install(struct installation *installation, uint32_t number) {
-    uintptr_t function = loaded_symbols_find(hooks[number].name, installation->preloaded);
+    enum loaded_symbols_choice choice =
+        installation->preloaded ? LOADED_FIRST : LOADED_FIRST_OF_OTHERS;
+    uintptr_t function = loaded_symbols_find(hooks[number].name, choice);
     uint32_t same = find_same(installation, number, function);
     if (function == hooks[number].exported)
         interpose(installation, number);
@@ -101,6 +107,7 @@ static int install(struct installation *installation, uint32_t number) {
 int install_hooks(struct agent_image *image, bool preloaded) {
     struct installation installation = {.image = image, .preloaded = preloaded};
     int status = TMPALLOC_OK;
+    find_code(hooks[HOOK_malloc].counting, &hooks_own_code);
     if (preloaded)
         hooks_find_real();
     image->entry_point_count = AGENT_ENTRY_COUNT;

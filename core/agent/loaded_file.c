@@ -131,7 +131,12 @@ uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
     uint32_t hash = hash_name(name);
     uint32_t i = file->hash ? bucket(file->hash, hash, &chain) : 0;
     i = i ? find_definition(file, name, hash, chain, i) : 0;
-    return i && file->symbols[i].st_value ? file->base + file->symbols[i].st_value : 0;
+    const ElfW(Sym) *symbol = &file->symbols[i];
+    if (i == 0 || symbol->st_value == 0)
+        return 0;
+    uintptr_t address = file->base + symbol->st_value;
+    bool is_indirect = ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC;
+    return is_indirect ? ((uintptr_t(*)(void))address)() : address;
 }
 
 bool loaded_file_defines(const struct loaded_file *file, const char *name, uintptr_t address,

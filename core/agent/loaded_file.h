@@ -39,7 +39,8 @@ const char *loaded_file_symbol(const struct loaded_file *file, size_t index);
 bool loaded_file_defines(const struct loaded_file *file, const char *name, uintptr_t address,
                          bool *is_here_ret);
 
-/* Where the file defines a symbol of this name, in the version that comes first; 0: it doesn't. */
+/* Where the file defines a symbol of this name, in the version that comes first; for an indirect
+ * function what it is resolved to.  0: it doesn't. */
 uintptr_t loaded_file_find(const struct loaded_file *file, const char *name);
 
 #endif

@@ -34,23 +34,33 @@ static const char dynamic_linkers[] = "__tls_get_addr";
 
 struct definition {
     const char *name;
-    bool with_own;
+    enum loaded_symbols_choice choice;
+    bool own_seen;
     uintptr_t address;
 };
+
+static bool is_eligible(struct definition *definition, const struct loaded_file *file) {
+    bool own = loaded_file_covers(file, (uintptr_t)loaded_symbols_find);
+    definition->own_seen |= own;
+    if (loaded_file_find(file, dynamic_linkers) != 0)
+        return false;
+    if (definition->choice == LOADED_NEXT)
+        return definition->own_seen && !own;
+    return definition->choice == LOADED_FIRST || !own;
+}
 
 static int find_definition(struct dl_phdr_info *info, size_t size, void *arg) {
     struct definition *definition = arg;
     struct loaded_file file;
     (void)size;
-    if (!loaded_file_read(info, &file) || loaded_file_find(&file, dynamic_linkers) != 0 ||
-        (!definition->with_own && loaded_file_covers(&file, (uintptr_t)loaded_symbols_find)))
+    if (!loaded_file_read(info, &file) || !is_eligible(definition, &file))
         return 0;
     definition->address = loaded_file_find(&file, definition->name);
     return definition->address != 0;
 }
 
-uintptr_t loaded_symbols_find(const char *name, bool with_own) {
-    struct definition definition = {.name = name, .with_own = with_own};
+uintptr_t loaded_symbols_find(const char *name, enum loaded_symbols_choice choice) {
+    struct definition definition = {.name = name, .choice = choice};
     dl_iterate_phdr(find_definition, &definition);
     return definition.address;
 }

@@ -7,10 +7,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The definition in the file that was loaded first, so the one that files loaded with the program
- * are bound to.  The dynamic linker's own don't count, nor, unless asked, those of this library.
- * 0: there is none. */
-uintptr_t loaded_symbols_find(const char *name, bool with_own);
+/* Which of a name's definitions, in the order of loading: files loaded with the program are bound
+ * to the first.  The dynamic linker's never counts. */
+enum loaded_symbols_choice {
+    LOADED_FIRST,
+    LOADED_FIRST_OF_OTHERS, /* without this library */
+    LOADED_NEXT             /* after this library */
+};
+
+/* Where it is, or for an indirect function where it leads; 0: there is none. */
+uintptr_t loaded_symbols_find(const char *name, enum loaded_symbols_choice choice);
 
 /* Whether the file that this address is in defines a symbol of that name. */
 bool loaded_symbols_define(uintptr_t address, const char *name);
@@ -19,7 +25,7 @@ bool loaded_symbols_define(uintptr_t address, const char *name);
  * from now on. */
 void loaded_symbols_hide(uintptr_t address);
 
-/* Where the segment is that this address is in. */
+/* The segment that this address is in; *size_bytes_ret is 0 where there is none. */
 void loaded_symbols_segment(uintptr_t address, uintptr_t *start_ret, uintptr_t *size_bytes_ret);
 
 #endif

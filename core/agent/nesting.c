@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "hooks.h"
 #include "threads.h"
 
 static bool on_signal_stack(void) {
@@ -21,36 +22,57 @@ static bool was_left(uintptr_t slot, uintptr_t return_slot) {
     return *(const uintptr_t *)slot != threads_self.call_returns;
 }
 
-static void count_dropped(void) {
+/* The call is one of the thread's that doesn't count.  Its own calls are told by its return
+ * address, which nobody else leaves at that place. */
+static void drop(uintptr_t return_slot) {
     struct thread *thread = threads_self.thread;
+    threads_self.dropped_slot = return_slot;
+    threads_self.dropped_returns = *(const uintptr_t *)return_slot;
     if (thread)
         __atomic_fetch_add(&thread->image.dropped, 1, __ATOMIC_RELAXED);
     else
         image_count_dropped();
 }
 
-/* What is between the call and the one in progress.  A signal may come now as well. */
-static enum capture_path look(uintptr_t slot, uintptr_t return_slot, uintptr_t frame_pointer) {
+/* The way from a call out to a frame.  A signal may come meanwhile. */
+static enum capture_path find_path(uintptr_t return_slot, uintptr_t frame_pointer,
+                                   uintptr_t outer_slot) {
     struct thread *thread = threads_self.thread;
+    uintptr_t state = threads_self.call_slot;
     if (!thread || !thread->cache)
         return CAPTURE_PATH_UNKNOWN;
-    threads_self.call_slot = slot;
+    threads_self.call_slot = state & ~CALL_IN_FUNCTION;
     atomic_signal_fence(memory_order_seq_cst);
-    enum capture_path path = capture_path(thread->cache, return_slot, frame_pointer, slot);
+    enum capture_path path = capture_path(thread->cache, return_slot, frame_pointer, outer_slot);
     atomic_signal_fence(memory_order_seq_cst);
-    threads_self.call_slot = slot | CALL_IN_FUNCTION;
+    threads_self.call_slot = state;
     return path;
 }
 
+/* Where the agent itself was interrupted, no walk is possible. */
+static bool is_part_of_dropped(uintptr_t return_slot, uintptr_t frame_pointer) {
+    uintptr_t slot = threads_self.dropped_slot;
+    if (return_slot >= slot || *(const uintptr_t *)slot != threads_self.dropped_returns)
+        return false;
+    return !(threads_self.call_slot & CALL_IN_FUNCTION) ||
+           find_path(return_slot, frame_pointer, slot) == CAPTURE_PATH_CALLS;
+}
+
+/* The function went on to another by a jump: a hook, in progress or dropped, called both. */
+static bool is_called_by_hook(uintptr_t return_slot) {
+    return hooks_code_has(&hooks_own_code, *(const uintptr_t *)return_slot);
+}
+
 bool nesting_is_over(uintptr_t return_slot, uintptr_t frame_pointer) {
-    uintptr_t state = threads_self.call_slot;
-    uintptr_t slot = state & ~CALL_IN_FUNCTION;
+    uintptr_t slot = threads_self.call_slot & ~CALL_IN_FUNCTION;
     if (was_left(slot, return_slot))
         return true;
+    if (is_called_by_hook(return_slot))
+        return false;
     enum capture_path path = CAPTURE_PATH_INTERRUPTED;
-    if (state & CALL_IN_FUNCTION)
-        path = look(slot, return_slot, frame_pointer);
-    if (path == CAPTURE_PATH_INTERRUPTED)
-        count_dropped();
+    if (threads_self.call_slot & CALL_IN_FUNCTION)
+        path = find_path(return_slot, frame_pointer, slot);
+    if (path == CAPTURE_PATH_INTERRUPTED && !is_part_of_dropped(return_slot, frame_pointer))
+        drop(return_slot);
     return path == CAPTURE_PATH_NONE;
 }

@@ -28,10 +28,13 @@ struct thread {
 
 /* What belongs to the calling thread. */
 struct threads_self {
-    struct thread *thread;  /* NULL: no record yet */
-    uintptr_t call_slot;    /* stack slot of the allocator call in progress; 0: none */
+    /* Stack slot of the allocator call in progress; 0: none. */
+    _Alignas(2 * sizeof(uintptr_t)) uintptr_t call_slot;
     uintptr_t call_returns; /* the return address in it */
-    uint64_t excluded;      /* in this generation of the image another thread alone counts */
+    struct thread *thread;  /* NULL: no record yet */
+    uintptr_t dropped_slot; /* the same of the latest call that was dropped */
+    uintptr_t dropped_returns;
+    uint64_t excluded; /* in this generation of the image another thread alone counts */
 };
 
 /* Set in call_slot while the function that was called runs; the agent touches nothing of the
@@ -39,6 +42,13 @@ struct threads_self {
 #define CALL_IN_FUNCTION ((uintptr_t)1)
 
 extern __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
+
+/* A call begins.  One instruction stores both, or a signal handler's calls in between would replace
+ * one of them. */
+static inline void threads_begin_call(uintptr_t call_slot, uintptr_t call_returns) {
+    typedef uintptr_t both __attribute__((vector_size(2 * sizeof(uintptr_t)), may_alias));
+    *(volatile both *)&threads_self.call_slot = (both){call_slot, call_returns};
+}
 
 /* To be called once, after image_create().  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int threads_init(void);

@@ -28,7 +28,7 @@ def agent():
 def observer(tmp_path_factory):
     """The library that starts, stops and dumps where the program says so."""
     library = tmp_path_factory.mktemp("observer") / "observer.so"
-    flags = ["-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-o", library]
+    flags = ["-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-I", ROOT / "include", "-o", library]
     subprocess.run(["gcc", *flags, HERE / "observer.c"], check=True)
     return library
 

@@ -1,10 +1,12 @@
 /* Plays the debugger from within: preloaded beside the agent, it starts and stops it where the
- * program says so, and dumps the process' anonymous memory, as a core file would hold it.
+ * program says so, and dumps the process' anonymous memory, as a core file would hold it.  Where
+ * there is no agent it loads the one of $OBSERVER_AGENT, late, and hooks the running process.
  *
  * A dump is the address of the symbol tmpalloc_agent_image, and then for each mapping its address,
  * its size, and its bytes; all numbers have eight bytes.  Allocates nothing. */
 #include "observer.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,9 +14,19 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char tmpalloc_agent_image[] __attribute__((weak));
+#include "tmpalloc/agent_image.h"
+
+extern struct agent_image_anchor tmpalloc_agent_image __attribute__((weak));
 int tmpalloc_agent_start(void) __attribute__((weak));
 int tmpalloc_agent_stop(void) __attribute__((weak));
+
+static struct {
+    struct agent_image_anchor *anchor;
+    int (*install)(uint32_t max_threshold, uint32_t stack_depth, uint64_t memory_limit_bytes);
+    int (*uninstall)(void);
+    int (*start)(void);
+    int (*stop)(void);
+} late;
 
 #define MAPS_BYTES 262144
 #define DUMP_MAX   (64u << 20) /* bytes of one mapping */
@@ -53,7 +65,7 @@ void observe_dump(const char *path) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         _exit(71);
-    const uint64_t anchor = (uintptr_t)tmpalloc_agent_image;
+    const uint64_t anchor = (uintptr_t)(late.anchor ? late.anchor : &tmpalloc_agent_image);
     put(fd, &anchor, sizeof anchor);
     read_maps();
     for (char *line = maps, *end; (end = strchr(line, '\n')); line = end + 1) {
@@ -65,15 +77,72 @@ void observe_dump(const char *path) {
     close(fd);
 }
 
+static void *symbol(void *agent, const char *name) {
+    void *found = dlsym(agent, name);
+    if (!found)
+        _exit(73);
+    return found;
+}
+
+void observe_loads(void) {
+    const char *path = getenv("OBSERVER_AGENT");
+    if (late.anchor || !path)
+        return;
+    void *agent = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!agent)
+        _exit(74);
+    late.anchor = symbol(agent, "tmpalloc_agent_image");
+    *(void **)&late.install = symbol(agent, AGENT_INSTALL_SYMBOL);
+    *(void **)&late.uninstall = symbol(agent, AGENT_UNINSTALL_SYMBOL);
+    *(void **)&late.start = symbol(agent, "tmpalloc_agent_start");
+    *(void **)&late.stop = symbol(agent, "tmpalloc_agent_stop");
+}
+
+static struct agent_image *image(void) {
+    struct agent_image_anchor *anchor = late.anchor ? late.anchor : &tmpalloc_agent_image;
+    return anchor ? (struct agent_image *)(uintptr_t)anchor->image : NULL;
+}
+
+static uint64_t option(const char *name, uint64_t otherwise) {
+    const char *value = getenv(name);
+    return value ? strtoull(value, NULL, 10) : otherwise;
+}
+
+int observe_installs(void) {
+    observe_loads();
+    if (!late.install)
+        return 0;
+    int status = late.install(AGENT_DEFAULT_MAX_THRESHOLD,
+                              (uint32_t)option("OBSERVER_DEPTH", AGENT_STACK_LIMIT),
+                              AGENT_DEFAULT_MEMORY_LIMIT);
+    image()->mappings = (uint32_t)option("OBSERVER_MAPPINGS", 0);
+    return status;
+}
+
+void observe_uninstalls(void) {
+    if (late.uninstall)
+        late.uninstall();
+}
+
+void observe_only(long tid) {
+    observe_installs();
+    if (image())
+        image()->only_tid = tid;
+}
+
 void observe_begins(void) {
-    if (tmpalloc_agent_start && tmpalloc_agent_start() != 0)
+    int status = observe_installs();
+    int (*start)(void) = late.start ? late.start : tmpalloc_agent_start;
+    if (status != 0 || (start && start() != 0))
         _exit(72);
 }
 
 void observe_ends(void) {
-    if (tmpalloc_agent_stop)
-        tmpalloc_agent_stop();
+    int (*stop)(void) = late.stop ? late.stop : tmpalloc_agent_stop;
+    if (stop)
+        stop();
     const char *path = getenv("OBSERVER_DUMP");
     if (path)
         observe_dump(path);
+    observe_uninstalls();
 }
