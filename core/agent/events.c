@@ -151,7 +151,7 @@ static struct agent_free *add_free(struct agent_site *site, struct agent_free *l
 
 static COLD struct agent_free *note_free(const struct call *call, struct agent_site *site) {
     const struct agent_stack *stack = capture(call);
-    struct agent_free *last, *free = (struct agent_free *)(uintptr_t)site->first_free;
+    struct agent_free *free = (struct agent_free *)(uintptr_t)site->first_free, *last = free;
     if (!free->used)
         use_free(free, stack, call->entry_point);
     else if (!(free = find_free(site, stack, call->entry_point, &last)))

@@ -92,7 +92,7 @@ struct agent_site *threads_add_site(struct thread *thread, struct agent_stack *s
     site->same_stack = stack->owner;
     stack->owner = (uintptr_t)site;
     image_link(&thread->image.first_site, &site->next, site);
-    image->memory_bytes = memory_mapped();
+    IMAGE_STORE(&image->memory_bytes, memory_mapped());
     return site;
 }
 
