@@ -10,6 +10,7 @@
 #include "install.h"
 #include "memory_mmap.h"
 #include "threads.h"
+#include "tracer.h"
 #include "tmpalloc/tmpalloc.h"
 
 enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
@@ -48,6 +49,8 @@ static void set_up(void) {
     install_hooks(image, true);
     state = READY;
     image_publish();
+    if (options.traced)
+        tracer_watch();
     if (options.start)
         image_start();
 }
@@ -87,6 +90,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     if (create_late(&options)) {
         status = install_hooks(image, install_comes_first());
         image_publish();
+        tracer_watch();
     }
     errno = saved_errno;
     return status;

@@ -46,6 +46,8 @@ static void parse_word(char *word, struct environment_options *options) {
     char *value;
     if (strcmp(word, "start") == 0)
         options->start = true;
+    else if (strcmp(word, "traced") == 0)
+        options->traced = true;
     else if ((value = value_of(word, "max-threshold")))
         options->image.max_threshold =
             (uint32_t)parse_number(value, DETECTOR_THRESHOLD_LIMIT, options->image.max_threshold);

@@ -6,6 +6,7 @@
 
 struct environment_options {
     bool start;
+    bool traced; /* tracking ends when no debugger traces the process any more */
     struct image_options image;
 };
 

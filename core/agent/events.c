@@ -2,6 +2,7 @@
 
 #include "../memory.h"
 #include "memory_mmap.h"
+#include "tracer.h"
 
 #define NO_PREVIOUS_SIZE UINT64_MAX
 
@@ -96,7 +97,7 @@ static COLD void visit_site(struct thread *thread, struct agent_site *site) {
 
 static HOT void count_allocation(struct thread *thread, struct agent_site *site,
                                  uint64_t size_bytes) {
-    thread->image.allocations++;
+    tracer_look_rarely(++thread->image.allocations);
     thread->image.allocated_bytes += size_bytes;
     if (__builtin_expect(site->visit != thread->visit, 0))
         visit_site(thread, site);

@@ -237,8 +237,8 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  * program's start.  Makes the image, unless there is one, and hooks every entry point; `hooking`
  * tells what became of each.  The caller may be in the middle of no function of the allocator or
  * the dynamic linker, and other threads may be about to execute none of the first 32 bytes of an
- * entry point but its first.  TMPALLOC_E_NOMEM; TMPALLOC_E_UNSUPPORTED: malloc or free is refused,
- * and nothing is hooked.
+ * entry point but its first.  Tracking ends when no debugger traces the process any more.
+ * TMPALLOC_E_NOMEM; TMPALLOC_E_UNSUPPORTED: malloc or free is refused, and nothing is hooked.
  * uninstall(): undoes that, if it was done.  May be called at any stop.
  *
  * start(), stop(), reset(): as above, for a program that controls its own agent. */

@@ -1,0 +1,313 @@
+"""Getting the agent into running processes and out again, whatever they are doing."""
+
+import hashlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
+#: How often a server is attached to and left again.
+TIMES = int(os.environ.get("TMPALLOC_ATTACH_TIMES", "3"))
+LONGEST_PAUSE_S = 2.0
+
+pytestmark = pytest.mark.usefixtures("library")
+
+
+def number(status, name):
+    found = re.search(rf"(?m)^{name} +([\d,]+)", status)
+    assert found, status
+    return int(found[1].replace(",", ""))
+
+
+def allocations(status):
+    return number(status, "allocations")
+
+
+# --- what a process consists of ----------------------------------------------------------------------
+
+
+#: Sections that nobody but a hook changes once a program runs with all its symbols bound.
+FIXED_SECTIONS = (".text", ".plt", ".got", ".got.plt", ".data.rel.ro", ".init_array")
+
+
+def sections_of(file):
+    """(name, address, size) of the fixed sections of an ELF file."""
+    listed = subprocess.run(["readelf", "-SW", file], capture_output=True, text=True).stdout
+    pattern = r"\] (\S+) +(?:PROGBITS|INIT_ARRAY) +([0-9a-f]{16}) [0-9a-f]+ ([0-9a-f]+)"
+    found = re.findall(pattern, listed)
+    return [(n, int(a, 16), int(s, 16)) for n, a, s in found if n in FIXED_SECTIONS]
+
+
+def loaded_files(pid):
+    """(path, load address) of each file that is mapped as code, the agent's own left out."""
+    bases, code = {}, set()
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        span, permissions, offset, _, inode, *path = line.split(maxsplit=5)
+        if inode == "0":
+            continue
+        if int(offset, 16) == 0:
+            bases[path[0]] = int(span.partition("-")[0], 16)
+        if "x" in permissions:
+            code.add(path[0])
+    return [(p, bases[p]) for p in sorted(code) if p in bases and "tmpalloc-agent" not in p]
+
+
+def is_relocatable(file):
+    with open(file, "rb") as opened:
+        return struct.unpack_from("<H", opened.read(18), 16)[0] == 3  # ET_DYN
+
+
+def image_of(pid):
+    """A hash of each fixed section of each loaded file."""
+    hashes = {}
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        for file, base in loaded_files(pid):
+            for name, address, size in sections_of(file):
+                memory.seek(address + (base if is_relocatable(file) else 0))
+                hashes[file, name] = hashlib.sha256(memory.read(size)).hexdigest()
+    return hashes
+
+
+def changed_sections(before, after):
+    return [key for key in before if after.get(key) != before[key]]
+
+
+def tracer_of(pid):
+    return int(re.search(r"TracerPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+# --- servers -----------------------------------------------------------------------------------------
+
+
+class Server:
+    """A running server, and a file in which somebody keeps (rounds, longest pause) pairs of it."""
+
+    def __init__(self, command, file):
+        # Bound at once: a slot that is bound at its first call would be a change.
+        environment = dict(os.environ, LD_BIND_NOW="1")
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        self.pid = self.process.pid
+        self._file = file
+
+    def _records(self):
+        data = self._file.read_bytes()
+        return list(struct.iter_unpack("<QQ", data))
+
+    def wait_for_rounds(self):
+        deadline = time.monotonic() + 20
+        before, now = self.rounds(), []
+        while time.monotonic() < deadline:
+            time.sleep(0.02)
+            now = self.rounds()
+            if len(now) == len(before) and all(n > b for n, b in zip(now, before)):
+                return
+        raise AssertionError(f"the server does not go on: {before}, {now}")
+
+    def rounds(self):
+        return [rounds for rounds, _ in self._records()]
+
+    def longest_pause_s(self):
+        return max(longest for _, longest in self._records()) / 1e9
+
+    def check(self):
+        """It runs, by itself, with all its threads."""
+        assert self.process.poll() is None, self.process.returncode
+        assert tracer_of(self.pid) == 0
+        self.wait_for_rounds()
+
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def server(compile, tmp_path):
+    """server.c: four threads that allocate in different ways."""
+    program = compile(PROGRAMS / "server.c", *FLAGS, name="server")
+    file = tmp_path / "rounds"
+    file.write_bytes(bytes(4 * 16))
+    running = Server([program, file], file)
+    yield running
+    running.close()
+
+
+#: A client that notes how long redis-server lets it wait.
+CLIENT = """
+import socket, struct, sys, time
+with socket.socket(socket.AF_UNIX) as client, open(sys.argv[2], "r+b", 0) as out:
+    client.connect(sys.argv[1])
+    rounds, longest, last = 0, 0, time.monotonic_ns()
+    while client.send(b"SET key value\\r\\n") and client.recv(100) == b"+OK\\r\\n":
+        now = time.monotonic_ns()
+        rounds, longest, last = rounds + 1, max(longest, now - last), now
+        out.seek(0)
+        out.write(struct.pack("<QQ", rounds, longest))
+        time.sleep(0.001)
+"""
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """redis-server with a load of many clients."""
+    if not shutil.which("redis-server"):
+        pytest.skip("there is no redis-server here")
+    socket, file = tmp_path / "socket", tmp_path / "rounds"
+    file.write_bytes(bytes(16))
+    options = ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", tmp_path]
+    running = Server(["redis-server", *options], file)
+    wait_for(socket.exists)
+    load = ["redis-benchmark", "-s", socket, "-l", "-q", "-t", "set,get,lpush,sadd,hset", "-d", "200"]
+    clients = [subprocess.Popen(load, stdout=subprocess.DEVNULL)]
+    clients.append(subprocess.Popen([sys.executable, "-S", "-c", CLIENT, socket, file]))
+    yield running
+    for client in clients:
+        client.kill()
+        client.wait()
+    running.close()
+
+
+def interrupt_later(debugger, pid, seconds):
+    """A step after which the next one that lets the process run is interrupted."""
+    timer = f"threading.Timer({seconds}, os.kill, ({pid}, 2)).start()"
+    return debugger.script(f"import os, threading; {timer}")
+
+
+def visit(debugger, pid, seconds=0.3):
+    """Steps: attach, track for a while, look, leave."""
+    steps = [debugger.attach(pid), "tmpalloc start --engine agent"]
+    steps += [interrupt_later(debugger, pid, seconds), debugger.continue_()]
+    return [*steps, "tmpalloc status", "tmpalloc summary", "tmpalloc stop", debugger.detach()]
+
+
+def assert_visited(result, steps):
+    """Of a session that ends with visit()."""
+    outputs = result.outputs[-steps:]
+    assert "agent engine" in outputs[1], result.text
+    assert number(outputs[4], "temporaries") > 0, result.text
+    assert number(outputs[4], "dropped events") == 0, result.text
+    assert re.search(r"(?m)^\S+ (at|in) .* [\d,]+ ", outputs[5]), result.text
+    assert "stopped, the results stay" in outputs[6], result.text
+
+
+def visit_again_and_again(debugger, server):
+    server.wait_for_rounds()
+    before = image_of(server.pid)
+    assert len(before) >= 10
+    for _ in range(TIMES):
+        steps = visit(debugger, server.pid)
+        assert_visited(debugger.session(steps=steps), len(steps))
+        server.check()
+        assert changed_sections(before, image_of(server.pid)) == []
+    print(f"\nlongest pause {server.longest_pause_s():.3f} s in {debugger.name}")
+    assert server.longest_pause_s() < LONGEST_PAUSE_S
+
+
+def test_a_server_under_load_is_visited_again_and_again_and_left_as_it_was(debugger, server):
+    visit_again_and_again(debugger, server)
+
+
+def test_redis_under_load_is_visited_again_and_again_and_left_as_it_was(debugger, redis):
+    visit_again_and_again(debugger, redis)
+
+
+# --- a debugger that goes away -----------------------------------------------------------------------
+
+
+def image_of_agent(pid, library):
+    """Address of the agent's image in a process, by its exported anchor."""
+    agent = library.parent / "libtmpalloc-agent.so"
+    symbols = subprocess.run(["nm", "-D", agent], capture_output=True, text=True).stdout
+    offset = int(re.search(r"(?m)^([0-9a-f]+) \w tmpalloc_agent_image$", symbols)[1], 16)
+    mapped = re.search(r"(?m)^([0-9a-f]+)-\S+ \S+ 0+ .*tmpalloc-agent\.so$", maps_of(pid))
+    anchor = read_words(pid, int(mapped[1], 16) + offset, 4)
+    return anchor[3]
+
+
+def maps_of(pid):
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+def read_words(pid, address, count):
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        memory.seek(address)
+        return struct.unpack(f"<{count}Q", memory.read(8 * count))
+
+
+GENERATION_OFFSET = 56  # in struct agent_image
+
+
+def is_tracking(pid, library):
+    generation = read_words(pid, image_of_agent(pid, library) + GENERATION_OFFSET, 1)
+    return generation[0] % 2 == 1
+
+
+def is_gone(pid):
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" in status.read_text()
+
+
+def leave_by(debugger, way, pid):
+    """Starts tracking in a process, and leaves it in some way without a stop."""
+    terminal = debugger.terminal()
+    terminal.command(debugger.attach(pid))
+    terminal.command("tmpalloc start --engine agent", "agent engine")
+    if way == "kill":
+        terminal.send(debugger.continue_())
+        time.sleep(0.5)
+        os.kill(terminal.pid, 9)
+    else:
+        terminal.send(debugger.detach() if way == "detach" else debugger.quit())
+    wait_for(lambda: tracer_of(pid) == 0)
+
+
+@pytest.mark.parametrize("way", ["detach", "quit", "kill"])
+def test_tracking_ends_by_itself_when_the_debugger_is_gone(debugger, library, server, way):
+    leave_by(debugger, way, server.pid)
+    wait_for(lambda: not is_tracking(server.pid, library))
+    server.check()
+    again = visit(debugger, server.pid)
+    assert_visited(debugger.session(steps=again), len(again))
+    server.check()
+
+
+@pytest.mark.parametrize("way", ["quit", "kill"])
+def test_a_program_that_the_debugger_ran_ends_with_it_or_goes_on_untracked(
+    debugger, library, compile, tmp_path, way
+):
+    program, file = compile(PROGRAMS / "server.c", *FLAGS, name="server"), tmp_path / "rounds"
+    file.write_bytes(bytes(4 * 16))
+    terminal = debugger.terminal(program, [file])
+    terminal.command("tmpalloc start", "agent engine")
+    terminal.send(debugger.run_here())
+    wait_for(lambda: any(file.read_bytes()))
+    pid = int(subprocess.run(["pgrep", "-f", f"^{program}"], capture_output=True).stdout)
+    if way == "kill":
+        os.kill(terminal.pid, 9)
+    else:
+        os.kill(pid, 2)
+        terminal.expect("SIGINT")
+        time.sleep(0.3)
+        terminal.send(debugger.quit())
+    wait_for(lambda: is_gone(terminal.pid))
+    time.sleep(0.5)
+    if (debugger.name, way) != ("lldb", "kill"):
+        assert is_gone(pid)
+    elif not is_gone(pid):
+        wait_for(lambda: tracer_of(pid) == 0 and not is_tracking(pid, library))
+        os.kill(pid, 9)
