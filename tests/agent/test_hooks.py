@@ -12,7 +12,7 @@ CONTRACT = (HERE.parents[1] / "include" / "tmpalloc" / "agent_image.h").read_tex
 ENTRY_POINTS = re.findall(r"KIND\((\w+)\)", CONTRACT)
 HOOKING = ["not hooked", "interposed", "patched", "relocated", "refused"]
 #: Offsets in struct agent_image.
-ENTRY_POINTS_OFFSET, HOOKING_OFFSET = 128, 640
+ENTRY_POINTS_OFFSET, HOOKING_OFFSET = 136, 648
 
 SHARED = {
     "jemalloc": "libjemalloc.so.2",
