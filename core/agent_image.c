@@ -100,12 +100,13 @@ static int read_pcs(struct reader *reader, uint64_t address, struct agent_stack 
                              ret->count * sizeof reader->pcs[0], reader->error);
 }
 
+/* The entry point is a frame of its own, so there may be one more than was asked for. */
 static uint32_t make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_address) {
     const struct agent_image_source *source = reader->memory.source;
     uint32_t count = 0;
     if (entry_address != 0)
         reader->frames[count++] = source->frame(source->arg, entry_address, true);
-    for (uint32_t i = 0; i < pc_count; i++) {
+    for (uint32_t i = 0; i < pc_count && count < reader->image.stack_depth; i++) {
         uint64_t pc = reader->pcs[i] & ~AGENT_PC_EXACT;
         reader->frames[count++] = source->frame(source->arg, pc, reader->pcs[i] & AGENT_PC_EXACT);
     }
@@ -117,10 +118,12 @@ static int intern(struct reader *reader, uint64_t address, uint32_t entry_point,
     int status = read_pcs(reader, address, &header);
     if (status != TMPALLOC_OK)
         return status;
+    uint64_t entry_address = reader->image.entry_points[entry_point];
+    uint32_t count = make_frames(reader, header.count, entry_address);
     const struct stack stack = {
         .frames = reader->frames,
-        .count = make_frames(reader, header.count, reader->image.entry_points[entry_point]),
-        .truncated = header.truncated != 0,
+        .count = count,
+        .truncated = header.truncated != 0 || count < header.count + (entry_address != 0),
     };
     if (stacks_intern(reader->stacks, &stack, ret) != TMPALLOC_OK)
         return error_no_memory(reader->error);
