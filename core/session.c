@@ -260,7 +260,8 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
     return status;
 }
 
-/* proc(5): the parent is the fourth field of /proc/PID/stat, after the name in parentheses. */
+/* 0: the process has ended, or is not on this machine.  proc(5): in /proc/PID/stat the state and
+ * the parent follow the name in parentheses. */
 static int64_t parent_of(const struct tmpalloc_process *process) {
     char path[64], line[512] = "";
     if (!process->local)
@@ -272,17 +273,22 @@ static int64_t parent_of(const struct tmpalloc_process *process) {
     bool read = fgets(line, sizeof(line), file) != NULL;
     fclose(file);
     const char *end_of_name = read ? strrchr(line, ')') : NULL;
+    char state = 'X';
     long long parent = 0;
-    return end_of_name && sscanf(end_of_name, ") %*c %lld", &parent) == 1 ? parent : 0;
+    if (end_of_name)
+        sscanf(end_of_name, ") %c %lld", &state, &parent);
+    return state == 'X' || state == 'Z' ? 0 : parent;
 }
 
-/* Whether another process than the recording's is its child.  One whose parent is gone by now is
- * told from the agent, which nothing else than fork() brings into it. */
+/* Whether another process than the recording's is its child.  One whose parent is gone by now,
+ * perhaps without an event, is told from the agent, which nothing else than fork() brings into it.
+ */
 static bool is_child(struct session *session, const struct tmpalloc_process *process) {
     struct recording *recording = session->recording;
     if (parent_of(process) == recording->process.pid)
         return true;
-    return session->state == SESSION_ENDED && recording->copied &&
+    bool gone = session->state == SESSION_ENDED || parent_of(&recording->process) == 0;
+    return gone && recording->copied &&
            recording_update_modules(recording, NULL, NULL) == TMPALLOC_OK &&
            engine_agent_is_loaded(recording->modules);
 }
