@@ -283,7 +283,7 @@ static int read_source(void *arg, uint64_t address, void *buffer, uint64_t size)
 
 static struct frame find_frame(void *arg, uint64_t address, bool exact) {
     const struct engine_parts *parts = arg;
-    return modules_frame(parts->modules, address, exact);
+    return modules_past_frame(parts->modules, address, exact);
 }
 
 int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,

@@ -38,6 +38,9 @@ struct modules {
     size_t count;
     size_t capacity;
     struct layout layout;
+    struct placement *unloaded; /* in the order of unloading, the latest last */
+    size_t unloaded_count;
+    size_t unloaded_capacity;
     uint64_t generation;
     char *debug_directories;
     Dwfl_Callbacks callbacks;
@@ -79,6 +82,7 @@ void modules_destroy(struct modules *modules) {
         destroy_module(modules->items[i]);
     memory_release(modules->items);
     deinit_layout(&modules->layout);
+    memory_release(modules->unloaded);
     memory_release(modules->debug_directories);
     memory_release(modules);
 }
@@ -217,12 +221,35 @@ static bool contains(const struct layout *layout, const struct placement *wanted
     return false;
 }
 
-static bool contains_all(const struct layout *layout, const struct layout *other) {
-    for (size_t i = 0; i < other->count; i++) {
-        if (!contains(layout, &other->search_order[i]))
-            return false;
+/* A library that comes and goes keeps one place: memory follows the number of libraries. */
+static int note_unloaded(struct modules *modules, const struct placement *unloaded) {
+    size_t i = 0;
+    while (i < modules->unloaded_count && !same_placement(&modules->unloaded[i], unloaded))
+        i++;
+    if (i == modules->unloaded_count) {
+        if (memory_reserve((void **)&modules->unloaded, &modules->unloaded_capacity, i + 1,
+                           sizeof *modules->unloaded))
+            return TMPALLOC_E_NOMEM;
+        modules->unloaded_count++;
     }
-    return true;
+    struct placement *places = modules->unloaded;
+    memmove(&places[i], &places[i + 1], (modules->unloaded_count - 1 - i) * sizeof *places);
+    places[modules->unloaded_count - 1] = *unloaded;
+    return TMPALLOC_OK;
+}
+
+/* *any_ret: something was. */
+static int note_all_unloaded(struct modules *modules, const struct layout *layout, bool *any_ret) {
+    const struct layout *before = &modules->layout;
+    *any_ret = false;
+    for (size_t i = 0; i < before->count; i++) {
+        if (contains(layout, &before->search_order[i]))
+            continue;
+        *any_ret = true;
+        if (note_unloaded(modules, &before->search_order[i]) != TMPALLOC_OK)
+            return TMPALLOC_E_NOMEM;
+    }
+    return TMPALLOC_OK;
 }
 
 static bool same_layout(const struct layout *one, const struct layout *other) {
@@ -238,11 +265,16 @@ static bool same_layout(const struct layout *one, const struct layout *other) {
 int modules_update(struct modules *modules, const struct tmpalloc_module *loaded, size_t count,
                    bool *changed_ret, struct error *error) {
     struct layout layout;
+    bool unloaded;
     if (build_layout(modules, loaded, count, &layout) != TMPALLOC_OK)
         return error_no_memory(error);
+    if (note_all_unloaded(modules, &layout, &unloaded) != TMPALLOC_OK) {
+        deinit_layout(&layout);
+        return error_no_memory(error);
+    }
     if (changed_ret)
         *changed_ret = !same_layout(&modules->layout, &layout);
-    if (!contains_all(&layout, &modules->layout))
+    if (unloaded)
         modules->generation++;
     deinit_layout(&modules->layout);
     modules->layout = layout;
@@ -270,12 +302,25 @@ static const struct placement *find_placement(const struct layout *layout, uint6
     return below && address < below->end ? below : NULL;
 }
 
-struct frame modules_frame(const struct modules *modules, uint64_t address, bool exact) {
-    /* A call at the very end of a file returns to an address behind it. */
-    const struct placement *found = find_placement(&modules->layout, address - !exact);
+static struct frame make_frame(const struct placement *found, uint64_t address, bool exact) {
     return (struct frame){.offset = found ? address - found->bias : address,
                           .module = found ? found->module : FRAME_NO_MODULE,
                           .exact = exact};
+}
+
+/* A call at the very end of a file returns to an address behind it. */
+struct frame modules_frame(const struct modules *modules, uint64_t address, bool exact) {
+    return make_frame(find_placement(&modules->layout, address - !exact), address, exact);
+}
+
+struct frame modules_past_frame(const struct modules *modules, uint64_t address, bool exact) {
+    const struct placement *found = find_placement(&modules->layout, address - !exact);
+    for (size_t i = modules->unloaded_count; !found && i > 0; i--) {
+        const struct placement *past = &modules->unloaded[i - 1];
+        if (address - !exact >= past->start && address - !exact < past->end)
+            found = past;
+    }
+    return make_frame(found, address, exact);
 }
 
 uint64_t modules_address(const struct modules *modules, const struct frame *frame) {

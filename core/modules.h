@@ -33,6 +33,9 @@ uint64_t modules_generation(const struct modules *modules);
 
 /* A run-time address as a frame. */
 struct frame modules_frame(const struct modules *modules, uint64_t address, bool exact);
+/* The same for an address that was seen at some time: where nothing is loaded now, the file is
+ * meant that was unloaded there last. */
+struct frame modules_past_frame(const struct modules *modules, uint64_t address, bool exact);
 /* The run-time address of a frame where its module was loaded last; for display. */
 uint64_t modules_address(const struct modules *modules, const struct frame *frame);
 
