@@ -150,7 +150,8 @@ static int make_frame(struct reader *reader, uint64_t pc, struct frame *ret) {
     return TMPALLOC_OK;
 }
 
-/* The entry point, if known, and then what reader->pcs says. */
+/* The entry point, if known, and then what reader->pcs says.  It is a frame of its own, so there
+ * may be one more than was asked for. */
 static int make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_address,
                        uint32_t *count_ret) {
     const struct agent_image_source *source = reader->memory.source;
@@ -158,7 +159,8 @@ static int make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_
     int status = TMPALLOC_OK;
     if (entry_address != 0)
         reader->frames[count++] = source->frame(source->arg, entry_address, true);
-    for (uint32_t i = 0; i < pc_count && status == TMPALLOC_OK; i++)
+    for (uint32_t i = 0; i < pc_count && count < reader->image.stack_depth && status == TMPALLOC_OK;
+         i++)
         status = make_frame(reader, reader->pcs[i], &reader->frames[count++]);
     *count_ret = count;
     return status;
@@ -166,14 +168,18 @@ static int make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_
 
 static int intern(struct reader *reader, uint64_t address, uint32_t entry_point, uint32_t *ret) {
     struct agent_stack header;
+    uint64_t entry_address = reader->image.entry_points[entry_point];
     uint32_t count;
     int status = read_pcs(reader, address, &header);
     if (status == TMPALLOC_OK)
-        status = make_frames(reader, header.count, reader->image.entry_points[entry_point], &count);
+        status = make_frames(reader, header.count, entry_address, &count);
     if (status != TMPALLOC_OK)
         return status;
     const struct stack stack = {
-        .frames = reader->frames, .count = count, .truncated = header.truncated != 0};
+        .frames = reader->frames,
+        .count = count,
+        .truncated = header.truncated != 0 || count < header.count + (entry_address != 0),
+    };
     if (stacks_intern(reader->stacks, &stack, ret) != TMPALLOC_OK)
         return error_no_memory(reader->error);
     return TMPALLOC_OK;

@@ -260,7 +260,8 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
     return status;
 }
 
-/* proc(5): the parent is the fourth field of /proc/PID/stat, after the name in parentheses. */
+/* 0: the process has ended, or is not on this machine.  proc(5): in /proc/PID/stat the state and
+ * the parent follow the name in parentheses. */
 static int64_t parent_of(const struct tmpalloc_process *process) {
     char path[64], line[512] = "";
     if (!process->local)
@@ -272,20 +273,23 @@ static int64_t parent_of(const struct tmpalloc_process *process) {
     bool read = fgets(line, sizeof(line), file) != NULL;
     fclose(file);
     const char *end_of_name = read ? strrchr(line, ')') : NULL;
+    char state = 'X';
     long long parent = 0;
-    return end_of_name && sscanf(end_of_name, ") %*c %lld", &parent) == 1 ? parent : 0;
+    if (end_of_name)
+        sscanf(end_of_name, ") %c %lld", &state, &parent);
+    return state == 'X' || state == 'Z' ? 0 : parent;
 }
 
 /* Whether another process than the recording's is its child.  Nothing but fork() brings the agent
- * into one; there it tells a child also when the parent is gone by now.  (Its files become known
- * one after the other.) */
+ * into one; there it tells a child also when the parent is gone by now, perhaps without an event.
+ * (Its files become known one after the other.) */
 static bool is_child(struct session *session, const struct tmpalloc_process *process) {
     struct recording *recording = session->recording;
     bool is_parent = parent_of(process) == recording->process.pid;
     if (!recording->copied)
         return is_parent;
-    return (is_parent || session->state == SESSION_ENDED) &&
-           recording_update_modules(recording, NULL, NULL) == TMPALLOC_OK &&
+    bool gone = session->state == SESSION_ENDED || parent_of(&recording->process) == 0;
+    return (is_parent || gone) && recording_update_modules(recording, NULL, NULL) == TMPALLOC_OK &&
            engine_agent_is_loaded(recording->modules);
 }
 

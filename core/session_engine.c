@@ -78,7 +78,7 @@ static int create_breakpoint(struct session *session, struct recording *recordin
     const struct session_options *options = &session->options;
     struct engine_breakpoint_options engine_options = {
         .kind = session->chosen == SESSION_HARDWARE ? TMPALLOC_HARDWARE : TMPALLOC_SOFTWARE,
-        .entries = {options->custom, options->custom_count, options->mappings, NULL},
+        .entries = {options->custom, options->custom_count, options->mappings, AGENT_FILE_SONAME},
         .within = options->within,
     };
     const struct engine_parts parts = parts_of(session, recording);

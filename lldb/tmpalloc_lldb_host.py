@@ -18,6 +18,8 @@ _ALIVE = (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateRunning, lldb.eSt
 #: breakpoint that is in a file when it is unloaded can't be set again: LLDB's server believes that
 #: it still is.
 _STATE_OFFSET, _RT_DELETE = 24, 2
+#: Names of the function that ends a process, of which LLDB knows one.
+_EXITS = ("_exit", "_Exit", "__GI__exit")
 _INDEX_BITS = 32
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 
@@ -99,6 +101,7 @@ class LldbHost(Host):
         self._frame = None  # of the thread whose hit is handled
         self._handled = (0, set())  # number of the stop, threads and breakpoints that hit
         self._breakpoints = {}  # by the core's numbers
+        self._exits = set()  # LLDB's numbers of those where the process ends
         self._ids = {}  # the core's numbers by LLDB's
         self._process = None  # that has our breakpoints, or was started to get them
         self._tracked = None  # its identity then
@@ -226,8 +229,19 @@ class LldbHost(Host):
                 self.session.breakpoint_hit(self._ids[number])
             finally:
                 self._frame = None
+            if number in self._exits:
+                self._leave_others_stopped(frame)
         elif self._tracked and process.GetUniqueID() == self._tracked[0]:
             self._fork_hit(frame)
+
+    def _leave_others_stopped(self, frame):
+        """The process may end before LLDB's server has resumed all its threads, which it then takes
+        for a failure: it is to resume one.
+        """
+        exiting = frame.GetThread().GetIndexID()
+        for thread in frame.GetThread().GetProcess():
+            if thread.GetIndexID() != exiting:
+                thread.Suspend()
 
     def _is_handled(self, stop, hit):
         return self._handled[0] == stop and hit in self._handled[1]
@@ -327,6 +341,8 @@ class LldbHost(Host):
         breakpoint.AddName(_NAME)
         self._breakpoints[id] = breakpoint
         self._ids[breakpoint.GetID()] = id
+        if breakpoint.GetLocationAtIndex(0).GetAddress().GetSymbol().GetName() in _EXITS:
+            self._exits.add(breakpoint.GetID())
         self._process, self._tracked = process, _identity(process)
 
     def _hardware_breakpoint(self, target, address):
@@ -350,6 +366,7 @@ class LldbHost(Host):
     def remove_breakpoint(self, id):
         breakpoint = self._breakpoints.pop(id)
         self._ids.pop(breakpoint.GetID(), None)
+        self._exits.discard(breakpoint.GetID())
         if not self._breakpoints:
             self._process = self._tracked = None
         if breakpoint.IsValid():

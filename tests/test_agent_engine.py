@@ -129,6 +129,19 @@ def test_a_program_that_does_not_load_the_agent_gets_breakpoints(gdb, program):
     assert allocations(outputs[3]) == 12
 
 
+def test_an_allocator_that_cannot_be_hooked_gets_breakpoints(debugger, compile):
+    program = compile(PROGRAMS / "interrupted_malloc.c", *FLAGS, "-fno-align-functions")
+    reason = "the allocator's functions can't be hooked"
+    steps = [debugger.break_at("case_begins"), debugger.run(), "tmpalloc start --engine agent"]
+    steps += ["tmpalloc start", debugger.continue_(), "tmpalloc status"]
+    outputs = debugger.session(program, steps).outputs
+    assert f"the agent can't be used: {reason} (--engine breakpoint can)" in outputs[2]
+    assert f"9 entry points (malloc, free, realloc, calloc in program, " in outputs[3]
+    assert f"breakpoint engine (auto: {reason})" in outputs[3]
+    assert "libtmpalloc-agent" not in outputs[3]
+    assert allocations(outputs[5]) == 5
+
+
 def test_settings_that_leave_no_room_are_told_and_stay(gdb, program):
     steps = ["set exec-wrapper env A=1", "tmpalloc start", gdb.run(), "show exec-wrapper"]
     outputs = gdb.session(program, [*steps, "tmpalloc status"]).outputs

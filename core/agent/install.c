@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <gnu/libc-version.h>
+#include <sys/auxv.h>
 
 #include "hooks_real.h"
 #include "loaded_symbols.h"
@@ -61,6 +62,14 @@ static uintptr_t hook_for(uint32_t number, uintptr_t function) {
     return hooks[number].guarded;
 }
 
+/* The executable calls its own functions directly, through no pointer of the dynamic linker. */
+static bool is_in_executable(uintptr_t function) {
+    Dl_info its, executable;
+    return dladdr((const void *)function, &its) &&
+           dladdr((const void *)getauxval(AT_ENTRY), &executable) &&
+           its.dli_fbase == executable.dli_fbase;
+}
+
 static int change(struct installation *installation, uint32_t number, uintptr_t function) {
     note(installation, number, function, AGENT_PATCHED);
     int status = patch_entry(function, hook_for(number, function), &hooks_real[number]);
@@ -68,7 +77,8 @@ static int change(struct installation *installation, uint32_t number, uintptr_t 
         return status;
     hooks_real[number] = function;
     note(installation, number, function, AGENT_RELOCATED);
-    status = relocations_redirect(function, hooks[number].counting);
+    status = is_in_executable(function) ? TMPALLOC_E_UNSUPPORTED
+                                        : relocations_redirect(function, hooks[number].counting);
     if (status == TMPALLOC_E_UNSUPPORTED)
         note(installation, number, function, AGENT_HOOK_REFUSED);
     return number == HOOK_malloc || number == HOOK_free || status != TMPALLOC_E_UNSUPPORTED
