@@ -16,10 +16,18 @@ enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
 
 static _Atomic enum state state;
 
-static int create(const struct image_options *options) {
-    memory_set_limit(options->memory_limit_bytes);
-    capture_set_depth(options->stack_depth);
-    int status = image_create(options);
+static uint32_t clamp(uint32_t number, uint32_t lowest, uint32_t highest) {
+    if (number < lowest)
+        return lowest;
+    return number < highest ? number : highest;
+}
+
+static int create(struct image_options options) {
+    options.max_threshold = clamp(options.max_threshold, 0, DETECTOR_THRESHOLD_LIMIT);
+    options.stack_depth = clamp(options.stack_depth, 1, AGENT_STACK_LIMIT);
+    memory_set_limit(options.memory_limit_bytes);
+    capture_set_depth(options.stack_depth);
+    int status = image_create(&options);
     if (status == TMPALLOC_OK)
         status = threads_init();
     if (status == TMPALLOC_OK &&
@@ -41,7 +49,7 @@ static bool begin(void) {
 static void set_up(void) {
     struct environment_options options;
     environment_take(&options);
-    if (create(&options.image) != TMPALLOC_OK) {
+    if (create(options.image) != TMPALLOC_OK) {
         state = FAILED;
         return;
     }
@@ -73,7 +81,7 @@ TMPALLOC_API int tmpalloc_agent_reset(void);
 
 static bool create_late(const struct image_options *options) {
     if (begin())
-        state = create(options) == TMPALLOC_OK ? READY : FAILED;
+        state = create(*options) == TMPALLOC_OK ? READY : FAILED;
     return state == READY;
 }
 
