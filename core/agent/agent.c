@@ -15,6 +15,7 @@
 enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
 
 static _Atomic enum state state;
+static bool preloaded;
 
 static uint32_t clamp(uint32_t number, uint32_t lowest, uint32_t highest) {
     if (number < lowest)
@@ -53,7 +54,8 @@ static void set_up(void) {
         state = FAILED;
         return;
     }
-    install_hooks(image, true);
+    preloaded = true;
+    install_hooks(image, preloaded);
     state = READY;
     image_publish();
     if (options.start)
@@ -93,7 +95,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     int saved_errno = errno;
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
-        status = install_hooks(image, install_comes_first());
+        status = install_hooks(image, preloaded);
         image_publish();
     }
     errno = saved_errno;
