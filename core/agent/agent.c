@@ -16,11 +16,20 @@
 enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
 
 static _Atomic enum state state;
+static bool preloaded;
 
-static int create(const struct image_options *options) {
-    memory_set_limit(options->memory_limit_bytes);
-    capture_set_depth(options->stack_depth);
-    int status = image_create(options);
+static uint32_t clamp(uint32_t number, uint32_t lowest, uint32_t highest) {
+    if (number < lowest)
+        return lowest;
+    return number < highest ? number : highest;
+}
+
+static int create(struct image_options options) {
+    options.max_threshold = clamp(options.max_threshold, 0, DETECTOR_THRESHOLD_LIMIT);
+    options.stack_depth = clamp(options.stack_depth, 1, AGENT_STACK_LIMIT);
+    memory_set_limit(options.memory_limit_bytes);
+    capture_set_depth(options.stack_depth);
+    int status = image_create(&options);
     if (status == TMPALLOC_OK)
         status = threads_init();
     if (status == TMPALLOC_OK &&
@@ -42,11 +51,12 @@ static bool begin(void) {
 static void set_up(void) {
     struct environment_options options;
     environment_take(&options);
-    if (create(&options.image) != TMPALLOC_OK) {
+    if (create(options.image) != TMPALLOC_OK) {
         state = FAILED;
         return;
     }
-    install_hooks(image, true);
+    preloaded = true;
+    install_hooks(image, preloaded);
     state = READY;
     image_publish();
     if (options.traced)
@@ -76,7 +86,7 @@ TMPALLOC_API int tmpalloc_agent_reset(void);
 
 static bool create_late(const struct image_options *options) {
     if (begin())
-        state = create(options) == TMPALLOC_OK ? READY : FAILED;
+        state = create(*options) == TMPALLOC_OK ? READY : FAILED;
     return state == READY;
 }
 
@@ -88,7 +98,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     int saved_errno = errno;
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
-        status = install_hooks(image, install_comes_first());
+        status = install_hooks(image, preloaded);
         image_publish();
         tracer_watch();
     }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "capture_pages.h"
 #include "hooks.h"
 #include "threads.h"
 
@@ -49,10 +50,12 @@ static enum capture_path find_path(uintptr_t return_slot, uintptr_t frame_pointe
     return path;
 }
 
-/* Where the agent itself was interrupted, no walk is possible. */
+/* Where the agent itself was interrupted, no walk is possible.  The stack of the call that was
+ * dropped may be gone. */
 static bool is_part_of_dropped(uintptr_t return_slot, uintptr_t frame_pointer) {
     uintptr_t slot = threads_self.dropped_slot;
-    if (return_slot >= slot || *(const uintptr_t *)slot != threads_self.dropped_returns)
+    if (return_slot >= slot || !capture_pages_readable(&(struct capture_pages){0}, slot) ||
+        *(const uintptr_t *)slot != threads_self.dropped_returns)
         return false;
     return !(threads_self.call_slot & CALL_IN_FUNCTION) ||
            find_path(return_slot, frame_pointer, slot) == CAPTURE_PATH_CALLS;

@@ -391,6 +391,80 @@ def test_each_call_of_a_handler_counts_or_is_dropped(hooked, bump):
     assert counted[2] == 2 * (handled - sizes[13])
 
 
+# Signals and jumps.
+
+
+# An allocator function during which the program gets a signal.
+RAISING = """#include <signal.h>
+#include <stddef.h>
+void *__libc_memalign(size_t, size_t);
+void *valloc(size_t size) {
+    raise(SIGUSR1);
+    return __libc_memalign(4096, size);
+}"""
+
+
+@pytest.fixture
+def raising(compile):
+    return compile(RAISING, "-fPIC", "-shared", name="raising.so")
+
+
+def test_only_a_handler_in_the_middle_of_a_call_is_dropped_and_that_is_counted(hooked, raising):
+    image = hooked.observe(
+        """#include <signal.h>
+        #include <stdlib.h>
+        static void handle(int number) { free(malloc(13)); }
+        int main(void) {
+            signal(SIGUSR1, handle);
+            observe_begins();
+            for (int i = 0; i < 1000; i++) {
+                raise(SIGUSR1);
+                free(valloc(100));
+            }
+            observe_ends();
+            return 0;
+        }""",
+        libraries=[raising],
+    )
+    sites = {s["max_size"]: s for s in image["sites"]}
+    assert sites[13]["allocations"] == temporaries({"sites": [sites[13]]}) == 1000
+    assert sites[100]["allocations"] == temporaries({"sites": [sites[100]]}) == 1000
+    assert image["totals"]["dropped"] == 2000
+
+
+@pytest.mark.parametrize("alternate", [0, 1])
+def test_a_call_that_a_handler_left_by_longjmp_is_over(hooked, raising, alternate):
+    image = hooked.observe(
+        """#include <setjmp.h>
+        #include <signal.h>
+        #include <stdlib.h>
+        static sigjmp_buf place;
+        static char stack[65536];
+        static void handle(int number) { siglongjmp(place, 1); }
+        static void __attribute__((noinline)) deeper(int depth) {
+            volatile char frame[400];
+            frame[0] = 0;
+            if (depth) deeper(depth - 1); else free(malloc(7));
+            frame[1] = 0;
+        }
+        int main(int argc, char **argv) {
+            stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+            struct sigaction action = {.sa_handler = handle};
+            if (atoi(argv[1]) && sigaltstack(&alternate, NULL) == 0) action.sa_flags = SA_ONSTACK;
+            sigaction(SIGUSR1, &action, NULL);
+            observe_begins();
+            for (int i = 0; i < 100; i++)
+                if (sigsetjmp(place, 1) == 0) valloc(100); else deeper(i % 7);
+            observe_ends();
+            return 0;
+        }""",
+        alternate,
+        libraries=[raising],
+    )
+    assert temporaries(image) == 100
+    assert image["totals"]["dropped"] == 0
+
+
 # Operators of C++.
 
 OPERATORS = r"""#include <cstdint>
