@@ -9,6 +9,7 @@
 /* Each allocator call runs through all that is hot. */
 #define HOT  inline __attribute__((always_inline))
 #define COLD __attribute__((noinline, cold))
+#define FLAT __attribute__((flatten))
 
 static bool counts(const struct call *call) {
     return __builtin_expect(IMAGE_LOAD(&image->generation) == call->generation, 1);
@@ -211,12 +212,12 @@ static HOT void take(const struct call *call, uintptr_t block, struct taken *ret
 
 /* What the hooks call. */
 
-void events_allocated(const struct call *call, uintptr_t block, uint64_t size_bytes) {
+FLAT void events_allocated(const struct call *call, uintptr_t block, uint64_t size_bytes) {
     if (block && counts(call))
         allocated(call, block, size_bytes);
 }
 
-void events_freed(const struct call *call, uintptr_t block) {
+FLAT void events_freed(const struct call *call, uintptr_t block) {
     struct taken taken;
     take(call, block, &taken);
     count_free(call, &taken, false);

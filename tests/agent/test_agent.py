@@ -415,8 +415,8 @@ def test_without_any_memory_the_program_runs_untracked(compile, preloaded, tmp_p
 
 
 def test_memory_follows_the_call_stacks_not_the_events(observed):
-    image = observed(MANY_STACKS, 10, 1000)
-    assert image["totals"]["allocations"] == 1000 << 10
+    image = observed(MANY_STACKS, 10, 10_000)
+    assert image["totals"]["allocations"] == 10_000 << 10
     assert len(image["sites"]) == 1 << 10
     assert image["memory_bytes"] < 8 << 20
 
