@@ -1,8 +1,22 @@
 """Running the program on the core's behalf in LLDB: calls of its functions, and to an address."""
 
 import threading
+from contextlib import contextmanager
 
 import lldb
+
+
+@contextmanager
+def _without_breakpoints(target):
+    """Takes all breakpoints out of the program for a while."""
+    enabled = [breakpoint for breakpoint in target.breakpoint_iter() if breakpoint.IsEnabled()]
+    for breakpoint in enabled:
+        breakpoint.SetEnabled(False)
+    try:
+        yield
+    finally:
+        for breakpoint in enabled:
+            breakpoint.SetEnabled(True)
 
 
 def call(frame, address, arguments, alone, seconds):
@@ -20,7 +34,8 @@ def call(frame, address, arguments, alone, seconds):
     types = ", ".join(["unsigned long"] * len(arguments))
     values = ", ".join(f"{argument}UL" for argument in arguments)
     line = f"((unsigned long (*)({types})) {address}UL)({values})"
-    value = frame.EvaluateExpression(line, options)
+    with _without_breakpoints(frame.GetThread().GetProcess().GetTarget()):
+        value = frame.EvaluateExpression(line, options)
     if value.GetError().Fail():
         raise RuntimeError(value.GetError().GetCString())
     return value.GetValueAsUnsigned()
@@ -30,19 +45,15 @@ def run_to(debugger, thread, address, seconds):
     """Lets the program run until the thread reaches an address."""
     process = thread.GetProcess()
     target = process.GetTarget()
-    enabled = [b for b in target.breakpoint_iter() if b.IsEnabled()]
     before = debugger.GetAsync()
     timer = threading.Timer(seconds, process.SendAsyncInterrupt)
-    for breakpoint in enabled:
-        breakpoint.SetEnabled(False)
     debugger.SetAsync(False)
     timer.start()
     try:
-        thread.RunToAddress(address)
+        with _without_breakpoints(target):
+            thread.RunToAddress(address)
     finally:
         timer.cancel()
         debugger.SetAsync(before)
-        for breakpoint in enabled:
-            breakpoint.SetEnabled(True)
     if not thread.IsValid() or thread.GetFrameAtIndex(0).GetPC() != address:
         raise RuntimeError(f"the program stopped before {address:#x}")
