@@ -226,7 +226,7 @@ static bool is_forking(struct engine_agent *agent) {
 static bool is_hooked(struct engine_agent *agent) {
     struct agent_image image;
     uint32_t module;
-    struct module_symbol uninstall;
+    struct module_symbol install, uninstall;
     struct modules *modules = agent->parts.modules;
     if (read_image(agent, &image, NULL) != TMPALLOC_OK)
         return false;
@@ -235,8 +235,10 @@ static bool is_hooked(struct engine_agent *agent) {
         return true;
     if (hooking == AGENT_NOT_HOOKED || hooking == AGENT_HOOK_REFUSED ||
         !modules_find_soname(modules, AGENT_FILE_SONAME, &module) ||
+        !modules_find_function(modules, module, AGENT_INSTALL_SYMBOL, true, &install) ||
         !modules_find_function(modules, module, AGENT_UNINSTALL_SYMBOL, true, &uninstall))
         return false;
+    agent->install = install.address;
     agent->uninstall = uninstall.address;
     return true;
 }
@@ -252,6 +254,8 @@ int engine_agent_enter(struct engine_agent *agent, bool continues, struct error 
         return TMPALLOC_OK;
     if (status != TMPALLOC_OK || !is_hooked(agent))
         status = engine_agent_install(agent, error);
+    else
+        status = engine_agent_avoid_breakpoints(agent, error);
     if (status == TMPALLOC_OK)
         status = find_entries(agent, error);
     if (status == TMPALLOC_OK)
@@ -278,6 +282,42 @@ int engine_agent_reset(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
     int status = read_image(agent, &image, error);
     return status == TMPALLOC_OK ? write_reset(agent, &image, error) : status;
+}
+
+/* Breakpoints of the user. */
+
+struct conflict {
+    struct agent_image image;
+    uint64_t address; /* of the first that is within a jump; 0: none is */
+};
+
+static int find_conflict(void *arg, uint64_t address) {
+    struct conflict *conflict = arg;
+    const struct agent_image *image = &conflict->image;
+    for (uint32_t i = 0; i < AGENT_ENTRY_COUNT && conflict->address == 0; i++) {
+        uint64_t start = image->entry_points[i] + image->patch_start[i];
+        if (image->hooking[i] == AGENT_PATCHED && address > start &&
+            address < image->entry_points[i] + image->patch_end[i])
+            conflict->address = address;
+    }
+    return TMPALLOC_OK;
+}
+
+int engine_agent_avoid_breakpoints(struct engine_agent *agent, struct error *error) {
+    struct conflict conflict = {.address = 0};
+    if (read_image(agent, &conflict.image, NULL) != TMPALLOC_OK || !agent->install ||
+        host_breakpoints(agent->parts.host, find_conflict, &conflict, NULL) != TMPALLOC_OK ||
+        conflict.address == 0)
+        return TMPALLOC_OK;
+    struct error reason = {.text = ""};
+    int status = engine_agent_install_again(agent, &reason);
+    if (status == TMPALLOC_OK)
+        return status;
+    return error_set(error, status,
+                     "the breakpoint at 0x%" PRIx64
+                     " won't be hit until 'tmpalloc stop', the first bytes of its function are "
+                     "replaced: %s",
+                     conflict.address, reason.text);
 }
 
 /* Reading. */

@@ -42,6 +42,11 @@ int engine_agent_refresh(struct engine_agent *agent, struct error *error);
  * TMPALLOC_E_STATE when it is there already with other limits. */
 int engine_agent_enter(struct engine_agent *agent, bool continues, struct error *error);
 
+/* At a stop: the user's breakpoints have new places.  A function that begins with a jump where one
+ * of them is expected to be hit gets its own beginning back and is hooked in another way.
+ * TMPALLOC_E_UNSUPPORTED: that isn't possible now, and the breakpoint won't be hit. */
+int engine_agent_avoid_breakpoints(struct engine_agent *agent, struct error *error);
+
 /* At a stop: no call is counted any more, and the process is as if there had never been an agent
  * but for the library, which stays. */
 int engine_agent_stop(struct engine_agent *agent, struct error *error);

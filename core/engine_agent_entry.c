@@ -7,7 +7,7 @@
 #include "memory.h"
 
 /* Of one call in the process.  Loading a library from a slow disk takes tenths of a second. */
-#define CALL_MS 10000u
+#define CALL_MS 5000u
 
 /* An allocator call that is in progress takes less. */
 #define RUN_MS 2000u
@@ -31,7 +31,9 @@ struct entry {
     size_t thread_count;
     size_t thread_capacity;
     bool alone; /* calls run in their thread alone */
+    bool still; /* nothing runs but calls */
     uint64_t page;
+    size_t avoided_count; /* addresses of breakpoints on the page */
     struct error *error;
 };
 
@@ -86,11 +88,22 @@ static bool is_in_linker(const struct engine_agent *agent, uint64_t pc) {
     return module != FRAME_NO_MODULE && modules_is_dynamic_linker(modules, module);
 }
 
-/* The outermost frame of the allocator or the dynamic linker; false: there is none. */
+static bool is_entry(const struct engine_agent *agent, uint64_t pc) {
+    for (size_t i = 0; i < agent->entries.count; i++) {
+        if (agent->entries.items[i].address == pc)
+            return true;
+    }
+    return false;
+}
+
+/* The outermost frame of the allocator or the dynamic linker; false: there is none.  A call that
+ * has yet to execute its first instruction is none. */
 static bool find_busy_frame(const struct engine_agent *agent, const struct capture *stack,
                             uint32_t *ret) {
     for (uint32_t i = stack->count; i > 0; i--) {
         uint64_t pc = stack->pcs[i - 1] - (i > 1);
+        if (i == 1 && is_entry(agent, pc))
+            continue;
         if (is_in_allocator(agent, pc) || is_in_linker(agent, pc)) {
             *ret = i - 1;
             return true;
@@ -109,6 +122,8 @@ static bool is_in_patched_bytes(const struct engine_agent *agent, uint64_t pc) {
 
 /* Lets the selected thread finish its allocator call. */
 static int finish_call(struct entry *entry, const struct capture *stack, uint32_t busy) {
+    if (entry->still)
+        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "a thread is in the allocator");
     if (busy + 1 >= stack->count)
         return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
                          "a thread is in the allocator, and its callers are not known");
@@ -129,8 +144,10 @@ static int look_at_threads(struct entry *entry, uint64_t *safe_ret, bool *moved_
         if (status != TMPALLOC_OK)
             return status;
         bool is_busy = find_busy_frame(entry->agent, stack, &busy);
+        if (is_busy && entry->still && is_in_linker(entry->agent, stack->pcs[busy] - (busy > 0)))
+            return finish_call(entry, stack, busy);
         if (is_busy)
-            entry->alone = false;
+            entry->alone = entry->still;
         else if (*safe_ret == 0)
             *safe_ret = entry->threads[i].key;
         *moved_ret = is_busy && (is_in_patched_bytes(entry->agent, stack->pcs[0]) ||
@@ -157,17 +174,21 @@ static int select_safe_thread(struct entry *entry) {
 
 /* Calls. */
 
-static int call(struct entry *entry, uint64_t function, const uint64_t *arguments, uint32_t count,
-                uint64_t *ret) {
+static int call(struct entry *entry, const char *name, uint64_t function, const uint64_t *arguments,
+                uint32_t count, uint64_t *ret) {
     struct host_call call = {
         .address = function, .count = count, .alone = entry->alone, .timeout_ms = CALL_MS};
     memcpy(call.arguments, arguments, count * sizeof(arguments[0]));
     int status = host_call_function(entry->agent->parts.host, &call, ret, entry->error);
-    return status == TMPALLOC_E_HOST ? TMPALLOC_E_UNSUPPORTED : status;
+    return status == TMPALLOC_E_HOST
+               ? error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+                           "%s() in the process failed or took more than %u s", name,
+                           CALL_MS / 1000)
+               : status;
 }
 
-#define CALL(entry, function, ret, ...)                                                            \
-    call((entry), (function), (const uint64_t[]){__VA_ARGS__},                                     \
+#define CALL(entry, name, function, ret, ...)                                                      \
+    call((entry), (name), (function), (const uint64_t[]){__VA_ARGS__},                             \
          sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
 
 static int call_named(struct entry *entry, const char *name, const uint64_t *arguments,
@@ -175,7 +196,7 @@ static int call_named(struct entry *entry, const char *name, const uint64_t *arg
     struct module_symbol symbol;
     if (!modules_find_binding(entry->agent->parts.modules, name, FRAME_NO_MODULE, &symbol))
         return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no %s()", name);
-    return call(entry, symbol.address, arguments, count, ret);
+    return call(entry, name, symbol.address, arguments, count, ret);
 }
 
 #define CALL_NAMED(entry, name, ret, ...)                                                          \
@@ -235,7 +256,7 @@ static int find_symbol(struct entry *entry, uint64_t handle, const char *name, u
     return status;
 }
 
-static int load(struct entry *entry, uint64_t *install_ret) {
+static int load(struct entry *entry) {
     struct engine_agent *agent = entry->agent;
     uint64_t handle = 0;
     int status = write_string(entry, agent->file.path);
@@ -248,15 +269,37 @@ static int load(struct entry *entry, uint64_t *install_ret) {
         status = find_symbol(entry, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
     if (status == TMPALLOC_OK)
         status = find_symbol(entry, handle, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
-    return status == TMPALLOC_OK ? find_symbol(entry, handle, AGENT_INSTALL_SYMBOL, install_ret)
+    return status == TMPALLOC_OK ? find_symbol(entry, handle, AGENT_INSTALL_SYMBOL, &agent->install)
                                  : status;
 }
 
-static int install(struct entry *entry, uint64_t function) {
+/* Puts the address of a breakpoint on the page, if it may matter. */
+static int write_avoided(void *arg, uint64_t address) {
+    struct entry *entry = arg;
+    uint64_t place = entry->page + entry->avoided_count * sizeof(address);
+    if (!is_in_patched_bytes(entry->agent, address) ||
+        place + sizeof(address) > entry->page + PAGE_BYTES)
+        return TMPALLOC_OK;
+    entry->avoided_count++;
+    return host_write_data(entry->agent->parts.host, place, &address, sizeof(address),
+                           entry->error);
+}
+
+/* A debugger that can't tell its breakpoints has none that matter. */
+static int write_all_avoided(struct entry *entry) {
+    int status = host_breakpoints(entry->agent->parts.host, write_avoided, entry, entry->error);
+    return status == TMPALLOC_E_UNSUPPORTED ? TMPALLOC_OK : status;
+}
+
+static int install(struct entry *entry) {
     const struct engine_agent_options *options = &entry->agent->options;
     uint64_t result = 0;
-    int status = CALL(entry, function, &result, options->max_threshold, options->stack_depth,
-                      options->memory_limit_bytes);
+    int status = write_all_avoided(entry);
+    if (status == TMPALLOC_OK)
+        status = CALL(entry, AGENT_INSTALL_SYMBOL, entry->agent->install, &result,
+                      options->max_threshold, options->stack_depth, options->memory_limit_bytes,
+                      entry->page, entry->avoided_count,
+                      !entry->agent->parts.host->primitives.tells_breakpoints);
     if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
         return status;
     entry->agent->uninstall = 0;
@@ -272,21 +315,37 @@ static int find_allocator(struct engine_agent *agent, struct error *error) {
     return entry_points_resolve(agent->parts.modules, &options, &agent->entries, error);
 }
 
+/* Makes what calls need. */
+static int begin(struct entry *entry) {
+    int status = select_safe_thread(entry);
+    return status == TMPALLOC_OK ? map_page(entry) : status;
+}
+
+static void end(struct entry *entry) {
+    unmap_page(entry);
+    host_select_thread(entry->agent->parts.host, 0, NULL);
+    memory_release(entry->threads);
+}
+
 int engine_agent_install(struct engine_agent *agent, struct error *error) {
     struct entry entry = {.agent = agent, .error = error};
-    uint64_t function;
     int status = find_allocator(agent, error);
     if (status == TMPALLOC_OK)
-        status = select_safe_thread(&entry);
+        status = begin(&entry);
     if (status == TMPALLOC_OK)
-        status = map_page(&entry);
+        status = load(&entry);
     if (status == TMPALLOC_OK)
-        status = load(&entry, &function);
+        status = install(&entry);
+    end(&entry);
+    return status;
+}
+
+int engine_agent_install_again(struct engine_agent *agent, struct error *error) {
+    struct entry entry = {.agent = agent, .error = error, .still = true};
+    int status = begin(&entry);
     if (status == TMPALLOC_OK)
-        status = install(&entry, function);
-    unmap_page(&entry);
-    host_select_thread(agent->parts.host, 0, NULL);
-    memory_release(entry.threads);
+        status = install(&entry);
+    end(&entry);
     return status;
 }
 

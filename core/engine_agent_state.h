@@ -13,7 +13,8 @@ struct engine_agent {
     struct agent_file file;
     bool preloading;            /* the debugger was asked to load it */
     uint64_t anchor;            /* address of struct agent_image_anchor; 0: not found yet */
-    uint64_t uninstall;         /* address of the function; 0: nothing to undo */
+    uint64_t install;           /* addresses of the functions; 0: not known */
+    uint64_t uninstall;         /* 0: nothing to undo */
     struct breakpoints leaving; /* where a process ends or executes another program */
     uint64_t exit_address;      /* of those the one that ends it */
     struct entry_points entries;
@@ -22,6 +23,10 @@ struct engine_agent {
 /* Loads the library, unless it is there, and lets it hook the allocator, by calls of the process'
  * own functions where that is safe.  TMPALLOC_E_UNSUPPORTED says why it can't be. */
 int engine_agent_install(struct engine_agent *agent, struct error *error);
+
+/* Hooks the allocator again, without letting the process run, now that there are breakpoints at
+ * other places.  TMPALLOC_E_UNSUPPORTED when nothing can be called now. */
+int engine_agent_install_again(struct engine_agent *agent, struct error *error);
 
 /* Undoes the hooks of engine_agent_install(). */
 int engine_agent_uninstall(struct engine_agent *agent, struct error *error);

@@ -272,6 +272,16 @@ int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct
     return answer(status, error, what);
 }
 
+int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
+                     struct error *error) {
+    const char *what = "list the breakpoints";
+    if (!host->primitives.breakpoints)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.breakpoints(host->primitives.arg, emit, arg, &status);
+    return answer(status, error, what);
+}
+
 void host_message(struct host *host, const char *format, ...) {
     if (!host->primitives.message)
         return;

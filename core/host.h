@@ -57,6 +57,7 @@ struct host_call {
 int host_call_function(struct host *host, const struct host_call *call, uint64_t *ret,
                        struct error *error);
 int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error);
+int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg, struct error *error);
 
 /* Around the handling of a breakpoint's hit: the thread is stopped at this address. */
 void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address);

@@ -346,6 +346,8 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
             process_execed(session);
         else if (event == TMPALLOC_EVENT_UNLOADING && session->engine)
             engine_breakpoint_unloading(session->engine);
+        else if (event == TMPALLOC_EVENT_BREAKPOINTS && session->agent && process.stopped)
+            return engine_agent_avoid_breakpoints(session->agent, error);
         else if (event == TMPALLOC_EVENT_STOPPED || event == TMPALLOC_EVENT_SIGNALED)
             session_engine_stopped(session, event == TMPALLOC_EVENT_SIGNALED);
     }

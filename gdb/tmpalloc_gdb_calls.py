@@ -76,7 +76,9 @@ def call(address, arguments, alone, seconds):
         stack.enter_context(setting("scheduler-locking", "on" if alone else "off"))
         stack.enter_context(_without_breakpoints())
         stack.enter_context(_time_limit(seconds))
-        return int(gdb.parse_and_eval(f"((unsigned long (*)({types})) {address}UL)({values})"))
+        # As text, so that GDB's words about a call that was interrupted are no output of ours.
+        line = f"output/u ((unsigned long (*)({types})) {address}UL)({values})"
+        return int(gdb.execute(line, to_string=True))
 
 
 def run_to(address, seconds):

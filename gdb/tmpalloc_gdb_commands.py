@@ -130,6 +130,7 @@ def load():
     _Amount(_session, "bytes", 1)
     gdb.events.new_objfile.connect(host.file_loaded)
     gdb.events.clear_objfiles.connect(host.files_cleared)
+    gdb.events.breakpoint_created.connect(host.breakpoint_modified)
     gdb.events.breakpoint_modified.connect(host.breakpoint_modified)
     gdb.events.exited.connect(host.exited)
     gdb.events.stop.connect(host.stopped)

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections import namedtuple
+from contextlib import contextmanager
 
 import gdb
 
@@ -75,8 +76,17 @@ class _Breakpoint(gdb.Breakpoint):
         return self._host.hit(self._id)
 
 
+def _places(breakpoint):
+    """Addresses of a breakpoint of the user in the selected program; none before GDB 13."""
+    number = gdb.selected_inferior().num
+    locations = getattr(breakpoint, "locations", ()) if breakpoint.is_valid() else ()
+    return {l.address for l in locations if l.address and number in l.thread_groups}
+
+
 class GdbHost(Host):
     """Primitives of GDB."""
+
+    tells_breakpoints = hasattr(gdb, "BreakpointLocation")  # GDB 13
 
     def __init__(self):
         super().__init__()
@@ -89,6 +99,8 @@ class GdbHost(Host):
         self._last_key = 0
         self._selection = Selection()
         self._preloads = False
+        self._places = {}  # of the user's breakpoints that are enabled, as they were told
+        self._in_call = False
 
     def hit(self, id):
         """Forwards a hit; True stops the program because the user asked for it."""
@@ -105,13 +117,13 @@ class GdbHost(Host):
         return False
 
     def event(self, event):
-        """Forwards an event."""
+        """Forwards an event; False when the core can't do what it has to."""
         if self._in_hit:
-            return
+            return True
         try:
-            self.session.event(event)
+            return self.session.event(event)
         except KeyboardInterrupt:
-            pass  # the user's next prompt is near, and an event handler has no caller
+            return False  # the user's next prompt is near, and an event handler has no caller
 
     def file_loaded(self, event):
         """Called by GDB for each file whose symbols it reads, soon after it was mapped."""
@@ -136,13 +148,24 @@ class GdbHost(Host):
     def breakpoint_modified(self, breakpoint):
         """Called by GDB, also when it gives a breakpoint a location in each other inferior.
 
-        There the address means something else, or can't be written at all.
+        There the address of one of ours means something else, or can't be written at all.
         """
         # GDB calls this at each hit, too, because the hit is counted.
-        if isinstance(breakpoint, _Breakpoint) and self._tracked and len(gdb.inferiors()) > 1:
+        if not isinstance(breakpoint, _Breakpoint):
+            self._tell_places(breakpoint)
+        elif self._tracked and len(gdb.inferiors()) > 1:
             for location in getattr(breakpoint, "locations", ()):  # GDB 13
                 if location.enabled and self._tracked.number not in location.thread_groups:
                     location.enabled = False
+
+    def _tell_places(self, breakpoint):
+        """Tells the core before GDB writes a breakpoint of the user to the program."""
+        if self._in_call:
+            return
+        places = _places(breakpoint) if self._tracked and breakpoint.enabled else set()
+        before, self._places[breakpoint.number] = self._places.get(breakpoint.number, set()), places
+        if not places <= before and not self.event(binding.EVENT_BREAKPOINTS):
+            breakpoint.enabled = False
 
     def exited(self, event):
         """Called by GDB when a process exited, was killed or is detached."""
@@ -267,7 +290,23 @@ class GdbHost(Host):
             self._selection.restore()
 
     def call_function(self, address, arguments, alone, seconds):
-        return call(address, arguments, alone, seconds)
+        with self._calling():
+            return call(address, arguments, alone, seconds)
 
     def run_to(self, address, seconds):
-        run_to(address, seconds)
+        with self._calling():
+            run_to(address, seconds)
+
+    @contextmanager
+    def _calling(self):
+        """The user's breakpoints are disabled and enabled again meanwhile."""
+        self._in_call = True
+        try:
+            yield
+        finally:
+            self._in_call = False
+
+    def breakpoints(self):
+        for breakpoint in gdb.breakpoints() or ():
+            if not isinstance(breakpoint, _Breakpoint):
+                yield from _places(breakpoint)

@@ -49,6 +49,7 @@ class StopHook:
         """Called by LLDB; False would let the program go on."""
         _host.notice_changes()
         _host.notice_stop()
+        _host.notice_breakpoints()
         return True
 
 
@@ -61,6 +62,7 @@ def _execute(line, result):
     try:
         _host.notice_changes()
         _host.notice_stop()
+        _host.notice_breakpoints()
         ok, text = _host.session.execute(line, **_terminal())
     except KeyboardInterrupt:
         ok, text = False, "interrupted"

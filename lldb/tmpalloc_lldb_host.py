@@ -90,6 +90,12 @@ def _loader_address(target):
     return loader.FindSymbol("_dl_debug_state").GetStartAddress()
 
 
+def _addresses(breakpoint):
+    """Run-time addresses of a breakpoint's locations."""
+    addresses = [location.GetLoadAddress() for location in breakpoint]
+    return [address for address in addresses if address != lldb.LLDB_INVALID_ADDRESS]
+
+
 class LldbHost(Host):
     """Primitives of LLDB."""
 
@@ -112,6 +118,7 @@ class LldbHost(Host):
         self._local = (None, False)
         self._thread = None  # that the core has selected
         self._preloads = None  # a target and its own LD_PRELOAD setting
+        self._places = set()  # of the user's breakpoints, as they were told
 
     # LLDB calls no script when files are loaded, a process ends, or it executes another program.
     # Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits,
@@ -185,6 +192,13 @@ class LldbHost(Host):
             self._process = self._tracked = None
             if process.GetState() not in _ALIVE:
                 self.leave_loader()
+
+    def notice_breakpoints(self):
+        """Reports new places of the user's breakpoints."""
+        if self._tracked:
+            before, self._places = self._places, set(self.breakpoints())
+            if not self._places <= before:
+                self.session.event(binding.EVENT_BREAKPOINTS)
 
     def notice_stop(self):
         """Reports that the user got a prompt since the last command."""
@@ -421,3 +435,9 @@ class LldbHost(Host):
 
     def run_to(self, address, seconds):
         run_to(self.debugger, self._selected_frame().GetThread(), address, seconds)
+
+    def breakpoints(self):
+        target = self._selected_process().GetTarget()
+        for breakpoint in target.breakpoint_iter():
+            if breakpoint.GetID() not in self._ids and breakpoint != self._loader:
+                yield from _addresses(breakpoint)

@@ -9,9 +9,10 @@
 #include "image.h"
 #include "install.h"
 #include "memory_mmap.h"
+#include "patch.h"
 #include "threads.h"
-#include "tracer.h"
 #include "tmpalloc/tmpalloc.h"
+#include "tracer.h"
 
 enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
 
@@ -78,7 +79,8 @@ __attribute__((constructor)) static void loaded(void) {
 
 /* For the debugger; see tmpalloc/agent_image.h. */
 TMPALLOC_API int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
-                                        uint64_t memory_limit_bytes);
+                                        uint64_t memory_limit_bytes, const uint64_t *addresses,
+                                        uint64_t count, bool unannounced);
 TMPALLOC_API int tmpalloc_agent_uninstall(void);
 TMPALLOC_API int tmpalloc_agent_start(void);
 TMPALLOC_API int tmpalloc_agent_stop(void);
@@ -91,14 +93,17 @@ static bool create_late(const struct image_options *options) {
 }
 
 int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
-                           uint64_t memory_limit_bytes) {
+                           uint64_t memory_limit_bytes, const uint64_t *addresses, uint64_t count,
+                           bool unannounced) {
     const struct image_options options = {.max_threshold = max_threshold,
                                           .stack_depth = stack_depth,
                                           .memory_limit_bytes = memory_limit_bytes};
     int saved_errno = errno;
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
+        patch_avoid(addresses, count, unannounced);
         status = install_hooks(image, preloaded);
+        patch_avoid(NULL, 0, false);
         image_publish();
         tracer_watch();
     }

@@ -71,8 +71,13 @@ static bool is_in_executable(uintptr_t function) {
 }
 
 static int change(struct installation *installation, uint32_t number, uintptr_t function) {
+    struct patch_span span;
     note(installation, number, function, AGENT_PATCHED);
-    int status = patch_entry(function, hook_for(number, function), &hooks_real[number]);
+    int status = patch_entry(function, hook_for(number, function), &hooks_real[number], &span);
+    if (status == TMPALLOC_OK && number != HOOK_dlclose) {
+        installation->image->patch_start[number] = span.start;
+        installation->image->patch_end[number] = span.end;
+    }
     if (status != TMPALLOC_E_UNSUPPORTED)
         return status;
     hooks_real[number] = function;

@@ -39,6 +39,25 @@ struct patch {
 
 static struct patch *patches;
 
+/* Where debuggers have breakpoints. */
+static const uint64_t *avoided;
+static size_t avoided_count;
+static bool may_be_broken;
+
+void patch_avoid(const uint64_t *addresses, size_t count, bool unannounced) {
+    avoided = addresses;
+    avoided_count = count;
+    may_be_broken = unannounced;
+}
+
+static bool is_avoided(uintptr_t start, uintptr_t end) {
+    for (size_t i = 0; i < avoided_count; i++) {
+        if (avoided[i] - start < end - start)
+            return true;
+    }
+    return false;
+}
+
 static bool is_readable(uintptr_t address) {
     return capture_pages_readable(&(struct capture_pages){0}, address);
 }
@@ -102,6 +121,7 @@ static bool is_movable(const struct code_function *function, uintptr_t place) {
     struct code_moved tried;
     const uint8_t *start = (const uint8_t *)place;
     return code_move(function, start, place, &tried) &&
+           !is_avoided(place + 1, place + size_of(&tried)) &&
            code_function_spares(function, start + 1, start + size_of(&tried));
 }
 
@@ -120,13 +140,33 @@ static int fill(struct patch *patch, const struct code_function *function) {
                : TMPALLOC_E_UNSUPPORTED;
 }
 
+/* Where the stub's far jump is reached by e9 cc cc cc cc: int3 is 0xcc. */
+static uintptr_t proof_stub(uintptr_t place) {
+    return place + CODE_JUMP_BYTES + (uintptr_t)(int32_t)0xcccccccc -
+           offsetof(struct stub, far_jump);
+}
+
+static bool overlaps_stub(uintptr_t stub) {
+    const struct patch *p = patches;
+    while (p && stub - p->stub >= STUB_BYTES && p->stub - stub >= STUB_BYTES)
+        p = p->next;
+    return p;
+}
+
+static uintptr_t take_stub(const struct code_function *function, uintptr_t place) {
+    uintptr_t stub = proof_stub(place);
+    if (may_be_broken && !overlaps_stub(stub) && stub_pages_take_at(stub))
+        return stub;
+    return stub_pages_take(place, function->file_start, function->file_end);
+}
+
 static int create(const struct code_function *function, uintptr_t place, struct patch **ret) {
     struct patch *patch = memory_allocate_zeroed(1, sizeof *patch);
     if (!patch)
         return TMPALLOC_E_NOMEM;
     patch->place = place;
     patch->protection = function->protection;
-    patch->stub = stub_pages_take(place, function->file_start, function->file_end);
+    patch->stub = take_stub(function, place);
     int status = patch->stub ? fill(patch, function) : TMPALLOC_E_NOMEM;
     if (status != TMPALLOC_OK) {
         stub_pages_give_back(patch->stub);
@@ -143,12 +183,14 @@ static bool aim(struct patch *patch, uintptr_t hook) {
     uint64_t address = hook;
     uintptr_t far_jump = patch->stub + offsetof(struct stub, far_jump);
     uintptr_t far_hook = patch->stub + offsetof(struct stub, hook);
-    return code_jump(patch->place, hook, patch->jump) ||
+    bool proof = patch->stub == proof_stub(patch->place);
+    return (!proof && code_jump(patch->place, hook, patch->jump)) ||
            (kernel_write((void *)far_hook, &address, sizeof address, PROT_READ | PROT_EXEC) &&
             code_jump(patch->place, far_jump, patch->jump));
 }
 
-int patch_entry(uintptr_t function, uintptr_t hook, uintptr_t *original_ret) {
+int patch_entry(uintptr_t function, uintptr_t hook, uintptr_t *original_ret,
+                struct patch_span *ret) {
     struct code_function code;
     int status = code_function_find(function, &code);
     if (status != TMPALLOC_OK)
@@ -163,5 +205,7 @@ int patch_entry(uintptr_t function, uintptr_t hook, uintptr_t *original_ret) {
     if (!aim(patch, hook))
         return TMPALLOC_E_UNSUPPORTED;
     *original_ret = patch->stub;
+    ret->start = (uint8_t)(place - function);
+    ret->end = ret->start + patch->size;
     return apply(patch) ? TMPALLOC_OK : TMPALLOC_E_UNSUPPORTED;
 }

@@ -16,14 +16,31 @@
 #ifndef TMPALLOC_AGENT_PATCH_H
 #define TMPALLOC_AGENT_PATCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* The bytes of a function, from its first on, that a jump replaces. */
+struct patch_span {
+    uint8_t start;
+    uint8_t end;
+};
+
+/* Functions are refused from now on where one of these addresses would be within the replaced bytes
+ * but not the first of them.  The array is the caller's and used until the next call.
+ *
+ * unannounced: debuggers set more of them without a word, as if the replaced instructions were
+ * still there.  Where the address space has room for it, the distance to the stub then consists of
+ * breakpoint instructions, and such a breakpoint doesn't change the jump. */
+void patch_avoid(const uint64_t *addresses, size_t count, bool unannounced);
 
 /* Makes a function begin with a jump to the hook, which is called as if it were the function; a
  * function that is patched already gets the hook in place of its present one.  *original_ret,
  * stored before the first call of the hook can happen, calls the function as it was.  TMPALLOC_OK;
  * TMPALLOC_E_UNSUPPORTED: its code can't be changed safely, or the kernel forbids it;
  * TMPALLOC_E_NOMEM, also for lack of a free page nearby. */
-int patch_entry(uintptr_t function, uintptr_t hook, uintptr_t *original_ret);
+int patch_entry(uintptr_t function, uintptr_t hook, uintptr_t *original_ret,
+                struct patch_span *ret);
 
 /* Undoes every patch_entry(): the code is byte for byte what it was.  The stubs stay, for calls in
  * progress and for whoever has their address.  A function that doesn't begin with the jump any

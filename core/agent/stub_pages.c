@@ -1,6 +1,5 @@
 #include "stub_pages.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "../memory.h"
@@ -8,6 +7,8 @@
 
 #define REACH  ((uintptr_t)1 << 30)
 #define STEP   ((uintptr_t)64 << 10) /* between the addresses that are tried */
+#define END    ((uintptr_t)1 << 47)  /* of what a process has without asking for more */
+#define PLACED (KERNEL_PAGE_BYTES + STUB_BYTES + 1) /* "used": stubs are where they are wanted */
 #define LOWEST ((uintptr_t)64 << 10) /* that the kernel gives, as distributions configure it */
 
 struct stub_page {
@@ -37,6 +38,35 @@ static uintptr_t map_near(uintptr_t place, uintptr_t start, uintptr_t end) {
     for (uintptr_t at = end + STEP; !mapped && at > end && is_near(at, place); at += STEP)
         mapped = map_at(at);
     return mapped;
+}
+
+static struct stub_page *page_of(uintptr_t address) {
+    struct stub_page *page = pages;
+    while (page && address - page->start >= KERNEL_PAGE_BYTES)
+        page = page->next;
+    return page;
+}
+
+static bool add_page_at(uintptr_t start) {
+    struct stub_page *page = memory_allocate_zeroed(1, sizeof *page);
+    if (!page || !map_at(start)) {
+        memory_release(page);
+        return false;
+    }
+    *page = (struct stub_page){.next = pages, .start = start, .used = PLACED};
+    pages = page;
+    return true;
+}
+
+/* One of the other kind is left to itself. */
+static bool have_page_at(uintptr_t start) {
+    const struct stub_page *page = page_of(start);
+    return start >= LOWEST && (page ? page->used == PLACED : add_page_at(start));
+}
+
+bool stub_pages_take_at(uintptr_t stub) {
+    return stub < END && have_page_at(stub & -KERNEL_PAGE_BYTES) &&
+           have_page_at((stub + STUB_BYTES - 1) & -KERNEL_PAGE_BYTES);
 }
 
 static struct stub_page *add_page(uintptr_t place, uintptr_t start, uintptr_t end) {
@@ -72,9 +102,7 @@ uintptr_t stub_pages_take(uintptr_t near, uintptr_t start, uintptr_t end) {
 }
 
 void stub_pages_give_back(uintptr_t stub) {
-    struct stub_page *page = pages;
-    while (page && stub - page->start >= KERNEL_PAGE_BYTES)
-        page = page->next;
+    struct stub_page *page = page_of(stub);
     if (page && page->start + page->used == stub + STUB_BYTES)
         page->used -= STUB_BYTES;
 }

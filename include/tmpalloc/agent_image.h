@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     4
+#define AGENT_IMAGE_VERSION     5
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -126,6 +126,10 @@ struct agent_image {
     uint64_t entry_points[AGENT_ENTRY_POINTS_LIMIT]; /* addresses of the allocator's functions; 0:
                                                         not there */
     uint8_t hooking[AGENT_ENTRY_POINTS_LIMIT];       /* enum agent_hooking */
+    /* AGENT_PATCHED: the bytes, from the function's first on, that the jump replaces; it ends
+     * before `patch_end`. */
+    uint8_t patch_start[AGENT_ENTRY_POINTS_LIMIT];
+    uint8_t patch_end[AGENT_ENTRY_POINTS_LIMIT];
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -214,7 +218,7 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 712, hooking, 648);
+AGENT_IMAGE_LAYOUT(agent_image, 840, patch_end, 776);
 _Static_assert(AGENT_ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
@@ -233,12 +237,17 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  *
  * The rest are functions that the library exports; 0 is success, else a negative tmpalloc_status.
  *
- * install(max_threshold, stack_depth, memory_limit_bytes): for a library that was loaded after the
- * program's start.  Makes the image, unless there is one, and hooks every entry point; `hooking`
- * tells what became of each.  The caller may be in the middle of no function of the allocator or
- * the dynamic linker, and other threads may be about to execute none of the first 32 bytes of an
- * entry point but its first.  Tracking ends when no debugger traces the process any more.
- * TMPALLOC_E_NOMEM; TMPALLOC_E_UNSUPPORTED: malloc or free is refused, and nothing is hooked.
+ * install(max_threshold, stack_depth, memory_limit_bytes, addresses, count, unannounced): for a
+ * library that was loaded after the program's start.  Makes the image, unless there is one, and
+ * hooks every entry point, again if it was hooked; `hooking` tells what became of each.  A function
+ * in which one of these addresses, of breakpoints, is within the bytes that a jump would replace,
+ * but isn't the first of them, isn't patched: it would never be executed.  unannounced: more such
+ * breakpoints may come without another call; no code breaks by them, but they aren't executed.
+ * The caller may be in the middle of no function of the allocator or the dynamic linker, and other
+ * threads may be about to execute none of the first 32 bytes of an entry point but its first.
+ * Tracking ends when no debugger traces the process any more.  TMPALLOC_E_NOMEM;
+ * TMPALLOC_E_UNSUPPORTED: malloc or free is refused, and nothing is hooked.
+ *
  * uninstall(): undoes that, if it was done.  May be called at any stop.
  *
  * start(), stop(), reset(): as above, for a program that controls its own agent. */

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 2
+#define TMPALLOC_HOST_VERSION 3
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -73,6 +73,8 @@ struct tmpalloc_module {
 /** Receives one module or thread; returns TMPALLOC_OK to go on. */
 typedef int (*tmpalloc_emit_module)(void *emit_arg, const struct tmpalloc_module *module);
 typedef int (*tmpalloc_emit_thread)(void *emit_arg, const struct tmpalloc_thread *thread);
+/** The same with a breakpoint's address. */
+typedef int (*tmpalloc_emit_address)(void *emit_arg, uint64_t address);
 
 /** How a breakpoint is set. */
 enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1 };
@@ -85,7 +87,10 @@ enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1 };
  * reach the store.)  NULL means that the debugger doesn't have the primitive.  `arg` is the host's
  * own.  Addresses are run-time addresses of the debuggee. */
 struct tmpalloc_host {
-    uint32_t version; /**< TMPALLOC_HOST_VERSION */
+    uint32_t version;          /**< TMPALLOC_HOST_VERSION */
+    int32_t tells_breakpoints; /**< 1: TMPALLOC_EVENT_BREAKPOINTS comes before the debugger writes
+                                    them to the process; what that event can't be avoided for is
+                                    disabled */
     void *arg;
 
     /** Fills *ret for the selected process; no process is success with pid 0. */
@@ -152,6 +157,10 @@ struct tmpalloc_host {
     /** Lets the process run until the thread reaches this address, where it stops silently; fails
      *  when it stops elsewhere, or after timeout_ms. */
     void (*run_to)(void *arg, uint64_t address, uint32_t timeout_ms, int *status);
+
+    /** Calls emit(emit_arg, address) for each place of the user's breakpoints in the selected
+     *  process, disabled ones included.  While call_function runs none of them is in its memory. */
+    void (*breakpoints)(void *arg, tmpalloc_emit_address emit, void *emit_arg, int *status);
 };
 
 /** The place where a command's text will be shown. */
@@ -188,7 +197,8 @@ typedef enum tmpalloc_event {
     TMPALLOC_EVENT_STOPPED = 3,   /**< it stopped and the user gets the prompt */
     TMPALLOC_EVENT_UNLOADING = 4, /**< files are about to be unloaded; only debuggers that can't set
                                       a breakpoint again where a file was unloaded tell it */
-    TMPALLOC_EVENT_SIGNALED = 5   /**< it stopped by a signal and the user gets the prompt */
+    TMPALLOC_EVENT_SIGNALED = 5,  /**< it stopped by a signal and the user gets the prompt */
+    TMPALLOC_EVENT_BREAKPOINTS = 6 /**< the user's breakpoints have new places in it */
 } tmpalloc_event;
 
 typedef struct tmpalloc_session tmpalloc_session;

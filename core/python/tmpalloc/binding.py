@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 2
+HOST_VERSION = 3
 
 OK = 0
 E_ARGUMENT = -2
@@ -22,6 +22,7 @@ EVENT_EXECED = 2
 EVENT_STOPPED = 3
 EVENT_UNLOADING = 4
 EVENT_SIGNALED = 5
+EVENT_BREAKPOINTS = 6
 
 #: Library that is loaded instead of the checkout's own.
 LIBRARY_VARIABLE = "TMPALLOC_LIBRARY"
@@ -90,6 +91,7 @@ class CommandInfo(ctypes.Structure):
 Status = POINTER(c_int)
 EmitModule = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Module))
 EmitThread = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Thread))
+EmitAddress = ctypes.CFUNCTYPE(c_int, c_void_p, c_uint64)
 
 #: Primitives of struct tmpalloc_host in their order, each with its callback type.
 PRIMITIVES = {
@@ -121,13 +123,14 @@ PRIMITIVES = {
         Status,
     ),
     "run_to": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, Status),
+    "breakpoints": ctypes.CFUNCTYPE(None, c_void_p, EmitAddress, c_void_p, Status),
 }
 
 
 class HostStruct(ctypes.Structure):
     """struct tmpalloc_host."""
 
-    _fields_ = [("version", c_uint32), ("arg", c_void_p), *PRIMITIVES.items()]
+    _fields_ = [("version", c_uint32), ("tells_breakpoints", c_int32), ("arg", c_void_p), *PRIMITIVES.items()]
 
 
 def _prototypes():

@@ -23,11 +23,14 @@ class Unsupported(Exception):
 class Host:
     """Primitives of one debugger.  What a subclass doesn't override doesn't exist for the core."""
 
+    #: Whether breakpoints are told before they are written to the process.
+    tells_breakpoints = False
+
     def __init__(self):
         self.failure = None
         self._interrupt = None
         # ctypes frees a callback with its last reference, C keeps calling it.
-        self.struct = binding.HostStruct(version=binding.HOST_VERSION)
+        self.struct = binding.HostStruct(binding.HOST_VERSION, self.tells_breakpoints)
         for name, callback in binding.PRIMITIVES.items():
             method = "read_register" if name == "read_registers" else name
             if getattr(type(self), method) is not getattr(Host, method):
@@ -95,6 +98,10 @@ class Host:
 
     def run_to(self, address, seconds):
         """Lets the process run until the selected thread reaches an address."""
+        raise NotImplementedError
+
+    def breakpoints(self):
+        """Yields the address of each place of the user's breakpoints."""
         raise NotImplementedError
 
     def take_interrupt(self):
@@ -183,6 +190,11 @@ class Host:
 
     def _c_run_to(self, address, timeout_ms):
         self.run_to(address, timeout_ms / 1000)
+
+    def _c_breakpoints(self, emit, emit_arg):
+        for address in self.breakpoints():
+            if emit(emit_arg, address) != binding.OK:
+                raise RuntimeError("the core refused a breakpoint")
 
 
 def _by_search_order(modules):

@@ -53,9 +53,10 @@ class Session:
         self._raise_interrupt()
 
     def event(self, event):
-        """Tells one of binding.EVENT_*."""
-        self._library.tmpalloc_session_event(self._session, event)
+        """Tells one of binding.EVENT_*; False when the core can't do what it has to."""
+        status = self._library.tmpalloc_session_event(self._session, event)
         self._raise_interrupt()
+        return status != binding.E_UNSUPPORTED
 
     def count(self, location):
         """(number, bytes) of the temporaries whose location matches; ValueError says why not."""
