@@ -22,7 +22,8 @@ int tmpalloc_agent_stop(void) __attribute__((weak));
 
 static struct {
     struct agent_image_anchor *anchor;
-    int (*install)(uint32_t max_threshold, uint32_t stack_depth, uint64_t memory_limit_bytes);
+    int (*install)(uint32_t max_threshold, uint32_t stack_depth, uint64_t memory_limit_bytes,
+                   const uintptr_t *addresses, size_t count, int unannounced);
     int (*uninstall)(void);
     int (*start)(void);
     int (*stop)(void);
@@ -114,7 +115,7 @@ int observe_installs(void) {
         return 0;
     int status = late.install(AGENT_DEFAULT_MAX_THRESHOLD,
                               (uint32_t)option("OBSERVER_DEPTH", AGENT_STACK_LIMIT),
-                              AGENT_DEFAULT_MEMORY_LIMIT);
+                              AGENT_DEFAULT_MEMORY_LIMIT, NULL, 0, 0);
     image()->mappings = (uint32_t)option("OBSERVER_MAPPINGS", 0);
     return status;
 }
