@@ -12,7 +12,8 @@ CONTRACT = (HERE.parents[1] / "include" / "tmpalloc" / "agent_image.h").read_tex
 ENTRY_POINTS = re.findall(r"KIND\((\w+)\)", CONTRACT)
 HOOKING = ["not hooked", "interposed", "patched", "relocated", "refused"]
 #: Offsets in struct agent_image.
-ENTRY_POINTS_OFFSET, HOOKING_OFFSET = 128, 640
+HOOKING_OFFSET = int(re.search(r"LAYOUT\(agent_image, \d+, hooking, (\d+)\)", CONTRACT)[1])
+ENTRY_POINTS_OFFSET = HOOKING_OFFSET - 8 * int(re.search(r"POINTS_LIMIT (\d+)", CONTRACT)[1])
 
 SHARED = {
     "jemalloc": "libjemalloc.so.2",
