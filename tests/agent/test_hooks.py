@@ -12,12 +12,7 @@ CONTRACT = (HERE.parents[1] / "include" / "tmpalloc" / "agent_image.h").read_tex
 ENTRY_POINTS = re.findall(r"KIND\((\w+)\)", CONTRACT)
 HOOKING = ["not hooked", "interposed", "patched", "relocated", "refused"]
 #: Offsets in struct agent_image.
-<<<<<<< HEAD
 ENTRY_POINTS_OFFSET, HOOKING_OFFSET = 136, 648
-=======
-HOOKING_OFFSET = int(re.search(r"LAYOUT\(agent_image, \d+, hooking, (\d+)\)", CONTRACT)[1])
-ENTRY_POINTS_OFFSET = HOOKING_OFFSET - 8 * int(re.search(r"POINTS_LIMIT (\d+)", CONTRACT)[1])
->>>>>>> hooks
 
 SHARED = {
     "jemalloc": "libjemalloc.so.2",
