@@ -1,0 +1,103 @@
+#include "python_here.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+typedef uintptr_t state_function(void);
+
+static struct here {
+    atomic_bool found; /* all others are what they stay */
+    struct python_runtime runtime;
+    uintptr_t code_type;
+    state_function *current; /* since 3.12 the calling thread's, before that the GIL holder's */
+    state_function *of_thread;
+} here;
+
+/* Copied by the kernel: memory that vanishes meanwhile is an error and no crash. */
+static bool read_safely(void *arg, uint64_t address, void *buffer, size_t size_bytes) {
+    struct iovec local = {.iov_base = buffer, .iov_len = size_bytes};
+    struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size_bytes};
+    int saved_errno = errno;
+    ssize_t read = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+    errno = saved_errno;
+    (void)arg;
+    return read == (ssize_t)size_bytes;
+}
+
+/* A runtime that was found is a loaded library's data. */
+static bool read_directly(void *arg, uint64_t address, void *buffer, size_t size_bytes) {
+    (void)arg;
+    memcpy(buffer, (const void *)(uintptr_t)address, size_bytes);
+    return true;
+}
+
+static uint64_t find_symbol(void *arg, const char *symbol) {
+    return (uintptr_t)dlsym(arg, symbol);
+}
+
+enum python_answer python_here_find(void *handle) {
+    struct here new = {.found = false};
+    const struct python_process process = {
+        .read = read_directly, .find = find_symbol, .arg = handle};
+    if (python_here())
+        return PYTHON_FOUND;
+    enum python_answer answer = python_runtime_find(&process, &new.runtime);
+    if (answer != PYTHON_FOUND)
+        return answer;
+    here.runtime = new.runtime;
+    here.code_type = find_symbol(handle, "PyCode_Type");
+    here.current = (state_function *)find_symbol(handle, "PyThreadState_GetUnchecked");
+    if (!here.current)
+        here.current = (state_function *)find_symbol(handle, "_PyThreadState_UncheckedGet");
+    here.of_thread = (state_function *)find_symbol(handle, "PyGILState_GetThisThreadState");
+    if (!here.code_type || !here.current || !here.of_thread)
+        return PYTHON_UNKNOWN;
+    atomic_store_explicit(&here.found, true, memory_order_release);
+    return PYTHON_FOUND;
+}
+
+const struct python_runtime *python_here(void) {
+    return atomic_load_explicit(&here.found, memory_order_acquire) ? &here.runtime : NULL;
+}
+
+uintptr_t python_here_code_type(void) {
+    return here.code_type;
+}
+
+/* The state may be another thread's, which may be releasing it just now. */
+static bool is_own(uintptr_t state) {
+    uint64_t owner;
+    return read_safely(NULL, state + here.runtime.offsets.thread_pthread, &owner, sizeof owner) &&
+           owner == pthread_self();
+}
+
+/* Before 3.12 a thread is known by the state that it had first, and runs other interpreters with
+ * states of theirs, while it holds the GIL.  A state that was another thread's can become this
+ * thread's only when this thread makes it, with the GIL and a state of its own, by an allocation.
+ */
+static uintptr_t own_state(struct python_self *self) {
+    uintptr_t current = here.current();
+    if (here.runtime.version >= 0x030c)
+        return current ? current : here.of_thread();
+    uintptr_t first = here.of_thread();
+    if (current == first)
+        self->foreign = 0;
+    if (current == first || !current || current == self->foreign)
+        return first;
+    bool own = is_own(current);
+    self->foreign = own ? 0 : current;
+    return own ? current : first;
+}
+
+/* The thread that ends the interpreter releases the states of those that are left behind. */
+uintptr_t python_here_thread(struct python_self *self) {
+    uintptr_t state = own_state(self);
+    uintptr_t ending =
+        *(const uintptr_t *)(here.runtime.address + here.runtime.offsets.runtime_finalizing);
+    return ending && ending != state ? 0 : state;
+}
