@@ -8,7 +8,7 @@
 
 #include "architecture.h"
 #include "entry_points.h"
-#include "python_stacks.h"
+#include "interpreted_stacks.h"
 #include "text.h"
 #include "tracker.h"
 #include "unwinder.h"
@@ -29,7 +29,7 @@ struct engine_parts {
     struct unwinder *unwinder;
     struct tracker *tracker;
     struct symbolizer *symbolizer;
-    struct python_stacks *python; /* NULL: Python frames are not wanted */
+    struct interpreted_stacks *python; /* NULL: Python frames are not wanted */
 };
 
 /* Sets nothing yet: engine_breakpoint_refresh() does.  For hardware breakpoints the registers are

@@ -198,10 +198,10 @@ static int watch_return(struct stop *stop, uint64_t return_address) {
 }
 
 static int name_stack(struct stop *stop, struct call *call, const struct capture *capture) {
-    struct python_stacks *python = stop->engine->parts.python;
+    struct interpreted_stacks *python = stop->engine->parts.python;
     call->stack = capture->stack;
-    return python ? python_stacks_merge(python, tracker_thread_tid(stop->thread->thread),
-                                        stop->stack_pointer, capture, &call->stack)
+    return python ? interpreted_stacks_merge(python, tracker_thread_tid(stop->thread->thread),
+                                             stop->stack_pointer, capture, &call->stack)
                   : TMPALLOC_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "memory.h"
 
 void freeing_init(struct freeing *freeing, struct unwinder *unwinder,
-                  struct python_stacks *python) {
+                  struct interpreted_stacks *python) {
     *freeing = (struct freeing){.unwinder = unwinder, .python = python};
 }
 
@@ -53,8 +53,8 @@ static bool same_as_last(const struct site *site, const struct freeing_call *cal
 static int note_new_call(const struct freeing *freeing, const struct freeing_call *call,
                          const struct capture *capture, struct site *site) {
     uint32_t stack = capture->stack;
-    if (freeing->python && python_stacks_merge(freeing->python, call->tid, call->stack_pointer,
-                                               capture, &stack) != TMPALLOC_OK)
+    if (freeing->python && interpreted_stacks_merge(freeing->python, call->tid, call->stack_pointer,
+                                                    capture, &stack) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     site_add_free_stack(site, stack);
     const struct capture *allocating =

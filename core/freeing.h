@@ -4,14 +4,14 @@
 #ifndef TMPALLOC_FREEING_H
 #define TMPALLOC_FREEING_H
 
-#include "python_stacks.h"
+#include "interpreted_stacks.h"
 #include "tracker.h"
 #include "unwinder.h"
 
 struct freeing {
     struct unwinder *unwinder;
-    struct python_stacks *python;    /* NULL: Python frames are not wanted */
-    const struct capture **captures; /* by stack number: the latest capture of an allocation */
+    struct interpreted_stacks *python; /* NULL: Python frames are not wanted */
+    const struct capture **captures;   /* by stack number: the latest capture of an allocation */
     size_t capture_count;
 };
 
@@ -23,7 +23,8 @@ struct freeing_call {
     int64_t tid;
 };
 
-void freeing_init(struct freeing *freeing, struct unwinder *unwinder, struct python_stacks *python);
+void freeing_init(struct freeing *freeing, struct unwinder *unwinder,
+                  struct interpreted_stacks *python);
 void freeing_deinit(struct freeing *freeing);
 /* Captures became invalid (unwinder_reset, or a file was unloaded). */
 void freeing_forget(struct freeing *freeing);

@@ -22,8 +22,8 @@ int recording_create(struct host *host, const char *engine, uint32_t max_thresho
         symbolizer_create(recording->modules, &recording->symbolizer) != TMPALLOC_OK ||
         unwinder_create(host, recording->modules, tracker_stacks(recording->tracker),
                         &recording->unwinder) != TMPALLOC_OK ||
-        python_stacks_create(host, recording->modules, tracker_stacks(recording->tracker),
-                             recording->symbolizer, &recording->python) != TMPALLOC_OK) {
+        interpreted_stacks_create(host, recording->modules, tracker_stacks(recording->tracker),
+                                  recording->symbolizer, &recording->python) != TMPALLOC_OK) {
         recording_destroy(recording);
         return error_no_memory(error);
     }
@@ -52,7 +52,7 @@ void recording_destroy(struct recording *recording) {
     recording_forget_marks(recording);
     memory_release(recording->marks);
     snapshot_deinit(&recording->latest);
-    python_stacks_destroy(recording->python);
+    interpreted_stacks_destroy(recording->python);
     unwinder_destroy(recording->unwinder);
     symbolizer_destroy(recording->symbolizer);
     modules_destroy(recording->modules);
@@ -230,7 +230,7 @@ int recording_profile(struct recording *recording, const struct recording_query 
         .executable = process->executable[0] ? process->executable : NULL,
         .arguments = (const char *const *)recording->arguments,
         .interpreter = query->native_frames ? FRAME_NO_MODULE
-                                            : python_stacks_runtime_module(recording->modules),
+                                            : interpreted_stacks_runtime_module(recording->modules),
     };
     status = profile_create(&source, query->threshold, error, ret);
     snapshot_deinit(&snapshot);

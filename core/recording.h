@@ -2,8 +2,8 @@
 #ifndef TMPALLOC_RECORDING_H
 #define TMPALLOC_RECORDING_H
 
+#include "interpreted_stacks.h"
 #include "profile.h"
-#include "python_stacks.h"
 #include "text.h"
 #include "tracker.h"
 #include "unwinder.h"
@@ -31,7 +31,7 @@ struct recording {
     struct modules *modules;
     struct symbolizer *symbolizer;
     struct unwinder *unwinder;
-    struct python_stacks *python;
+    struct interpreted_stacks *python;
     struct mark *marks;
     size_t mark_count;
     size_t mark_capacity;

@@ -166,7 +166,7 @@ static void refresh_python(struct session *session) {
     char text[128];
     if (session->options.python == PYTHON_OFF)
         return;
-    switch (python_stacks_refresh(session->recording->python, &version)) {
+    switch (interpreted_stacks_refresh(session->recording->python, &version)) {
     case PYTHON_FOUND:
         return;
     case PYTHON_ABSENT:

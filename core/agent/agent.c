@@ -8,8 +8,10 @@
 #include "environment.h"
 #include "image.h"
 #include "install.h"
+#include "loaded_symbols.h"
 #include "memory_mmap.h"
 #include "patch.h"
+#include "python_here.h"
 #include "threads.h"
 #include "tmpalloc/tmpalloc.h"
 #include "tracer.h"
@@ -39,6 +41,15 @@ static int create(struct image_options options) {
     return status;
 }
 
+static uintptr_t find_symbol(const char *symbol) {
+    return loaded_symbols_find(symbol, LOADED_FIRST);
+}
+
+static void look_for_python(void) {
+    if (python_here_find(find_symbol) == PYTHON_FOUND)
+        image->python_version = python_here()->version;
+}
+
 /* The library was loaded with the program, and nobody has set it up yet. */
 static bool is_preloaded(void) {
     return state == NOT_SET_UP && environ && (environment_has_options() || install_comes_first());
@@ -57,6 +68,7 @@ static void set_up(void) {
         return;
     }
     preloaded = true;
+    look_for_python();
     install_hooks(image, preloaded);
     state = READY;
     image_publish();
@@ -101,6 +113,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     int saved_errno = errno;
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
+        look_for_python();
         patch_avoid(addresses, count, unannounced);
         status = install_hooks(image, preloaded);
         patch_avoid(NULL, 0, false);

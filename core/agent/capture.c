@@ -167,13 +167,23 @@ struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t retur
     return search(cache, start, slot);
 }
 
-enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
-                               uintptr_t frame_pointer, uintptr_t outer_slot) {
-    struct capture_start start = {.return_slot = return_slot, .frame_pointer = frame_pointer};
+static struct capture_walk *walk_now(struct capture_cache *cache) {
     uint32_t current = atomic_load_explicit(&generation, memory_order_acquire);
     if (current != cache->generation)
         follow_generation(cache, current);
-    return capture_walk_to(&cache->walk, &start, outer_slot);
+    return &cache->walk;
+}
+
+enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
+                               uintptr_t frame_pointer, uintptr_t outer_slot) {
+    struct capture_start start = {.return_slot = return_slot, .frame_pointer = frame_pointer};
+    return capture_walk_to(walk_now(cache), &start, outer_slot);
+}
+
+size_t capture_bounds(struct capture_cache *cache, uintptr_t return_slot, uintptr_t frame_pointer,
+                      uintptr_t *bounds, size_t limit) {
+    struct capture_start start = {.return_slot = return_slot, .frame_pointer = frame_pointer};
+    return capture_walk_bounds(walk_now(cache), &start, bounds, limit);
 }
 
 void capture_set_depth(uint32_t frames) {

@@ -16,6 +16,7 @@
 #ifndef TMPALLOC_AGENT_CAPTURE_H
 #define TMPALLOC_AGENT_CAPTURE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define CAPTURE_DEPTH_LIMIT 1024
@@ -62,6 +63,11 @@ enum capture_path {
 /* The same arguments, and the stack cell with the outer frame's return address. */
 enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
                                uintptr_t frame_pointer, uintptr_t outer_slot);
+
+/* Walks the stack that capture_stack() finds, and stores for each frame the stack pointer of the
+ * next one outwards, at most `limit`.  Returns how many there are. */
+size_t capture_bounds(struct capture_cache *cache, uintptr_t return_slot, uintptr_t frame_pointer,
+                      uintptr_t *bounds, size_t limit);
 
 /* Frames kept per stack, 1..CAPTURE_DEPTH_LIMIT (the default); for caches created afterwards. */
 void capture_set_depth(uint32_t frames);

@@ -251,3 +251,15 @@ enum capture_path capture_walk_to(struct capture_walk *walk, const struct captur
         return CAPTURE_PATH_INTERRUPTED;
     return slot == outer_slot ? CAPTURE_PATH_CALLS : CAPTURE_PATH_UNKNOWN;
 }
+
+size_t capture_walk_bounds(struct capture_walk *walk, const struct capture_start *start,
+                           uintptr_t *bounds, size_t limit) {
+    uint64_t pc = *(const uint64_t *)start->return_slot;
+    uintptr_t slot;
+    size_t count = 0;
+    bool exact = false, interrupted = false;
+    begin(walk, start, pc);
+    while (count < limit && visit_outwards(walk, &pc, &exact, &interrupted, &slot))
+        bounds[count++] = slot + WORD_BYTES;
+    return count;
+}

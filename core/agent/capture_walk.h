@@ -65,6 +65,11 @@ int capture_walk_run(struct capture_walk *walk, const struct capture_start *star
 enum capture_path capture_walk_to(struct capture_walk *walk, const struct capture_start *start,
                                   uintptr_t outer_slot);
 
+/* Walks, and stores for each frame the stack pointer of the next one outwards, at most `limit`.
+ * Returns how many there are. */
+size_t capture_walk_bounds(struct capture_walk *walk, const struct capture_start *start,
+                           uintptr_t *bounds, size_t limit);
+
 static inline uint64_t capture_cell_read(int64_t place, const struct capture_start *start) {
     uint64_t word;
     if (place & CELL_FRAME_POINTER)

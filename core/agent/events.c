@@ -32,9 +32,14 @@ _Static_assert(offsetof(struct agent_stack, owner) == offsetof(struct capture_en
 
 static struct agent_stack *capture(const struct call *call) {
     struct capture_cache *cache = call->thread->cache;
+    struct merged_stacks *python = call->thread->python;
     if (!cache)
         return NULL;
-    return (struct agent_stack *)capture_stack(cache, call->return_slot, call->frame_pointer);
+    struct agent_stack *stack =
+        (struct agent_stack *)capture_stack(cache, call->return_slot, call->frame_pointer);
+    if (__builtin_expect(python != NULL, 0) && stack)
+        return merged_stacks_find(python, cache, stack, call->return_slot, call->frame_pointer);
+    return stack;
 }
 
 static struct agent_stack *add_lone_stack(struct thread *thread, uint64_t address) {

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -14,6 +15,7 @@ static struct here {
     atomic_bool found; /* all others are what they stay */
     struct python_runtime runtime;
     uintptr_t code_type;
+    struct python_loop_code loop_code;
     state_function *current; /* since 3.12 the calling thread's, before that the GIL holder's */
     state_function *of_thread;
 } here;
@@ -36,25 +38,38 @@ static bool read_directly(void *arg, uint64_t address, void *buffer, size_t size
     return true;
 }
 
+typedef uintptr_t find_function(const char *symbol);
+
 static uint64_t find_symbol(void *arg, const char *symbol) {
-    return (uintptr_t)dlsym(arg, symbol);
+    find_function *const *find = arg;
+    return (*find)(symbol);
 }
 
-enum python_answer python_here_find(void *handle) {
+static struct python_loop_code find_loop(find_function *find) {
+    Dl_info info;
+    const ElfW(Sym) *symbol = NULL;
+    uintptr_t start = find("_PyEval_EvalFrameDefault");
+    if (!start || !dladdr1((const void *)start, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
+        return (struct python_loop_code){0};
+    return (struct python_loop_code){.start = start, .end = start + symbol->st_size};
+}
+
+enum python_answer python_here_find(find_function *find) {
     struct here new = {.found = false};
     const struct python_process process = {
-        .read = read_directly, .find = find_symbol, .arg = handle};
+        .read = read_directly, .find = find_symbol, .arg = &find};
     if (python_here())
         return PYTHON_FOUND;
     enum python_answer answer = python_runtime_find(&process, &new.runtime);
     if (answer != PYTHON_FOUND)
         return answer;
     here.runtime = new.runtime;
-    here.code_type = find_symbol(handle, "PyCode_Type");
-    here.current = (state_function *)find_symbol(handle, "PyThreadState_GetUnchecked");
+    here.code_type = find("PyCode_Type");
+    here.loop_code = find_loop(find);
+    here.current = (state_function *)find("PyThreadState_GetUnchecked");
     if (!here.current)
-        here.current = (state_function *)find_symbol(handle, "_PyThreadState_UncheckedGet");
-    here.of_thread = (state_function *)find_symbol(handle, "PyGILState_GetThisThreadState");
+        here.current = (state_function *)find("_PyThreadState_UncheckedGet");
+    here.of_thread = (state_function *)find("PyGILState_GetThisThreadState");
     if (!here.code_type || !here.current || !here.of_thread)
         return PYTHON_UNKNOWN;
     atomic_store_explicit(&here.found, true, memory_order_release);
@@ -67,6 +82,10 @@ const struct python_runtime *python_here(void) {
 
 uintptr_t python_here_code_type(void) {
     return here.code_type;
+}
+
+struct python_loop_code python_here_loop_code(void) {
+    return here.loop_code;
 }
 
 /* The state may be another thread's, which may be releasing it just now. */

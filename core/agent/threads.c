@@ -8,6 +8,8 @@
 #include "../memory.h"
 #include "lock.h"
 #include "memory_mmap.h"
+#include "python_codes.h"
+#include "python_here.h"
 #include "tmpalloc/tmpalloc.h"
 
 __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
@@ -180,6 +182,17 @@ static bool is_excluded(uint64_t generation) {
     return true;
 }
 
+/* Python may have run without being seen since the generation before. */
+static void follow_python(struct thread *thread) {
+    thread->python = NULL;
+    if (!IMAGE_LOAD(&image->python) || !python_here())
+        return;
+    if (!thread->merged && merged_stacks_create(&thread->merged) != TMPALLOC_OK)
+        return;
+    merged_stacks_forget(thread->merged);
+    thread->python = thread->merged;
+}
+
 static struct thread *renew(uint64_t generation) {
     struct thread *thread = threads_self.thread;
     if (is_excluded(generation))
@@ -195,6 +208,7 @@ static struct thread *renew(uint64_t generation) {
     if (thread->image.reset_generation != reset_generation)
         reset_counters(thread, reset_generation);
     detector_flush_window(detector, thread->window);
+    follow_python(thread);
     IMAGE_STORE(&thread->image.generation, generation);
     return thread;
 }
@@ -216,6 +230,7 @@ bool threads_window_holds(const struct thread *thread, uint64_t generation) {
 }
 
 void threads_before_fork(void) {
+    python_codes_before_fork();
     lock_take(&lock);
     detector_before_fork(detector);
     memory_before_fork();
@@ -226,6 +241,7 @@ void threads_after_fork(void) {
     memory_after_fork();
     detector_after_fork(detector);
     lock_give(&lock);
+    python_codes_after_fork();
 }
 
 /* Only the thread that forked lives on; it keeps its record. */

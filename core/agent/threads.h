@@ -15,11 +15,14 @@
 #include "../map.h"
 #include "capture.h"
 #include "image.h"
+#include "merged_stacks.h"
 
 struct thread {
     struct agent_thread image;
     struct window *window;
-    struct capture_cache *cache; /* NULL: without memory */
+    struct capture_cache *cache;  /* NULL: without memory */
+    struct merged_stacks *python; /* NULL: Python frames are not wanted or not to be had */
+    struct merged_stacks *merged; /* the same, kept for when they are; or NULL */
     uint64_t visit;         /* changes with each thread (high half) and each reset (low half) */
     struct map lone_stacks; /* return address -> struct agent_stack *, when memory is short */
     struct agent_site *last_resort; /* counts what has no site */

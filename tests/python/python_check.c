@@ -78,6 +78,10 @@ static void leave(void *arg) {
     lock_give(&lock);
 }
 
+static uintptr_t find_symbol(const char *symbol) {
+    return (uintptr_t)dlsym(RTLD_DEFAULT, symbol);
+}
+
 __attribute__((constructor)) static void start(void) {
     const char *path = getenv("PYTHON_CHECK");
     if (path)
@@ -85,7 +89,7 @@ __attribute__((constructor)) static void start(void) {
     dump_file = memfd_create("dump", MFD_CLOEXEC);
     dump_traceback = (void (*)(int, void *))(uintptr_t)dlsym(RTLD_DEFAULT, "_Py_DumpTraceback");
     thread.busy = true;
-    ready = python_here_find(RTLD_DEFAULT) == PYTHON_FOUND && pthread_key_create(&key, leave) == 0;
+    ready = python_here_find(find_symbol) == PYTHON_FOUND && pthread_key_create(&key, leave) == 0;
     thread.busy = false;
 }
 

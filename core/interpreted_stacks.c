@@ -1,4 +1,4 @@
-#include "python_stacks.h"
+#include "interpreted_stacks.h"
 
 #include "map.h"
 #include "memory.h"
@@ -24,7 +24,7 @@ struct known_code {
     struct python_code code;
 };
 
-struct python_stacks {
+struct interpreted_stacks {
     struct host *host;
     struct modules *modules;
     struct stacks *stacks;
@@ -37,9 +37,9 @@ struct python_stacks {
     struct frame frames[2 * UNWINDER_DEPTH_LIMIT];
 };
 
-int python_stacks_create(struct host *host, struct modules *modules, struct stacks *stacks,
-                         struct symbolizer *symbolizer, struct python_stacks **ret) {
-    struct python_stacks *python = memory_allocate_zeroed(1, sizeof *python);
+int interpreted_stacks_create(struct host *host, struct modules *modules, struct stacks *stacks,
+                              struct symbolizer *symbolizer, struct interpreted_stacks **ret) {
+    struct interpreted_stacks *python = memory_allocate_zeroed(1, sizeof *python);
     if (!python)
         return TMPALLOC_E_NOMEM;
     python->host = host;
@@ -57,7 +57,7 @@ static void destroy_code(struct known_code *known) {
     memory_release(known);
 }
 
-void python_stacks_destroy(struct python_stacks *python) {
+void interpreted_stacks_destroy(struct interpreted_stacks *python) {
     if (!python)
         return;
     for (size_t i = 0; i < python->codes.capacity; i++) {
@@ -70,7 +70,7 @@ void python_stacks_destroy(struct python_stacks *python) {
 
 /* The runtime. */
 
-uint32_t python_stacks_runtime_module(struct modules *modules) {
+uint32_t interpreted_stacks_runtime_module(struct modules *modules) {
     uint64_t address;
     for (size_t i = 0; i < modules_loaded_count(modules); i++) {
         uint32_t module = modules_loaded(modules, i);
@@ -81,13 +81,13 @@ uint32_t python_stacks_runtime_module(struct modules *modules) {
 }
 
 static bool read_memory(void *arg, uint64_t address, void *buffer, size_t size_bytes) {
-    struct python_stacks *python = arg;
+    struct interpreted_stacks *python = arg;
     return host_read_data(python->host, address, buffer, size_bytes, NULL) == TMPALLOC_OK;
 }
 
 static uint64_t find_symbol(void *arg, const char *symbol) {
-    struct python_stacks *python = arg;
-    uint32_t module = python_stacks_runtime_module(python->modules);
+    struct interpreted_stacks *python = arg;
+    uint32_t module = interpreted_stacks_runtime_module(python->modules);
     struct module_symbol function;
     uint64_t address;
     if (module == FRAME_NO_MODULE)
@@ -99,11 +99,12 @@ static uint64_t find_symbol(void *arg, const char *symbol) {
                : 0;
 }
 
-static struct python_process process_of(struct python_stacks *python) {
+static struct python_process process_of(struct interpreted_stacks *python) {
     return (struct python_process){.read = read_memory, .find = find_symbol, .arg = python};
 }
 
-enum python_answer python_stacks_refresh(struct python_stacks *python, uint32_t *version_ret) {
+enum python_answer interpreted_stacks_refresh(struct interpreted_stacks *python,
+                                              uint32_t *version_ret) {
     const struct python_process process = process_of(python);
     if (python->answer != PYTHON_FOUND)
         python->answer = python_runtime_find(&process, &python->runtime);
@@ -129,7 +130,7 @@ static bool same_identity(const struct identity *one, const struct identity *oth
            one->first_line == other->first_line;
 }
 
-static int copy_code(struct python_stacks *python, const struct python_process *process,
+static int copy_code(struct interpreted_stacks *python, const struct python_process *process,
                      uint64_t address, const struct identity *identity,
                      const struct known_code **ret) {
     struct known_code *known = memory_allocate_zeroed(1, sizeof *known);
@@ -149,7 +150,7 @@ static int copy_code(struct python_stacks *python, const struct python_process *
 }
 
 /* TMPALLOC_E_HOST: it can't be read. */
-static int find_code(struct python_stacks *python, const struct python_process *process,
+static int find_code(struct interpreted_stacks *python, const struct python_process *process,
                      uint64_t address, const struct known_code **ret) {
     struct identity identity;
     uint64_t value;
@@ -166,7 +167,7 @@ static int find_code(struct python_stacks *python, const struct python_process *
     return copy_code(python, process, address, &identity, ret);
 }
 
-static int make_frame(struct python_stacks *python, const struct python_process *process,
+static int make_frame(struct interpreted_stacks *python, const struct python_process *process,
                       const struct python_frame *from, struct frame *ret) {
     const struct known_code *known;
     int status = find_code(python, process, from->code, &known);
@@ -181,7 +182,7 @@ static int make_frame(struct python_stacks *python, const struct python_process 
 
 /* Merging. */
 
-static size_t list_frames(struct python_stacks *python, const struct python_process *process,
+static size_t list_frames(struct interpreted_stacks *python, const struct python_process *process,
                           int64_t tid) {
     struct python_thread_id id = {.tid = tid};
     const char *fs_base = "fs_base";
@@ -196,7 +197,7 @@ static size_t list_frames(struct python_stacks *python, const struct python_proc
                  : 0;
 }
 
-static bool is_loop(const struct python_stacks *python, const struct frame *frame,
+static bool is_loop(const struct interpreted_stacks *python, const struct frame *frame,
                     const struct module_symbol *loop) {
     uint64_t start = loop->address;
     uint64_t pc = modules_address(python->modules, frame);
@@ -204,7 +205,7 @@ static bool is_loop(const struct python_stacks *python, const struct frame *fram
 }
 
 /* Whether the native frame is that of the call that ran this group of Python frames. */
-static bool runs(const struct python_stacks *python, const struct capture *capture, uint32_t i,
+static bool runs(const struct interpreted_stacks *python, const struct capture *capture, uint32_t i,
                  uint64_t stack_pointer, const struct python_frame *entry,
                  const struct module_symbol *loop) {
     if (!entry->loop)
@@ -221,7 +222,7 @@ static size_t find_entry(const struct python_frame *frames, size_t first, size_t
     return i;
 }
 
-static int add_group(struct python_stacks *python, const struct python_process *process,
+static int add_group(struct interpreted_stacks *python, const struct python_process *process,
                      size_t first, size_t last, uint32_t *count) {
     for (size_t i = first; i <= last && *count < 2 * UNWINDER_DEPTH_LIMIT; i++) {
         int status =
@@ -233,15 +234,15 @@ static int add_group(struct python_stacks *python, const struct python_process *
     return TMPALLOC_OK;
 }
 
-static int merge(struct python_stacks *python, const struct python_process *process,
+static int merge(struct interpreted_stacks *python, const struct python_process *process,
                  uint64_t stack_pointer, const struct capture *capture, size_t python_count,
                  uint32_t *count_ret) {
     const struct stack *native = stacks_get(python->stacks, capture->stack);
     struct module_symbol loop = {0};
     size_t next = 0;
     uint32_t count = 0;
-    modules_find_function(python->modules, python_stacks_runtime_module(python->modules), EVAL_LOOP,
-                          false, &loop);
+    modules_find_function(python->modules, interpreted_stacks_runtime_module(python->modules),
+                          EVAL_LOOP, false, &loop);
     for (uint32_t i = 0; i < native->count && count < 2 * UNWINDER_DEPTH_LIMIT; i++) {
         size_t entry = find_entry(python->python_frames, next, python_count);
         if (next < python_count &&
@@ -258,8 +259,8 @@ static int merge(struct python_stacks *python, const struct python_process *proc
     return TMPALLOC_OK;
 }
 
-int python_stacks_merge(struct python_stacks *python, int64_t tid, uint64_t stack_pointer,
-                        const struct capture *capture, uint32_t *ret) {
+int interpreted_stacks_merge(struct interpreted_stacks *python, int64_t tid, uint64_t stack_pointer,
+                             const struct capture *capture, uint32_t *ret) {
     const struct python_process process = process_of(python);
     uint32_t count;
     *ret = capture->stack;

@@ -7,32 +7,33 @@
  *
  * Names, files and lines are copied when a code object is first seen.  One that has died, with
  * another of the same strings, line table and first line at its address, is taken for it. */
-#ifndef TMPALLOC_PYTHON_STACKS_H
-#define TMPALLOC_PYTHON_STACKS_H
+#ifndef TMPALLOC_INTERPRETED_STACKS_H
+#define TMPALLOC_INTERPRETED_STACKS_H
 
 #include "python_offsets.h"
 #include "symbolizer.h"
 #include "unwinder.h"
 
-struct python_stacks;
+struct interpreted_stacks;
 
 /* All outlive it.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
-int python_stacks_create(struct host *host, struct modules *modules, struct stacks *stacks,
-                         struct symbolizer *symbolizer, struct python_stacks **ret);
-void python_stacks_destroy(struct python_stacks *python); /* NULL is allowed */
+int interpreted_stacks_create(struct host *host, struct modules *modules, struct stacks *stacks,
+                              struct symbolizer *symbolizer, struct interpreted_stacks **ret);
+void interpreted_stacks_destroy(struct interpreted_stacks *python); /* NULL is allowed */
 
 /* Looks for a CPython runtime among the loaded files, until it has found one.  *version_ret: its
  * version as 0x030b for 3.11; 0: unknown. */
-enum python_answer python_stacks_refresh(struct python_stacks *python, uint32_t *version_ret);
+enum python_answer interpreted_stacks_refresh(struct interpreted_stacks *python,
+                                              uint32_t *version_ret);
 
 /* The stack of the current, stopped thread with this id, captured at this stack pointer, with its
  * Python frames; without any it is the captured one.  Memory that can't be read leaves frames out.
  * TMPALLOC_OK or TMPALLOC_E_NOMEM. */
-int python_stacks_merge(struct python_stacks *python, int64_t tid, uint64_t stack_pointer,
-                        const struct capture *capture, uint32_t *ret);
+int interpreted_stacks_merge(struct interpreted_stacks *python, int64_t tid, uint64_t stack_pointer,
+                             const struct capture *capture, uint32_t *ret);
 
 /* The file with the runtime, whose own native frames a reader of Python doesn't need;
  * FRAME_NO_MODULE: there is none. */
-uint32_t python_stacks_runtime_module(struct modules *modules);
+uint32_t interpreted_stacks_runtime_module(struct modules *modules);
 
 #endif
