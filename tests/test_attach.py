@@ -286,6 +286,44 @@ def test_tracking_ends_by_itself_when_the_debugger_is_gone(debugger, library, se
     server.check()
 
 
+#: Allocates until the first argument exists, then runs another program and returns.
+LEAVING = """
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int count, char **arguments) {
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+    while (access(arguments[1], F_OK))
+        for (int i = 0; i < 1000; i++) free(malloc(10));
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", "exit 3", (char *)NULL);
+        return 1;
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) + 4 : 2;
+}
+"""
+
+
+@pytest.mark.parametrize("way", ["detach", "quit", "kill"])
+def test_a_process_that_the_debugger_left_runs_programs_and_ends_with_its_own_status(
+    debugger, library, compile, tmp_path, way
+):
+    process = subprocess.Popen([compile(LEAVING, *FLAGS), tmp_path / "go"])
+    try:
+        time.sleep(0.1)
+        leave_by(debugger, way, process.pid)
+        wait_for(lambda: not is_tracking(process.pid, library))
+        time.sleep(0.1)
+        (tmp_path / "go").touch()
+        assert process.wait(20) == 7
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("way", ["quit", "kill"])
 def test_a_program_that_the_debugger_ran_ends_with_it_or_goes_on_untracked(
     debugger, library, compile, tmp_path, way

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "image.h"
+#include "kernel_memory.h"
 
 /* proc(5): all fields that are needed are within so many bytes, unless the process is in hundreds
  * of groups. */
@@ -79,6 +81,23 @@ void tracer_watch(void) {
     IMAGE_STORE(&watched, ask_alone(true) == TRACED);
 }
 
+/* What the debugger has left in the code. */
+static void remove_breakpoints(void) {
+    static const uint8_t int3 = 0xcc;
+    for (int i = 0; i < AGENT_BREAKPOINTS; i++) {
+        uint8_t *place = (uint8_t *)(uintptr_t)image->breakpoints[i];
+        uint8_t byte = image->breakpoint_bytes[i];
+        if (place && byte && *place == int3)
+            kernel_write(place, &byte, 1, PROT_READ | PROT_EXEC);
+    }
+}
+
+/* Ends tracking, unless another debugger has begun it meanwhile. */
+static void end(uint64_t generation) {
+    if (image_end(generation))
+        remove_breakpoints();
+}
+
 void tracer_look(void) {
     if (!IMAGE_LOAD(&watched))
         return;
@@ -87,5 +106,5 @@ void tracer_look(void) {
     if (answer == UNKNOWN)
         IMAGE_STORE(&watched, false);
     else if (answer == NOT_TRACED)
-        image_end(generation);
+        end(generation);
 }

@@ -18,6 +18,9 @@
  * to have entered a sandbox meanwhile, whose answer to a file being opened may be its end. */
 void tracer_watch(void);
 
+/* When the debugger is gone its own breakpoints, as far as the image knows them, are taken out,
+ * too.
+ */
 void tracer_look(void);
 
 /* At each allocation of a thread, with its number. */
