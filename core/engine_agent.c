@@ -100,7 +100,48 @@ static int read_image(struct engine_agent *agent, struct agent_image *ret, struc
                                  : status;
 }
 
+/* Writing what agent_image.h says that a debugger writes. */
+
+static int write_field(struct engine_agent *agent, const struct agent_image *image, size_t offset,
+                       size_t size, struct error *error) {
+    return host_write_data(agent->parts.host, image->anchor.image + offset,
+                           (const char *)image + offset, size, error);
+}
+
+#define WRITE(agent, image, field, error)                                                          \
+    write_field((agent), (image), offsetof(struct agent_image, field), sizeof((image)->field),     \
+                (error))
+
 /* Where the process is left, and what is counted. */
+
+/* What an int3 is going to replace; 0: there is one already. */
+static uint8_t read_code(struct engine_agent *agent, uint64_t address) {
+    static const uint8_t int3 = 0xcc;
+    uint8_t byte;
+    int status = host_read_data(agent->parts.host, address, &byte, 1, NULL);
+    return status == TMPALLOC_OK && byte != int3 ? byte : 0;
+}
+
+static int watch_function(struct engine_agent *agent, uint64_t address, struct error *error) {
+    size_t count = agent->leaving.count;
+    uint8_t byte = read_code(agent, address);
+    int status = breakpoints_require(&agent->leaving, address, BREAKPOINT_ENTRY, NULL, error);
+    if (agent->leaving.count > count && count < AGENT_BREAKPOINTS)
+        agent->leaving_bytes[count] = byte;
+    return status;
+}
+
+/* Tells the agent; one that isn't there yet will be told when files are loaded next, or never. */
+static int write_leaving(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    if (read_image(agent, &image, NULL) != TMPALLOC_OK)
+        return TMPALLOC_OK;
+    for (size_t i = 0; i < agent->leaving.count && i < AGENT_BREAKPOINTS; i++)
+        image.breakpoints[i] = agent->leaving.items[i]->address;
+    memcpy(image.breakpoint_bytes, agent->leaving_bytes, sizeof(image.breakpoint_bytes));
+    int status = WRITE(agent, &image, breakpoints, error);
+    return status == TMPALLOC_OK ? WRITE(agent, &image, breakpoint_bytes, error) : status;
+}
 
 static int watch_leaving(struct engine_agent *agent, struct error *error) {
     static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
@@ -108,14 +149,13 @@ static int watch_leaving(struct engine_agent *agent, struct error *error) {
         struct module_symbol symbol;
         if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol))
             continue;
-        int status =
-            breakpoints_require(&agent->leaving, symbol.address, BREAKPOINT_ENTRY, NULL, error);
+        int status = watch_function(agent, symbol.address, error);
         if (status != TMPALLOC_OK)
             return status;
         if (i == 0)
             agent->exit_address = symbol.address;
     }
-    return TMPALLOC_OK;
+    return write_leaving(agent, error);
 }
 
 static int find_entries(struct engine_agent *agent, struct error *error) {
@@ -145,17 +185,7 @@ const struct entry_points *engine_agent_entry_points(const struct engine_agent *
     return &agent->entries;
 }
 
-/* Control: what agent_image.h says that a debugger writes. */
-
-static int write_field(struct engine_agent *agent, const struct agent_image *image, size_t offset,
-                       size_t size, struct error *error) {
-    return host_write_data(agent->parts.host, image->anchor.image + offset,
-                           (const char *)image + offset, size, error);
-}
-
-#define WRITE(agent, image, field, error)                                                          \
-    write_field((agent), (image), offsetof(struct agent_image, field), sizeof((image)->field),     \
-                (error))
+/* Control. */
 
 static int write_generation(struct engine_agent *agent, struct agent_image *image, bool tracks,
                             struct error *error) {

@@ -1,5 +1,6 @@
 /* Bringing the agent into a process that runs already. */
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 
@@ -30,12 +31,39 @@ struct entry {
     struct tmpalloc_thread *threads;
     size_t thread_count;
     size_t thread_capacity;
-    bool alone; /* calls run in their thread alone */
-    bool still; /* nothing runs but calls */
+    bool alone;   /* calls run in their thread alone */
+    bool hooking; /* else loading: calls may need what any thread holds, so all run then */
+    bool still;   /* nothing runs but calls */
+    bool moved;   /* the process went on */
     uint64_t page;
     size_t avoided_count; /* addresses of breakpoints on the page */
     struct error *error;
 };
+
+/* The system calls that a sandbox has forbidden may end the process. */
+
+/* proc(5): how many seccomp filters a process has, or 1 in the strict mode; -1: unknown. */
+static long count_filters(const char *status_path) {
+    char line[256];
+    long mode = -1, filters = -1;
+    FILE *file = fopen(status_path, "re");
+    while (file && fgets(line, sizeof(line), file)) {
+        sscanf(line, "Seccomp: %ld", &mode);
+        sscanf(line, "Seccomp_filters: %ld", &filters);
+    }
+    if (file)
+        fclose(file);
+    return filters > mode ? filters : mode;
+}
+
+/* Filters of a container are ours, too, and let us live. */
+static int check_sandbox(struct engine_agent *agent, struct error *error) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%lld/status", (long long)agent->parts.host->local_pid);
+    if (count_filters(path) <= count_filters("/proc/self/status"))
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_UNSUPPORTED, "the process is in a seccomp sandbox");
+}
 
 /* Where threads are. */
 
@@ -130,7 +158,15 @@ static int finish_call(struct entry *entry, const struct capture *stack, uint32_
     if (host_run_to(entry->agent->parts.host, stack->pcs[busy + 1], RUN_MS, entry->error))
         return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
                          "a thread is in the allocator and does not leave it");
+    entry->moved = true;
     return list_threads(entry);
+}
+
+/* Whether what is called next can't be while a thread is there: hooking changes code that it is
+ * about to execute, or waits for what it holds while it is stopped. */
+static bool is_in_the_way(const struct entry *entry, const struct capture *stack, uint32_t busy) {
+    return entry->hooking && (is_in_patched_bytes(entry->agent, stack->pcs[0]) ||
+                              is_in_linker(entry->agent, stack->pcs[busy] - (busy > 0)));
 }
 
 /* One pass: *moved_ret tells that the process ran, and that all was forgotten. */
@@ -144,13 +180,11 @@ static int look_at_threads(struct entry *entry, uint64_t *safe_ret, bool *moved_
         if (status != TMPALLOC_OK)
             return status;
         bool is_busy = find_busy_frame(entry->agent, stack, &busy);
-        if (is_busy && entry->still && is_in_linker(entry->agent, stack->pcs[busy] - (busy > 0)))
-            return finish_call(entry, stack, busy);
         if (is_busy)
-            entry->alone = entry->still;
+            entry->alone = entry->hooking;
         else if (*safe_ret == 0)
             *safe_ret = entry->threads[i].key;
-        *moved_ret = is_busy && (is_in_patched_bytes(entry->agent, stack->pcs[0]) ||
+        *moved_ret = is_busy && (is_in_the_way(entry, stack, busy) ||
                                  (*safe_ret == 0 && i + 1 == entry->thread_count));
         if (*moved_ret)
             return finish_call(entry, stack, busy);
@@ -167,7 +201,7 @@ static int select_safe_thread(struct entry *entry) {
         status = look_at_threads(entry, &safe, &moved);
     if (status == TMPALLOC_OK && (moved || safe == 0))
         status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
-                           "no thread is outside of the allocator");
+                           "its threads leave no moment outside of the allocator");
     return status == TMPALLOC_OK ? host_select_thread(entry->agent->parts.host, safe, entry->error)
                                  : status;
 }
@@ -323,17 +357,25 @@ static int begin(struct entry *entry) {
 
 static void end(struct entry *entry) {
     unmap_page(entry);
+    if (entry->moved)
+        host_message(entry->agent->parts.host,
+                     "tmpalloc: the program went on until its allocator call returned");
     host_select_thread(entry->agent->parts.host, 0, NULL);
     memory_release(entry->threads);
 }
 
 int engine_agent_install(struct engine_agent *agent, struct error *error) {
     struct entry entry = {.agent = agent, .error = error};
-    int status = find_allocator(agent, error);
+    int status = check_sandbox(agent, error);
+    if (status == TMPALLOC_OK)
+        status = find_allocator(agent, error);
     if (status == TMPALLOC_OK)
         status = begin(&entry);
     if (status == TMPALLOC_OK)
         status = load(&entry);
+    entry.hooking = true; /* the other threads may be anywhere now */
+    if (status == TMPALLOC_OK)
+        status = select_safe_thread(&entry);
     if (status == TMPALLOC_OK)
         status = install(&entry);
     end(&entry);
@@ -341,7 +383,7 @@ int engine_agent_install(struct engine_agent *agent, struct error *error) {
 }
 
 int engine_agent_install_again(struct engine_agent *agent, struct error *error) {
-    struct entry entry = {.agent = agent, .error = error, .still = true};
+    struct entry entry = {.agent = agent, .error = error, .hooking = true, .still = true};
     int status = begin(&entry);
     if (status == TMPALLOC_OK)
         status = install(&entry);

@@ -17,6 +17,7 @@ struct engine_agent {
     uint64_t uninstall;         /* 0: nothing to undo */
     struct breakpoints leaving; /* where a process ends or executes another program */
     uint64_t exit_address;      /* of those the one that ends it */
+    uint8_t leaving_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
     struct entry_points entries;
 };
 

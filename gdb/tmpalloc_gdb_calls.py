@@ -73,6 +73,7 @@ def call(address, arguments, alone, seconds):
     with ExitStack() as stack:
         stack.enter_context(setting("language", "c"))
         stack.enter_context(setting("unwindonsignal", "on"))
+        stack.enter_context(setting("stop-on-solib-events", 0))
         stack.enter_context(setting("scheduler-locking", "on" if alone else "off"))
         stack.enter_context(_without_breakpoints())
         stack.enter_context(_time_limit(seconds))

@@ -56,7 +56,8 @@ class StopHook:
 def _execute(line, result):
     """Executes a command line of the core for LLDB."""
     word = line.partition(" ")[0]
-    if word == "start" and not _host.debugger.GetSelectedTarget():
+    # An attempt to attach that failed leaves a target without a program.
+    if word == "start" and not _host.debugger.GetSelectedTarget().GetExecutable():
         result.SetError("start needs a program: target create FILE, or attach")
         return
     try:

@@ -286,6 +286,44 @@ def test_tracking_ends_by_itself_when_the_debugger_is_gone(debugger, library, se
     server.check()
 
 
+#: Allocates until the first argument exists, then runs another program and returns.
+LEAVING = """
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int count, char **arguments) {
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+    while (access(arguments[1], F_OK))
+        for (int i = 0; i < 1000; i++) free(malloc(10));
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", "exit 3", (char *)NULL);
+        return 1;
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) + 4 : 2;
+}
+"""
+
+
+@pytest.mark.parametrize("way", ["detach", "quit", "kill"])
+def test_a_process_that_the_debugger_left_runs_programs_and_ends_with_its_own_status(
+    debugger, library, compile, tmp_path, way
+):
+    process = subprocess.Popen([compile(LEAVING, *FLAGS), tmp_path / "go"])
+    try:
+        time.sleep(0.1)
+        leave_by(debugger, way, process.pid)
+        wait_for(lambda: not is_tracking(process.pid, library))
+        time.sleep(0.1)
+        (tmp_path / "go").touch()
+        assert process.wait(20) == 7
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("way", ["quit", "kill"])
 def test_a_program_that_the_debugger_ran_ends_with_it_or_goes_on_untracked(
     debugger, library, compile, tmp_path, way
@@ -625,3 +663,139 @@ def test_where_the_process_does_not_finish_loading_breakpoints_are_used(debugger
     assert result.outputs[2] == result.outputs[4]
     assert allocations(result.outputs[6]) == 7, result.text
     assert result.exit_statuses == [5], result.text
+
+
+# --- what can't be entered -----------------------------------------------------------------------------
+
+
+#: Prepares itself as the first argument says, writes its name into the second, and allocates.
+UNWILLING = """
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void enter_sandbox(void) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {4, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) _exit(3);
+}
+static void be_traced(void) {
+    pid_t child = fork();
+    if (child) {
+        for (int status; waitpid(child, &status, 0) == child && !WIFEXITED(status);)
+            ptrace(PTRACE_CONT, child, 0, 0);
+        _exit(0);
+    }
+    ptrace(PTRACE_TRACEME, 0, 0, 0);
+}
+__attribute__((noinline)) static void allocate(void) {
+    for (int i = 0; i < 10; i++)
+        free(malloc(100));
+    usleep(1000);
+}
+int main(int count, char **arguments) {
+    FILE *file = fopen(arguments[2], "w");
+    if (strcmp(arguments[1], "sandbox") == 0) enter_sandbox();
+    if (strcmp(arguments[1], "chroot") == 0 && (chroot("/var/empty") && chroot("/mnt"))) return 3;
+    if (strcmp(arguments[1], "user") == 0 && setuid(65534)) return 3;
+    if (strcmp(arguments[1], "traced") == 0) be_traced();
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+    fprintf(file, "%d\\n", (int)getpid());
+    fclose(file);
+    for (;;) allocate();
+}
+"""
+
+
+@pytest.fixture
+def unwilling(compile, tmp_path):
+    """Starts UNWILLING in some way; gives its process id."""
+    started, file = [], tmp_path / "name"
+
+    def start(way, *flags):
+        program = compile(UNWILLING, *FLAGS, *flags, name="unwilling")
+        started.append(subprocess.Popen([program, way, file]))
+        try:
+            wait_for(lambda: file.exists() and file.read_text().endswith("\n"))
+        except AssertionError:
+            pytest.skip(f"this machine forbids it: {way}")
+        started.append(int(file.read_text()))
+        return started[-1]
+
+    yield start
+    for process in started:
+        os.kill(getattr(process, "pid", process), 9)
+
+
+UNWILLING_REASONS = {
+    "sandbox": ([], r"the process is in a seccomp sandbox"),
+    "chroot": ([], r"the process can't load it: .*No such file or directory"),
+    "user": ([], r"the process can't load it: .*Permission denied"),
+    "": (["-static"], r"the program is a static executable"),
+}
+
+
+@pytest.mark.parametrize("way", UNWILLING_REASONS, ids=lambda way: way or "static")
+def test_a_process_that_the_agent_cannot_enter_is_told_and_gets_breakpoints(
+    debugger, unwilling, library, tmp_path, way
+):
+    flags, reason = UNWILLING_REASONS[way]
+    private = tmp_path / "private"  # so that another user can't read the agent
+    private.mkdir()
+    for file in "libtmpalloc.so", "libtmpalloc-agent.so":
+        shutil.copy(library.parent / file, private)
+    private.chmod(0o700)
+    pid = unwilling(way, *flags)
+    steps = [debugger.attach(pid), "tmpalloc start --engine agent", "tmpalloc start"]
+    steps += [interrupt_later(debugger, pid, 0.3), debugger.continue_(), "tmpalloc status"]
+    steps += ["tmpalloc stop", debugger.detach()]
+    environment = {"TMPALLOC_LIBRARY": str(private / "libtmpalloc.so")}
+    outputs = debugger.session(steps=steps, env=environment).outputs
+    text = "\n".join(outputs)
+    assert re.search(rf"^(error: )?the agent can't be used: {reason}", outputs[1]), text
+    assert re.search(rf"breakpoint engine \(auto: {reason}", outputs[2]), text
+    assert (outputs[1].count("\n"), outputs[2].count("\n")) == (1, 1), text
+    assert re.search(reason, outputs[5]) and allocations(outputs[5]) > 0, text
+    time.sleep(0.2)
+    assert not is_gone(pid) and tracer_of(pid) == 0
+
+
+def test_a_process_that_cannot_be_attached_to_leaves_nothing_behind(debugger, unwilling, compile):
+    pid = unwilling("traced")
+    steps = [debugger.attach(pid), "tmpalloc start", "tmpalloc status", "tmpalloc summary"]
+    result = debugger.session(steps=[*steps, "tmpalloc stop"])
+    for output in result.outputs[1:5]:
+        assert "tracking process" not in output and "Traceback" not in output, result.text
+    started, stopped = result.outputs[1], result.outputs[4]
+    assert started.count("\n") == stopped.count("\n") == 1
+    if debugger.name == "gdb":
+        assert "tracking begins when the program starts" in started and "stopped" in stopped
+    else:
+        assert "start needs a program" in started and "not tracking" in stopped
+    assert tracer_of(pid) not in (0, os.getpid())
+
+
+def test_a_process_that_is_killed_while_stopped_is_told_by_every_command(debugger, caller):
+    steps = [debugger.break_at("checkpoint"), debugger.run(), "tmpalloc start", debugger.continue_()]
+    steps += ["tmpalloc status", debugger.script("import os; os.system('pkill -9 -x caller')")]
+    commands = ["tmpalloc summary", "tmpalloc stop", "tmpalloc start", "tmpalloc status"]
+    result = debugger.session(caller, [*steps, *commands, debugger.continue_(), "tmpalloc status"])
+    assert allocations(result.outputs[4]) == 14
+    for output in result.outputs[6:]:
+        assert output.strip() and "Traceback" not in output, result.text
+    again = debugger.session(caller, [*steps[:5], debugger.continue_(), debugger.continue_()])
+    assert again.exit_statuses == [5], again.text

@@ -70,10 +70,10 @@ void image_stop(void) {
     IMAGE_STORE(&image->generation, (image->generation & ~UINT64_C(1)) + 2);
 }
 
-void image_end(uint64_t generation) {
+bool image_end(uint64_t generation) {
     uint64_t next = (generation & ~UINT64_C(1)) + 2;
-    __atomic_compare_exchange_n(&image->generation, &generation, next, false, __ATOMIC_ACQ_REL,
-                                __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&image->generation, &generation, next, false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 /* Threads look at the generation first, so the other number must be there before it. */

@@ -41,8 +41,8 @@ void image_publish(void);
 /* Each begins a new generation. */
 void image_start(void);
 void image_stop(void);
-/* Stops, unless the debugger has begun another generation meanwhile. */
-void image_end(uint64_t generation);
+/* Stops; false: a debugger has begun another generation meanwhile. */
+bool image_end(uint64_t generation);
 void image_reset(void);
 
 /* Puts a new link in front of a list whose first link is at *place. */

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "image.h"
+#include "kernel_memory.h"
 
 /* proc(5): all fields that are needed are within so many bytes, unless the process is in hundreds
  * of groups. */
@@ -14,6 +16,7 @@
 enum answer { UNKNOWN, TRACED, NOT_TRACED };
 
 static bool watched;
+static long filters;                        /* of seccomp when watching began */
 static atomic_flag busy = ATOMIC_FLAG_INIT; /* with the text */
 static char text[STATUS_BYTES];
 
@@ -38,43 +41,70 @@ static bool read_status(void) {
     return size > 0;
 }
 
-/* Whether a field, named with what is around its name, is there and isn't 0. */
-static bool is_set(const char *field, bool *known) {
+/* The number in a field, named with what is around its name; -1: there is none. */
+static long number(const char *field) {
     const char *found = strstr(text, field);
-    *known = found;
-    return found && found[strlen(field)] != '0';
+    long result = 0;
+    if (!found)
+        return -1;
+    for (const char *digit = found + strlen(field); *digit >= '0' && *digit <= '9'; digit++)
+        result = result * 10 + (*digit - '0');
+    return result;
 }
 
-static enum answer ask(void) {
-    bool knows_tracer, knows_sandbox;
+/* Before Linux 5.9 only whether there are any. */
+static long count_filters(void) {
+    long count = number("\nSeccomp_filters:\t");
+    return count >= 0 ? count : number("\nSeccomp:\t");
+}
+
+static enum answer ask(bool begins) {
     if (!read_status())
         return UNKNOWN;
-    bool traced = is_set("\nTracerPid:\t", &knows_tracer);
-    bool sandboxed = is_set("\nSeccomp:\t", &knows_sandbox);
-    if (sandboxed || !knows_tracer || !knows_sandbox)
+    long tracer = number("\nTracerPid:\t");
+    if (begins)
+        filters = count_filters();
+    if (tracer < 0 || filters < 0 || count_filters() != filters)
         return UNKNOWN;
-    return traced ? TRACED : NOT_TRACED;
+    return tracer ? TRACED : NOT_TRACED;
 }
 
-static enum answer ask_alone(void) {
+static enum answer ask_alone(bool begins) {
     if (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire))
         return TRACED; /* whoever is asking acts on the answer */
-    enum answer answer = ask();
+    enum answer answer = ask(begins);
     atomic_flag_clear_explicit(&busy, memory_order_release);
     return answer;
 }
 
 void tracer_watch(void) {
-    IMAGE_STORE(&watched, ask_alone() == TRACED);
+    IMAGE_STORE(&watched, ask_alone(true) == TRACED);
+}
+
+/* What the debugger has left in the code. */
+static void remove_breakpoints(void) {
+    static const uint8_t int3 = 0xcc;
+    for (int i = 0; i < AGENT_BREAKPOINTS; i++) {
+        uint8_t *place = (uint8_t *)(uintptr_t)image->breakpoints[i];
+        uint8_t byte = image->breakpoint_bytes[i];
+        if (place && byte && *place == int3)
+            kernel_write(place, &byte, 1, PROT_READ | PROT_EXEC);
+    }
+}
+
+/* Ends tracking, unless another debugger has begun it meanwhile. */
+static void end(uint64_t generation) {
+    if (image_end(generation))
+        remove_breakpoints();
 }
 
 void tracer_look(void) {
     if (!IMAGE_LOAD(&watched))
         return;
     uint64_t generation = IMAGE_LOAD(&image->generation);
-    enum answer answer = ask_alone();
+    enum answer answer = ask_alone(false);
     if (answer == UNKNOWN)
         IMAGE_STORE(&watched, false);
     else if (answer == NOT_TRACED)
-        image_end(generation);
+        end(generation);
 }

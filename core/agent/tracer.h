@@ -14,10 +14,13 @@
 #define TRACER_PERIOD (UINT64_C(1) << 18)
 
 /* From now on tracking ends with tracing.  Does nothing where the answer can't be had: without
- * /proc, with a debugger outside of this PID namespace, or in a sandbox, whose answer to a file
- * being opened may be the end of the process. */
+ * /proc, or with a debugger outside of this PID namespace.  Looking ends when the process is found
+ * to have entered a sandbox meanwhile, whose answer to a file being opened may be its end. */
 void tracer_watch(void);
 
+/* When the debugger is gone its own breakpoints, as far as the image knows them, are taken out,
+ * too.
+ */
 void tracer_look(void);
 
 /* At each allocation of a thread, with its number. */

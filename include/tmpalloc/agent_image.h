@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     5
+#define AGENT_IMAGE_VERSION     6
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -83,6 +83,9 @@ enum agent_hooking {
 /* Most frames of a stack. */
 #define AGENT_STACK_LIMIT 1024
 
+/* As many breakpoints are known to the agent. */
+#define AGENT_BREAKPOINTS 8
+
 /* Set in a pc of a stack: execution was interrupted exactly there by a signal.  All others are
  * return addresses. */
 #define AGENT_PC_EXACT (UINT64_C(1) << 63)
@@ -130,6 +133,10 @@ struct agent_image {
      * before `patch_end`. */
     uint8_t patch_start[AGENT_ENTRY_POINTS_LIMIT];
     uint8_t patch_end[AGENT_ENTRY_POINTS_LIMIT];
+    /* The debugger's own breakpoints, 0: none, and the bytes in their places, 0: not known.  A
+     * debugger that is killed leaves them in the code, where they would end the process. */
+    uint64_t breakpoints[AGENT_BREAKPOINTS];
+    uint8_t breakpoint_bytes[AGENT_BREAKPOINTS];
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -218,7 +225,7 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 840, patch_end, 776);
+AGENT_IMAGE_LAYOUT(agent_image, 912, breakpoint_bytes, 904);
 _Static_assert(AGENT_ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
@@ -233,7 +240,7 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  * It starts, stops and resets by writing to the image, which needs no call and is possible at any
  * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
  * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings and python may be
- * written before a start.
+ * written before a start, breakpoints and breakpoint_bytes at any time.
  *
  * The rest are functions that the library exports; 0 is success, else a negative tmpalloc_status.
  *
