@@ -108,14 +108,34 @@ static bool read_checked(void *arg, uint64_t address, void *buffer, size_t size_
     return true;
 }
 
+/* Since 3.11 the instruction says the code object, which it points into: as long as none died,
+ * comparing it compares both. */
+static void drop_implied(struct python_cache *cache, size_t count) {
+    const struct python_offsets *offsets = &python_here()->offsets;
+    struct log *log = &cache->log;
+    size_t kept = 0, frame = 0;
+    if (offsets->instruction != PYTHON_POINTER)
+        return;
+    for (size_t i = 0; i < log->count; i++) {
+        if (frame < count &&
+            log->cells[i].place == cache->frames[frame].address + offsets->frame_code)
+            frame++;
+        else
+            log->cells[kept++] = log->cells[i];
+    }
+    log->count = kept;
+}
+
 /* Fills frames and the log; gives the number of frames. */
 static size_t walk_frames(struct python_cache *cache, uintptr_t thread, bool *truncated_ret) {
     struct log *log = &cache->log;
     const struct python_process process = {.read = read_logged, .arg = log};
     log->count = 0;
     log->unstable = log->no_memory = false;
-    return python_frames_list(&process, python_here(), thread, cache->frames, PYTHON_DEPTH_LIMIT,
-                              truncated_ret);
+    size_t count = python_frames_list(&process, python_here(), thread, cache->frames,
+                                      PYTHON_DEPTH_LIMIT, truncated_ret);
+    drop_implied(cache, count);
+    return count;
 }
 
 /* Fills places.  Less than `count`: a frame whose code isn't to be had. */
