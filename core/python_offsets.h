@@ -1,6 +1,7 @@
 /* Where CPython keeps what a walk of its frames needs: offsets in bytes, one set per version.
  *
- * Sources, for 64-bit Linux.  3.8 to 3.12: the headers of the first release of each version.
+ * Sources, for 64-bit Linux.  3.8 to 3.12: the headers of 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1
+ * (within a version CPython keeps its layout).
  *   3.8, 3.9, 3.10  Include/internal/pycore_runtime.h (pyruntimestate: interpreters, _finalizing);
  *                   pycore_interp.h, in 3.8 pycore_pystate.h (_is: next, tstate_head);
  *                   Include/cpython/pystate.h (_ts: next, frame, thread_id; 3.10: cframe, CFrame);

@@ -33,6 +33,7 @@ struct log {
 
 struct python_cache {
     struct python_self self;
+    struct python_node *last; /* found; NULL: nothing that the next one follows */
     struct python_node *predictor[1 << PREDICTOR_BITS];
     struct python_memo memo;
     struct log log;
@@ -53,6 +54,7 @@ int python_cache_init(struct python_cache **ret) {
 
 void python_cache_forget(struct python_cache *cache) {
     cache->self = (struct python_self){0};
+    cache->last = NULL;
     cache->log.pages = (struct capture_pages){0};
 }
 
@@ -68,27 +70,28 @@ void python_cache_destroy(struct python_cache *cache) {
 
 /* Walking. */
 
-static void log_cell(struct log *log, uintptr_t place, uint64_t mask) {
+static void log_cell(struct log *log, uint64_t address, enum python_cell_kind kind) {
     if (memory_reserve((void **)&log->cells, &log->capacity, log->count + 1, sizeof *log->cells)) {
         log->no_memory = true;
         return;
     }
-    struct python_cell cell = {.place = place, .mask = mask};
+    struct python_cell cell = {.place = address | (uint64_t)kind << CELL_KIND_SHIFT};
     cell.value = python_cell_read(&cell);
     log->cells[log->count++] = cell;
 }
 
-/* All that a walk of frames reads are fields within a word. */
+/* All that a walk of frames reads are fields of these sizes, within a word. */
 static bool read_logged(void *arg, uint64_t address, void *buffer, size_t size_bytes) {
     struct log *log = arg;
-    uintptr_t place = address & -WORD_BYTES;
-    uint64_t shift = (address - place) * 8;
-    uint64_t mask = size_bytes == WORD_BYTES ? UINT64_MAX : (UINT64_C(1) << size_bytes * 8) - 1;
-    if (address - place + size_bytes > WORD_BYTES || !capture_pages_readable(&log->pages, place)) {
+    enum python_cell_kind kind = size_bytes == 1   ? CELL_BYTE
+                                 : size_bytes == 4 ? CELL_INT
+                                                   : CELL_WORD;
+    if (address % size_bytes || address > CELL_ADDRESS ||
+        !capture_pages_readable(&log->pages, address & -WORD_BYTES)) {
         log->unstable = true;
         return false;
     }
-    log_cell(log, place, mask << shift);
+    log_cell(log, address, kind);
     memcpy(buffer, (const void *)(uintptr_t)address, size_bytes);
     return true;
 }
@@ -105,14 +108,34 @@ static bool read_checked(void *arg, uint64_t address, void *buffer, size_t size_
     return true;
 }
 
+/* Since 3.11 the instruction says the code object, which it points into: as long as none died,
+ * comparing it compares both. */
+static void drop_implied(struct python_cache *cache, size_t count) {
+    const struct python_offsets *offsets = &python_here()->offsets;
+    struct log *log = &cache->log;
+    size_t kept = 0, frame = 0;
+    if (offsets->instruction != PYTHON_POINTER)
+        return;
+    for (size_t i = 0; i < log->count; i++) {
+        if (frame < count &&
+            log->cells[i].place == cache->frames[frame].address + offsets->frame_code)
+            frame++;
+        else
+            log->cells[kept++] = log->cells[i];
+    }
+    log->count = kept;
+}
+
 /* Fills frames and the log; gives the number of frames. */
 static size_t walk_frames(struct python_cache *cache, uintptr_t thread, bool *truncated_ret) {
     struct log *log = &cache->log;
     const struct python_process process = {.read = read_logged, .arg = log};
     log->count = 0;
     log->unstable = log->no_memory = false;
-    return python_frames_list(&process, python_here(), thread, cache->frames, PYTHON_DEPTH_LIMIT,
-                              truncated_ret);
+    size_t count = python_frames_list(&process, python_here(), thread, cache->frames,
+                                      PYTHON_DEPTH_LIMIT, truncated_ret);
+    drop_implied(cache, count);
+    return count;
 }
 
 /* Fills places.  Less than `count`: a frame whose code isn't to be had. */
@@ -207,15 +230,27 @@ static struct python_entry *renew(struct python_cache *cache, struct python_node
     return entry;
 }
 
-/* The way of all captures that the predictor doesn't know. */
-static __attribute__((noinline)) struct python_entry *
-search(struct python_cache *cache, uintptr_t thread, struct python_node **slot) {
+static bool is_right(const struct python_node *node, uintptr_t thread) {
+    return node->thread == thread && python_node_agrees(node, 0) == node->cell_count &&
+           node->made == python_codes_deaths();
+}
+
+static void note_found(struct python_cache *cache, struct python_node *node) {
+    if (cache->last)
+        cache->last->next = node;
+    cache->last = node;
+}
+
+/* Finds the node by all means, or makes it. */
+static struct python_entry *search(struct python_cache *cache, uintptr_t thread,
+                                   struct python_node **slot) {
     struct python_departure departure;
     uint64_t deaths = python_codes_deaths();
     struct python_node *guess = *slot && (*slot)->thread == thread ? *slot : NULL;
     struct python_node *node = python_memo_find(&cache->memo, thread, guess, &departure);
     if (node) {
         *slot = node;
+        note_found(cache, node);
         return node->made == deaths ? node->result : renew(cache, node, deaths);
     }
     struct python_entry *entry = walk(cache, thread);
@@ -226,27 +261,34 @@ search(struct python_cache *cache, uintptr_t thread, struct python_node **slot) 
         node->result = entry;
         node->made = deaths;
         *slot = node;
+        note_found(cache, node);
     }
     return entry;
 }
 
-static struct python_entry *no_frames(struct python_cache *cache) {
-    return find_entry(cache, 0, false);
-}
-
-struct python_entry *python_capture(struct python_cache *cache) {
-    uintptr_t thread = python_here_thread(&cache->self);
+/* The way of all captures that don't follow the one before as they did last time. */
+static __attribute__((noinline)) struct python_entry *look_up(struct python_cache *cache,
+                                                              uintptr_t thread) {
     if (!thread)
-        return no_frames(cache);
-    if (__builtin_expect(!atomic_load_explicit(&trusted, memory_order_relaxed), 0))
+        return find_entry(cache, 0, false);
+    if (!atomic_load_explicit(&trusted, memory_order_relaxed))
         return walk(cache, thread);
     struct python_node **slot =
         &cache->predictor[innermost(thread) * SPREAD >> (64 - PREDICTOR_BITS)];
-    struct python_node *node = *slot;
-    if (node && node->thread == thread && python_node_agrees(node, 0) == node->cell_count &&
-        node->made == python_codes_deaths())
-        return node->result;
-    return search(cache, thread, slot);
+    if (!*slot || !is_right(*slot, thread))
+        return search(cache, thread, slot);
+    note_found(cache, *slot);
+    return (*slot)->result;
+}
+
+/* The first guess doesn't wait for memory of CPython's. */
+struct python_entry *python_capture(struct python_cache *cache) {
+    struct python_node *guess = cache->last ? cache->last->next : NULL;
+    uintptr_t thread = python_here_thread(&cache->self);
+    if (!guess || !is_right(guess, thread))
+        return look_up(cache, thread);
+    cache->last = guess;
+    return guess->result;
 }
 
 size_t python_capture_loops(struct python_cache *cache, uint64_t *loops, size_t limit) {

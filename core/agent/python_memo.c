@@ -73,8 +73,7 @@ static bool departs(const struct python_departure *departure, const struct pytho
                     size_t count) {
     const struct python_node *node = departure->node;
     return !node || (departure->cell < count &&
-                     cells[departure->cell].place == node->cells[departure->cell].place &&
-                     cells[departure->cell].mask == node->cells[departure->cell].mask);
+                     cells[departure->cell].place == node->cells[departure->cell].place);
 }
 
 struct python_node *python_memo_add(struct python_memo *memo, uintptr_t thread,

@@ -14,16 +14,22 @@
 #include "../arena.h"
 #include "../map.h"
 
-/* What a walk read: some bytes of a word. */
+/* What a walk read.  `place` is an address, with the kind of what was read there in its two highest
+ * bits, which no address of a program has. */
 struct python_cell {
-    uintptr_t place; /* a multiple of eight */
-    uint64_t mask;   /* which bytes */
-    uint64_t value;  /* the others are 0 */
+    uint64_t place;
+    uint64_t value;
 };
+
+enum python_cell_kind { CELL_WORD, CELL_BYTE, CELL_INT };
+
+#define CELL_KIND_SHIFT 62
+#define CELL_ADDRESS    ((UINT64_C(1) << CELL_KIND_SHIFT) - 1)
 
 struct python_node {
     uintptr_t thread;         /* the state that the walk began at */
     void *result;             /* of the caller */
+    struct python_node *next; /* the caller\'s guess at the node that is found after this one */
     uint64_t made;            /* the caller's: when the result was right */
     struct python_node *from; /* NULL: a root */
     uint32_t link_cell;       /* where it departs */
@@ -57,7 +63,12 @@ struct python_node *python_memo_add(struct python_memo *memo, uintptr_t thread,
                                     const struct python_cell *cells, size_t count);
 
 static inline uint64_t python_cell_read(const struct python_cell *cell) {
-    return *(const uint64_t *)cell->place & cell->mask;
+    uintptr_t address = cell->place & CELL_ADDRESS;
+    if (__builtin_expect(cell->place >> CELL_KIND_SHIFT == CELL_WORD, 1))
+        return *(const uint64_t *)address;
+    if (cell->place >> CELL_KIND_SHIFT == CELL_BYTE)
+        return *(const uint8_t *)address;
+    return *(const uint32_t *)address;
 }
 
 /* The first cell that differs, or their number.  Reads a cell only if those before it agree: their
