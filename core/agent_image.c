@@ -401,6 +401,8 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
         *facts_ret = (struct agent_image_facts){
             .pid = reader->image.pid,
             .tracking = reader->image.generation & 1,
+            .refused = reader->image.hooking[AGENT_ENTRY_malloc] == AGENT_HOOK_REFUSED ||
+                       reader->image.hooking[AGENT_ENTRY_free] == AGENT_HOOK_REFUSED,
             .memory_bytes = reader->image.memory_bytes,
             .memory_limit_bytes = reader->image.memory_limit_bytes,
         };

@@ -24,6 +24,7 @@ struct agent_image_source {
 struct agent_image_facts {
     int64_t pid;   /* of the process that counted */
     bool tracking; /* it goes on doing so when the process runs */
+    bool refused;  /* calls of malloc or free don't reach it: they can't be hooked */
     uint64_t memory_bytes;
     uint64_t memory_limit_bytes;
 };

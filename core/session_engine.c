@@ -199,18 +199,22 @@ static int refresh_breakpoint(struct session *session, struct error *error) {
     return status;
 }
 
+/* The agent that was expected isn't there, or is of no use; `reason` says why. */
+static int fall_back(struct session *session, struct error *reason, struct error *error) {
+    int status = take_second_best(session, session->recording, reason);
+    if (status != TMPALLOC_OK)
+        return error_set(error, status, "%s", reason->text);
+    host_message(&session->host, "tmpalloc: breakpoint engine (auto: %s)", session->reason);
+    return refresh_breakpoint(session, error ? error : reason);
+}
+
 static int refresh_engine(struct session *session, struct error *error) {
     struct error reason = {.text = ""};
     if (!session->agent)
         return refresh_breakpoint(session, error ? error : &reason);
     int status = engine_agent_refresh(session->agent, &reason);
-    if (has_no_agent(status)) {
-        status = take_second_best(session, session->recording, &reason);
-        if (status == TMPALLOC_OK) {
-            host_message(&session->host, "tmpalloc: breakpoint engine (auto: %s)", session->reason);
-            return refresh_breakpoint(session, error ? error : &reason);
-        }
-    }
+    if (has_no_agent(status))
+        return fall_back(session, &reason, error);
     if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
         session->state = status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING;
     return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
@@ -231,6 +235,11 @@ static int copy_results(struct session *session, enum recording_age age, struct 
     int status = engine_agent_read(session->agent, &facts, &snapshot, error);
     if (status != TMPALLOC_OK)
         return status;
+    if (facts.refused) {
+        snapshot_deinit(&snapshot);
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the allocator's functions can't be hooked");
+    }
     recording_set_latest(session->recording, &snapshot, age);
     session->recording->agent_bytes = facts.memory_bytes;
     return TMPALLOC_OK;
@@ -243,8 +252,11 @@ int session_engine_update(struct session *session, struct error *error) {
     int status = host_process(&session->host, &process, error);
     if (status != TMPALLOC_OK || process.pid != session->recording->process.pid || !process.stopped)
         return status;
-    status = copy_results(session, RECORDING_NOW, error);
-    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : status;
+    struct error reason = {.text = ""};
+    status = copy_results(session, RECORDING_NOW, &reason);
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return fall_back(session, &reason, error);
+    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
 }
 
 static int64_t now_ns(void) {
