@@ -33,7 +33,8 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static int patch(uintptr_t function, int hook) {
-    return patch_entry(function, hook_at(hook), &hook_originals[hook]);
+    struct patch_span span;
+    return patch_entry(function, hook_at(hook), &hook_originals[hook], &span);
 }
 
 /* cases */

@@ -1,0 +1,228 @@
+"""What happens to the tracked process in LLDB: its hits, stops and end, its files and breakpoints."""
+
+import os
+import re
+
+import lldb
+
+from tmpalloc import binding
+from tmpalloc.host import Host
+from tmpalloc_lldb_process import ALIVE, identity, loaded_files
+
+#: LLDB's names for our breakpoints.  They also carry the callback: LLDB generates code when a
+#: callback is given to a breakpoint, and that fails while another callback runs.
+NAME = "tmpalloc"
+_LOADER_NAME = "tmpalloc_loader"
+#: Offset of r_state in struct r_debug of <link.h>, and its value before files are unloaded.  A
+#: breakpoint that is in a file when it is unloaded can't be set again: LLDB's server believes that
+#: it still is.
+_STATE_OFFSET, _RT_DELETE = 24, 2
+
+
+def _loader_address(target):
+    """Where the dynamic linker reports changes, or where a static executable begins."""
+    executable = target.FindModule(target.GetExecutable())
+    name = executable.FindSection(".interp")
+    if not name:
+        # LLDB itself starts a static program at its first instruction, where no breakpoint is hit.
+        entry = executable.GetObjectFileEntryPointAddress()
+        return target.ReadInstructions(entry, 2)[1].GetAddress()
+    path = os.path.realpath(name.GetSectionData().GetString(lldb.SBError(), 0))
+    loader = target.FindModule(lldb.SBFileSpec(path))
+    if not loader:
+        # A breakpoint by name would wait for the file too, but announce itself at each run.
+        wanted = lldb.SBModuleSpec()
+        wanted.SetFileSpec(lldb.SBFileSpec(path))
+        wanted.SetTriple(target.GetTriple())
+        loader = lldb.SBModule(wanted)
+    return loader.FindSymbol("_dl_debug_state").GetStartAddress()
+
+
+class LldbEvents(Host):
+    """The part of the host that notices.
+
+    LLDB calls no script when files are loaded, a process ends, or it executes another program.
+    Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits, at
+    the user's stops and before each command.
+    """
+
+    def __init__(self, debugger, module):
+        super().__init__()
+        self.session = None
+        self.debugger = debugger
+        self._module = module  # whose on_hit, on_loader and StopHook LLDB calls
+        self._frame = None  # of the thread whose hit is handled
+        self._handled = (0, set())  # number of the stop, threads and breakpoints that hit
+        self._breakpoints = {}  # by the core's numbers
+        self._exits = set()  # LLDB's numbers of those where the process ends
+        self._ids = {}  # the core's numbers by LLDB's
+        self._process = None  # that has our breakpoints, or was started to get them
+        self._tracked = None  # its identity then
+        self._loader = None  # breakpoint that follows the dynamic linker
+        self._stop_hook = None  # a target and the number of its hook
+        self._files = (None, 0)  # a process and how many files it had
+        self._stop = None
+        self._places = set()  # of the user's breakpoints, as they were told
+
+    def follow_loader(self):
+        """Begins to notice loaded files in the selected target, started or not."""
+        self.leave_loader()
+        target = self.debugger.GetSelectedTarget()
+        self._loader = target.BreakpointCreateBySBAddress(_loader_address(target))
+        self.define_names(target)
+        self._loader.AddName(_LOADER_NAME)
+        added = self.command(target, f"target stop-hook add -P {self._module}.StopHook")
+        self._stop_hook = target, re.search(r"\d+", added)[0]
+
+    def define_names(self, target):
+        """Makes a target know the names that our breakpoints get."""
+        names = lldb.SBStringList()
+        target.GetBreakpointNames(names)
+        for word, callback in (NAME, "on_hit"), (_LOADER_NAME, "on_loader"):
+            if word not in names:
+                name = lldb.SBBreakpointName(target, word)
+                name.SetHelpString("breakpoints of the extension tmpalloc")
+                # `breakpoint list`, `delete` and `disable` are about the user's own.
+                name.SetAllowList(False)
+                name.SetAllowDelete(False)
+                name.SetAllowDisable(False)
+                name.SetScriptCallbackFunction(
+                    f"{self._module}.{callback}", lldb.SBStructuredData()
+                )
+
+    def leave_loader(self):
+        """Undoes follow_loader()."""
+        if self._stop_hook:
+            self.command(self._stop_hook[0], f"target stop-hook delete {self._stop_hook[1]}")
+        self._stop_hook = None
+        if self._loader and self._loader.IsValid():
+            self._loader.GetTarget().BreakpointDelete(self._loader.GetID())
+        self._loader = None
+
+    def loader_hit(self, frame):
+        """Files have just been loaded or unloaded, or are about to be."""
+        process = frame.GetThread().GetProcess()
+        self._frame = frame
+        try:
+            self.notice_changes()
+            if self._tracked in (None, identity(process)):
+                self._notice_exec(process)
+                self._process, self._tracked = process, identity(process)
+                self.session.event(binding.EVENT_MODULES)
+                if self._is_unloading(process):
+                    self.session.event(binding.EVENT_UNLOADING)
+        finally:
+            self._frame = None
+
+    def _is_unloading(self, process):
+        """Whether the dynamic linker is about to unload files: see r_state in <link.h>."""
+        loader = self._loader.GetLocationAtIndex(0).GetAddress().GetModule()
+        symbol = loader.FindSymbol("_r_debug")
+        if not symbol:  # a stripped static executable
+            return False
+        address = symbol.GetStartAddress().GetLoadAddress(process.GetTarget())
+        error = lldb.SBError()
+        state = process.ReadUnsignedFromMemory(address + _STATE_OFFSET, 4, error)
+        return error.Success() and state == _RT_DELETE
+
+    def notice_changes(self):
+        """Reports that the tracked process is gone."""
+        process = self._process
+        if process and (process.GetState() not in ALIVE or identity(process) != self._tracked):
+            self.session.event(binding.EVENT_EXITED)
+            self._process = self._tracked = None
+            if process.GetState() not in ALIVE:
+                self.leave_loader()
+
+    def notice_breakpoints(self):
+        """Reports new places of the user's breakpoints."""
+        if self._tracked:
+            before, self._places = self._places, set(self.breakpoints())
+            if not self._places <= before:
+                self.session.event(binding.EVENT_BREAKPOINTS)
+
+    def notice_stop(self):
+        """Reports that the user got a prompt since the last command."""
+        process = self.selected_process()
+        stop = (identity(process), process.GetStopID())
+        if self._tracked not in (None, stop[0]) or process.GetState() != lldb.eStateStopped:
+            return
+        if stop != self._stop:
+            self._stop = stop
+            self._handle_interrupted_hits(process)
+            if any(thread.GetStopReason() == lldb.eStopReasonExec for thread in process):
+                self._files = (None, 0)
+                self.session.event(binding.EVENT_EXECED)
+            signal = any(t.GetStopReason() == lldb.eStopReasonSignal for t in process)
+            self.session.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)
+
+    def _handle_interrupted_hits(self, process):
+        """LLDB calls back for no hit at which the user's interrupt stopped the program."""
+        for thread in process:
+            if thread.GetStopReason() != lldb.eStopReasonBreakpoint:
+                continue
+            for i in range(0, thread.GetStopReasonDataCount(), 2):
+                number = thread.GetStopReasonDataAtIndex(i)
+                hit = (process.GetStopID(), (thread.GetIndexID(), number))
+                if number in self._ids and not self._is_handled(*hit):
+                    self.hit(thread.GetFrameAtIndex(0), number)
+
+    def _notice_exec(self, process):
+        """The first report of a program's dynamic linker comes before any library is loaded."""
+        known, before = self._files
+        self._files = (identity(process), len(loaded_files(process.GetTarget())))
+        if known == self._files[0] and self._files[1] < min(before, 3):
+            self.session.event(binding.EVENT_EXECED)
+
+    def hit(self, frame, number):
+        """Forwards a hit of LLDB's breakpoint `number`."""
+        process = frame.GetThread().GetProcess()
+        if identity(process) == self._tracked:
+            self._frame = frame
+            self._note_handled(process.GetStopID(), (frame.GetThread().GetIndexID(), number))
+            try:
+                self.session.breakpoint_hit(self._ids[number])
+            finally:
+                self._frame = None
+            if number in self._exits:
+                self._leave_others_stopped(frame)
+        elif self._tracked and process.GetUniqueID() == self._tracked[0]:
+            self._fork_hit(frame)
+
+    def _leave_others_stopped(self, frame):
+        """The process may end before LLDB's server has resumed all its threads, which it then takes
+        for a failure: it is to resume one.
+        """
+        exiting = frame.GetThread().GetIndexID()
+        for thread in frame.GetThread().GetProcess():
+            if thread.GetIndexID() != exiting:
+                thread.Suspend()
+
+    def _is_handled(self, stop, hit):
+        return self._handled[0] == stop and hit in self._handled[1]
+
+    def _note_handled(self, stop, hit):
+        if self._handled[0] != stop:
+            self._handled = (stop, set())
+        self._handled[1].add(hit)
+
+    def _fork_hit(self, frame):
+        """The first hit in a child that LLDB followed: the core sets its breakpoints anew."""
+        address = frame.GetPC()
+        self.loader_hit(frame)
+        for breakpoint in list(self._breakpoints.values()):
+            if breakpoint.GetLocationAtIndex(0).GetLoadAddress() == address:
+                self.hit(frame, breakpoint.GetID())
+
+    def selected_process(self):
+        """The process whose hit is handled, else the one that the user has selected."""
+        if self._frame:
+            return self._frame.GetThread().GetProcess()
+        return self.debugger.GetSelectedTarget().GetProcess()
+
+    def command(self, target, line):
+        """Executes a command silently; returns what it printed."""
+        result = lldb.SBCommandReturnObject()
+        context = lldb.SBExecutionContext(target)
+        self.debugger.GetCommandInterpreter().HandleCommand(line, context, result)
+        return result.GetOutput() or ""

@@ -1,0 +1,52 @@
+"""Processes and files as LLDB tells them."""
+
+import os
+
+import lldb
+
+#: States of a process that exists.
+ALIVE = (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateRunning, lldb.eStateStepping)
+
+
+def checked(error):
+    """Raises what LLDB reports as an error."""
+    if error.Fail():
+        raise RuntimeError(error.GetCString())
+
+
+def identity(process):
+    """What tells processes apart; a fork that LLDB follows changes only the second number."""
+    return process.GetUniqueID(), process.GetProcessID()
+
+
+def _status_number(pid, name):
+    with open(f"/proc/{pid}/status") as file:
+        fields = dict(line.split(":", 1) for line in file if ":" in line)
+    return int(fields[name])
+
+
+def is_own_child(pid):
+    """Whether `pid` is traced by the server that this LLDB started on this machine."""
+    try:
+        return _status_number(_status_number(pid, "TracerPid"), "PPid") == os.getpid()
+    except (OSError, KeyError):
+        return False
+
+
+def loaded_files(target):
+    """(path, run-time address of .text) of the target's files, the executable first."""
+    executable = target.GetExecutable().fullpath
+    files = []
+    for module in target.module_iter():
+        path = module.GetFileSpec().fullpath or ""
+        section = module.FindSection(".text")
+        address = section.GetLoadAddress(target) if section else lldb.LLDB_INVALID_ADDRESS
+        if address != lldb.LLDB_INVALID_ADDRESS and os.path.isfile(path):
+            files.append((os.path.abspath(path), address))
+    return sorted(files, key=lambda file: file[0] != executable)
+
+
+def addresses(breakpoint):
+    """Run-time addresses of a breakpoint's locations."""
+    addresses = [location.GetLoadAddress() for location in breakpoint]
+    return [address for address in addresses if address != lldb.LLDB_INVALID_ADDRESS]
