@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import gdb
 
 from tmpalloc import binding
-from tmpalloc.host import Host, ProcessInfo, ThreadInfo, Unsupported
+from tmpalloc.host import AGENT, Host, ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc_gdb_calls import Selection, call, run_to, setting
 
 _FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0-9a-f]+)", re.M)
@@ -48,6 +48,14 @@ def _is_readable():
     except gdb.error:
         return False
     return True
+
+
+def _disable_in_agent(breakpoint):
+    """A breakpoint on malloc is about the allocator's, not about what calls it on the way."""
+    locations = getattr(breakpoint, "locations", ())  # GDB 13
+    for location in locations if len(locations) > 1 else ():
+        if location.enabled and (gdb.solib_name(location.address) or "").endswith(AGENT):
+            location.enabled = False
 
 
 #: The inferior that has breakpoints of ours: its number, its process, its program space then.
@@ -152,6 +160,7 @@ class GdbHost(Host):
         """
         # GDB calls this at each hit, too, because the hit is counted.
         if not isinstance(breakpoint, _Breakpoint):
+            _disable_in_agent(breakpoint)
             self._tell_places(breakpoint)
         elif self._tracked and len(gdb.inferiors()) > 1:
             for location in getattr(breakpoint, "locations", ()):  # GDB 13

@@ -6,7 +6,7 @@ import re
 import lldb
 
 from tmpalloc import binding
-from tmpalloc.host import Host
+from tmpalloc.host import AGENT, Host
 from tmpalloc_lldb_process import ALIVE, identity, loaded_files
 
 #: LLDB's names for our breakpoints.  They also carry the callback: LLDB generates code when a
@@ -108,6 +108,7 @@ class LldbEvents(Host):
             if self._tracked in (None, identity(process)):
                 self._notice_exec(process)
                 self._process, self._tracked = process, identity(process)
+                self._disable_in_agent()
                 self.session.event(binding.EVENT_MODULES)
                 if self._is_unloading(process):
                     self.session.event(binding.EVENT_UNLOADING)
@@ -134,9 +135,18 @@ class LldbEvents(Host):
             if process.GetState() not in ALIVE:
                 self.leave_loader()
 
+    def _disable_in_agent(self):
+        """A breakpoint on malloc is about the allocator's, not about what calls it on the way."""
+        for breakpoint in self.selected_process().GetTarget().breakpoint_iter():
+            for location in breakpoint if breakpoint.GetNumLocations() > 1 else ():
+                module = location.GetAddress().GetModule()
+                if location.IsEnabled() and module.GetFileSpec().basename == AGENT:
+                    location.SetEnabled(False)
+
     def notice_breakpoints(self):
         """Reports new places of the user's breakpoints."""
         if self._tracked:
+            self._disable_in_agent()
             before, self._places = self._places, set(self.breakpoints())
             if not self._places <= before:
                 self.session.event(binding.EVENT_BREAKPOINTS)

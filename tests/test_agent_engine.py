@@ -339,3 +339,22 @@ def test_reset_zeroes_what_the_agent_counted(debugger, program):
     steps += ["tmpalloc status", debugger.continue_(), "tmpalloc status"]
     outputs = debugger.session(program, steps).outputs
     assert [allocations(outputs[i]) for i in (4, 6)] == [0, 5]
+
+
+def test_a_breakpoint_on_an_entry_point_stops_once_for_each_call(debugger, compile):
+    program = compile(
+        """#include <malloc.h>
+        #include <stdlib.h>
+        __attribute__((noinline)) void begin(void) { __asm__ volatile("" ::: "memory"); }
+        int main(void) {
+            begin();
+            for (int i = 0; i < 3; i++) free(valloc(10));
+            return 5;
+        }""",
+        *FLAGS,
+    )
+    steps = ["tmpalloc start", debugger.break_at("begin"), debugger.run(), debugger.break_at("valloc")]
+    result = debugger.session(program, [*steps, "tmpalloc status", *[debugger.continue_()] * 4])
+    assert "valloc" in result.outputs[7] and "exited" not in result.outputs[7]
+    assert result.exit_statuses == [5], result.text
+    assert "exited" in result.outputs[8]

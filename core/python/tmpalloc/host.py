@@ -16,6 +16,10 @@ ProcessInfo = namedtuple(
 ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
 
 
+#: File name of the agent, whose hooks bear the names of the functions that they stand before.
+AGENT = "libtmpalloc-agent.so"
+
+
 class Unsupported(Exception):
     """Raised by a primitive that this debugger or target can never do."""
 
