@@ -10,6 +10,7 @@ def threads():
     """Two threads that take turns; each frees blocks of its own and of the other."""
     import _thread
     import gc
+    import time
 
     def build(size):
         return [None] * size
@@ -19,7 +20,7 @@ def threads():
             mine.acquire()
             shared.append(build(200 + i))
             shared.append(bytearray(1000 + i))
-            if i % 3 == 0:
+            if i % 3 == 1:  # not at the end, where the other thread may be gone or not
                 shared.clear()
             other.release()
         done.release()
@@ -35,6 +36,7 @@ def threads():
     turns[0].release()
     for end in ends:
         end.acquire()
+    time.sleep(0.3)  # now they are gone
 
 
 def strings():
