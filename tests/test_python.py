@@ -437,6 +437,62 @@ def test_a_running_python_shows_rows_of_threads_generators_and_coroutines(debugg
     assert running.poll() is None
 
 
+CHANGING = """
+import os, sys
+
+i = 0
+print("ready", flush=True)
+while True:
+    i += 1
+    name = "after" if os.path.exists(sys.argv[1]) else "before"
+    names = {}
+    exec(compile(f"def {name}_{i % 10}():\\n    return bytearray(3000)\\n", "made.py", "exec"), names)
+    names[f"{name}_{i % 10}"]()
+"""
+
+
+def deallocator_of_code(pid):
+    """PyCode_Type.tp_dealloc of a process that runs PYTHON."""
+    listed = subprocess.run(["nm", "-D", PYTHON], capture_output=True, text=True).stdout
+    offset = int(re.search(r"(\w+) . PyCode_Type", listed)[1], 16) + 48
+    base = Path(f"/proc/{pid}/maps").read_text().partition("-")[0]
+    with open(PYTHON, "rb") as file:
+        relocatable = file.read(18)[16] == 3
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        memory.seek(offset + (int(base, 16) if relocatable else 0))
+        return memory.read(8)
+
+
+def test_stop_leaves_cpython_as_it_was_and_a_later_start_is_right(debugger, tmp_path):
+    script, changed = tmp_path / "changing.py", tmp_path / "changed"
+    script.write_text(CHANGING)
+    process = subprocess.Popen([PYTHON, script, changed], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    before = deallocator_of_code(process.pid)
+    go_on = [interrupt_later(debugger, process.pid, 1), debugger.continue_()]
+    steps = [
+        debugger.attach(process.pid),
+        "tmpalloc start --engine agent",
+        *go_on,
+        "tmpalloc summary -r 0",
+        "tmpalloc stop",
+        debugger.detach(),
+    ]
+    try:
+        first = debugger.session(steps=steps).outputs[4]
+        assert "before_3 at made.py:2" in first and "after_" not in first, first
+        assert deallocator_of_code(process.pid) == before
+        changed.touch()
+        time.sleep(0.5)
+        second = debugger.session(steps=steps).outputs[4]
+        assert "after_3 at made.py:2" in second and "before_" not in second, second
+        assert deallocator_of_code(process.pid) == before
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+
 EMBEDDING = """
 #include <Python.h>
 int main(void) {
