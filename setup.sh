@@ -11,7 +11,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev 
     libpopt-dev libjansson-dev libiberty-dev gdb)
 test_packages=(python3 python3-pytest clang g++ gdbserver jq sqlite3 git perl libxml2-utils
     libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg heaptrack
-    redis-server)
+    redis-server python3-dev)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -62,6 +62,7 @@ have_content() { # PACKAGE
         libxml2-utils) command -v xmllint ;;
         libc6-dev) [[ -e /usr/include/stdlib.h ]] ;;
         ninja-build) command -v ninja ;;
+        python3-dev) command -v python3-config ;;
         python3-pytest) "$python" -c 'import pytest' ;;
         *-dbg) true ;; # only nicer names
         *) command -v "$1" ;;

@@ -388,6 +388,11 @@ int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *fact
     return engine_agent_read_image(&agent->parts, agent->anchor, facts_ret, ret, error);
 }
 
+bool engine_agent_lacks_python(struct engine_agent *agent) {
+    struct agent_image image;
+    return read_image(agent, &image, NULL) == TMPALLOC_OK && image.python_version == 0;
+}
+
 bool engine_agent_is_loaded(struct modules *modules) {
     uint32_t module;
     return modules_find_soname(modules, AGENT_FILE_SONAME, &module);

@@ -168,6 +168,8 @@ static void refresh_python(struct session *session) {
         return;
     switch (interpreted_stacks_refresh(session->recording->python, &version)) {
     case PYTHON_FOUND:
+        if (session->agent && engine_agent_lacks_python(session->agent))
+            append_missing(session, "CPython was loaded after the agent: native frames only");
         return;
     case PYTHON_ABSENT:
         if (session->options.python == PYTHON_ON && session->state == SESSION_TRACKING)

@@ -1,17 +1,19 @@
 """The examples: what the tables beside them say is what both debuggers show."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SOURCES = sorted([*EXAMPLES.glob("*.c"), *EXAMPLES.glob("*.cpp")])
+SCRIPTS = sorted(EXAMPLES.glob("list_growth*.py"))
 
 
-def summary(debugger, program):
-    steps = ["tmpalloc start", debugger.run(), "tmpalloc summary"]
-    result = debugger.session(program, steps)
+def summary(debugger, program, *args, options=""):
+    steps = ["tmpalloc start", debugger.run(), f"tmpalloc summary{options}"]
+    result = debugger.session(program, steps, args)
     assert result.exit_statuses == [0], result.text
     return result.outputs[-1]
 
@@ -24,6 +26,23 @@ def test_the_table_beside_an_example_is_what_summary_shows(debugger, compile, li
         golden.write_text(shown)
         pytest.skip(f"wrote {golden.name}")
     assert shown == golden.read_text()
+
+
+def lines_of_foo(text):
+    """Without the part of all temporaries, which depends on what else the interpreter does."""
+    lines = [line for line in text.splitlines() if line.startswith("foo")]
+    return [re.sub(r" +[\d.]+%(?= +\d)", "", line) for line in lines]
+
+
+@pytest.mark.parametrize("source", SCRIPTS, ids=lambda source: source.stem)
+def test_the_lines_of_foo_beside_a_python_example_are_what_summary_shows(debugger, library, source):
+    python = os.path.realpath("/usr/bin/python3")
+    shown = summary(debugger, python, source, options=" --filter ^foo")
+    golden = source.with_suffix(".txt")
+    if os.environ.get("REWRITE_EXAMPLES"):
+        golden.write_text(shown)
+        pytest.skip(f"wrote {golden.name}")
+    assert lines_of_foo(shown) and lines_of_foo(shown) == lines_of_foo(golden.read_text())
 
 
 def test_every_example_comes_before_and_after():

@@ -11,6 +11,7 @@
 #include "loaded_symbols.h"
 #include "memory_mmap.h"
 #include "patch.h"
+#include "python_codes.h"
 #include "python_here.h"
 #include "threads.h"
 #include "tmpalloc/tmpalloc.h"
@@ -126,8 +127,10 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
 
 int tmpalloc_agent_uninstall(void) {
     int saved_errno = errno;
-    if (state == READY)
+    if (state == READY) {
         install_undo(image);
+        python_codes_unwatch();
+    }
     errno = saved_errno;
     return TMPALLOC_OK;
 }

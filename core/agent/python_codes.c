@@ -23,6 +23,7 @@ static struct map living;            /* address of a code object -> record */
 static struct map records;           /* hash of the content -> record */
 static struct arena arena;
 static dealloc_function *_Atomic original_dealloc;
+static atomic_bool outdated; /* what is living died unseen, maybe */
 
 /* The code objects that are dying on a thread, the latest first. */
 struct dying {
@@ -53,13 +54,24 @@ static void note_death(void *object) {
     dying = self.next;
 }
 
+static dealloc_function *_Atomic *dealloc_slot(void) {
+    return (dealloc_function * _Atomic *)(python_here_code_type() + DEALLOC_OFFSET);
+}
+
 static void watch_deaths(void) {
-    dealloc_function *_Atomic *slot =
-        (dealloc_function * _Atomic *)(python_here_code_type() + DEALLOC_OFFSET);
-    if (original_dealloc)
+    dealloc_function *_Atomic *slot = dealloc_slot();
+    if (*slot == note_death)
         return;
     original_dealloc = *slot;
     *slot = note_death;
+}
+
+void python_codes_unwatch(void) {
+    if (!python_here() || *dealloc_slot() != note_death)
+        return;
+    *dealloc_slot() = original_dealloc;
+    atomic_store(&outdated, true);
+    atomic_fetch_add(&python_codes_dead, 1);
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
@@ -126,6 +138,8 @@ static const struct python_code *find_living(const struct python_process *proces
                                              uint64_t address) {
     uint64_t value;
     lock_take(&lock);
+    if (atomic_exchange(&outdated, false))
+        map_clear(&living);
     const struct python_code *record = map_get(&living, address, &value)
                                            ? (const struct python_code *)(uintptr_t)value
                                            : add(process, address);

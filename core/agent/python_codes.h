@@ -26,6 +26,10 @@ static inline uint64_t python_codes_deaths(void) {
 const struct python_code *python_codes_find(const struct python_process *process, uint64_t address,
                                             bool *dying_ret);
 
+/* PyCode_Type is as CPython made it, until the next look-up; all that was found doesn't hold any
+ * more.  Takes no lock. */
+void python_codes_unwatch(void);
+
 /* Around fork: nobody changes anything in between. */
 void python_codes_before_fork(void);
 void python_codes_after_fork(void);

@@ -1,0 +1,623 @@
+"""Python functions as locations, in both engines and both debuggers."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+EXAMPLES = TESTS.parent / "examples"
+#: As debuggers start it: with links resolved.
+PYTHON = os.path.realpath("/usr/bin/python3")
+#: Where a Python program begins, for what is too slow from the first instruction on.
+MAIN = "Py_RunMain"
+
+sys.path.append(str(TESTS / "core"))
+
+from model import Model  # noqa: E402
+
+pytestmark = [
+    pytest.mark.usefixtures("library"),
+    pytest.mark.skipif(not os.path.exists(PYTHON), reason="there is no /usr/bin/python3"),
+]
+
+
+def clean_environment(directory, **more):
+    return {
+        "HOME": str(directory),
+        "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+        "PWD": str(directory),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        **more,
+    }
+
+
+# --- the list that grows -----------------------------------------------------------------------------
+
+
+def sizes_of_growing_list(length):
+    """Bytes of each block beyond the object allocator's largest, 512 bytes, that appending needs.
+
+    list_resize() of CPython 3.9 and later makes room for an eighth more, and six, rounded to four.
+    """
+    sizes, room = [], 0
+    for count in range(1, length + 1):
+        if count > room:
+            room = (count + (count >> 3) + 6) & ~3
+            sizes.append(room * 8)
+    return [size for size in sizes if size > 512]
+
+
+def in_megabytes(size):
+    return f"{size / (1 << 20):.3f}MB" if size >= 1 << 20 else f"{size / (1 << 10):.3f}KB"
+
+
+def row_of(summary, location):
+    """(own bytes, temporaries, pattern) of a location's only row."""
+    rows = [line for line in summary.splitlines() if re.match(location + r" at \S+:\d+ .*%", line)]
+    assert len(rows) == 1, summary
+    fields = rows[0].split()
+    assert fields[3] == fields[5]  # nothing is allocated beneath
+    return (fields[5], int(fields[7]), *fields[9:])
+
+
+def test_the_growth_rule_of_lists_gives_what_memray_says_of_the_example():
+    sizes = sizes_of_growing_list(1_000_000)
+    assert (len(sizes), in_megabytes(sum(sizes))) == (78, "72.486MB")
+
+
+@pytest.mark.parametrize(
+    "example, row",
+    [("list_growth", ("72.486MB", 78, "grows")), ("list_growth_fixed", ("7.629MB", 1))],
+)
+def test_the_agent_shows_the_list_that_grows_and_the_one_that_is_reserved(debugger, example, row):
+    summaries = [f"tmpalloc summary -t {threshold}" for threshold in (0, 1, 2, 10)]
+    steps = ["tmpalloc start --engine agent", debugger.run(), *summaries]
+    result = debugger.session(PYTHON, steps, [EXAMPLES / f"{example}.py"])
+    assert result.exit_statuses == [0], result.text
+    for summary in result.outputs[2:]:
+        assert row_of(summary, "foo") == row
+
+
+def test_breakpoints_show_the_same_of_a_shorter_list(debugger, tmp_path):
+    program = tmp_path / "short.py"
+    program.write_text((EXAMPLES / "list_growth.py").read_text().replace("1_000_000", "20_000"))
+    sizes = sizes_of_growing_list(20_000)
+    steps = [
+        debugger.break_at(MAIN),
+        debugger.run(),
+        "tmpalloc start --engine breakpoint",
+        debugger.continue_(),
+        *[f"tmpalloc summary -t {threshold}" for threshold in (0, 1, 2, 10)],
+    ]
+    result = debugger.session(PYTHON, steps, ["-S", program])
+    assert result.exit_statuses == [0], result.text
+    for summary in result.outputs[4:]:
+        assert row_of(summary, "foo") == (in_megabytes(sum(sizes)), len(sizes), "grows")
+
+
+# --- against a trace of the same run -----------------------------------------------------------------
+
+
+KINDS = ["threads", "strings", "json_both_ways", "regular_expressions", "sqlite", "nested_lists"]
+
+
+def read_trace(file):
+    """Events as the model takes them; a site is (file, function) or None."""
+    for line in file.read_text().splitlines():
+        event, _, where = line.partition(" |")
+        kind, *numbers = event.split()
+        found = re.fullmatch(r'  File "(.*)", line \S+ in (.*)', where)
+        site = [found.groups() if found else None] if kind in "ar" else []
+        yield kind, *map(int, numbers), *site
+
+
+def counts_of_model(model):
+    """(file, function) -> its allocations and bytes, and its temporaries by distance."""
+    counts = {}
+    for site, counters in model.sites(0).items():
+        if site:
+            totals = (counters["allocations"], counters["allocated_bytes"])
+            distances = [(d["count"], d["bytes"]) for d in counters["by_distance"]]
+            counts[site] = [totals, *distances]
+    return counts
+
+
+def innermost_function(stack):
+    """(file, function) as in a dump of CPython's, which writes no qualified names; None."""
+    for frame in stack:
+        if frame["language"] == "python":
+            return frame["file"], frame["function"].rpartition(".")[2]
+    return None
+
+
+def counts_of_report(report):
+    counts = {}
+    for site in report["sites"]:
+        function = innermost_function(site["stack"])
+        if function:
+            totals = (site["allocations"], site["allocated_bytes"])
+            distances = [(d["count"], d["bytes"]) for d in site["by_distance"]]
+            known = counts.setdefault(function, [(0, 0)] * (1 + len(distances)))
+            pairs = zip(known, [totals, *distances])
+            counts[function] = [(a + c, b + d) for (a, b), (c, d) in pairs]
+    return counts
+
+
+def temporaries_of(report):
+    """(file, function) -> (temporaries, bytes) at the report's own threshold."""
+    sums = defaultdict(lambda: (0, 0))
+    for site in report["sites"]:
+        function = innermost_function(site["stack"])
+        if function:
+            count, size = sums[function]
+            sums[function] = (count + site["count"], size + site["bytes"])
+    return sums
+
+
+def sum_up_to(threshold, distances):
+    return tuple(sum(column) for column in zip(*distances[: threshold + 1]))
+
+
+@pytest.fixture
+def tracer(compile):
+    source = TESTS / "python" / "python_trace.c"
+    return compile(source, "-D_GNU_SOURCE", "-fPIC", "-shared", "-pthread", name="trace.so")
+
+
+def run_traced(debugger, tracer, kind, directory):
+    """Runs a program with the agent and the tracer; gives its trace and reports by threshold."""
+    trace = directory / "trace"
+    preloaded = {"LD_PRELOAD": str(tracer), "PYTHON_TRACE": str(trace)}
+    files = {threshold: directory / f"report-{threshold}.json" for threshold in (0, 1, 5)}
+    steps = [
+        *debugger.environment(clean_environment(directory, PYTHONMALLOC="malloc", **preloaded)),
+        "tmpalloc start --engine agent --memory-limit 512MB",
+        debugger.run(),
+        *[f"tmpalloc report json {file} -t {t} --force" for t, file in files.items()],
+    ]
+    arguments = ["-S", TESTS / "programs" / "python_kinds.py", kind]
+    result = debugger.session(PYTHON, steps, arguments, env={"SHELL": "/bin/sh"})
+    assert result.exit_statuses == [0], result.text
+    reports = {threshold: json.loads(file.read_text()) for threshold, file in files.items()}
+    return list(read_trace(trace)), reports
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_python_functions_allocate_follows_from_a_trace(debugger, tracer, tmp_path, kind):
+    trace, reports = run_traced(debugger, tracer, kind, tmp_path)
+    expected = counts_of_model(Model(reports[1]["max_threshold"]).feed(trace))
+    program = str(TESTS / "programs" / "python_kinds.py")
+    assert len([function for function in expected if function[0] == program]) >= 3
+    assert counts_of_report(reports[1]) == expected
+    for threshold, report in reports.items():
+        sums = {f: sum_up_to(threshold, distances) for f, (_, *distances) in expected.items()}
+        assert temporaries_of(report) == sums
+        assert len([s for f, s in sums.items() if f[0] == program and s[0] > 0]) >= 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_runs_agree_exactly(debugger, tmp_path, kind):
+    reports = []
+    for run in range(2):
+        file = tmp_path / f"{run}.json"
+        steps = [*debugger.environment(clean_environment(tmp_path)), "tmpalloc start --engine agent"]
+        steps += [debugger.run(), f"tmpalloc report json {file}"]
+        arguments = ["-S", TESTS / "programs" / "python_kinds.py", kind]
+        result = debugger.session(PYTHON, steps, arguments, env={"SHELL": "/bin/sh"})
+        assert result.exit_statuses == [0], result.text
+        reports.append(json.loads(file.read_text()))
+    assert counts_of_report(reports[0]) == counts_of_report(reports[1])
+    assert reports[0]["totals"] == reports[1]["totals"]
+
+
+# --- merged stacks -----------------------------------------------------------------------------------
+
+
+CHAIN = """
+import python_chain
+
+def inner():
+    python_chain.leaf()
+
+def outer():
+    python_chain.call(inner)
+
+outer()
+"""
+
+
+@pytest.fixture
+def includes():
+    """Flags for programs with Python.h."""
+    directory = sysconfig.get_path("include")
+    if not os.path.exists(os.path.join(directory, "Python.h")):
+        pytest.skip("there is no Python.h here")
+    return [f"-I{directory}"]
+
+
+@pytest.fixture
+def chain(compile, includes, tmp_path):
+    """A script that allocates in C beneath Python beneath C beneath Python."""
+    source = TESTS / "programs" / "python_chain.c"
+    compile(source, "-fPIC", "-shared", *includes, name="python_chain.so")
+    script = tmp_path / "chain.py"
+    script.write_text(CHAIN)
+    return script
+
+
+def stack_of_size(report, size):
+    """The stack of the only site with blocks of this size alone."""
+    found = [s["stack"] for s in report["sites"] if s["min_size"] == size == s["max_size"]]
+    assert len(found) == 1
+    return found[0]
+
+
+def contains_in_order(text, parts):
+    found = iter(text)
+    return all(part in found for part in parts)
+
+
+@pytest.mark.parametrize("engine", ["agent", "breakpoint"])
+def test_an_extension_beneath_a_python_callback_shows_the_whole_chain(
+    debugger, chain, tmp_path, engine
+):
+    folded, native, graph = (tmp_path / name for name in ("folded.json", "native.json", "graph"))
+    steps = [
+        debugger.break_at(MAIN),
+        debugger.run(),
+        f"tmpalloc start --engine {engine}",
+        debugger.continue_(),
+        f"tmpalloc report json {folded}",
+        f"tmpalloc report json {native} --native-frames",
+        f"tmpalloc report folded {graph}",
+    ]
+    debugger.session(PYTHON, steps, ["-S", chain])
+    frames = stack_of_size(json.loads(folded.read_text()), 54321)
+    shown = [(f["language"], f["function"], f["line"]) for f in frames if f["function"] != "malloc"]
+    assert [(language, function) for language, function, _ in shown[:6]] == [
+        ("native", "allocate_below"),
+        ("native", "leaf"),
+        ("python", "inner"),
+        ("native", "call"),
+        ("python", "outer"),
+        ("python", "<module>"),
+    ]
+    assert [line for language, _, line in shown if language == "python"] == [5, 8, 10]
+    assert not any("_PyEval" in (f["function"] or "") for f in frames)
+    all_frames = stack_of_size(json.loads(native.read_text()), 54321)
+    names = [f["function"] for f in all_frames]
+    loop = "_PyEval_EvalFrameDefault"
+    order = ["leaf", "inner", loop, "call", "outer", "<module>", loop, MAIN]
+    assert contains_in_order(names, order), names
+    assert names.count(loop) == 2
+    assert re.search("<module>[^;]*;outer[^;]*;call[^;]*;inner[^;]*;leaf", graph.read_text())
+
+
+# --- as without us -----------------------------------------------------------------------------------
+
+
+ENDINGS = {
+    "a syntax error": ("x = = 1", 1),
+    "sys.exit": ("import sys; print('out', flush=True); sys.exit(3)", 3),
+    "os._exit": ("import os; print('out', flush=True); os._exit(4)", 4),
+    "an exception": ("def f(): raise ValueError('no')\nf()", 1),
+    "an exit message": ("import sys; sys.exit('message')", 1),
+    "fork": (
+        "import multiprocessing as m; m.set_start_method('fork')\n"
+        "def f(x): return [x] * x\n"
+        "with m.Pool(2) as pool: print(sum(map(len, pool.map(f, range(50)))))",
+        0,
+    ),
+    "a child that fails": (
+        "import multiprocessing as m, sys; m.set_start_method('fork')\n"
+        "p = m.Process(target=sys.exit, args=(7,)); p.start(); p.join(); sys.exit(p.exitcode)",
+        7,
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_output_and_status_are_those_of_a_plain_run(debugger, tmp_path, ending):
+    text, status = ENDINGS[ending]
+    script = tmp_path / "script.py"
+    script.write_text(text)
+    environment = clean_environment(tmp_path)
+    plain = subprocess.run(
+        [PYTHON, script], env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True
+    )
+    steps = [*debugger.environment(environment), "tmpalloc start --engine agent --python on"]
+    steps += [debugger.run(), "tmpalloc status"]
+    result = debugger.session(PYTHON, steps, [script], env={"SHELL": "/bin/sh"})
+    assert plain.returncode == status
+    assert result.exit_statuses == [status], result.text
+    assert result.stdout == plain.stdout
+    assert result.stderr == plain.stderr
+    assert "dropped events      0\n" in result.outputs[-1]
+
+
+def test_control_c_stops_python_at_the_prompt_and_the_signal_is_its_own(debugger, tmp_path):
+    script = tmp_path / "loop.py"
+    script.write_text(
+        "import sys\n"
+        "def spin():\n    while True: bytearray(2000)\n"
+        "try: spin()\n"
+        "except KeyboardInterrupt: sys.exit(5)\n"
+    )
+    terminal = debugger.terminal(PYTHON, [script])
+    terminal.command("tmpalloc start --engine agent")
+    terminal.send(debugger.run_here())
+    pid = int(terminal.expect(r"tracking process \d+").split()[-1])
+    time.sleep(1)
+    terminal.type("\x03")
+    terminal.expect(r"stop reason = |received signal SIGINT")
+    terminal.expect(re.escape(debugger.prompt))
+    time.sleep(0.3)
+    assert "spin at loop.py:3" in terminal.command("tmpalloc summary --filter spin", "repeats")
+    if debugger.name == "gdb":
+        terminal.send("signal SIGINT")
+    else:
+        terminal.command("process handle SIGINT --pass true --stop false", "SIGINT")
+        terminal.send(debugger.continue_())
+        terminal.expect("resuming")
+        os.kill(pid, signal.SIGINT)
+    terminal.expect(r"exited with (code 05|status = 5)")
+
+
+# --- processes that run ------------------------------------------------------------------------------
+
+
+RUNNING = """
+import asyncio, threading, time
+
+def numbers():
+    while True:
+        yield bytearray(3000)
+
+async def coroutine(source):
+    while True:
+        next(source)
+        bytearray(4000)
+        await asyncio.sleep(0.001)
+
+def thread():
+    while True:
+        bytearray(5000)
+        time.sleep(0.001)
+
+threading.Thread(target=thread, daemon=True).start()
+print("ready", flush=True)
+asyncio.run(coroutine(numbers()))
+"""
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A Python process with a thread, a generator and a coroutine that allocate; gives its pid."""
+    script = tmp_path / "running.py"
+    script.write_text(RUNNING)
+    process = subprocess.Popen([PYTHON, script], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def interrupt_later(debugger, pid, seconds):
+    stop = f"threading.Timer({seconds}, os.kill, ({pid}, signal.SIGINT)).start()"
+    return debugger.script(f"import os, signal, threading; {stop}")
+
+
+@pytest.mark.parametrize("engine", ["agent", "breakpoint"])
+def test_a_running_python_shows_rows_of_threads_generators_and_coroutines(debugger, running, engine):
+    steps = [
+        debugger.attach(running.pid),
+        f"tmpalloc start --engine {engine}",
+        interrupt_later(debugger, running.pid, 2),
+        debugger.continue_(),
+        "tmpalloc summary -r 0",
+        "tmpalloc stop",
+        debugger.detach(),
+    ]
+    result = debugger.session(steps=steps)
+    locations = [("numbers", 6), ("coroutine", 11), ("thread", 16)]
+    for name, line in locations:
+        assert re.search(rf"(?m)^{name} at running.py:{line} ", result.outputs[4]), result.text
+    time.sleep(0.2)
+    assert running.poll() is None
+
+
+CHANGING = """
+import os, sys
+
+i = 0
+print("ready", flush=True)
+while True:
+    i += 1
+    name = "after" if os.path.exists(sys.argv[1]) else "before"
+    names = {}
+    exec(compile(f"def {name}_{i % 10}():\\n    return bytearray(3000)\\n", "made.py", "exec"), names)
+    names[f"{name}_{i % 10}"]()
+"""
+
+
+def deallocator_of_code(pid):
+    """PyCode_Type.tp_dealloc of a process that runs PYTHON."""
+    listed = subprocess.run(["nm", "-D", PYTHON], capture_output=True, text=True).stdout
+    offset = int(re.search(r"(\w+) . PyCode_Type", listed)[1], 16) + 48
+    base = Path(f"/proc/{pid}/maps").read_text().partition("-")[0]
+    with open(PYTHON, "rb") as file:
+        relocatable = file.read(18)[16] == 3
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        memory.seek(offset + (int(base, 16) if relocatable else 0))
+        return memory.read(8)
+
+
+def test_stop_leaves_cpython_as_it_was_and_a_later_start_is_right(debugger, tmp_path):
+    script, changed = tmp_path / "changing.py", tmp_path / "changed"
+    script.write_text(CHANGING)
+    process = subprocess.Popen([PYTHON, script, changed], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    before = deallocator_of_code(process.pid)
+    go_on = [interrupt_later(debugger, process.pid, 1), debugger.continue_()]
+    steps = [
+        debugger.attach(process.pid),
+        "tmpalloc start --engine agent",
+        *go_on,
+        "tmpalloc summary -r 0",
+        "tmpalloc stop",
+        debugger.detach(),
+    ]
+    try:
+        first = debugger.session(steps=steps).outputs[4]
+        assert "before_3 at made.py:2" in first and "after_" not in first, first
+        assert deallocator_of_code(process.pid) == before
+        changed.touch()
+        time.sleep(0.5)
+        second = debugger.session(steps=steps).outputs[4]
+        assert "after_3 at made.py:2" in second and "before_" not in second, second
+        assert deallocator_of_code(process.pid) == before
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+
+EMBEDDING = """
+#include <Python.h>
+int main(void) {
+    Py_Initialize();
+    int status = PyRun_SimpleString("def embedded():\\n    return bytearray(70000)\\n");
+    for (int i = 0; i < 5; i++)
+        status |= PyRun_SimpleString("embedded()");
+    PyThreadState *first = PyThreadState_Get(), *second = Py_NewInterpreter();
+    status |= PyRun_SimpleString("def other():\\n    bytearray(80000)\\nfor _ in range(6): other()\\n");
+    Py_EndInterpreter(second);
+    PyThreadState_Swap(first);
+    Py_Finalize();
+    return status ? 1 : 0;
+}
+"""
+
+
+@pytest.mark.parametrize("engine", ["agent", "breakpoint"])
+def test_an_embedded_python_in_a_library_shows_functions_of_all_interpreters(
+    debugger, compile, includes, engine
+):
+    flags = ["-lpython" + sysconfig.get_config_var("LDVERSION")]
+    program = compile(EMBEDDING, *includes, *flags, name="embedding")
+    steps = [
+        debugger.break_at("PyRun_SimpleStringFlags"),
+        debugger.run(),
+        debugger.delete_breakpoints(),
+        f"tmpalloc start --engine {engine}",
+        debugger.continue_(),
+        "tmpalloc summary -r 0",
+    ]
+    result = debugger.session(program, steps)
+    assert result.exit_statuses == [0], result.text
+    assert row_of(result.outputs[-1], "embedded")[1] == 5
+    assert row_of(result.outputs[-1], "other")[1] == 6
+
+
+@pytest.mark.parametrize("engine", ["agent", "breakpoint"])
+def test_a_python_without_any_debug_symbols_shows_the_same(debugger, tmp_path, engine):
+    stripped = tmp_path / "python3"
+    # Neither symbols nor a build id by which some could be found.
+    options = ["--strip-all", "--remove-section=.note.gnu.build-id", "--remove-section=.gnu_debuglink"]
+    subprocess.run(["objcopy", *options, PYTHON, stripped], check=True)
+    script = tmp_path / "script.py"
+    script.write_text("def f():\n    return bytearray(70000)\nfor _ in range(5): f()\n")
+    steps = [
+        debugger.break_at(MAIN),
+        debugger.run(),
+        f"tmpalloc start --engine {engine}",
+        debugger.continue_(),
+        "tmpalloc summary -r 0",
+    ]
+    result = debugger.session(stripped, steps, ["-S", script], env={"PYTHONHOME": "/usr"})
+    assert result.exit_statuses == [0], result.text
+    assert row_of(result.outputs[-1], "f") == ("341.802KB", 5, "repeats")
+
+
+# --- runtimes that are not known ---------------------------------------------------------------------
+
+
+FAKE = """
+#include <stdint.h>
+#ifdef FREE_THREADED
+uint64_t _PyRuntime[200] = {0x7970677562656478, 0x030d00f0, 1};
+#else
+uint64_t _PyRuntime[200];
+#endif
+const unsigned int Py_Version = 0x035900f0;
+void fake(void) {}
+"""
+USING_FAKE = """
+#include <stdlib.h>
+void fake(void);
+__attribute__((noinline)) void allocate(void) {
+    void *volatile block = malloc(10);
+    free(block);
+}
+int main(void) {
+    fake();
+    for (int i = 0; i < 5; i++)
+        allocate();
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("engine", ["agent", "breakpoint"])
+@pytest.mark.parametrize(
+    "kind, line",
+    [
+        ("-DUNKNOWN", "CPython 3.89 is not known: native frames only"),
+        ("-DFREE_THREADED", "CPython without the GIL: native frames only"),
+    ],
+)
+def test_an_unknown_python_is_one_line_and_native_stacks_go_on(
+    debugger, compile, tmp_path, engine, kind, line
+):
+    compile(FAKE, kind, "-fPIC", "-shared", name="libfake.so")
+    linked = [f"-L{tmp_path}", "-lfake", f"-Wl,-rpath,{tmp_path}"]
+    program = compile(USING_FAKE, "-fno-builtin", *linked)
+    start = f"tmpalloc start --engine {engine}"
+    steps = [debugger.break_at("main"), debugger.run(), start, "tmpalloc status"]
+    steps += [debugger.continue_(), "tmpalloc summary"]
+    outputs = debugger.session(program, steps).outputs
+    for shown in outputs[2:4]:
+        assert shown.count(line) == 1, shown
+    assert "allocate at program.c" in outputs[5] and " 5 " in outputs[5]
+
+
+def test_a_python_that_is_loaded_after_the_agent_is_told(debugger, compile, tmp_path):
+    name = f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0"
+    source = f"""
+    #include <dlfcn.h>
+    __attribute__((noinline)) void checkpoint(void) {{ __asm__ volatile("" ::: "memory"); }}
+    int main(void) {{
+        if (!dlopen("{name}", RTLD_NOW | RTLD_GLOBAL))
+            return 77;
+        checkpoint();
+        return 0;
+    }}
+    """
+    program = compile(source)
+    steps = [debugger.break_at("checkpoint"), "tmpalloc start --engine agent", debugger.run()]
+    steps += ["tmpalloc status", debugger.continue_()]
+    result = debugger.session(program, steps)
+    if 77 in result.exit_statuses:
+        pytest.skip(f"there is no {name} here")
+    assert "CPython was loaded after the agent: native frames only" in result.outputs[3]
