@@ -11,7 +11,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev 
     libpopt-dev libjansson-dev libiberty-dev gdb)
 test_packages=(python3 python3-pytest clang g++ gdbserver jq sqlite3 git perl libxml2-utils
     libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg heaptrack
-    redis-server python3-dev)
+    redis-server python3-dev curl less make nginx openssl vim)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.

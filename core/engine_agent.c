@@ -100,6 +100,15 @@ static int read_image(struct engine_agent *agent, struct agent_image *ret, struc
                                  : status;
 }
 
+/* In a child of fork() the kernel has emptied the image; the child itself brings it back before
+ * fork() returns, and goes on tracking. */
+static bool is_forking(struct engine_agent *agent) {
+    struct agent_image image;
+    static const char empty[AGENT_IMAGE_MAGIC_BYTES];
+    return read_image(agent, &image, NULL) == TMPALLOC_OK &&
+           memcmp(image.anchor.magic, empty, sizeof(empty)) == 0;
+}
+
 /* Writing what agent_image.h says that a debugger writes. */
 
 static int write_field(struct engine_agent *agent, const struct agent_image *image, size_t offset,
@@ -134,7 +143,7 @@ static int watch_function(struct engine_agent *agent, uint64_t address, struct e
 /* Tells the agent; one that isn't there yet will be told when files are loaded next, or never. */
 static int write_leaving(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
-    if (read_image(agent, &image, NULL) != TMPALLOC_OK)
+    if (is_forking(agent) || read_image(agent, &image, NULL) != TMPALLOC_OK)
         return TMPALLOC_OK;
     for (size_t i = 0; i < agent->leaving.count && i < AGENT_BREAKPOINTS; i++)
         image.breakpoints[i] = agent->leaving.items[i]->address;
@@ -240,15 +249,6 @@ static int start(struct engine_agent *agent, bool continues, struct error *error
     if (status == TMPALLOC_OK && !continues)
         status = write_reset(agent, &image, error);
     return status == TMPALLOC_OK ? write_generation(agent, &image, true, error) : status;
-}
-
-/* In a child of fork() the kernel has emptied the image; the child itself brings it back before
- * fork() returns, and goes on tracking. */
-static bool is_forking(struct engine_agent *agent) {
-    struct agent_image image;
-    static const char empty[AGENT_IMAGE_MAGIC_BYTES];
-    return read_image(agent, &image, NULL) == TMPALLOC_OK &&
-           memcmp(image.anchor.magic, empty, sizeof(empty)) == 0;
 }
 
 /* Whether calls reach it already: preloaded, or brought in before (by another session, or into the

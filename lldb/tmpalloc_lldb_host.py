@@ -5,7 +5,15 @@ import lldb
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc_lldb_calls import call, run_to
 from tmpalloc_lldb_events import NAME, LldbEvents
-from tmpalloc_lldb_process import ALIVE, addresses, checked, identity, is_own_child, loaded_files
+from tmpalloc_lldb_process import (
+    ALIVE,
+    addresses,
+    checked,
+    exists,
+    identity,
+    is_own_child,
+    loaded_files,
+)
 
 #: Names of the function that ends a process, of which LLDB knows one.
 _EXITS = ("_exit", "_Exit", "__GI__exit")
@@ -45,6 +53,8 @@ class LldbHost(LldbEvents):
         known, target = identity(process), process.GetTarget()
         if self._local[0] != known:
             self._local = (known, is_own_child(known[1]))
+        if self._local[1] and not self._frame and not exists(known[1]):
+            return self._no_process("")
         return ProcessInfo(
             pid=known[1],
             stopped=state == lldb.eStateStopped,

@@ -33,6 +33,15 @@ def is_own_child(pid):
         return False
 
 
+def exists(pid):
+    """Whether a process of this machine runs: LLDB takes a while to notice that it killed one."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("X", "Z")
+    except OSError:
+        return False
+
+
 def loaded_files(target):
     """(path, run-time address of .text) of the target's files, the executable first."""
     executable = target.GetExecutable().fullpath

@@ -315,7 +315,7 @@ class LldbController(Controller):
 
     def run_line(self, args):
         files = self.program_files
-        return f"process launch -o {files}.stdout -e {files}.stderr"
+        return f"process launch -i /dev/null -o {files}.stdout -e {files}.stderr"
 
     def run_here(self):
         return "process launch"
@@ -394,6 +394,18 @@ def lldb(tmp_path):
     controller = LldbController(tmp_path)
     yield controller
     controller.close()
+
+
+@pytest.fixture(params=["agent", "breakpoint"])
+def start(request):
+    """The line that begins tracking; the test runs once with each engine."""
+    return f"tmpalloc start --engine {request.param}"
+
+
+@pytest.fixture
+def breakpoints():
+    """The line that begins tracking with breakpoints, for what the agent can't do."""
+    return "tmpalloc start --engine breakpoint"
 
 
 @pytest.fixture

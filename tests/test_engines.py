@@ -69,15 +69,24 @@ def expected(log, threshold):
     return sums, plain.totals(threshold)
 
 
-@pytest.mark.parametrize("threads, operations", [(1, 600), (4, 600)])
-def test_breakpoints_count_what_the_program_logs(
-    debugger, compile, library, tmp_path, threads, operations
+#: Engines, threads and heap operations.
+RUNS = [
+    ("breakpoint", 1, 600),
+    ("breakpoint", 4, 600),
+    ("agent", 1, 200_000),
+    ("agent", 4, 200_000),
+    ("agent", 8, 200_000),
+]
+
+
+@pytest.mark.parametrize("engine, threads, operations", RUNS)
+def test_an_engine_counts_what_the_program_logs(
+    debugger, compile, library, tmp_path, engine, threads, operations
 ):
     program = compile(SELF_LOGGING, "-D_GNU_SOURCE", "-pthread")
     log = tmp_path / "log"
-    document, result = session(
-        debugger, program, [7, operations, threads, log], "tmpalloc start --engine breakpoint"
-    )
+    args, start = [7, operations, threads, log], f"tmpalloc start --engine {engine}"
+    document, result = session(debugger, program, args, start)
     assert log.exists(), result.text
     sites, totals = expected(log, 1)
     assert by_function(document) == sites

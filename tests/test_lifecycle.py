@@ -10,7 +10,6 @@ import pytest
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
-START = "tmpalloc start --engine breakpoint"
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -43,18 +42,18 @@ def assert_one_line(text, *words):
 # --- starting and stopping -------------------------------------------------------------------------
 
 
-def test_tracking_starts_before_run(debugger, stages):
-    result = debugger.session(stages, [START, debugger.run(), "tmpalloc status"])
+def test_tracking_starts_before_run(debugger, stages, start):
+    result = debugger.session(stages, [start, debugger.run(), "tmpalloc status"])
     assert allocations(result.outputs[2]) == 8
     assert result.exit_statuses == [0]
 
 
-def test_tracking_starts_at_a_stop(debugger, stages):
-    steps = stopped(debugger, debugger.continue_(), START, debugger.continue_(), "tmpalloc status")
+def test_tracking_starts_at_a_stop(debugger, stages, start):
+    steps = stopped(debugger, debugger.continue_(), start, debugger.continue_(), "tmpalloc status")
     assert allocations(debugger.session(stages, steps).outputs[-1]) == 2
 
 
-def test_tracking_starts_after_attach(debugger, compile):
+def test_tracking_starts_after_attach(debugger, compile, start):
     program = compile(
         """#include <stdlib.h>
         #include <unistd.h>
@@ -74,7 +73,7 @@ def test_tracking_starts_after_attach(debugger, compile):
     process = subprocess.Popen([program])
     try:
         time.sleep(0.2)
-        steps = [debugger.attach(process.pid), START, debugger.evaluate("go = 1")]
+        steps = [debugger.attach(process.pid), start, debugger.evaluate("go = 1")]
         steps += [debugger.continue_(), "tmpalloc status"]
         result = debugger.session(steps=steps)
         assert allocations(result.outputs[-1]) == 5, result.text
@@ -83,31 +82,31 @@ def test_tracking_starts_after_attach(debugger, compile):
         process.kill()
 
 
-def test_a_second_start_is_refused(debugger, stages):
-    steps = stopped(debugger, START, START, debugger.continue_(), "tmpalloc status")
+def test_a_second_start_is_refused(debugger, stages, start):
+    steps = stopped(debugger, start, start, debugger.continue_(), "tmpalloc status")
     outputs = debugger.session(stages, steps).outputs
     assert_one_line(outputs[3], "already started", "tmpalloc stop")
     assert allocations(outputs[5]) == 2
 
 
-def test_stop_and_start_continue_the_counters(debugger, stages):
-    steps = stopped(debugger, START, debugger.continue_(), "tmpalloc stop", debugger.continue_())
-    steps += ["tmpalloc status", START, debugger.continue_(), "tmpalloc status"]
+def test_stop_and_start_continue_the_counters(debugger, stages, start):
+    steps = stopped(debugger, start, debugger.continue_(), "tmpalloc stop", debugger.continue_())
+    steps += ["tmpalloc status", start, debugger.continue_(), "tmpalloc status"]
     outputs = debugger.session(stages, steps).outputs
     assert (allocations(outputs[6]), allocations(outputs[9])) == (2, 4)
     assert "stopped" in outputs[6]
 
 
-def test_reset_zeroes_the_results_and_keeps_tracking(debugger, stages):
-    steps = stopped(debugger, START, debugger.continue_(), "tmpalloc reset", "tmpalloc status")
+def test_reset_zeroes_the_results_and_keeps_tracking(debugger, stages, start):
+    steps = stopped(debugger, start, debugger.continue_(), "tmpalloc reset", "tmpalloc status")
     steps += [debugger.continue_(), "tmpalloc status"]
     outputs = debugger.session(stages, steps).outputs
     assert (allocations(outputs[5]), allocations(outputs[7])) == (0, 2)
 
 
-def test_since_a_mark_only_what_came_after_is_shown(debugger, stages):
+def test_since_a_mark_only_what_came_after_is_shown(debugger, stages, start):
     report = debugger.directory / "since.json"
-    steps = stopped(debugger, START, debugger.continue_(), "tmpalloc mark first")
+    steps = stopped(debugger, start, debugger.continue_(), "tmpalloc mark first")
     steps += [debugger.continue_(), f"tmpalloc report json {report} --since first"]
     steps += ["tmpalloc mark second", "tmpalloc summary --since second"]
     outputs = debugger.session(stages, steps).outputs
@@ -121,10 +120,10 @@ def test_since_a_mark_only_what_came_after_is_shown(debugger, stages):
 # --- thresholds -----------------------------------------------------------------------------------
 
 
-def test_one_run_answers_every_threshold(debugger, compile):
+def test_one_run_answers_every_threshold(debugger, compile, start):
     program = compile(PROGRAMS / "semantics.c", *FLAGS, name="semantics")
     files = {t: debugger.directory / f"{t}.json" for t in range(17)}
-    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), START]
+    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
     steps += [debugger.continue_(), *(f"tmpalloc report json {f} -t {t}" for t, f in files.items())]
     steps += ["tmpalloc summary -t 17"]
     refused = debugger.session(program, steps, ["plugin", "freed_at_distance"]).outputs[-1]
@@ -136,21 +135,21 @@ def test_one_run_answers_every_threshold(debugger, compile):
     assert_one_line(refused, "17", "16", "--max-threshold 17")
 
 
-def test_a_higher_threshold_is_recorded_on_request(debugger, compile):
+def test_a_higher_threshold_is_recorded_on_request(debugger, compile, start):
     program = compile(PROGRAMS / "semantics.c", *FLAGS, name="semantics")
     report = debugger.directory / "report.json"
     steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run()]
-    steps += [f"{START} --max-threshold 40", debugger.continue_()]
+    steps += [f"{start} --max-threshold 40", debugger.continue_()]
     steps += [f"tmpalloc report json {report} -t 40", "tmpalloc summary -t 41"]
     outputs = debugger.session(program, steps, ["plugin", "freed_at_distance"]).outputs
     assert json.loads(report.read_text())["totals"]["temporary"]["count"] == 19
     assert_one_line(outputs[-1], "41", "40")
 
 
-def test_a_threshold_can_be_written_in_many_ways(debugger, stages):
+def test_a_threshold_can_be_written_in_many_ways(debugger, stages, start):
     three = ["-t 3", "-t3", "--threshold 3", "--threshold=3", "--temporary-allocation-threshold=3"]
     one = ["", "-t 1", "--temporary-allocations"]
-    steps = [START, debugger.run(), *(f"tmpalloc summary {words}" for words in three + one)]
+    steps = [start, debugger.run(), *(f"tmpalloc summary {words}" for words in three + one)]
     outputs = debugger.session(stages, steps).outputs[2:]
     assert len(set(outputs[: len(three)])) == 1
     assert len(set(outputs[len(three) :])) == 1
@@ -172,7 +171,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
-def test_a_program_that_dies_leaves_its_results(debugger, compile, end):
+def test_a_program_that_dies_leaves_its_results(debugger, compile, end, start):
     program = compile(
         """#include <stdlib.h>
         #include <string.h>
@@ -187,8 +186,8 @@ def test_a_program_that_dies_leaves_its_results(debugger, compile, end):
     )
     plain = subprocess.run([program], capture_output=True)
     assert plain.returncode < 0
-    steps = [START, debugger.run(), "tmpalloc summary", debugger.kill(), "tmpalloc summary"]
-    steps += [START, debugger.run(), "tmpalloc summary", debugger.kill()]
+    steps = [start, debugger.run(), "tmpalloc summary", debugger.kill(), "tmpalloc summary"]
+    steps += [start, debugger.run(), "tmpalloc summary", debugger.kill()]
     result = debugger.session(program, steps)
     for output in (result.outputs[2], result.outputs[4], result.outputs[7]):
         assert "main at program.c:5" in output, result.text
@@ -196,14 +195,14 @@ def test_a_program_that_dies_leaves_its_results(debugger, compile, end):
     assert result.stderr == plain.stderr
 
 
-def test_a_program_without_symbols_has_names_of_modules(debugger, compile):
+def test_a_program_without_symbols_has_names_of_modules(debugger, compile, start):
     program = compile(PROGRAMS / "stages.c", *FLAGS, "-s", name="stripped")
-    result = debugger.session(program, [START, debugger.run(), "tmpalloc summary"])
+    result = debugger.session(program, [start, debugger.run(), "tmpalloc summary"])
     assert re.search(r"(?m)^stripped\+0x[0-9a-f]+ ", result.outputs[2]), result.text
     assert result.exit_statuses == [0]
 
 
-def test_output_and_status_are_those_of_a_plain_run(debugger, compile):
+def test_output_and_status_are_those_of_a_plain_run(debugger, compile, start):
     program = compile(
         """#include <stdio.h>
         #include <stdlib.h>
@@ -222,7 +221,7 @@ def test_output_and_status_are_those_of_a_plain_run(debugger, compile):
     )
     words = ["one", "two words", "*", "$HOME"]
     plain = subprocess.run([program, *words], capture_output=True)
-    result = debugger.session(program, [START, debugger.run(), "tmpalloc status"], words)
+    result = debugger.session(program, [start, debugger.run(), "tmpalloc status"], words)
     assert allocations(result.outputs[2]) >= 4
     assert (result.stdout, result.stderr) == (plain.stdout, plain.stderr)
     assert result.exit_statuses == [plain.returncode] == [7]
@@ -252,7 +251,7 @@ def test_stop_before_start_says_the_state(debugger):
 
 
 BAD_START = {
-    "--engine fast": ["fast", "auto, breakpoint, hardware"],
+    "--engine fast": ["fast", "auto, agent, breakpoint, hardware"],
     "--max-threshold many": ["many", "from 0 to"],
     "--max-threshold -1": ["-1", "from 0 to"],
     "--max-threshold 99999999": ["99999999", "from 0 to"],
@@ -294,9 +293,9 @@ BAD_REPORTS = {
 }
 
 
-def refusals(debugger, program, commands):
+def refusals(debugger, program, start, commands):
     (debugger.directory / "existing.json").write_text("old")
-    steps = [START, debugger.run(), *(f"tmpalloc {command}" for command in commands)]
+    steps = [start, debugger.run(), *(f"tmpalloc {command}" for command in commands)]
     outputs = debugger.session(program, [*steps, "tmpalloc status"]).outputs
     assert allocations(outputs[-1]) == 8
     assert (debugger.directory / "existing.json").read_text() == "old"
@@ -310,8 +309,8 @@ def test_bad_values_of_start_are_refused_in_one_line(debugger, stages):
         assert_one_line(output, *words)
 
 
-def test_bad_reports_are_refused_in_one_line_and_change_nothing(debugger, stages):
-    outputs = refusals(debugger, stages, BAD_REPORTS)
+def test_bad_reports_are_refused_in_one_line_and_change_nothing(debugger, stages, start):
+    outputs = refusals(debugger, stages, start, BAD_REPORTS)
     if debugger.name == "lldb":  # which parses quotes itself
         del outputs["'summary"]
     for command, output in outputs.items():
@@ -320,7 +319,7 @@ def test_bad_reports_are_refused_in_one_line_and_change_nothing(debugger, stages
 
 def test_unknown_words_name_what_is_accepted(gdb, stages):
     commands = ["sumary", "summary --tables", "stop --now", "summary --rows"]
-    outputs = refusals(gdb, stages, commands)
+    outputs = refusals(gdb, stages, "tmpalloc start", commands)
     assert_one_line(outputs["sumary"], "unknown command sumary", "start", "summary", "report")
     assert_one_line(outputs["summary --tables"], "unknown option --tables", "--threshold", "--rows")
     assert_one_line(outputs["stop --now"], "unknown option --now", "no options")
@@ -328,13 +327,13 @@ def test_unknown_words_name_what_is_accepted(gdb, stages):
 
 
 def test_unknown_words_are_refused_by_lldb_itself_and_change_nothing(lldb, stages):
-    outputs = refusals(lldb, stages, ["sumary", "summary --tables", "stop --now", "summary --rows"])
-    for output in outputs.values():
+    commands = ["sumary", "summary --tables", "stop --now", "summary --rows"]
+    for output in refusals(lldb, stages, "tmpalloc start", commands).values():
         assert output.startswith(("error: ", "invalid command "))
 
 
 def test_a_report_replaces_a_file_when_told_to(debugger, stages):
-    steps = [START, debugger.run(), "tmpalloc report json existing.json --force"]
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc report json existing.json --force"]
     (debugger.directory / "existing.json").write_text("old")
     debugger.session(stages, steps)
     report = debugger.directory / "existing.json"

@@ -61,9 +61,9 @@ def allocations(status):
 
 
 
-def test_results_stay_after_the_end_and_start_tracks_the_next_run(debugger, program):
+def test_results_stay_after_the_end_and_start_tracks_the_next_run(debugger, program, start):
     run, status = debugger.run(), "tmpalloc status"
-    steps = ["tmpalloc start", run, status, run, status, "tmpalloc start", run, status]
+    steps = [start, run, status, run, status, start, run, status]
     result = debugger.session(program, steps, ["fork"])
     ended, again, anew = (result.outputs[i] for i in (2, 4, 7))
     assert [allocations(text) for text in (ended, again, anew)] == [12, 12, 12]
@@ -72,14 +72,14 @@ def test_results_stay_after_the_end_and_start_tracks_the_next_run(debugger, prog
     assert result.exit_statuses == [4, 4, 4]
 
 
-def test_a_killed_process_leaves_its_results_and_another_can_start(debugger, program):
+def test_a_killed_process_leaves_its_results_and_another_can_start(debugger, program, start):
     steps = [
         debugger.break_at("checkpoint"),
-        "tmpalloc start",
+        start,
         debugger.run(),
         debugger.kill(),
         "tmpalloc status",
-        "tmpalloc start",
+        start,
         debugger.run(),
         debugger.continue_(),
         "tmpalloc status",
@@ -88,10 +88,10 @@ def test_a_killed_process_leaves_its_results_and_another_can_start(debugger, pro
     assert [allocations(outputs[i]) for i in (4, 8)] == [7, 12]
 
 
-def test_a_detached_process_runs_on_and_leaves_its_results(debugger, program):
+def test_a_detached_process_runs_on_and_leaves_its_results(debugger, program, start):
     steps = [
         debugger.break_at("checkpoint"),
-        "tmpalloc start",
+        start,
         debugger.run(),
         debugger.detach(),
         "tmpalloc status",
@@ -99,16 +99,16 @@ def test_a_detached_process_runs_on_and_leaves_its_results(debugger, program):
     assert allocations(debugger.session(program, steps).outputs[4]) == 7
 
 
-def test_a_crashed_process_leaves_its_results(debugger, program):
+def test_a_crashed_process_leaves_its_results(debugger, program, start):
     run, kill = debugger.run(), debugger.kill()
-    steps = ["tmpalloc start", run, "tmpalloc status", kill, "tmpalloc status"]
+    steps = [start, run, "tmpalloc status", kill, "tmpalloc status"]
     outputs = debugger.session(program, steps, ["crash"]).outputs
     assert [allocations(outputs[i]) for i in (2, 4)] == [7, 7]
 
 
-def test_exec_ends_tracking_and_keeps_what_came_before(debugger, program, compile):
+def test_exec_ends_tracking_and_keeps_what_came_before(debugger, program, compile, start):
     other = compile("int main(void) { return 6; }", name="other")
-    steps = ["tmpalloc start", debugger.run(), "tmpalloc status", "tmpalloc summary"]
+    steps = [start, debugger.run(), "tmpalloc status", "tmpalloc summary"]
     if debugger.name == "lldb":  # stops at exec
         steps.insert(2, debugger.continue_())
     result = debugger.session(program, steps, ["exec", other])
@@ -118,25 +118,25 @@ def test_exec_ends_tracking_and_keeps_what_came_before(debugger, program, compil
     assert result.exit_statuses == [6]
 
 
-def test_a_forked_child_runs_as_without_tmpalloc(debugger, program):
+def test_a_forked_child_runs_as_without_tmpalloc(debugger, program, start):
     result = debugger.session(
-        program, ["tmpalloc start", debugger.run(), "tmpalloc status"], ["fork"]
+        program, [start, debugger.run(), "tmpalloc status"], ["fork"]
     )
     assert allocations(result.outputs[2]) == 12
     assert result.exit_statuses == [4]
 
 
-def test_a_child_that_the_debugger_follows_never_counts_for_its_parent(debugger, program):
-    steps = [FOLLOW_CHILD[debugger.name], "tmpalloc start", debugger.run(), "tmpalloc status"]
+def test_a_child_that_the_debugger_follows_never_counts_for_its_parent(debugger, program, start):
+    steps = [FOLLOW_CHILD[debugger.name], start, debugger.run(), "tmpalloc status"]
     result = debugger.session(program, steps, ["fork"])
     assert allocations(result.outputs[3]) in (3, 7)
     assert result.exit_statuses == [3]
 
 
-def test_a_second_inferior_at_the_same_time_is_not_counted(gdb, program, compile):
+def test_a_second_inferior_at_the_same_time_is_not_counted(gdb, program, compile, start):
     other = compile(PROGRAM, name="other")
     steps = [
-        "tmpalloc start",
+        start,
         gdb.break_at("checkpoint"),
         gdb.run(),
         f"add-inferior -exec {other}",
@@ -152,21 +152,21 @@ def test_a_second_inferior_at_the_same_time_is_not_counted(gdb, program, compile
     assert allocations(result.outputs[9]) == 12
 
 
-def test_a_static_program_is_tracked_from_its_start(debugger, compile):
+def test_a_static_program_is_tracked_from_its_start(debugger, compile, breakpoints):
     program = compile(PROGRAM, "-static", name="static")
-    result = debugger.session(program, ["tmpalloc start", debugger.run(), "tmpalloc status"])
+    result = debugger.session(program, [breakpoints, debugger.run(), "tmpalloc status"])
     assert allocations(result.outputs[2]) >= 12
     assert result.exit_statuses == [4]
 
 
-def test_a_static_program_without_symbols_runs_as_without_tmpalloc(debugger, compile):
+def test_a_static_program_without_symbols_runs_as_without_tmpalloc(debugger, compile, breakpoints):
     program = compile(PROGRAM, "-static", "-s", name="static")
-    result = debugger.session(program, ["tmpalloc start", debugger.run(), "tmpalloc status"])
+    result = debugger.session(program, [breakpoints, debugger.run(), "tmpalloc status"])
     assert allocations(result.outputs[2]) == 0
     assert result.exit_statuses == [4]
 
 
-def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compile):
+def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compile, start):
     source = """
     #include <stdlib.h>
     #include <unistd.h>
@@ -180,7 +180,7 @@ def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compi
     try:
         steps = [
             debugger.attach(process.pid),
-            "tmpalloc start",
+            start,
             debugger.break_at("once"),
             *[debugger.continue_()] * 4,
             "tmpalloc status",
@@ -195,9 +195,9 @@ def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compi
         process.wait()
 
 
-def test_lldb_at_a_terminal_tracks_with_callbacks_on_another_thread(lldb, program):
+def test_lldb_at_a_terminal_tracks_with_callbacks_on_another_thread(lldb, program, start):
     terminal = lldb.terminal(program)
-    terminal.command("tmpalloc start")
+    terminal.command(start)
     terminal.command(lldb.run_here(), "exited with status = 4")
     assert allocations(terminal.command("tmpalloc status")) == 12
     summary = terminal.command("tmpalloc summary")

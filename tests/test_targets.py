@@ -19,20 +19,21 @@ WORK = {
     "C++": {"allocations": 5, "allocated_bytes": 526, "deallocations": 5},
 }
 STATUS = 7
-LINKING = {"pie": "-pie", "non-pie": "-no-pie", "static": "-static", "static-pie": "-static-pie"}
+DYNAMIC = {"pie": "-pie", "non-pie": "-no-pie"}
+STATIC = {"static": "-static", "static-pie": "-static-pie"}
 ALLOCATORS = {
     "jemalloc": "libjemalloc.so.2",
     "tcmalloc_minimal": "libtcmalloc_minimal.so.4",
     "mimalloc": "libmimalloc.so.2",
 }
-START = "tmpalloc start --engine breakpoint"
 
 
 def link_allocator(name, kind):
-    """Linker options; a static executable has the whole archive, as malloc alone would not do."""
+    """Linker options; an executable has the whole archive, as malloc alone would not do."""
     if kind == "shared":
         return ["-Wl,--no-as-needed", f"-l{name}"]
-    return ["-static", "-Wl,--whole-archive", f"-l{name}", "-Wl,--no-whole-archive", "-lm"]
+    archive = ["-Wl,--whole-archive", f"-l:lib{name}.a", "-Wl,--no-whole-archive"]
+    return [*archive, "-lm", "-lstdc++", *(["-static"] if kind == "static" else [])]
 
 
 def can_link(compile, *options):
@@ -43,7 +44,7 @@ def can_link(compile, *options):
     return True
 
 
-def track_work(debugger, program, before=(), begin=None):
+def track_work(debugger, program, start, before=(), begin=None):
     """Tracks what is between begin_work() and end_work(); returns the report and the result."""
     report = debugger.directory / "report.json"
     steps = [
@@ -51,7 +52,7 @@ def track_work(debugger, program, before=(), begin=None):
         debugger.break_at("begin_work"),
         debugger.break_at("end_work"),
         begin or debugger.run(),
-        START,
+        start,
         debugger.continue_(),
         f"tmpalloc report json {report}",
         "tmpalloc stop",
@@ -86,35 +87,46 @@ def sites_of(report, function):
 # --- executables -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", SOURCES)
-@pytest.mark.parametrize("linking", LINKING)
-def test_every_way_of_linking_counts_the_same(debugger, library, compile, linking, language):
-    program = compile(SOURCES[language], LINKING[linking])
-    document, result = track_work(debugger, program)
+def assert_counts(debugger, program, start, language):
+    document, result = track_work(debugger, program, start)
     assert_work(document, language)
     assert {site["location"]["function"] for site in document["sites"]} & {"work", "work()"}
     assert_ended_as_ever(result)
 
 
-def test_a_static_executable_is_tracked_from_its_start(debugger, library, compile):
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("linking", DYNAMIC)
+def test_every_way_of_linking_counts_the_same(debugger, library, compile, linking, language, start):
+    assert_counts(debugger, compile(SOURCES[language], DYNAMIC[linking]), start, language)
+
+
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("linking", STATIC)
+def test_every_way_of_static_linking_counts_the_same(
+    debugger, library, compile, linking, language, breakpoints
+):
+    assert_counts(debugger, compile(SOURCES[language], STATIC[linking]), breakpoints, language)
+
+
+def test_a_static_executable_is_tracked_from_its_start(debugger, library, compile, breakpoints):
     program = compile(SOURCES["C"], "-static")
     report = debugger.directory / "report.json"
-    steps = [START, debugger.run(), f"tmpalloc report json {report}"]
+    steps = [breakpoints, debugger.run(), f"tmpalloc report json {report}"]
     result = debugger.session(program, steps)
     sites = sites_of(report, "work")
     assert sum(count for _, _, count in sites) >= WORK["C"]["allocations"] - 1, sites
     assert_ended_as_ever(result)
 
 
-def test_a_stripped_static_executable_is_told_in_one_line(debugger, library, compile):
+def test_a_stripped_static_executable_is_told_in_one_line(debugger, library, compile, breakpoints):
     program = compile(SOURCES["C"], "-static", "-s")
-    result = debugger.session(program, [START, debugger.run(), "tmpalloc summary"])
+    result = debugger.session(program, [breakpoints, debugger.run(), "tmpalloc summary"])
     lines = [line for line in result.text.splitlines() if "no allocator was found" in line]
     assert len(lines) == 1 and "static executable without symbols" in lines[0], result.text
     assert_ended_as_ever(result)
 
 
-def test_another_architecture_is_told_in_one_line(debugger, library, compile):
+def test_another_architecture_is_told_in_one_line(debugger, library, compile, breakpoints):
     # Without a C library, because there may be none for this architecture.
     source = """void _start(void) { __asm__ volatile("nop; int $0x80" : : "a"(1), "b"(7)); }"""
     options = ["-m32", "-nostdlib", "-static", "-fno-pic", "-no-pie"]
@@ -123,7 +135,7 @@ def test_another_architecture_is_told_in_one_line(debugger, library, compile):
     program = compile(source, *options)
     if subprocess.run([program]).returncode != 7:
         pytest.skip("i386 programs don't run here")
-    steps = [debugger.break_at("_start"), debugger.run(), START, debugger.continue_()]
+    steps = [debugger.break_at("_start"), debugger.run(), breakpoints, debugger.continue_()]
     result = debugger.session(program, steps)
     assert re.fullmatch(
         r"\s*(error: )?architecture 'i386' is not supported: x86_64 is\n\s*", result.outputs[2]
@@ -136,11 +148,13 @@ def test_another_architecture_is_told_in_one_line(debugger, library, compile):
 
 @pytest.mark.parametrize("language", SOURCES)
 @pytest.mark.parametrize("name", ALLOCATORS)
-def test_a_linked_allocator_counts_each_call_once(debugger, library, compile, name, language):
+def test_a_linked_allocator_counts_each_call_once(
+    debugger, library, compile, name, language, start
+):
     options = link_allocator(name, "shared")
     if not can_link(compile, *options):
         pytest.skip(f"there is no {name} to link with here")
-    document, result = track_work(debugger, compile(SOURCES[language], *options))
+    document, result = track_work(debugger, compile(SOURCES[language], *options), start)
     assert f"in {ALLOCATORS[name]}" in result.outputs[3], result.text
     # tcmalloc defines no strdup, and it need not: the C library's calls its malloc.
     assert_work(document, language)
@@ -148,29 +162,40 @@ def test_a_linked_allocator_counts_each_call_once(debugger, library, compile, na
 
 
 @pytest.mark.parametrize("name", ALLOCATORS)
-def test_a_preloaded_allocator_counts_each_call_once(debugger, library, compile, name):
+def test_a_preloaded_allocator_counts_each_call_once(debugger, library, compile, name, start):
     options = link_allocator(name, "shared")
     if not can_link(compile, *options):
         pytest.skip(f"there is no {name} here")
     variables = debugger.environment({"LD_PRELOAD": ALLOCATORS[name]})
-    document, result = track_work(debugger, compile(SOURCES["C++"]), variables)
+    document, result = track_work(debugger, compile(SOURCES["C++"]), start, variables)
     assert f"in {ALLOCATORS[name]}" in result.outputs[len(variables) + 3], result.text
     assert_work(document, "C++")
     assert_ended_as_ever(result)
 
 
-@pytest.mark.parametrize("language", SOURCES)
-@pytest.mark.parametrize("name", ALLOCATORS)
-def test_an_allocator_linked_statically_counts_each_call_once(
-    debugger, library, compile, name, language
-):
-    options = link_allocator(name, "static")
-    if not can_link(compile, *options, "-lstdc++"):
+def track_archive(debugger, compile, start, name, kind, language):
+    options = link_allocator(name, kind)
+    if not can_link(compile, *options):
         pytest.skip(f"there is no archive of {name} here")
-    program = compile(SOURCES[language], *options, "-lstdc++")
-    document, result = track_work(debugger, program)
+    document, result = track_work(debugger, compile(SOURCES[language], *options), start)
     assert_work(document, language)
     assert_ended_as_ever(result)
+
+
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_an_allocator_linked_into_the_executable_counts_each_call_once(
+    debugger, library, compile, name, language, start
+):
+    track_archive(debugger, compile, start, name, "archive", language)
+
+
+@pytest.mark.parametrize("language", SOURCES)
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_an_allocator_linked_into_a_static_executable_counts_each_call_once(
+    debugger, library, compile, name, language, breakpoints
+):
+    track_archive(debugger, compile, breakpoints, name, "static", language)
 
 
 # --- connections -------------------------------------------------------------------------------
@@ -184,7 +209,7 @@ def wait_for(condition, seconds=20):
 
 
 def test_an_attached_process_runs_on_after_detach_and_ends_normally(
-    debugger, library, compile, tmp_path
+    debugger, library, compile, tmp_path, start
 ):
     program, end = compile(SOURCES["C"]), tmp_path / "end"
     process = subprocess.Popen([program, end], stdout=subprocess.PIPE)
@@ -193,7 +218,7 @@ def test_an_attached_process_runs_on_after_detach_and_ends_normally(
         wait_for(lambda: os.readlink(f"/proc/{process.pid}/exe") == str(program))
         steps = [
             debugger.attach(process.pid),
-            START,
+            start,
             debugger.break_at("begin_work"),
             debugger.continue_(),
             "tmpalloc reset",
@@ -238,7 +263,7 @@ SERVERS = {
 }
 
 
-def test_a_remote_process_counts_the_same(debugger, library, compile, tmp_path):
+def test_a_remote_process_counts_the_same(debugger, library, compile, tmp_path, breakpoints):
     server = SERVERS[debugger.name]
     if shutil.which(server[0]) is None:
         pytest.skip(f"there is no {server[0]} here")
@@ -251,8 +276,9 @@ def test_a_remote_process_counts_the_same(debugger, library, compile, tmp_path):
         )
     try:
         wait_for(lambda: listens(port))
+        connect = [debugger.connect(port)]
         document, result = track_work(
-            debugger, program, [debugger.connect(port)], debugger.continue_()
+            debugger, program, breakpoints, connect, debugger.continue_()
         )
         assert_work(document, "C")
         assert result.exit_statuses == [STATUS], result.text
@@ -299,10 +325,10 @@ def plugin(compile):
 
 
 def test_a_library_loaded_later_appears_with_its_functions(
-    debugger, library, compile, plugin, tmp_path
+    debugger, library, compile, plugin, tmp_path, start
 ):
     report = tmp_path / "report.json"
-    steps = [debugger.break_at("main"), debugger.run(), START, debugger.continue_(),
+    steps = [debugger.break_at("main"), debugger.run(), start, debugger.continue_(),
              f"tmpalloc report json {report}"]
     result = debugger.session(compile(LOADER), steps, [plugin])
     assert_ended_as_ever(result)
@@ -310,10 +336,10 @@ def test_a_library_loaded_later_appears_with_its_functions(
 
 
 def test_an_allocator_named_before_its_library_is_loaded_counts_from_then_on(
-    debugger, library, compile, plugin, tmp_path
+    debugger, library, compile, plugin, tmp_path, breakpoints
 ):
     report = tmp_path / "report.json"
-    start = f"{START} --allocator alloc=pool_get,free=pool_put"
+    start = f"{breakpoints} --allocator alloc=pool_get,free=pool_put"
     steps = [debugger.break_at("main"), debugger.run(), start, debugger.continue_(),
              f"tmpalloc report json {report}"]
     result = debugger.session(compile(LOADER), steps, [plugin])

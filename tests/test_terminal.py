@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
-START = "tmpalloc start --engine breakpoint"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 CONTROL_C = "\x03"
 
@@ -32,21 +31,21 @@ def allocations(status):
     return int(re.search(r"(?m)^allocations +([\d,]+)", status)[1].replace(",", ""))
 
 
-def test_a_whole_run_is_tracked(debugger, compile):
+def test_a_whole_run_is_tracked(debugger, compile, start):
     program = compile(PROGRAMS / "stages.c", *FLAGS, name="stages")
     terminal = debugger.terminal(program)
-    assert "tracking begins" in terminal.command(START)
+    assert "tracking begins" in terminal.command(start)
     terminal.command(debugger.run_here(), r"exited (normally|with status = 0)")
     assert allocations(terminal.command("tmpalloc status", "tracker memory")) == 8
     summary = terminal.command("tmpalloc summary", "temporary at")
     assert re.search(r"temporary at .*stages.c", summary)
 
 
-def test_stops_and_commands_take_turns(debugger, compile):
+def test_stops_and_commands_take_turns(debugger, compile, start):
     program = compile(PROGRAMS / "stages.c", *FLAGS, "-O0", name="stages")
     terminal = debugger.terminal(program)
     terminal.command(debugger.break_at("stage"))
-    terminal.command(START)
+    terminal.command(start)
     terminal.command(debugger.run_here(), "number=0", seconds=30)
     for number in range(1, 5):
         terminal.command(debugger.continue_(), rf"number={number}", seconds=30)
@@ -64,11 +63,11 @@ def interrupt(terminal):
     raise AssertionError("control-C did not stop the program")
 
 
-def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile):
+def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile, start):
     program = compile(LOOPS, *FLAGS)
     report = debugger.directory / "report.json"
     terminal = debugger.terminal(program)
-    terminal.command(START)
+    terminal.command(start)
     stops = []
     for go_on in (debugger.run_here(), debugger.continue_(), debugger.continue_()):
         terminal.send(go_on)
@@ -90,10 +89,10 @@ def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile):
 
 
 @pytest.mark.parametrize("columns", [80, 132])
-def test_the_summary_fits_the_terminal(debugger, compile, columns):
+def test_the_summary_fits_the_terminal(debugger, compile, columns, start):
     program = compile(LOOPS.replace("while (go)", "for (int i = 0; i < 20; i++)"), *FLAGS)
     terminal = debugger.terminal(program, columns=columns)
-    terminal.command(START)
+    terminal.command(start)
     terminal.command(debugger.run_here(), r"exited with (code 03|status = 3)")
     text = terminal.command("tmpalloc summary", "tmpalloc site 1")
     table = [line for line in text.splitlines() if "%" in line]
