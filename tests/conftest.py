@@ -1,5 +1,6 @@
 """Fixtures of all tests: programs to debug, and one Controller for both debuggers."""
 
+import contextlib
 import os
 import pty
 import re
@@ -43,6 +44,27 @@ class Result:
             r"exited (?:(normally)|with code 0?(\d+)|with status = (\d+))", self.text
         )
         return [int(m[2], 8) if m[2] else int(m[3] or 0) for m in found]
+
+
+def _parents():
+    """The parent of each process, by process."""
+    parents = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name_and_rest = file.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        parents[int(file.parent.name)] = int(name_and_rest[1])
+    return parents
+
+
+def descendants(pid):
+    """The children of a process, and theirs."""
+    parents = _parents()
+    found = {child for child, parent in parents.items() if parent == pid}
+    while new := {child for child, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found
 
 
 class Terminal:
@@ -116,13 +138,18 @@ class Terminal:
         return self.ESCAPES.sub(b"", self.raw).decode(errors="replace").endswith(self._prompt)
 
     def close(self):
-        """Ends the debugger as if the terminal had been closed."""
+        """Ends the debugger as if the terminal had been closed, and what it leaves behind."""
+        left = descendants(self.pid)
         os.close(self._fd)
         deadline = time.monotonic() + 10
         while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
             if time.monotonic() > deadline:
                 os.kill(self.pid, 9)
             time.sleep(0.01)
+        # What the debugger has ended is gone by now, what it has let go of is an orphan.
+        for pid in left & _parents().keys():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
 
 
 class Controller:
