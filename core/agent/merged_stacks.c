@@ -9,12 +9,15 @@
 #include "python_here.h"
 #include "tmpalloc/tmpalloc.h"
 
+/* Pairs that came last: more than the places that a program allocates at in turn. */
+#define RECENT_BITS 10
+
+/* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
+#define SPREAD UINT64_C(0x9e3779b97f4a7c15)
+
 struct merged_stacks {
     struct python_cache *python;
-    /* The pair that came last, and what it gave. */
-    const struct agent_stack *native;
-    const struct python_entry *entry;
-    struct agent_stack *result;
+    const struct pair *recent[1 << RECENT_BITS];
     struct map pairs;  /* hash of a pair -> struct pair * */
     struct map frames; /* hash of code and line -> struct known_frame * */
     struct arena arena;
@@ -172,17 +175,17 @@ static struct agent_stack *merge(struct merged_stacks *merged, struct capture_ca
 
 /* Pairs. */
 
-static struct agent_stack *add_pair(struct merged_stacks *merged, uint64_t hash,
-                                    const struct agent_stack *native,
-                                    const struct python_entry *entry, struct agent_stack *result) {
+static const struct pair *add_pair(struct merged_stacks *merged, uint64_t hash,
+                                   const struct agent_stack *native,
+                                   const struct python_entry *entry, struct agent_stack *result) {
     struct pair *pair = arena_allocate(&merged->arena, 1, sizeof *pair);
     if (!result || !pair || map_put(&merged->pairs, hash, (uintptr_t)pair))
         return NULL;
     *pair = (struct pair){.native = native, .entry = entry, .result = result};
-    return result;
+    return pair;
 }
 
-static __attribute__((noinline)) struct agent_stack *
+static __attribute__((noinline)) const struct pair *
 find_pair(struct merged_stacks *merged, struct capture_cache *cache,
           const struct agent_stack *native, const struct python_entry *entry, uintptr_t return_slot,
           uintptr_t frame_pointer) {
@@ -191,7 +194,7 @@ find_pair(struct merged_stacks *merged, struct capture_cache *cache,
     for (; map_get(&merged->pairs, hash, &value); hash++) {
         const struct pair *pair = (const struct pair *)(uintptr_t)value;
         if (pair->native == native && pair->entry == entry)
-            return pair->result;
+            return pair;
     }
     return add_pair(merged, hash, native, entry,
                     merge(merged, cache, native, entry, return_slot, frame_pointer));
@@ -203,14 +206,13 @@ struct agent_stack *merged_stacks_find(struct merged_stacks *merged, struct capt
     const struct python_entry *entry = python_capture(merged->python);
     if (!entry || entry->count == 0)
         return native;
-    if (native == merged->native && entry == merged->entry)
-        return merged->result;
-    struct agent_stack *result =
-        find_pair(merged, cache, native, entry, return_slot, frame_pointer);
-    if (!result)
+    uint64_t hash = ((uintptr_t)native + (uintptr_t)entry * 3) * SPREAD;
+    const struct pair **slot = &merged->recent[hash >> (64 - RECENT_BITS)];
+    const struct pair *pair = *slot;
+    if (!pair || pair->native != native || pair->entry != entry)
+        pair = find_pair(merged, cache, native, entry, return_slot, frame_pointer);
+    if (!pair)
         return native;
-    merged->native = native;
-    merged->entry = entry;
-    merged->result = result;
-    return result;
+    *slot = pair;
+    return pair->result;
 }
