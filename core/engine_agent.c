@@ -231,12 +231,17 @@ static int write_selection(struct engine_agent *agent, struct agent_image *image
 
 static int check_limits(const struct engine_agent *agent, const struct agent_image *image,
                         struct error *error) {
-    if (image->max_threshold == agent->options.max_threshold)
-        return TMPALLOC_OK;
-    return error_set(error, TMPALLOC_E_STATE,
-                     "the agent in this process records up to threshold %" PRIu32
-                     ": start with --max-threshold %" PRIu32,
-                     image->max_threshold, image->max_threshold);
+    if (image->max_threshold != agent->options.max_threshold)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the agent in this process records up to threshold %" PRIu32
+                         ": start with --max-threshold %" PRIu32,
+                         image->max_threshold, image->max_threshold);
+    if (image->stack_depth != agent->options.stack_depth)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the agent in this process keeps %" PRIu32
+                         " frames of a stack: start with --stack-depth %" PRIu32,
+                         image->stack_depth, image->stack_depth);
+    return TMPALLOC_OK;
 }
 
 static int start(struct engine_agent *agent, bool continues, struct error *error) {

@@ -358,3 +358,12 @@ def test_a_breakpoint_on_an_entry_point_stops_once_for_each_call(debugger, compi
     assert "valloc" in result.outputs[7] and "exited" not in result.outputs[7]
     assert result.exit_statuses == [5], result.text
     assert "exited" in result.outputs[8]
+
+
+def test_an_agent_that_is_there_keeps_its_limits_and_says_so(debugger, program):
+    steps = [debugger.break_at("checkpoint"), "tmpalloc start", debugger.run(), "tmpalloc stop"]
+    steps += ["tmpalloc start --stack-depth 7", "tmpalloc start", "tmpalloc status"]
+    outputs = debugger.session(program, steps).outputs
+    assert "keeps 256 frames of a stack: start with --stack-depth 256" in outputs[4]
+    assert outputs[4].count("\n") == 1
+    assert "agent engine" in outputs[5] and allocations(outputs[6]) == 7
