@@ -41,25 +41,30 @@ def write_xml(path, scale):
     return path
 
 
-def write_json(path, scale):
-    path.write_text(count_to(JSON, scale))
-    return path
-
-
 def count_to(text, count):
     return text.replace("COUNT", str(count))
 
 
+def write_script(path, text, count):
+    """heaptrack takes a command's lines for its own."""
+    path.write_text(count_to(text, count))
+    return path
+
+
 # Each gives a command whose work is in proportion to a number.
 CASES = {
-    "python3": lambda _, scale: ["/usr/bin/python3", "-c", count_to(PYTHON, 50 * scale)],
+    "python3": lambda directory, scale: [
+        "/usr/bin/python3", write_script(directory / "words.py", PYTHON, 50 * scale)
+    ],
     "sqlite3": lambda _, scale: ["sqlite3", ":memory:", count_to(SQL, 90 * scale)],
     "jq": lambda _, scale: ["jq", "-n", "-c", count_to(JQ, 30 * scale)],
     "perl": lambda _, scale: ["perl", "-e", count_to(PERL, 500 * scale)],
     "xmllint": lambda directory, scale: [
         "xmllint", "--format", write_xml(directory / "words.xml", 90 * scale)
     ],
-    "json": lambda directory, scale: ["/usr/bin/python3", write_json(directory / "j.py", scale)],
+    "json": lambda directory, scale: [
+        "/usr/bin/python3", write_script(directory / "json_loop.py", JSON, scale)
+    ],
 }  # fmt: skip
 
 #: CPython's own allocator would leave next to nothing to count.
