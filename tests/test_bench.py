@@ -31,7 +31,7 @@ AGENT_CASES = {
         *("depth 5", "depth 20", "depth 60", "64 paths", "C++ strings", "C++ vectors"),
         *("depth 20, 2 threads", "64 paths, 2 threads", "C++ strings, 2 threads"),
     ],
-    "programs": ["python3", "sqlite3", "jq", "perl", "xmllint"],
+    "programs": ["python3", "sqlite3", "jq", "perl", "xmllint", "json"],
 }
 
 

@@ -621,3 +621,9 @@ def test_a_python_that_is_loaded_after_the_agent_is_told(debugger, compile, tmp_
     if 77 in result.exit_statuses:
         pytest.skip(f"there is no {name} here")
     assert "CPython was loaded after the agent: native frames only" in result.outputs[3]
+
+
+def test_the_object_allocator_is_refused_as_an_allocator_in_one_line(debugger):
+    outputs = debugger.session(PYTHON, ["tmpalloc start --allocator python", "tmpalloc status"]).outputs
+    assert outputs[0].count("\n") == 1 and "bad allocator 'python': accepted is" in outputs[0]
+    assert "not started" in outputs[1]

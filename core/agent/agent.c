@@ -115,6 +115,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
         look_for_python();
+        python_codes_watch();
         patch_avoid(addresses, count, unannounced);
         status = install_hooks(image, preloaded);
         patch_avoid(NULL, 0, false);
@@ -129,7 +130,8 @@ int tmpalloc_agent_uninstall(void) {
     int saved_errno = errno;
     if (state == READY) {
         install_undo(image);
-        python_codes_unwatch();
+        if (!preloaded)
+            python_codes_unwatch();
     }
     errno = saved_errno;
     return TMPALLOC_OK;

@@ -14,8 +14,13 @@
 /* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
 #define SPREAD UINT64_C(0x9e3779b97f4a7c15)
 
+/* After so many new stacks for which there was no memory a walk is in vain: from then on one of so
+ * many is tried all the same. */
+#define TRIED_WITHOUT_MEMORY 64
+
 struct capture_cache {
     uint32_t generation;
+    uint32_t refused; /* new stacks in a row for which there was no memory */
     uint64_t history; /* made of the node that was found last */
     const struct capture_node *predictor[1 << PREDICTOR_BITS];
     struct capture_memo memo;
@@ -116,10 +121,14 @@ static struct capture_entry *walk_stack(struct capture_cache *cache,
                                         const struct capture_departure *departure,
                                         const struct capture_node **node_ret) {
     struct capture_walk *walk = &cache->walk;
+    if (cache->refused++ > TRIED_WITHOUT_MEMORY && cache->refused % TRIED_WITHOUT_MEMORY)
+        return NULL;
     cache->walks++;
     if (capture_walk_run(walk, start) != TMPALLOC_OK)
         return NULL;
     struct capture_entry *entry = find_entry(cache);
+    if (entry)
+        cache->refused = 0;
     if (entry && !walk->unstable)
         *node_ret = capture_memo_add(&cache->memo, departure, walk, entry);
     return entry;

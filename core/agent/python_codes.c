@@ -23,7 +23,7 @@ static struct map living;            /* address of a code object -> record */
 static struct map records;           /* hash of the content -> record */
 static struct arena arena;
 static dealloc_function *_Atomic original_dealloc;
-static atomic_bool outdated; /* what is living died unseen, maybe */
+static atomic_bool left_alone; /* calls that are still under way watch nothing */
 
 /* The code objects that are dying on a thread, the latest first. */
 struct dying {
@@ -58,20 +58,26 @@ static dealloc_function *_Atomic *dealloc_slot(void) {
     return (dealloc_function * _Atomic *)(python_here_code_type() + DEALLOC_OFFSET);
 }
 
+static bool watches(void) {
+    return *dealloc_slot() == note_death;
+}
+
 static void watch_deaths(void) {
-    dealloc_function *_Atomic *slot = dealloc_slot();
-    if (*slot == note_death)
+    if (watches() || left_alone)
         return;
-    original_dealloc = *slot;
-    *slot = note_death;
+    original_dealloc = *dealloc_slot();
+    *dealloc_slot() = note_death;
+}
+
+void python_codes_watch(void) {
+    atomic_fetch_add(&python_codes_dead, 1);
+    left_alone = false;
 }
 
 void python_codes_unwatch(void) {
-    if (!python_here() || *dealloc_slot() != note_death)
-        return;
-    *dealloc_slot() = original_dealloc;
-    atomic_store(&outdated, true);
-    atomic_fetch_add(&python_codes_dead, 1);
+    left_alone = true;
+    if (python_here() && watches())
+        *dealloc_slot() = original_dealloc;
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
@@ -138,8 +144,8 @@ static const struct python_code *find_living(const struct python_process *proces
                                              uint64_t address) {
     uint64_t value;
     lock_take(&lock);
-    if (atomic_exchange(&outdated, false))
-        map_clear(&living);
+    if (!watches())
+        map_clear(&living); /* they may have died unseen */
     const struct python_code *record = map_get(&living, address, &value)
                                            ? (const struct python_code *)(uintptr_t)value
                                            : add(process, address);

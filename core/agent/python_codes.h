@@ -26,9 +26,10 @@ static inline uint64_t python_codes_deaths(void) {
 const struct python_code *python_codes_find(const struct python_process *process, uint64_t address,
                                             bool *dying_ret);
 
-/* PyCode_Type is as CPython made it, until the next look-up; all that was found doesn't hold any
- * more.  Takes no lock. */
+/* PyCode_Type becomes what CPython made it, and stays so until python_codes_watch(), after which
+ * nothing that was found before holds any more.  Neither takes a lock. */
 void python_codes_unwatch(void);
+void python_codes_watch(void);
 
 /* Around fork: nobody changes anything in between. */
 void python_codes_before_fork(void);

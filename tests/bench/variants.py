@@ -26,7 +26,9 @@ def compile_forwarder(directory):
 def make_variants(directory):
     """Native first, then the wrapper that everything is compared with."""
     preloaded = {"LD_PRELOAD": str(compile_forwarder(directory))}
-    agent = {"LD_PRELOAD": str(BUILD / "libtmpalloc-agent.so"), "TMPALLOC_AGENT": "start"}
+    # As the debuggers start it, but with memory for all call stacks of a Python program.
+    options = "start,python,memory-limit=1000000000"
+    agent = {"LD_PRELOAD": str(BUILD / "libtmpalloc-agent.so"), "TMPALLOC_AGENT": options}
     output = str(directory / "heaptrack")
     return [
         Variant("native", [], {}, False),
@@ -37,11 +39,11 @@ def make_variants(directory):
     ]
 
 
-def run(variant, command):
+def run(variant, command, environment=None):
     """Gives what the command prints, amid what the variant does."""
     done = subprocess.run(
         [*variant.prefix, *map(str, command)],
-        env=dict(os.environ, **variant.environment),
+        env=os.environ | (environment or {}) | variant.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
