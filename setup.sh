@@ -9,9 +9,9 @@ python=/usr/bin/python3
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev libsmartcols-dev
     libpopt-dev libjansson-dev libiberty-dev gdb)
-test_packages=(python3 python3-pytest clang g++ gdbserver jq sqlite3 git perl libxml2-utils
-    libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg heaptrack
-    redis-server python3-dev curl less make nginx openssl vim)
+test_packages=(python3 python3-pytest python3-pytest-xdist clang g++ gdbserver jq sqlite3 git perl
+    libxml2-utils libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg
+    heaptrack redis-server python3-dev curl less make nginx openssl vim)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -64,6 +64,7 @@ have_content() { # PACKAGE
         ninja-build) command -v ninja ;;
         python3-dev) command -v python3-config ;;
         python3-pytest) "$python" -c 'import pytest' ;;
+        python3-pytest-xdist) "$python" -c 'import xdist' ;;
         *-dbg) true ;; # only nicer names
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -165,6 +166,8 @@ build() {
 run_tests() {
     build "${test_packages[@]}"
     cd -- "$root"
+    # All of them on all processors, a file's tests one after the other.
+    (($#)) || set -- -n auto --dist loadfile
     "$python" -m pytest -rs "$@"
 }
 
