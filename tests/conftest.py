@@ -222,6 +222,10 @@ class Controller:
         for terminal in self._terminals:
             terminal.close()
 
+    def settle(self):
+        """A step in which LLDB delivers a late event: a detach is one."""
+        return self.script("import time; time.sleep(0.5)")
+
 
 class GdbController(Controller):
     """GDB."""
