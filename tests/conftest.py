@@ -8,10 +8,14 @@ import select
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+
+# For support.py: --import-mode=importlib adds no folder by itself.
+sys.path.append(str(Path(__file__).resolve().parent))
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = Path(os.environ.get("TMPALLOC_LIBRARY") or ROOT / ".build" / "libtmpalloc.so")
@@ -221,6 +225,11 @@ class Controller:
         """Ends what is still running."""
         for terminal in self._terminals:
             terminal.close()
+
+    def interrupt_later(self, pid, seconds):
+        """A step after which the next one that lets the process run is interrupted."""
+        timer = f"threading.Timer({seconds}, os.kill, ({pid}, 2)).start()"
+        return self.script(f"import os, threading; {timer}")
 
     def settle(self):
         """A step in which LLDB delivers a late event: a detach is one."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support import allocations, number
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 
@@ -52,16 +54,6 @@ int main(int count, char **arguments) {
 @pytest.fixture
 def program(compile):
     return compile(PROGRAM, *FLAGS)
-
-
-def number(status, name):
-    found = re.search(rf"(?m)^{name} +([\d,]+)", status)
-    assert found, status
-    return int(found[1].replace(",", ""))
-
-
-def allocations(status):
-    return number(status, "allocations")
 
 
 def summary_of(text):

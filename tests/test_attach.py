@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from support import allocations, number, wait_for
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 #: How often a server is attached to and left again.
@@ -19,16 +21,6 @@ TIMES = int(os.environ.get("TMPALLOC_ATTACH_TIMES", "3"))
 LONGEST_PAUSE_S = 2.0
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-def number(status, name):
-    found = re.search(rf"(?m)^{name} +([\d,]+)", status)
-    assert found, status
-    return int(found[1].replace(",", ""))
-
-
-def allocations(status):
-    return number(status, "allocations")
 
 
 # --- what a process consists of ----------------------------------------------------------------------
@@ -123,7 +115,6 @@ class Server:
         assert tracer_of(self.pid) == 0
         self.wait_for_rounds()
 
-
     def close(self):
         self.process.kill()
         self.process.wait()
@@ -155,13 +146,6 @@ with socket.socket(socket.AF_UNIX) as client, open(sys.argv[2], "r+b", 0) as out
 """
 
 
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def redis(tmp_path):
     """redis-server with a load of many clients."""
@@ -182,16 +166,10 @@ def redis(tmp_path):
     running.close()
 
 
-def interrupt_later(debugger, pid, seconds):
-    """A step after which the next one that lets the process run is interrupted."""
-    timer = f"threading.Timer({seconds}, os.kill, ({pid}, 2)).start()"
-    return debugger.script(f"import os, threading; {timer}")
-
-
 def visit(debugger, pid, seconds=0.3):
     """Steps: attach, track for a while, look, leave."""
     steps = [debugger.attach(pid), "tmpalloc start --engine agent"]
-    steps += [interrupt_later(debugger, pid, seconds), debugger.continue_()]
+    steps += [debugger.interrupt_later(pid, seconds), debugger.continue_()]
     return [*steps, "tmpalloc status", "tmpalloc summary", "tmpalloc stop", debugger.detach()]
 
 
@@ -228,7 +206,7 @@ def test_redis_under_load_is_visited_again_and_again_and_left_as_it_was(debugger
 
 def test_one_debugger_leaves_and_comes_back_and_status_says_what_is_true(debugger, server):
     attach, detach = debugger.attach(server.pid), debugger.detach()
-    run = [interrupt_later(debugger, server.pid, 0.2), debugger.continue_()]
+    run = [debugger.interrupt_later(server.pid, 0.2), debugger.continue_()]
     status, start = "tmpalloc status", "tmpalloc start"
     steps = [attach, start, *run, detach, debugger.settle(), status]
     steps += [attach, status, start, *run, status]
@@ -471,7 +449,7 @@ def test_a_process_that_the_agent_cannot_enter_is_told_and_gets_breakpoints(
     private.chmod(0o700)
     pid = unwilling(way, *flags)
     steps = [debugger.attach(pid), "tmpalloc start --engine agent", "tmpalloc start"]
-    steps += [interrupt_later(debugger, pid, 0.3), debugger.continue_(), "tmpalloc status"]
+    steps += [debugger.interrupt_later(pid, 0.3), debugger.continue_(), "tmpalloc status"]
     steps += ["tmpalloc stop", debugger.detach()]
     environment = {"TMPALLOC_LIBRARY": str(private / "libtmpalloc.so")}
     outputs = debugger.session(steps=steps, env=environment).outputs

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support import allocations
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 
@@ -18,13 +20,6 @@ pytestmark = pytest.mark.usefixtures("library")
 def stages(compile):
     """Four stages: each allocates 10 bytes for a moment and 100 that live until the next."""
     return compile(PROGRAMS / "stages.c", *FLAGS, name="stages")
-
-
-def allocations(status):
-    """The number that `tmpalloc status` shows."""
-    found = re.search(r"(?m)^allocations +([\d,]+)", status)
-    assert found, status
-    return int(found[1].replace(",", ""))
 
 
 def stopped(debugger, *steps):

@@ -1,9 +1,10 @@
 """What happens to the tracked process: exec, fork, kill, detach, a second run, a second process."""
 
-import re
 import subprocess
 
 import pytest
+
+from support import allocations
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -52,13 +53,6 @@ def first_line(status):
 @pytest.fixture
 def program(compile):
     return compile(PROGRAM)
-
-
-def allocations(status):
-    found = re.search(r"(?m)^allocations +([\d,]+)", status)
-    assert found, status
-    return int(found[1].replace(",", ""))
-
 
 
 def test_results_stay_after_the_end_and_start_tracks_the_next_run(debugger, program, start):

@@ -418,17 +418,12 @@ def running(tmp_path):
     process.wait()
 
 
-def interrupt_later(debugger, pid, seconds):
-    stop = f"threading.Timer({seconds}, os.kill, ({pid}, signal.SIGINT)).start()"
-    return debugger.script(f"import os, signal, threading; {stop}")
-
-
 @pytest.mark.parametrize("engine", ["agent", "breakpoint"])
 def test_a_running_python_shows_rows_of_threads_generators_and_coroutines(debugger, running, engine):
     steps = [
         debugger.attach(running.pid),
         f"tmpalloc start --engine {engine}",
-        interrupt_later(debugger, running.pid, 2),
+        debugger.interrupt_later(running.pid, 2),
         debugger.continue_(),
         "tmpalloc summary -r 0",
         "tmpalloc stop",
@@ -474,7 +469,7 @@ def test_stop_leaves_cpython_as_it_was_and_a_later_start_is_right(debugger, tmp_
     process = subprocess.Popen([PYTHON, script, changed], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     before = deallocator_of_code(process.pid)
-    go_on = [interrupt_later(debugger, process.pid, 1), debugger.continue_()]
+    go_on = [debugger.interrupt_later(process.pid, 1), debugger.continue_()]
     steps = [
         debugger.attach(process.pid),
         "tmpalloc start --engine agent",

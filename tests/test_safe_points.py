@@ -7,27 +7,13 @@ import time
 
 import pytest
 
+from support import allocations
+
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 #: How often a program is stopped somewhere.
 STOPS = int(os.environ.get("TMPALLOC_ATTACH_STOPS", "8"))
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-def number(status, name):
-    found = re.search(rf"(?m)^{name} +([\d,]+)", status)
-    assert found, status
-    return int(found[1].replace(",", ""))
-
-
-def allocations(status):
-    return number(status, "allocations")
-
-
-def interrupt_later(debugger, pid, seconds):
-    """A step after which the next one that lets the process run is interrupted."""
-    timer = f"threading.Timer({seconds}, os.kill, ({pid}, 2)).start()"
-    return debugger.script(f"import os, threading; {timer}")
 
 
 # --- breakpoints of the user ---------------------------------------------------------------------------
@@ -244,8 +230,8 @@ def test_tracking_starts_and_ends_wherever_the_program_is_interrupted(
     try:
         time.sleep(0.1)
         steps, one = [debugger.attach(process.pid), go], []
-        one += [interrupt_later(debugger, process.pid, 0.05), debugger.continue_(), "tmpalloc start"]
-        one += [interrupt_later(debugger, process.pid, 0.05), debugger.continue_(), "tmpalloc status"]
+        one += [debugger.interrupt_later(process.pid, 0.05), debugger.continue_(), "tmpalloc start"]
+        one += [debugger.interrupt_later(process.pid, 0.05), debugger.continue_(), "tmpalloc status"]
         one += ["tmpalloc stop"]
         result = debugger.session(steps=[*steps, *one * STOPS, debugger.detach()])
         rounds = [result.outputs[2 + i * len(one) :] for i in range(STOPS)]

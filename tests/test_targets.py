@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support import wait_for
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 SOURCES = {"C": PROGRAMS / "fixed_work.c", "C++": PROGRAMS / "fixed_work.cpp"}
 #: What the programs say that they do.
@@ -199,13 +201,6 @@ def test_an_allocator_linked_into_a_static_executable_counts_each_call_once(
 
 
 # --- connections -------------------------------------------------------------------------------
-
-
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_an_attached_process_runs_on_after_detach_and_ends_normally(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support import allocations
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 CONTROL_C = "\x03"
@@ -25,10 +27,6 @@ int main(void) {
 """
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-def allocations(status):
-    return int(re.search(r"(?m)^allocations +([\d,]+)", status)[1].replace(",", ""))
 
 
 def test_a_whole_run_is_tracked(debugger, compile, start):

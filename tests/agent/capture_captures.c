@@ -18,12 +18,11 @@
 
 #include "../../core/agent/capture.h"
 #include "../../core/memory.h"
+#include "check.h"
 
 /* Short and often: the best is one that nothing else disturbed. */
 #define REPEATED 300
 #define NOINLINE __attribute__((noinline, noclone))
-#define CHECK(condition)                                                                           \
-    ((condition) ? (void)0 : (fprintf(stderr, "%d: %s\n", __LINE__, #condition), exit(1)))
 
 static struct capture_cache *cache;
 static struct capture_entry *entry;

@@ -17,18 +17,11 @@
 
 #include "../../core/agent/patch.h"
 #include "../../core/memory.h"
+#include "check.h"
 #include "patch_hooks.h"
 #include "patch_text.h"
 #include "tmpalloc/agent_image.h"
 #include "tmpalloc/tmpalloc.h"
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

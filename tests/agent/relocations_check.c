@@ -4,17 +4,10 @@
 #include <dlfcn.h>
 #include <stdbool.h>
 
+#include "check.h"
 #include "patch_text.h"
 #include "relocations_library.h"
 #include "tmpalloc/tmpalloc.h"
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 typedef void *allocate(size_t size);
 

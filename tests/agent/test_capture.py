@@ -3,10 +3,11 @@
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from support import execute
 
 HERE = Path(__file__).resolve().parent
 CORE = HERE.parents[1] / "core"
@@ -19,6 +20,7 @@ SOURCES = [
 C_OPTIONS = [f"-I{CORE.parent}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra"]
 # More for a longer run: 24000 are about three million captures per compiler.
 ROUNDS = int(os.environ.get("TMPALLOC_CAPTURE_ROUNDS", "400"))
+SECONDS = 600
 
 COMPILERS = [
     ("g++", "-O2"),
@@ -29,19 +31,6 @@ COMPILERS = [
     ("clang++", "-O2"),
     ("clang++", "-O1", "-mavx2", "-fno-omit-frame-pointer"),
 ]
-
-
-def execute(*command, env=None):
-    done = subprocess.run(
-        list(map(str, command)),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env=dict(os.environ, **(env or {})),
-    )
-    assert done.returncode == 0, f"{command}: {done.returncode} {done.stderr}"
-    return done.stdout
 
 
 class Checker:
@@ -64,7 +53,8 @@ class Checker:
     def run(self, output, *command, **variables):
         """The counts of the program's processes, summed, and its output."""
         env = {"LD_PRELOAD": self.library, "CAPTURE_CHECK": output, **variables}
-        text = execute(*command, env={name: str(value) for name, value in env.items()})
+        env = {name: str(value) for name, value in env.items()}
+        text = execute(*command, env=env, seconds=SECONDS)
         counts = dict.fromkeys(("captures", "differences", "truncated", "walks", "unknown"), 0)
         lines = output.read_text()
         for name, count in re.findall(r"(captures|differences|truncated|walks|unknown) (\d+)", lines):
@@ -130,7 +120,7 @@ def captures(request, tmp_path_factory):
     )  # fmt: skip
 
     def run(mode, *arguments):
-        return execute(path, mode, *arguments)
+        return execute(path, mode, *arguments, seconds=SECONDS)
 
     return run
 

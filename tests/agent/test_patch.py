@@ -1,10 +1,10 @@
 """Hooks in a running process: jumps at the beginning of functions, and redirected pointers."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from support import execute
 
 HERE = Path(__file__).resolve().parent
 CORE = HERE.parents[1] / "core"
@@ -25,19 +25,6 @@ ALLOCATORS = {
 }
 
 
-def execute(*command, **environment):
-    done = subprocess.run(
-        list(map(str, command)),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=dict(os.environ, **environment),
-    )
-    assert done.returncode == 0, f"{command}: {done.returncode} {done.stdout} {done.stderr}"
-    return done.stdout
-
-
 def compile_c(*arguments):
     execute("gcc", *FLAGS, "-pthread", *arguments)
 
@@ -50,7 +37,8 @@ def check(tmp_path_factory):
     compile_c("-rdynamic", *sources, "-o", path)
 
     def run(*arguments, **environment):
-        return [line.split() for line in execute(path, *arguments, **environment).splitlines()]
+        output = execute(path, *arguments, env=environment)
+        return [line.split() for line in output.splitlines()]
 
     return run
 

@@ -3,25 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
+
+from support import execute
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = Path(__file__).resolve().parent / "targets"
-
-
-def execute(*command, env=None):
-    """Standard output of a command that must succeed."""
-    done = subprocess.run(
-        list(map(str, command)),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=dict(os.environ, **(env or {})),
-    )
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-    return done.stdout
 
 
 def driver(name):

@@ -10,7 +10,8 @@ import pytest
 # For compiled.py: --import-mode=importlib adds no folder by itself.
 sys.path.append(str(Path(__file__).resolve().parent))
 
-from compiled import TARGETS, File, driver, execute  # noqa: E402
+from compiled import TARGETS, File, driver  # noqa: E402
+from support import execute  # noqa: E402
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from compiled import TARGETS, File, execute
+from compiled import TARGETS, File
+from support import execute
 
 COMPILERS = ["gcc", "clang"]
 FORMATS = [

@@ -5,7 +5,8 @@ The driver compares at each stop; its `differences` must be empty.
 
 import pytest
 
-from compiled import TARGETS, execute
+from compiled import TARGETS
+from support import execute
 
 BUILDS = {
     "gcc O0": ("gcc", "-O0"),
