@@ -3,29 +3,18 @@
  * Writes a line of counts at exit, and each of the first differences, to the end of the file that
  * CAPTURE_CHECK names.  CAPTURE_CHECK_DEPTH limits the frames of a stack. */
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <unwind.h>
 
 #include "../../core/agent/capture.h"
-#include "../../core/agent/lock.h"
 
-#define EXPORT         __attribute__((visibility("default")))
 #define EXPECTED_LIMIT 16384
 #define SHOWN          3
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void __libc_free(void *block);
 
 /* What one thread at a time needs. */
 struct record {
@@ -37,46 +26,25 @@ struct record {
     uint64_t expected[EXPECTED_LIMIT];
 };
 
-struct thread {
-    struct record *record;
-    bool busy;
-    bool finished;
-};
+#include "checking.h"
 
-static __thread struct thread thread __attribute__((tls_model("initial-exec")));
-static struct lock lock = LOCK_INIT;
-static struct record *spare;
-static pthread_key_t key;
-static bool ready;
-static int output = -1;
 static uint32_t depth_limit = CAPTURE_DEPTH_LIMIT;
 static atomic_ulong captures, differences, truncations, shown, walks, unknown;
 
-static void write_line(const char *text, int length) {
-    if (output >= 0 && write(output, text, (size_t)length) < 0)
-        output = -1;
+static bool record_init(struct record *record) {
+    return capture_cache_init(&record->cache) == 0;
 }
 
-static void leave(void *arg) {
-    struct record *record = arg;
-    thread.finished = true;
-    thread.record = NULL;
+static void record_forget(struct record *record) {
     capture_cache_forget(record->cache);
-    lock_take(&lock);
-    record->next = spare;
-    spare = record;
-    lock_give(&lock);
 }
 
 __attribute__((constructor)) static void start(void) {
-    const char *path = getenv("CAPTURE_CHECK");
     const char *depth = getenv("CAPTURE_CHECK_DEPTH");
-    if (path)
-        output = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (depth)
         depth_limit = (uint32_t)atoi(depth);
     capture_set_depth(depth_limit);
-    ready = pthread_key_create(&key, leave) == 0;
+    checking_start("CAPTURE_CHECK", true);
 }
 
 __attribute__((destructor)) static void finish(void) {
@@ -85,28 +53,7 @@ __attribute__((destructor)) static void finish(void) {
                           "captures %lu differences %lu truncated %lu walks %lu unknown %lu\n",
                           captures, differences, truncations, walks, unknown);
     write_line(line, length);
-    ready = false;
-}
-
-static struct record *create_record(void) {
-    struct record *record =
-        mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (record == MAP_FAILED || capture_cache_init(&record->cache) != 0)
-        return NULL;
-    return record;
-}
-
-static struct record *find_record(void) {
-    if (thread.record)
-        return thread.record;
-    lock_take(&lock);
-    struct record *record = spare;
-    if (record)
-        spare = record->next;
-    lock_give(&lock);
-    thread.record = record ? record : create_record();
-    pthread_setspecific(key, thread.record);
-    return thread.record;
+    checking_finish();
 }
 
 static _Unwind_Reason_Code note(struct _Unwind_Context *context, void *arg) {
@@ -170,13 +117,11 @@ static void compare(struct record *record, const uintptr_t *frame) {
 }
 
 static void check(const uintptr_t *frame) {
-    if (!ready || thread.busy || thread.finished)
+    struct record *record = checking_begin();
+    if (!record)
         return;
-    thread.busy = true;
-    struct record *record = find_record();
-    if (record)
-        compare(record, frame);
-    thread.busy = false;
+    compare(record, frame);
+    checking_end();
 }
 
 EXPORT void *malloc(size_t size) {

@@ -5,7 +5,6 @@
  * PYTHON_CHECK names. */
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,13 +13,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../core/agent/lock.h"
 #include "../../core/agent/python_capture.h"
 #include "../../core/agent/python_here.h"
 #include "tmpalloc/tmpalloc.h"
 
-#define EXPORT __attribute__((visibility("default")))
-#define SHOWN  5
+#define SHOWN 5
 
 /* CPython writes no more frames than that. */
 #define DUMPED_FRAMES 100
@@ -30,11 +27,6 @@
 #define DUMP_EVERY_NEW 11
 /* And so many with code objects that are copied anew. */
 #define COPY_EVERY 7
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void __libc_free(void *block);
 
 /* What one thread at a time needs. */
 struct record {
@@ -46,36 +38,19 @@ struct record {
     char dump[DUMP_BYTES];
 };
 
-struct thread {
-    struct record *record;
-    bool busy;
-    bool finished;
-};
+#include "../agent/checking.h"
 
-static __thread struct thread thread __attribute__((tls_model("initial-exec")));
-static struct lock lock = LOCK_INIT;
-static struct record *spare;
-static pthread_key_t key;
-static bool ready;
-static int output = -1, dump_file = -1;
+static int dump_file = -1;
 static pthread_mutex_t dumping = PTHREAD_MUTEX_INITIALIZER;
 static void (*dump_traceback)(int fd, void *state);
 static atomic_ulong captures, differences, shown, walks, truncations, dumps, deepest, empty;
 
-static void write_line(const char *text, int length) {
-    if (output >= 0 && write(output, text, (size_t)length) < 0)
-        output = -1;
+static bool record_init(struct record *record) {
+    return python_cache_init(&record->cache) == TMPALLOC_OK;
 }
 
-static void leave(void *arg) {
-    struct record *record = arg;
-    thread.finished = true;
-    thread.record = NULL;
+static void record_forget(struct record *record) {
     python_cache_forget(record->cache);
-    lock_take(&lock);
-    record->next = spare;
-    spare = record;
-    lock_give(&lock);
 }
 
 static uintptr_t find_symbol(const char *symbol) {
@@ -83,14 +58,9 @@ static uintptr_t find_symbol(const char *symbol) {
 }
 
 __attribute__((constructor)) static void start(void) {
-    const char *path = getenv("PYTHON_CHECK");
-    if (path)
-        output = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     dump_file = memfd_create("dump", MFD_CLOEXEC);
     dump_traceback = (void (*)(int, void *))(uintptr_t)dlsym(RTLD_DEFAULT, "_Py_DumpTraceback");
-    thread.busy = true;
-    ready = python_here_find(find_symbol) == PYTHON_FOUND && pthread_key_create(&key, leave) == 0;
-    thread.busy = false;
+    checking_start("PYTHON_CHECK", python_here_find(find_symbol) == PYTHON_FOUND);
 }
 
 __attribute__((destructor)) static void finish(void) {
@@ -101,28 +71,7 @@ __attribute__((destructor)) static void finish(void) {
                           captures, differences, walks, truncations, dumps, deepest, empty,
                           python_codes_deaths());
     write_line(line, length);
-    ready = false;
-}
-
-static struct record *create_record(void) {
-    struct record *record =
-        mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (record == MAP_FAILED || python_cache_init(&record->cache) != 0)
-        return NULL;
-    return record;
-}
-
-static struct record *find_record(void) {
-    if (thread.record)
-        return thread.record;
-    lock_take(&lock);
-    struct record *record = spare;
-    if (record)
-        spare = record->next;
-    lock_give(&lock);
-    thread.record = record ? record : create_record();
-    pthread_setspecific(key, thread.record);
-    return thread.record;
+    checking_finish();
 }
 
 static void show(const char *what, const char *found, const char *expected) {
@@ -254,14 +203,12 @@ static void compare(struct record *record) {
 }
 
 static void check(void) {
-    if (!ready || thread.busy || thread.finished)
-        return;
     int saved_errno = errno;
-    thread.busy = true;
-    struct record *record = find_record();
-    if (record)
+    struct record *record = checking_begin();
+    if (record) {
         compare(record);
-    thread.busy = false;
+        checking_end();
+    }
     errno = saved_errno;
 }
 
