@@ -304,13 +304,16 @@ static int read_tids(struct reader *reader, struct snapshot_site *sum, uint64_t 
 static int add_site(struct reader *reader, const struct agent_site *site) {
     struct snapshot_site *sum;
     struct snapshot_site part = {
-        .allocations = site->allocations,
-        .allocated_bytes = site->allocated_bytes,
-        .min_size = site->min_size,
-        .max_size = site->max_size,
-        .larger = site->larger,
-        .equal = site->equal,
-        .by_realloc = site->by_realloc,
+        .counters =
+            {
+                .allocations = site->allocations,
+                .allocated_bytes = site->allocated_bytes,
+                .min_size = site->min_size,
+                .max_size = site->max_size,
+                .larger = site->larger,
+                .equal = site->equal,
+                .by_realloc = site->by_realloc,
+            },
     };
     int status = read_stack(reader, site->stack, site->entry_point, &part.stack);
     if (status == TMPALLOC_OK)

@@ -121,19 +121,20 @@ static int expand(struct builder *builder, uint32_t number, const struct expansi
 }
 
 static enum profile_pattern find_pattern(const struct profile_site *site) {
+    const struct site_counters *counters = &site->counters;
     if (site->count < PATTERN_MIN_TEMPORARIES)
         return PATTERN_NONE;
     uint64_t first_blocks =
-        site->thread_count < site->allocations ? site->thread_count : site->allocations;
-    uint64_t judged = site->allocations - first_blocks;
+        site->thread_count < counters->allocations ? site->thread_count : counters->allocations;
+    uint64_t judged = counters->allocations - first_blocks;
     /* After a reset or a mark the first blocks that still count do have a previous one. */
-    if (judged < site->larger + site->equal)
-        judged = site->larger + site->equal;
+    if (judged < counters->larger + counters->equal)
+        judged = counters->larger + counters->equal;
     if (judged == 0)
         return PATTERN_MIXED;
-    if (site->larger * 100 >= judged * PATTERN_PERCENT)
+    if (counters->larger * 100 >= judged * PATTERN_PERCENT)
         return PATTERN_GROWS;
-    return site->equal * 100 >= judged * PATTERN_PERCENT ? PATTERN_REPEATS : PATTERN_MIXED;
+    return counters->equal * 100 >= judged * PATTERN_PERCENT ? PATTERN_REPEATS : PATTERN_MIXED;
 }
 
 /* A temporary was freed by the location's function, or beneath it, when all frames from the
@@ -146,17 +147,6 @@ static void count_same_scope(struct profile_site *site, const struct site_scope 
         site->same_scope += scope->count;
         site->same_scope_bytes += scope->bytes;
     }
-}
-
-static void copy_counters(const struct snapshot_site *from, struct profile_site *site) {
-    site->allocations = from->allocations;
-    site->allocated_bytes = from->allocated_bytes;
-    site->min_size = from->min_size;
-    site->max_size = from->max_size;
-    site->larger = from->larger;
-    site->equal = from->equal;
-    site->by_realloc = from->by_realloc;
-    site->thread_count = from->thread_count;
 }
 
 static void sum_distances(struct profile *profile, struct profile_site *site) {
@@ -204,7 +194,8 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
         return status;
     site->stack = expansion->stack;
     site->location = expansion->location;
-    copy_counters(from, site);
+    site->counters = from->counters;
+    site->thread_count = from->thread_count;
     status = copy_arrays(profile, from, site);
     if (status != TMPALLOC_OK)
         return status;

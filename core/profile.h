@@ -30,13 +30,7 @@ struct profile_site {
     uint32_t id;    /* 1 = most bytes; stable for one profile */
     uint64_t count; /* temporaries at the profile's threshold */
     uint64_t bytes;
-    uint64_t allocations;
-    uint64_t allocated_bytes;
-    uint64_t min_size;
-    uint64_t max_size;
-    uint64_t larger;
-    uint64_t equal;
-    uint64_t by_realloc;
+    struct site_counters counters;
     uint64_t same_scope; /* freed while the call of the location's function was still active */
     uint64_t same_scope_bytes;
     const struct site_distance *by_distance; /* max_threshold + 1 */

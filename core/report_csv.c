@@ -37,9 +37,16 @@ static void append_printable_field(struct text *text, const char *string, struct
 }
 
 static void append_numbers(struct text *text, const struct profile_site *site) {
-    const uint64_t numbers[] = {
-        site->count,    site->bytes,  site->allocations, site->allocated_bytes, site->min_size,
-        site->max_size, site->larger, site->equal,       site->by_realloc,      site->same_scope};
+    const uint64_t numbers[] = {site->count,
+                                site->bytes,
+                                site->counters.allocations,
+                                site->counters.allocated_bytes,
+                                site->counters.min_size,
+                                site->counters.max_size,
+                                site->counters.larger,
+                                site->counters.equal,
+                                site->counters.by_realloc,
+                                site->same_scope};
     text_printf(text, "%u", site->id);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         text_printf(text, ",%llu", (unsigned long long)numbers[i]);

@@ -134,15 +134,16 @@ static int set_counters(json_t *object, const struct profile *profile,
     failed |= json_object_set_new(object, "id", integer(site->id));
     failed |= json_object_set_new(object, "count", integer(site->count));
     failed |= json_object_set_new(object, "bytes", integer(site->bytes));
-    failed |= json_object_set_new(object, "allocations", integer(site->allocations));
-    failed |= json_object_set_new(object, "allocated_bytes", integer(site->allocated_bytes));
+    failed |= json_object_set_new(object, "allocations", integer(site->counters.allocations));
+    failed |=
+        json_object_set_new(object, "allocated_bytes", integer(site->counters.allocated_bytes));
     failed |= json_object_set_new(object, "by_distance",
                                   distances_array(profile, site->by_distance, false));
-    failed |= json_object_set_new(object, "min_size", integer(site->min_size));
-    failed |= json_object_set_new(object, "max_size", integer(site->max_size));
-    failed |= json_object_set_new(object, "larger", integer(site->larger));
-    failed |= json_object_set_new(object, "equal", integer(site->equal));
-    failed |= json_object_set_new(object, "by_realloc", integer(site->by_realloc));
+    failed |= json_object_set_new(object, "min_size", integer(site->counters.min_size));
+    failed |= json_object_set_new(object, "max_size", integer(site->counters.max_size));
+    failed |= json_object_set_new(object, "larger", integer(site->counters.larger));
+    failed |= json_object_set_new(object, "equal", integer(site->counters.equal));
+    failed |= json_object_set_new(object, "by_realloc", integer(site->counters.by_realloc));
     return failed;
 }
 

@@ -28,27 +28,27 @@ static void append_temporaries(const struct profile *profile, const struct profi
     text_append(text, "  Temporaries  ");
     text_append_count(text, site->count);
     text_append(text, " of ");
-    text_append_count(text, site->allocations);
-    text_printf(text, " allocation%s (", plural(site->allocations));
-    report_append_percent(text, site->count, site->allocations);
+    text_append_count(text, site->counters.allocations);
+    text_printf(text, " allocation%s (", plural(site->counters.allocations));
+    report_append_percent(text, site->count, site->counters.allocations);
     text_printf(text, ") at threshold %u, ", profile->threshold);
     text_append_size(text, site->bytes);
     text_append(text, " of ");
-    text_append_size(text, site->allocated_bytes);
+    text_append_size(text, site->counters.allocated_bytes);
     text_append(text, "\n");
 }
 
 static void append_sizes(const struct profile_site *site, struct text *text) {
     text_append(text, "  Sizes        ");
-    text_append_size(text, site->min_size);
-    if (site->max_size != site->min_size) {
+    text_append_size(text, site->counters.min_size);
+    if (site->counters.max_size != site->counters.min_size) {
         text_append(text, " to ");
-        text_append_size(text, site->max_size);
+        text_append_size(text, site->counters.max_size);
     }
     text_append(text, "; ");
-    text_append_count(text, site->larger);
+    text_append_count(text, site->counters.larger);
     text_append(text, " larger than the thread's previous block, ");
-    text_append_count(text, site->equal);
+    text_append_count(text, site->counters.equal);
     text_append(text, " as large\n");
 }
 
@@ -58,7 +58,7 @@ static void append_ends(const struct profile_site *site, struct text *text) {
     text_append(text, " within the same call of ");
     profile_append_name(text, profile_location(site));
     text_append(text, "; ");
-    text_append_count(text, site->by_realloc);
+    text_append_count(text, site->counters.by_realloc);
     text_append(text, " by realloc\n");
 }
 

@@ -59,7 +59,7 @@ static void count_own(struct row *row, const struct profile_site *site,
                       struct report_amount amount) {
     row->own.count += amount.count;
     row->own.bytes += amount.bytes;
-    row->own_allocations += site->allocations;
+    row->own_allocations += site->counters.allocations;
     if (amount.count == 0)
         return;
     if (!row->site || amount.bytes > row->site_amount.bytes) {

@@ -101,9 +101,7 @@ void site_table_new_thread(struct site_table *table) {
 
 void site_table_reset(struct site_table *table) {
     for (struct site *site = table->first; site; site = site->next) {
-        site->allocations = site->allocated_bytes = 0;
-        site->min_size = site->max_size = 0;
-        site->larger = site->equal = site->by_realloc = 0;
+        site->counters = (struct site_counters){0};
         site->thread_count = 0;
         forget_frees(site);
         forget_free_stacks(site);
@@ -115,15 +113,16 @@ void site_table_reset(struct site_table *table) {
 }
 
 void site_count_allocation(struct site *site, uint64_t size_bytes) {
-    if (!site->allocations || size_bytes < site->min_size)
-        site->min_size = size_bytes;
-    if (size_bytes > site->max_size)
-        site->max_size = size_bytes;
-    site->allocations++;
-    site->allocated_bytes += size_bytes;
+    struct site_counters *counters = &site->counters;
+    if (!counters->allocations || size_bytes < counters->min_size)
+        counters->min_size = size_bytes;
+    if (size_bytes > counters->max_size)
+        counters->max_size = size_bytes;
+    counters->allocations++;
+    counters->allocated_bytes += size_bytes;
     if (site->has_previous) {
-        site->larger += size_bytes > site->previous_size;
-        site->equal += size_bytes == site->previous_size;
+        counters->larger += size_bytes > site->previous_size;
+        counters->equal += size_bytes == site->previous_size;
     }
     site->has_previous = true;
     site->previous_size = size_bytes;
@@ -133,7 +132,7 @@ void site_count_temporary(struct site *site, uint64_t size_bytes, uint64_t dista
                           bool by_realloc) {
     site->by_distance[distance].count++;
     site->by_distance[distance].bytes += size_bytes;
-    site->by_realloc += by_realloc;
+    site->counters.by_realloc += by_realloc;
 }
 
 int site_count_scope(struct site_table *table, struct site *site, uint32_t distance,

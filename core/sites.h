@@ -36,19 +36,23 @@ struct site_free_call {
     uint32_t shared_frames;
 };
 
+struct site_counters {
+    uint64_t allocations;
+    uint64_t allocated_bytes;
+    uint64_t min_size;
+    uint64_t max_size;
+    uint64_t larger;     /* than the same thread's previous block of the site */
+    uint64_t equal;      /* as large as it */
+    uint64_t by_realloc; /* temporaries that realloc freed */
+};
+
 struct site {
     struct site *next; /* in the order of creation */
     uint32_t stack;    /* number in struct stacks */
     bool has_previous; /* previous_size is this thread's */
     uint64_t previous_size;
     uint64_t allocation_stack_pointer; /* of the latest allocation */
-    uint64_t allocations;
-    uint64_t allocated_bytes;
-    uint64_t min_size;
-    uint64_t max_size;
-    uint64_t larger; /* than this thread's previous block of the site */
-    uint64_t equal;  /* as large as it */
-    uint64_t by_realloc;
+    struct site_counters counters;
     struct site_free_call last_free;
     uint32_t
         free_stacks[SITE_FREE_STACKS]; /* numbers in struct stacks, SITE_NO_STACK when unused */

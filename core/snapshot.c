@@ -50,7 +50,7 @@ static struct snapshot_site *add_site(struct snapshot_builder *builder, uint32_t
     if (!site->by_distance)
         return NULL;
     site->stack = stack;
-    site->min_size = UINT64_MAX;
+    site->counters.min_size = UINT64_MAX;
     for (size_t i = 0; i < SITE_FREE_STACKS; i++)
         site->free_stacks[i] = SITE_NO_STACK;
     builder->sites[snapshot->site_count++] = site;
@@ -64,20 +64,23 @@ static struct snapshot_site *find_site(struct snapshot_builder *builder, uint32_
     return add_site(builder, stack);
 }
 
-static void add_counters(struct snapshot_site *site, const struct snapshot_site *part,
-                         size_t distances) {
-    site->allocations += part->allocations;
-    site->allocated_bytes += part->allocated_bytes;
-    if (part->min_size < site->min_size)
-        site->min_size = part->min_size;
-    if (part->max_size > site->max_size)
-        site->max_size = part->max_size;
-    site->larger += part->larger;
-    site->equal += part->equal;
-    site->by_realloc += part->by_realloc;
+static void add_counters(struct site_counters *sum, const struct site_counters *part) {
+    sum->allocations += part->allocations;
+    sum->allocated_bytes += part->allocated_bytes;
+    if (part->min_size < sum->min_size)
+        sum->min_size = part->min_size;
+    if (part->max_size > sum->max_size)
+        sum->max_size = part->max_size;
+    sum->larger += part->larger;
+    sum->equal += part->equal;
+    sum->by_realloc += part->by_realloc;
+}
+
+static void add_distances(struct site_distance *sum, const struct site_distance *part,
+                          size_t distances) {
     for (size_t d = 0; d < distances; d++) {
-        site->by_distance[d].count += part->by_distance[d].count;
-        site->by_distance[d].bytes += part->by_distance[d].bytes;
+        sum[d].count += part[d].count;
+        sum[d].bytes += part[d].bytes;
     }
 }
 
@@ -121,7 +124,8 @@ int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot
     struct snapshot_site *site = find_site(builder, part->stack);
     if (!site)
         return TMPALLOC_E_NOMEM;
-    add_counters(site, part, distance_count(&builder->snapshot));
+    add_counters(&site->counters, &part->counters);
+    add_distances(site->by_distance, part->by_distance, distance_count(&builder->snapshot));
     add_free_stacks(site, part);
     *ret = site;
     return add_scopes(&builder->snapshot.storage, site, part);
@@ -218,13 +222,17 @@ static void subtract_totals(struct snapshot_totals *later, const struct snapshot
     later->dropped -= earlier->dropped;
 }
 
-static void subtract_site(struct snapshot_site *later, const struct snapshot_site *earlier,
-                          size_t distances) {
+static void subtract_counters(struct site_counters *later, const struct site_counters *earlier) {
     later->allocations -= earlier->allocations;
     later->allocated_bytes -= earlier->allocated_bytes;
     later->larger -= earlier->larger;
     later->equal -= earlier->equal;
     later->by_realloc -= earlier->by_realloc;
+}
+
+static void subtract_site(struct snapshot_site *later, const struct snapshot_site *earlier,
+                          size_t distances) {
+    subtract_counters(&later->counters, &earlier->counters);
     for (size_t d = 0; d < distances; d++) {
         later->by_distance[d].count -= earlier->by_distance[d].count;
         later->by_distance[d].bytes -= earlier->by_distance[d].bytes;
@@ -239,7 +247,7 @@ static void subtract_site(struct snapshot_site *later, const struct snapshot_sit
 }
 
 static bool is_empty(const struct snapshot_site *site, size_t distances) {
-    uint64_t events = site->allocations;
+    uint64_t events = site->counters.allocations;
     for (size_t d = 0; d < distances; d++)
         events += site->by_distance[d].count;
     return events == 0;

@@ -19,13 +19,7 @@ struct snapshot_totals {
 
 struct snapshot_site {
     uint32_t stack;
-    uint64_t allocations;
-    uint64_t allocated_bytes;
-    uint64_t min_size;
-    uint64_t max_size;
-    uint64_t larger;
-    uint64_t equal;
-    uint64_t by_realloc;
+    struct site_counters counters;
     uint32_t free_stacks[SITE_FREE_STACKS]; /* SITE_NO_STACK when unused */
     struct site_scope *scopes;              /* count > 0, but for what was subtracted */
     int64_t *threads;                       /* ascending, each once */

@@ -242,13 +242,7 @@ static int add_site(struct snapshot_builder *builder, const struct site *site) {
     struct snapshot_site *sum;
     struct snapshot_site part = {
         .stack = site->stack,
-        .allocations = site->allocations,
-        .allocated_bytes = site->allocated_bytes,
-        .min_size = site->min_size,
-        .max_size = site->max_size,
-        .larger = site->larger,
-        .equal = site->equal,
-        .by_realloc = site->by_realloc,
+        .counters = site->counters,
         .scopes = site->scopes,
         .by_distance = (struct site_distance *)site->by_distance,
     };
@@ -261,7 +255,7 @@ static int add_thread_sites(struct snapshot_builder *builder, const struct track
     int status = TMPALLOC_OK;
     struct site *site = site_table_first(thread->sites);
     for (; site && status == TMPALLOC_OK; site = site->next) {
-        if (site->allocations)
+        if (site->counters.allocations)
             status = add_site(builder, site);
     }
     return status;

@@ -48,11 +48,13 @@ static void print_distances(const struct site_distance *by_distance, uint32_t ma
 
 static void print_site(const struct snapshot_site *site, uint32_t max_threshold,
                        const struct stacks *stacks) {
-    printf("{\"allocations\": %" PRIu64 ", \"allocated_bytes\": %" PRIu64, site->allocations,
-           site->allocated_bytes);
-    printf(", \"min_size\": %" PRIu64 ", \"max_size\": %" PRIu64, site->min_size, site->max_size);
-    printf(", \"larger\": %" PRIu64 ", \"equal\": %" PRIu64, site->larger, site->equal);
-    printf(", \"by_realloc\": %" PRIu64 ", \"by_distance\": [", site->by_realloc);
+    printf("{\"allocations\": %" PRIu64 ", \"allocated_bytes\": %" PRIu64,
+           site->counters.allocations, site->counters.allocated_bytes);
+    printf(", \"min_size\": %" PRIu64 ", \"max_size\": %" PRIu64, site->counters.min_size,
+           site->counters.max_size);
+    printf(", \"larger\": %" PRIu64 ", \"equal\": %" PRIu64, site->counters.larger,
+           site->counters.equal);
+    printf(", \"by_realloc\": %" PRIu64 ", \"by_distance\": [", site->counters.by_realloc);
     print_distances(site->by_distance, max_threshold);
     printf("], \"threads\": [");
     for (size_t i = 0; i < site->thread_count; i++)

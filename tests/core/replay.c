@@ -220,11 +220,12 @@ static void print_site(const struct trace *trace, const struct stacks *stacks,
     struct site_distance sum = sum_of(site, 0, threshold);
     printf("{\"site\": \"%s\", \"count\": %" PRIu64 ", \"bytes\": %" PRIu64,
            trace->sites[stacks_get(stacks, site->stack)->frames[0].offset], sum.count, sum.bytes);
-    printf(", \"allocations\": %" PRIu64 ", \"allocated_bytes\": %" PRIu64, site->allocations,
-           site->allocated_bytes);
-    printf(", \"min_size\": %" PRIu64 ", \"max_size\": %" PRIu64, site->min_size, site->max_size);
+    printf(", \"allocations\": %" PRIu64 ", \"allocated_bytes\": %" PRIu64,
+           site->counters.allocations, site->counters.allocated_bytes);
+    printf(", \"min_size\": %" PRIu64 ", \"max_size\": %" PRIu64, site->counters.min_size,
+           site->counters.max_size);
     printf(", \"larger\": %" PRIu64 ", \"equal\": %" PRIu64 ", \"by_realloc\": %" PRIu64,
-           site->larger, site->equal, site->by_realloc);
+           site->counters.larger, site->counters.equal, site->counters.by_realloc);
     printf(", \"threads\": [");
     for (size_t i = 0; i < site->thread_count; i++)
         printf("%s%" PRId64, i ? ", " : "", site->threads[i]);

@@ -84,7 +84,7 @@ static void snapshots_sum_over_threads(void) {
     tracker_thread_exited(tracker, second);
     CHECK(tracker_snapshot(tracker, &snapshot) == 0 && snapshot.site_count == 1);
     const struct snapshot_site *site = &snapshot.sites[0];
-    CHECK(site->stack == 1 && site->allocations == 6 && site->by_distance[0].count == 6);
+    CHECK(site->stack == 1 && site->counters.allocations == 6 && site->by_distance[0].count == 6);
     CHECK(scope_count(site, 5) == 4 && scope_count(site, 6) == 2);
     CHECK(site->thread_count == 2 && site->threads[0] == 1 && site->threads[1] == 2);
     uint64_t known = 0;
@@ -108,9 +108,9 @@ static void differences_show_what_came_after(void) {
     snapshot_subtract(&later, &earlier);
     CHECK(later.totals.allocations == 2 && later.totals.deallocations == 2);
     CHECK(later.site_count == 2 && later.sites[0].stack == 1 && later.sites[1].stack == 2);
-    CHECK(later.sites[1].allocations == 1 && later.sites[1].by_distance[0].bytes == 8);
+    CHECK(later.sites[1].counters.allocations == 1 && later.sites[1].by_distance[0].bytes == 8);
     CHECK(scope_count(&later.sites[1], 5) == 1);
-    CHECK(earlier.site_count == 2 && earlier.sites[1].allocations == 1);
+    CHECK(earlier.site_count == 2 && earlier.sites[1].counters.allocations == 1);
     snapshot_deinit(&earlier);
     snapshot_deinit(&later);
     tracker_destroy(tracker);
@@ -129,7 +129,7 @@ static void a_reset_leaves_nothing_to_report(void) {
     CHECK(scope_count(&snapshot.sites[0], 5) == 0 && scope_count(&snapshot.sites[0], 6) == 1);
     CHECK(snapshot.sites[0].free_stacks[0] == 41);
     CHECK(snapshot.sites[0].free_stacks[1] == SITE_NO_STACK);
-    CHECK(snapshot.sites[0].equal == 1);
+    CHECK(snapshot.sites[0].counters.equal == 1);
     snapshot_deinit(&snapshot);
     tracker_destroy(tracker);
 }

@@ -243,17 +243,17 @@ static void parse_counters(struct snapshot_site *site, const char *keyword, char
         struct site_distance *distance = &site->by_distance[number(words[0])];
         *distance = (struct site_distance){number(words[1]), number(words[2])};
     } else if (strcmp(keyword, "allocations") == 0) {
-        site->allocations = number(words[0]);
-        site->allocated_bytes = number(words[1]);
+        site->counters.allocations = number(words[0]);
+        site->counters.allocated_bytes = number(words[1]);
     } else if (strcmp(keyword, "sizes") == 0) {
-        site->min_size = number(words[0]);
-        site->max_size = number(words[1]);
+        site->counters.min_size = number(words[0]);
+        site->counters.max_size = number(words[1]);
     } else if (strcmp(keyword, "larger") == 0) {
-        site->larger = number(words[0]);
+        site->counters.larger = number(words[0]);
     } else if (strcmp(keyword, "equal") == 0) {
-        site->equal = number(words[0]);
+        site->counters.equal = number(words[0]);
     } else if (strcmp(keyword, "realloc") == 0) {
-        site->by_realloc = number(words[0]);
+        site->counters.by_realloc = number(words[0]);
     } else if (strcmp(keyword, "threads") == 0) {
         add_threads(site, words, count);
     } else if (strcmp(keyword, "scope") == 0) {
