@@ -104,22 +104,34 @@ static uint32_t hash_name(const char *name) {
     return hash;
 }
 
-/* The first symbol of the bucket that a hash belongs in; 0: it is empty. */
-static uint32_t bucket(const uint32_t *table, uint32_t hash, const uint32_t **chain_ret) {
+/* The symbols of a bucket from one on. */
+struct chain {
+    const uint32_t *hashes; /* by symbol; the lowest bit marks the last of a bucket */
+    uint32_t hash;          /* that is looked for */
+    uint32_t next;          /* symbol; 0: there is no more */
+};
+
+static struct chain find_chain(const struct loaded_file *file, const char *name) {
+    const uint32_t *table = file->hash;
+    struct chain chain = {.hash = hash_name(name)};
+    if (!table || table[0] == 0)
+        return chain;
     uint32_t bucket_count = table[0];
     uint32_t first_symbol = table[1];
     uint32_t filter_count = table[2];
     const uint32_t *buckets = table + 4 + filter_count * (sizeof(uint64_t) / sizeof *table);
-    *chain_ret = buckets + bucket_count - first_symbol;
-    return bucket_count ? buckets[hash % bucket_count] : 0;
+    chain.hashes = buckets + bucket_count - first_symbol;
+    chain.next = buckets[chain.hash % bucket_count];
+    return chain;
 }
 
-/* The definition of a name from symbol i of its chain on; 0: there is none. */
-static uint32_t find_definition(const struct loaded_file *file, const char *name, uint32_t hash,
-                                const uint32_t *chain, uint32_t i) {
-    for (bool is_last = i == 0; !is_last; i++) {
-        is_last = chain[i] & 1;
-        if ((chain[i] | 1) == (hash | 1) && file->symbols[i].st_shndx != SHN_UNDEF &&
+/* The next definition of a name in its chain; 0: there is none. */
+static uint32_t next_definition(const struct loaded_file *file, const char *name,
+                                struct chain *chain) {
+    while (chain->next) {
+        uint32_t i = chain->next;
+        chain->next = chain->hashes[i] & 1 ? 0 : i + 1;
+        if ((chain->hashes[i] | 1) == (chain->hash | 1) && file->symbols[i].st_shndx != SHN_UNDEF &&
             strcmp(loaded_file_symbol(file, i), name) == 0)
             return i;
     }
@@ -127,10 +139,8 @@ static uint32_t find_definition(const struct loaded_file *file, const char *name
 }
 
 uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
-    const uint32_t *chain;
-    uint32_t hash = hash_name(name);
-    uint32_t i = file->hash ? bucket(file->hash, hash, &chain) : 0;
-    i = i ? find_definition(file, name, hash, chain, i) : 0;
+    struct chain chain = find_chain(file, name);
+    uint32_t i = next_definition(file, name, &chain);
     const ElfW(Sym) *symbol = &file->symbols[i];
     if (i == 0 || symbol->st_value == 0)
         return 0;
@@ -141,19 +151,12 @@ uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
 
 bool loaded_file_defines(const struct loaded_file *file, const char *name, uintptr_t address,
                          bool *is_here_ret) {
-    const uint32_t *chain;
-    uint32_t hash = hash_name(name);
-    uint32_t i = file->hash ? bucket(file->hash, hash, &chain) : 0;
+    struct chain chain = find_chain(file, name);
     bool found = false;
     bool is_here = false;
-    for (bool is_last = i == 0; !is_last; i++) {
-        const ElfW(Sym) *symbol = &file->symbols[i];
-        is_last = chain[i] & 1;
-        if ((chain[i] | 1) != (hash | 1) || symbol->st_shndx == SHN_UNDEF ||
-            strcmp(loaded_file_symbol(file, i), name) != 0)
-            continue;
+    for (uint32_t i; (i = next_definition(file, name, &chain));) {
         found = true;
-        is_here |= file->base + symbol->st_value == address;
+        is_here |= file->base + file->symbols[i].st_value == address;
     }
     if (found)
         *is_here_ret = is_here;
