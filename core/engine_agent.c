@@ -167,8 +167,8 @@ static int watch_leaving(struct engine_agent *agent, struct error *error) {
     return write_leaving(agent, error);
 }
 
-static int find_entries(struct engine_agent *agent, struct error *error) {
-    const struct entry_options options = {.mappings = agent->options.mappings,
+int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error) {
+    const struct entry_options options = {.mappings = mappings,
                                           .ignored_soname = AGENT_FILE_SONAME};
     entry_points_deinit(&agent->entries);
     return entry_points_resolve(agent->parts.modules, &options, &agent->entries, error);
@@ -179,7 +179,7 @@ int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
     if (status == TMPALLOC_OK)
         status = check_anchor(agent, error);
     if (status == TMPALLOC_OK)
-        status = find_entries(agent, error);
+        status = engine_agent_find_entries(agent, agent->options.mappings, error);
     return status == TMPALLOC_OK ? watch_leaving(agent, error) : status;
 }
 
@@ -292,7 +292,7 @@ int engine_agent_enter(struct engine_agent *agent, bool continues, struct error 
     else
         status = engine_agent_avoid_breakpoints(agent, error);
     if (status == TMPALLOC_OK)
-        status = find_entries(agent, error);
+        status = engine_agent_find_entries(agent, agent->options.mappings, error);
     if (status == TMPALLOC_OK)
         status = watch_leaving(agent, error);
     if (status == TMPALLOC_OK)

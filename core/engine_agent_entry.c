@@ -343,12 +343,6 @@ static int install(struct entry *entry) {
                      "the allocator's functions can't be hooked");
 }
 
-static int find_allocator(struct engine_agent *agent, struct error *error) {
-    const struct entry_options options = {.mappings = true, .ignored_soname = AGENT_FILE_SONAME};
-    entry_points_deinit(&agent->entries);
-    return entry_points_resolve(agent->parts.modules, &options, &agent->entries, error);
-}
-
 /* Makes what calls need. */
 static int begin(struct entry *entry) {
     int status = select_safe_thread(entry);
@@ -368,7 +362,7 @@ int engine_agent_install(struct engine_agent *agent, struct error *error) {
     struct entry entry = {.agent = agent, .error = error};
     int status = check_sandbox(agent, error);
     if (status == TMPALLOC_OK)
-        status = find_allocator(agent, error);
+        status = engine_agent_find_entries(agent, true, error);
     if (status == TMPALLOC_OK)
         status = begin(&entry);
     if (status == TMPALLOC_OK)

@@ -21,6 +21,9 @@ struct engine_agent {
     struct entry_points entries;
 };
 
+/* Where the allocator's entry points are now: agent->entries. */
+int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error);
+
 /* Loads the library, unless it is there, and lets it hook the allocator, by calls of the process'
  * own functions where that is safe.  TMPALLOC_E_UNSUPPORTED says why it can't be. */
 int engine_agent_install(struct engine_agent *agent, struct error *error);
