@@ -47,9 +47,7 @@ class StopHook:
 
     def handle_stop(self, _context, _stream):
         """Called by LLDB; False would let the program go on."""
-        _host.notice_changes()
-        _host.notice_stop()
-        _host.notice_breakpoints()
+        _host.notice()
         return True
 
 
@@ -61,9 +59,7 @@ def _execute(line, result):
         result.SetError("start needs a program: target create FILE, or attach")
         return
     try:
-        _host.notice_changes()
-        _host.notice_stop()
-        _host.notice_breakpoints()
+        _host.notice()
         ok, text = _host.session.execute(line, **_terminal())
     except KeyboardInterrupt:
         ok, text = False, "interrupted"

@@ -126,6 +126,12 @@ class LldbEvents(Host):
         state = process.ReadUnsignedFromMemory(address + _STATE_OFFSET, 4, error)
         return error.Success() and state == _RT_DELETE
 
+    def notice(self):
+        """Reports what has happened since it was called last."""
+        self.notice_changes()
+        self.notice_stop()
+        self.notice_breakpoints()
+
     def notice_changes(self):
         """Reports that the tracked process is gone."""
         process = self._process
