@@ -95,9 +95,6 @@ TMPALLOC_API int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_d
                                         uint64_t memory_limit_bytes, const uint64_t *addresses,
                                         uint64_t count, bool unannounced);
 TMPALLOC_API int tmpalloc_agent_uninstall(void);
-TMPALLOC_API int tmpalloc_agent_start(void);
-TMPALLOC_API int tmpalloc_agent_stop(void);
-TMPALLOC_API int tmpalloc_agent_reset(void);
 
 static bool create_late(const struct image_options *options) {
     if (begin())
@@ -134,25 +131,5 @@ int tmpalloc_agent_uninstall(void) {
             python_codes_unwatch();
     }
     errno = saved_errno;
-    return TMPALLOC_OK;
-}
-
-int tmpalloc_agent_start(void) {
-    agent_set_up();
-    if (state != READY)
-        return TMPALLOC_E_NOMEM;
-    image_start();
-    return TMPALLOC_OK;
-}
-
-int tmpalloc_agent_stop(void) {
-    if (state == READY)
-        image_stop();
-    return TMPALLOC_OK;
-}
-
-int tmpalloc_agent_reset(void) {
-    if (state == READY)
-        image_reset();
     return TMPALLOC_OK;
 }

@@ -66,10 +66,6 @@ void image_start(void) {
     IMAGE_STORE(&image->generation, (image->generation | 1) + 2);
 }
 
-void image_stop(void) {
-    IMAGE_STORE(&image->generation, (image->generation & ~UINT64_C(1)) + 2);
-}
-
 bool image_end(uint64_t generation) {
     uint64_t next = (generation & ~UINT64_C(1)) + 2;
     return __atomic_compare_exchange_n(&image->generation, &generation, next, false,

@@ -40,7 +40,6 @@ void image_publish(void);
 
 /* Each begins a new generation. */
 void image_start(void);
-void image_stop(void);
 /* Stops; false: a debugger has begun another generation meanwhile. */
 bool image_end(uint64_t generation);
 void image_reset(void);

@@ -17,16 +17,12 @@
 #include "tmpalloc/agent_image.h"
 
 extern struct agent_image_anchor tmpalloc_agent_image __attribute__((weak));
-int tmpalloc_agent_start(void) __attribute__((weak));
-int tmpalloc_agent_stop(void) __attribute__((weak));
 
 static struct {
     struct agent_image_anchor *anchor;
     int (*install)(uint32_t max_threshold, uint32_t stack_depth, uint64_t memory_limit_bytes,
                    const uintptr_t *addresses, size_t count, int unannounced);
     int (*uninstall)(void);
-    int (*start)(void);
-    int (*stop)(void);
 } late;
 
 #define MAPS_BYTES 262144
@@ -60,14 +56,18 @@ static void put_mapping(int fd, uint64_t start, uint64_t end) {
     put(fd, (const void *)(uintptr_t)start, end - start);
 }
 
+static struct agent_image_anchor *anchor(void) {
+    return late.anchor ? late.anchor : &tmpalloc_agent_image;
+}
+
 /* The agent's own data is anonymous only where it was never written, so that of files goes in, too.
  */
 void observe_dump(const char *path) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         _exit(71);
-    const uint64_t anchor = (uintptr_t)(late.anchor ? late.anchor : &tmpalloc_agent_image);
-    put(fd, &anchor, sizeof anchor);
+    const uint64_t address = (uintptr_t)anchor();
+    put(fd, &address, sizeof address);
     read_maps();
     for (char *line = maps, *end; (end = strchr(line, '\n')); line = end + 1) {
         char *rest;
@@ -95,13 +95,11 @@ void observe_loads(void) {
     late.anchor = symbol(agent, "tmpalloc_agent_image");
     *(void **)&late.install = symbol(agent, AGENT_INSTALL_SYMBOL);
     *(void **)&late.uninstall = symbol(agent, AGENT_UNINSTALL_SYMBOL);
-    *(void **)&late.start = symbol(agent, "tmpalloc_agent_start");
-    *(void **)&late.stop = symbol(agent, "tmpalloc_agent_stop");
 }
 
+/* NULL: there is none, or no agent. */
 static struct agent_image *image(void) {
-    struct agent_image_anchor *anchor = late.anchor ? late.anchor : &tmpalloc_agent_image;
-    return anchor ? (struct agent_image *)(uintptr_t)anchor->image : NULL;
+    return anchor() ? (struct agent_image *)(uintptr_t)anchor()->image : NULL;
 }
 
 static uint64_t option(const char *name, uint64_t otherwise) {
@@ -131,17 +129,35 @@ void observe_only(long tid) {
         image()->only_tid = tid;
 }
 
+static void write_generation(uint64_t generation) {
+    __atomic_store_n(&image()->generation, generation, __ATOMIC_RELEASE);
+}
+
+void observe_starts(void) {
+    write_generation((image()->generation | 1) + 2);
+}
+
+void observe_stops(void) {
+    write_generation((image()->generation & ~UINT64_C(1)) + 2);
+}
+
+void observe_resets(void) {
+    uint64_t generation = image()->generation + 2;
+    image()->dropped = 0;
+    __atomic_store_n(&image()->reset_generation, generation, __ATOMIC_RELEASE);
+    write_generation(generation);
+}
+
 void observe_begins(void) {
-    int status = observe_installs();
-    int (*start)(void) = late.start ? late.start : tmpalloc_agent_start;
-    if (status != 0 || (start && start() != 0))
+    if (observe_installs() != 0 || (anchor() && !image()))
         _exit(72);
+    if (image())
+        observe_starts();
 }
 
 void observe_ends(void) {
-    int (*stop)(void) = late.stop ? late.stop : tmpalloc_agent_stop;
-    if (stop)
-        stop();
+    if (image())
+        observe_stops();
     const char *path = getenv("OBSERVER_DUMP");
     if (path)
         observe_dump(path);

@@ -8,6 +8,11 @@ void observe_ends(void);             /* tracking stops; memory goes to $OBSERVER
 void observe_dump(const char *path); /* memory goes to a file */
 void observe_only(long tid);         /* only this thread counts, from the next start on */
 
+/* As a debugger does it, by writing to the agent's image. */
+void observe_starts(void);
+void observe_stops(void);
+void observe_resets(void);
+
 /* These do nothing where the agent was preloaded. */
 void observe_loads(void);      /* loads the agent */
 int observe_installs(void);    /* hooks the process; its status */

@@ -135,18 +135,17 @@ def test_a_temporary_shows_who_frees_it(observed, tmp_path):
 def test_stop_and_start_empty_the_windows_and_reset_the_counters(observed):
     image = observed(
         """#include <stdlib.h>
-        int tmpalloc_agent_start(void), tmpalloc_agent_stop(void), tmpalloc_agent_reset(void);
         int main(void) {
             void *kept, *across;
             observe_begins();
             free(malloc(100));            /* forgotten by the reset */
             kept = malloc(100);
-            tmpalloc_agent_reset();
+            observe_resets();
             free(kept);                   /* plain */
             across = malloc(50);
-            tmpalloc_agent_stop();
+            observe_stops();
             free(malloc(1));              /* not seen */
-            tmpalloc_agent_start();
+            observe_starts();
             free(across);                 /* plain */
             free(malloc(50));
             observe_ends();
