@@ -1,0 +1,66 @@
+/* The table of commands, for the files that define them. */
+#ifndef TMPALLOC_COMMANDS_TABLE_H
+#define TMPALLOC_COMMANDS_TABLE_H
+
+#include "options.h"
+#include "report.h"
+#include "session.h"
+
+/* One execution of a command. */
+struct command_call {
+    struct session *session;
+    const struct arguments *arguments;
+    const struct tmpalloc_terminal *terminal; /* never NULL */
+    struct text *text;                        /* what to print */
+    struct error *error;
+};
+
+struct command {
+    struct tmpalloc_command_info info;
+    int (*run)(const struct command_call *call);
+};
+
+/* Every command, in the order of the help text.  It is defined as command_NAME in one of
+ * commands_*.c. */
+#define COMMANDS_FOR_EACH(COMMAND)                                                                 \
+    COMMAND(start)                                                                                 \
+    COMMAND(stop)                                                                                  \
+    COMMAND(reset)                                                                                 \
+    COMMAND(status)                                                                                \
+    COMMAND(summary)                                                                               \
+    COMMAND(tree)                                                                                  \
+    COMMAND(site)                                                                                  \
+    COMMAND(mark)                                                                                  \
+    COMMAND(report)                                                                                \
+    COMMAND(help)
+
+#define COMMANDS_DECLARE(name) extern const struct command command_##name;
+COMMANDS_FOR_EACH(COMMANDS_DECLARE)
+#undef COMMANDS_DECLARE
+
+/* Options that several commands have; the last one ends every list. */
+#define OPTION_THRESHOLD                                                                           \
+    {"threshold", 't', "N", NULL, "most allocations between a block's allocation and its free"},   \
+        {"temporary-allocation-threshold", '\0', "N", NULL, "the same, in memray's words"}, {      \
+        "temporary-allocations", '\0', NULL, NULL, "threshold 1, in memray's words"                \
+    }
+#define OPTION_SINCE                                                                               \
+    { "since", '\0', "MARK", NULL, "only what came after 'tmpalloc mark MARK'" }
+#define OPTION_SELECT                                                                              \
+    {"filter", '\0', "REGEX", NULL, "only locations that match"},                                  \
+        {"tid", '\0', "TID", NULL, "only call sites of this thread"}, {                            \
+        "same-scope", '\0', NULL, NULL, "only what the allocating function frees itself"           \
+    }
+#define OPTION_NATIVE                                                                              \
+    { "native-frames", '\0', NULL, NULL, "show the interpreter's own frames in Python stacks" }
+#define OPTION_ROWS                                                                                \
+    { "rows", 'r', "ROWS", NULL, "most rows; 0 for all (default: what fits, at least 10)" }
+#define OPTION_END                                                                                 \
+    { NULL, '\0', NULL, NULL, NULL }
+
+extern const struct tmpalloc_option_info command_no_options[];
+
+/* The results that the command line asks for, for the caller to destroy. */
+int command_open_profile(const struct command_call *call, struct profile **ret);
+
+#endif
