@@ -282,6 +282,24 @@ int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
     return answer(status, error, what);
 }
 
+int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error) {
+    const char *what = "set a variable";
+    if (!host->primitives.set_variable)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.set_variable(host->primitives.arg, name, number, &status);
+    return answer(status, error, what);
+}
+
+int host_quit(struct host *host, int32_t exit_status, struct error *error) {
+    const char *what = "quit";
+    if (!host->primitives.quit)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.quit(host->primitives.arg, exit_status, &status);
+    return answer(status, error, what);
+}
+
 void host_message(struct host *host, const char *format, ...) {
     if (!host->primitives.message)
         return;

@@ -58,6 +58,8 @@ int host_call_function(struct host *host, const struct host_call *call, uint64_t
                        struct error *error);
 int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error);
 int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg, struct error *error);
+int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error);
+int host_quit(struct host *host, int32_t exit_status, struct error *error);
 
 /* Around the handling of a breakpoint's hit: the thread is stopped at this address. */
 void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address);

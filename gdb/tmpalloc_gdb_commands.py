@@ -13,11 +13,12 @@ from tmpalloc_gdb_host import GdbHost
 class _Command(gdb.Command):
     """The prefix command."""
 
-    def __init__(self, session):
+    def __init__(self, session, host):
         lines = [f"  {command.name} -- {command.summary}" for command in session.commands]
         self.__doc__ = "\n".join(["Find temporary allocations.", "", *lines])
         super().__init__("tmpalloc", gdb.COMMAND_DATA)
         self._session = session
+        self._host = host
 
     def invoke(self, argument, from_tty):
         """Called by GDB."""
@@ -26,9 +27,12 @@ class _Command(gdb.Command):
             ok, text = self._session.execute(argument, **_terminal(from_tty))
         except KeyboardInterrupt:
             raise gdb.GdbError("Quit") from None
-        if not ok:
+        if not ok and self._host.exit_status is None:
             raise gdb.GdbError(text.rstrip("\n"))
-        gdb.write(text)
+        gdb.write(text, gdb.STDOUT if ok else gdb.STDERR)
+        if self._host.exit_status is not None:
+            gdb.execute("set confirm off")
+            gdb.execute(f"quit {self._host.exit_status}")
 
     def complete(self, text, word):
         """Called by GDB; `word` is what follows the last break character, e.g. a dash."""
@@ -122,7 +126,7 @@ def load():
     except binding.LibraryError as error:
         gdb.write(f"{error}\n", gdb.STDERR)
         return
-    _Command(_session)
+    _Command(_session, host)
     _Prefix("set")
     _Prefix("show")
     _Threshold(_session)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import gdb
 
 from tmpalloc import binding
+from tmpalloc.command_line import asks_for_batch
 from tmpalloc.host import AGENT, Host, ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc_gdb_calls import Selection, call, run_to, setting
 
@@ -16,6 +17,16 @@ _SECTIONS = "maintenance info target-sections"
 _VDSO = "system-supplied DSO at "
 _CORE_FILE = re.compile(r"Local core dump file:\s+`(.+)', file type")
 _WRAPPER = "exec-wrapper"
+
+#: Options of GDB's command line: see asks_for_batch().
+_BATCH = {"batch", "batch-silent", "B"}
+_VALUED = {
+    *{"command", "x", "init-command", "ix", "eval-command", "ex", "init-eval-command", "iex"},
+    *{"early-init-command", "eix", "early-init-eval-command", "eiex"},
+    *{"core", "c", "exec", "e", "pid", "p", "directory", "d", "se", "symbols", "s"},
+    *{"interpreter", "i", "ui", "tty", "t", "b", "l", "cd", "data-directory", "D"},
+}
+_LAST = {"args", "--"}
 
 
 def _local_path(path):
@@ -95,6 +106,7 @@ class GdbHost(Host):
     """Primitives of GDB."""
 
     tells_breakpoints = hasattr(gdb, "BreakpointLocation")  # GDB 13
+    batch = asks_for_batch(_BATCH, _VALUED, _LAST)
 
     def __init__(self):
         super().__init__()
@@ -319,3 +331,9 @@ class GdbHost(Host):
         for breakpoint in gdb.breakpoints() or ():
             if not isinstance(breakpoint, _Breakpoint):
                 yield from _places(breakpoint)
+
+    def set_variable(self, name, number):
+        gdb.set_convenience_variable(f"_tmpalloc_{name}", number)
+
+    def quit(self, status):
+        self.exit_status = status

@@ -63,15 +63,28 @@ def _execute(line, result):
         ok, text = _host.session.execute(line, **_terminal())
     except KeyboardInterrupt:
         ok, text = False, "interrupted"
+    text = text.rstrip("\n")
+    if _host.exit_status is not None:
+        _quit(text, result)
+    elif not ok:
+        result.SetError(text)
+    elif text:
+        result.AppendMessage(text)
     if not ok:
-        result.SetError(text.rstrip("\n"))
         return
-    if text:
-        result.AppendMessage(text.rstrip("\n"))
     # It stops the program at each file that is loaded, so it is there only while it is of use.
     follow = {"start": _host.follow_loader, "stop": _host.leave_loader}.get(word)
     if follow:
         follow()
+
+
+def _quit(text, result):
+    """Ends LLDB as the core wants, by its quit command, which shows nothing else of `result`."""
+    _host.message(text)
+    _host.debugger.HandleCommand("settings set interpreter.prompt-on-quit false")
+    context = lldb.SBExecutionContext(_host.debugger.GetSelectedTarget())
+    interpreter = _host.debugger.GetCommandInterpreter()
+    interpreter.HandleCommand(f"quit {_host.exit_status}", context, result)
 
 
 def _terminal():

@@ -2,6 +2,7 @@
 
 import lldb
 
+from tmpalloc.command_line import asks_for_batch
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc_lldb_calls import call, run_to
 from tmpalloc_lldb_events import NAME, LldbEvents
@@ -14,9 +15,19 @@ from tmpalloc_lldb_process import (
     is_own_child,
     loaded_files,
 )
+from tmpalloc_lldb_variables import set_variable
 
 #: Names of the function that ends a process, of which LLDB knows one.
 _EXITS = ("_exit", "_Exit", "__GI__exit")
+#: Options of LLDB's command line: see asks_for_batch().
+_BATCH = {"batch", "b"}
+_VALUED = {
+    *{"attach-name", "n", "attach-pid", "p", "arch", "a", "core", "c", "file", "f"},
+    *{"one-line", "o", "one-line-before-file", "O", "one-line-on-crash", "k"},
+    *{"source", "s", "source-before-file", "S", "source-on-crash", "K"},
+    *{"repl-language", "R", "script-language", "l"},
+}
+_LAST = {"--"}
 _INDEX_BITS = 32
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 
@@ -33,6 +44,8 @@ _FAST_REGISTERS = {
 
 class LldbHost(LldbEvents):
     """Primitives of LLDB."""
+
+    batch = asks_for_batch(_BATCH, _VALUED, _LAST)
 
     def __init__(self, debugger, module):
         super().__init__(debugger, module)
@@ -199,3 +212,10 @@ class LldbHost(LldbEvents):
         for breakpoint in target.breakpoint_iter():
             if breakpoint.GetID() not in self._ids and breakpoint != self._loader:
                 yield from addresses(breakpoint)
+
+    def set_variable(self, name, number):
+        target = self.debugger.GetSelectedTarget() or self.debugger.GetDummyTarget()
+        set_variable(target, f"$tmpalloc_{name}", number)
+
+    def quit(self, status):
+        self.exit_status = status

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "core" / "python"))
 
 from tmpalloc import binding, host  # noqa: E402
+from tmpalloc.command_line import asks_for_batch  # noqa: E402
 from tmpalloc.command_table import Command, Option, complete  # noqa: E402
 
 LAYOUT = """
@@ -252,3 +253,27 @@ def test_a_command_at_a_terminal_is_told_its_size_and_a_pipe_has_none(gdb, libra
     probe = "sys.modules['tmpalloc_gdb_commands']._terminal(True)"
     assert "{'columns': 77, 'rows': 33," in terminal.command(f"python import sys; print({probe})")
     assert "\n{}\n" in terminal.command(f"pipe python import sys; print({probe}) | cat")
+
+
+@pytest.mark.parametrize(
+    "line, asked",
+    [
+        ("gdb -q -batch program", True),
+        ("gdb --batch", True),
+        ("gdb program", False),
+        ("gdb -ex -batch program", False),
+        ("gdb --args program -batch", False),
+        ("gdb -- -batch", False),
+        ("gdb - -batch", True),
+        ("gdb -ex run --eval-command=bt -batch", True),
+        ("gdb --cd=-batch batch", False),
+    ],
+)
+def test_batch_mode_is_an_option_of_the_debugger_and_no_value_or_argument(tmp_path, line, asked):
+    path = tmp_path / "cmdline"
+    path.write_bytes(b"".join(word.encode() + b"\0" for word in line.split()))
+    assert asks_for_batch({"batch"}, {"ex", "eval-command", "cd"}, {"args", "--"}, path) == asked
+
+
+def test_without_proc_nobody_asks_for_batch_mode(tmp_path):
+    assert not asks_for_batch({"batch"}, set(), set(), tmp_path / "none")

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 3
+#define TMPALLOC_HOST_VERSION 4
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -91,6 +91,8 @@ struct tmpalloc_host {
     int32_t tells_breakpoints; /**< 1: TMPALLOC_EVENT_BREAKPOINTS comes before the debugger writes
                                     them to the process; what that event can't be avoided for is
                                     disabled */
+    int32_t batch; /**< 1: the debugger's command line asks for batch mode: there will be
+                        no prompt */
     void *arg;
 
     /** Fills *ret for the selected process; no process is success with pid 0. */
@@ -161,6 +163,17 @@ struct tmpalloc_host {
     /** Calls emit(emit_arg, address) for each place of the user's breakpoints in the selected
      *  process, disabled ones included.  While call_function runs none of them is in its memory. */
     void (*breakpoints)(void *arg, tmpalloc_emit_address emit, void *emit_arg, int *status);
+
+    /* What commands tell scripts. */
+
+    /** Gives an unsigned number a name for the debugger's expressions: "failed" is
+     *  $_tmpalloc_failed in GDB and $tmpalloc_failed in LLDB.  Needs no process; where there was
+     *  one that has exited, LLDB only changes numbers that it has already. */
+    void (*set_variable)(void *arg, const char *name, uint64_t number, int *status);
+
+    /** Ends the debugger with this exit status (0 to 255), and the process as its quit command
+     *  does, once the text of the command that is being executed has been shown. */
+    void (*quit)(void *arg, int32_t exit_status, int *status);
 };
 
 /** The place where a command's text will be shown. */

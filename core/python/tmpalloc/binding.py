@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 3
+HOST_VERSION = 4
 
 OK = 0
 E_ARGUMENT = -2
@@ -124,13 +124,21 @@ PRIMITIVES = {
     ),
     "run_to": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, Status),
     "breakpoints": ctypes.CFUNCTYPE(None, c_void_p, EmitAddress, c_void_p, Status),
+    "set_variable": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_uint64, Status),
+    "quit": ctypes.CFUNCTYPE(None, c_void_p, c_int32, Status),
 }
 
 
 class HostStruct(ctypes.Structure):
     """struct tmpalloc_host."""
 
-    _fields_ = [("version", c_uint32), ("tells_breakpoints", c_int32), ("arg", c_void_p), *PRIMITIVES.items()]
+    _fields_ = [
+        ("version", c_uint32),
+        ("tells_breakpoints", c_int32),
+        ("batch", c_int32),
+        ("arg", c_void_p),
+        *PRIMITIVES.items(),
+    ]
 
 
 def _prototypes():

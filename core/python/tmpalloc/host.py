@@ -29,12 +29,18 @@ class Host:
 
     #: Whether breakpoints are told before they are written to the process.
     tells_breakpoints = False
+    #: Whether the debugger's command line asks for batch mode.
+    batch = False
+    #: What the debugger is to end with when the command has shown its text; None: it goes on.
+    exit_status = None
 
     def __init__(self):
         self.failure = None
         self._interrupt = None
         # ctypes frees a callback with its last reference, C keeps calling it.
-        self.struct = binding.HostStruct(binding.HOST_VERSION, self.tells_breakpoints)
+        self.struct = binding.HostStruct(
+            binding.HOST_VERSION, self.tells_breakpoints, self.batch
+        )
         for name, callback in binding.PRIMITIVES.items():
             method = "read_register" if name == "read_registers" else name
             if getattr(type(self), method) is not getattr(Host, method):
@@ -106,6 +112,14 @@ class Host:
 
     def breakpoints(self):
         """Yields the address of each place of the user's breakpoints."""
+        raise NotImplementedError
+
+    def set_variable(self, name, number):
+        """Gives an unsigned number a name for the debugger's expressions."""
+        raise NotImplementedError
+
+    def quit(self, status):
+        """Ends the debugger once the command's text was shown."""
         raise NotImplementedError
 
     def take_interrupt(self):
@@ -199,6 +213,12 @@ class Host:
         for address in self.breakpoints():
             if emit(emit_arg, address) != binding.OK:
                 raise RuntimeError("the core refused a breakpoint")
+
+    def _c_set_variable(self, name, number):
+        self.set_variable(name.decode(), number)
+
+    def _c_quit(self, status):
+        self.quit(status)
 
 
 def _by_search_order(modules):

@@ -1,0 +1,23 @@
+"""Variables of LLDB's expressions."""
+
+import lldb
+
+
+def set_variable(target, name, number):
+    """Gives an unsigned number a name that begins with a dollar sign."""
+    options = lldb.SBExpressionOptions()
+    options.SetLanguage(lldb.eLanguageTypeC_plus_plus)
+    options.SetAllowJIT(False)  # nothing is to run in the program
+    options.SetSuppressPersistentResult(True)
+    assignment = f"{name} = {number}UL"
+    if target.EvaluateExpression(assignment, options).GetError().Success():
+        return
+    # LLDB calls this a failure, but does it, unless the process has exited.
+    target.EvaluateExpression(f"unsigned long {name} = 0", options)
+    if target.EvaluateExpression(assignment, options).GetError().Success():
+        return
+    # Then it refuses all expressions but a name.
+    error = lldb.SBError()
+    target.EvaluateExpression(name, options).SetValueFromCString(str(number), error)
+    if error.Fail():
+        raise RuntimeError(error.GetCString())
