@@ -11,7 +11,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev 
     libpopt-dev libjansson-dev libiberty-dev gdb)
 test_packages=(python3 python3-pytest python3-pytest-xdist clang g++ gdbserver jq sqlite3 git perl
     libxml2-utils libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg
-    heaptrack redis-server python3-dev curl less make nginx openssl vim)
+    heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema nodejs npm)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -65,6 +65,7 @@ have_content() { # PACKAGE
         python3-dev) command -v python3-config ;;
         python3-pytest) "$python" -c 'import pytest' ;;
         python3-pytest-xdist) "$python" -c 'import xdist' ;;
+        python3-jsonschema) "$python" -c 'import jsonschema' ;;
         *-dbg) true ;; # only nicer names
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -80,6 +81,10 @@ missing_packages() { # PACKAGE...: prints those that are not installed
     fi
     installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
     for package in "$@"; do
+        case $package in
+            # A Node.js of another origin brings its own npm and conflicts with Debian's.
+            nodejs | npm) ! have_content npm || continue ;;
+        esac
         grep -qxF "installed $package" <<<"$installed" || say "$package"
     done
 }

@@ -48,10 +48,14 @@ int report_folded(const struct profile *profile, struct text *text, struct error
  * gets an apostrophe in front. */
 int report_csv(const struct profile *profile, struct text *text, struct error *error);
 
-/* A format by name ("json", "folded", "csv"); NULL: unknown. */
+/* "sampled" profiles for speedscope, by bytes and by count: one sample per site with temporaries.
+ */
+int report_speedscope(const struct profile *profile, struct text *text, struct error *error);
+
+/* A format by its name in report_format_names; NULL: unknown. */
 typedef int report_function(const struct profile *profile, struct text *text, struct error *error);
 report_function *report_format(const char *name);
-/* The names, for messages and completion; NULL-terminated. */
+/* NULL-terminated. */
 extern const char *const report_format_names[];
 
 /* Writes text beside `path` under an unpredictable name and renames it there, mode 0600 less the

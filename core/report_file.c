@@ -11,17 +11,6 @@
 #define NAME_ATTEMPTS 16
 #define NAME_BYTES    64
 
-const char *const report_format_names[] = {"json", "folded", "csv", NULL};
-
-report_function *report_format(const char *name) {
-    static report_function *const functions[] = {report_json, report_folded, report_csv};
-    for (size_t i = 0; report_format_names[i]; i++) {
-        if (strcmp(name, report_format_names[i]) == 0)
-            return functions[i];
-    }
-    return NULL;
-}
-
 /* A report on its way to its place. */
 struct output {
     const char *path; /* as given, for messages */

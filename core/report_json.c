@@ -1,7 +1,6 @@
-#include <jansson.h>
-
 #include "map.h"
 #include "report.h"
+#include "report_values.h"
 
 /* Frames of many stacks are the same symbols: each becomes one object that is referred to. */
 struct frames {
@@ -16,51 +15,24 @@ static void frames_deinit(struct frames *frames) {
     map_deinit(&frames->objects);
 }
 
-static json_t *integer(uint64_t value) {
-    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
-/* NULL is null; what is no UTF-8 gets replacement characters. */
-static json_t *string(const char *value) {
-    if (!value)
-        return json_null();
-    json_t *exact = json_string(value);
-    if (exact)
-        return exact;
-    struct text printable;
-    text_init(&printable);
-    profile_append_printable(&printable, value);
-    json_t *result = printable.failed ? NULL : json_string(text_get(&printable));
-    text_deinit(&printable);
-    return result;
-}
-
 static json_t *hexadecimal(uint64_t value) {
     char digits[19];
     snprintf(digits, sizeof digits, "0x%llx", (unsigned long long)value);
     return json_string(digits);
 }
 
-/* json_object_set_new() and json_array_append_new() accept NULL values as a failure and own what
- * they are given even then: so the sum of their answers is all that need be looked at. */
-static json_t *checked(json_t *value, int failed) {
-    if (!failed)
-        return value;
-    json_decref(value);
-    return NULL;
-}
-
 static json_t *new_frame(const struct symbol *symbol) {
     json_t *frame = json_object();
     int failed = 0;
     failed |= json_object_set_new(frame, "address", hexadecimal(symbol->address));
-    failed |= json_object_set_new(frame, "function", string(symbol->function));
-    failed |= json_object_set_new(frame, "file", string(symbol->file));
-    failed |= json_object_set_new(frame, "line", integer(symbol->line));
-    failed |= json_object_set_new(frame, "module", string(symbol->module));
+    failed |= json_object_set_new(frame, "function", value_text(symbol->function));
+    failed |= json_object_set_new(frame, "file", value_text(symbol->file));
+    failed |= json_object_set_new(frame, "line", value_count(symbol->line));
+    failed |= json_object_set_new(frame, "module", value_text(symbol->module));
     failed |= json_object_set_new(frame, "inlined", json_boolean(symbol->inlined));
-    failed |= json_object_set_new(frame, "language", string(symbol->python ? "python" : "native"));
-    return checked(frame, failed);
+    failed |=
+        json_object_set_new(frame, "language", value_text(symbol->python ? "python" : "native"));
+    return value_checked(frame, failed);
 }
 
 /* A new reference. */
@@ -82,7 +54,7 @@ static json_t *stack_array(struct frames *frames, const struct profile_stack *st
     int failed = 0;
     for (size_t i = 0; i < stack->count; i++)
         failed |= json_array_append_new(array, get_frame(frames, stack->symbols[i]));
-    return checked(array, failed);
+    return value_checked(array, failed);
 }
 
 static json_t *free_stacks_array(struct frames *frames, const struct profile_site *site) {
@@ -90,22 +62,22 @@ static json_t *free_stacks_array(struct frames *frames, const struct profile_sit
     int failed = 0;
     for (size_t i = 0; i < site->free_stack_count; i++)
         failed |= json_array_append_new(array, stack_array(frames, &site->free_stacks[i]));
-    return checked(array, failed);
+    return value_checked(array, failed);
 }
 
 static json_t *amount(uint64_t count, uint64_t bytes) {
     json_t *object = json_object();
-    int failed = json_object_set_new(object, "count", integer(count));
-    failed |= json_object_set_new(object, "bytes", integer(bytes));
-    return checked(object, failed);
+    int failed = json_object_set_new(object, "count", value_count(count));
+    failed |= json_object_set_new(object, "bytes", value_count(bytes));
+    return value_checked(object, failed);
 }
 
 static json_t *numbered_amount(uint32_t distance, const struct site_distance *at) {
     json_t *object = json_object();
-    int failed = json_object_set_new(object, "distance", integer(distance));
-    failed |= json_object_set_new(object, "count", integer(at->count));
-    failed |= json_object_set_new(object, "bytes", integer(at->bytes));
-    return checked(object, failed);
+    int failed = json_object_set_new(object, "distance", value_count(distance));
+    failed |= json_object_set_new(object, "count", value_count(at->count));
+    failed |= json_object_set_new(object, "bytes", value_count(at->bytes));
+    return value_checked(object, failed);
 }
 
 static json_t *distances_array(const struct profile *profile,
@@ -117,7 +89,7 @@ static json_t *distances_array(const struct profile *profile,
         json_t *item = numbered ? numbered_amount(i, at) : amount(at->count, at->bytes);
         failed |= json_array_append_new(array, item);
     }
-    return checked(array, failed);
+    return value_checked(array, failed);
 }
 
 static json_t *threads_array(const struct profile_site *site) {
@@ -125,25 +97,25 @@ static json_t *threads_array(const struct profile_site *site) {
     int failed = 0;
     for (size_t i = 0; i < site->thread_count; i++)
         failed |= json_array_append_new(array, json_integer(site->threads[i]));
-    return checked(array, failed);
+    return value_checked(array, failed);
 }
 
 static int set_counters(json_t *object, const struct profile *profile,
                         const struct profile_site *site) {
     int failed = 0;
-    failed |= json_object_set_new(object, "id", integer(site->id));
-    failed |= json_object_set_new(object, "count", integer(site->count));
-    failed |= json_object_set_new(object, "bytes", integer(site->bytes));
-    failed |= json_object_set_new(object, "allocations", integer(site->counters.allocations));
+    failed |= json_object_set_new(object, "id", value_count(site->id));
+    failed |= json_object_set_new(object, "count", value_count(site->count));
+    failed |= json_object_set_new(object, "bytes", value_count(site->bytes));
+    failed |= json_object_set_new(object, "allocations", value_count(site->counters.allocations));
     failed |=
-        json_object_set_new(object, "allocated_bytes", integer(site->counters.allocated_bytes));
+        json_object_set_new(object, "allocated_bytes", value_count(site->counters.allocated_bytes));
     failed |= json_object_set_new(object, "by_distance",
                                   distances_array(profile, site->by_distance, false));
-    failed |= json_object_set_new(object, "min_size", integer(site->counters.min_size));
-    failed |= json_object_set_new(object, "max_size", integer(site->counters.max_size));
-    failed |= json_object_set_new(object, "larger", integer(site->counters.larger));
-    failed |= json_object_set_new(object, "equal", integer(site->counters.equal));
-    failed |= json_object_set_new(object, "by_realloc", integer(site->counters.by_realloc));
+    failed |= json_object_set_new(object, "min_size", value_count(site->counters.min_size));
+    failed |= json_object_set_new(object, "max_size", value_count(site->counters.max_size));
+    failed |= json_object_set_new(object, "larger", value_count(site->counters.larger));
+    failed |= json_object_set_new(object, "equal", value_count(site->counters.equal));
+    failed |= json_object_set_new(object, "by_realloc", value_count(site->counters.by_realloc));
     return failed;
 }
 
@@ -154,12 +126,12 @@ static json_t *site_object(struct frames *frames, const struct profile *profile,
     const char *pattern =
         site->pattern == PATTERN_NONE ? NULL : profile_pattern_name(site->pattern);
     failed |= json_object_set_new(object, "threads", threads_array(site));
-    failed |= json_object_set_new(object, "same_scope", integer(site->same_scope));
-    failed |= json_object_set_new(object, "pattern", string(pattern));
+    failed |= json_object_set_new(object, "same_scope", value_count(site->same_scope));
+    failed |= json_object_set_new(object, "pattern", value_text(pattern));
     failed |= json_object_set_new(object, "location", get_frame(frames, profile_location(site)));
     failed |= json_object_set_new(object, "stack", stack_array(frames, &site->stack));
     failed |= json_object_set_new(object, "free_stacks", free_stacks_array(frames, site));
-    return checked(object, failed);
+    return value_checked(object, failed);
 }
 
 static json_t *sites_array(const struct profile *profile) {
@@ -170,23 +142,23 @@ static json_t *sites_array(const struct profile *profile) {
     for (size_t i = 0; i < profile->site_count && !failed; i++)
         failed |= json_array_append_new(array, site_object(&frames, profile, &profile->sites[i]));
     frames_deinit(&frames);
-    return checked(array, failed);
+    return value_checked(array, failed);
 }
 
 static json_t *totals_object(const struct profile *profile) {
     const struct snapshot_totals *totals = &profile->totals;
     json_t *object = json_object();
     int failed = 0;
-    failed |= json_object_set_new(object, "allocations", integer(totals->allocations));
-    failed |= json_object_set_new(object, "allocated_bytes", integer(totals->allocated_bytes));
-    failed |= json_object_set_new(object, "deallocations", integer(totals->deallocations));
+    failed |= json_object_set_new(object, "allocations", value_count(totals->allocations));
+    failed |= json_object_set_new(object, "allocated_bytes", value_count(totals->allocated_bytes));
+    failed |= json_object_set_new(object, "deallocations", value_count(totals->deallocations));
     failed |=
-        json_object_set_new(object, "cross_thread_frees", integer(totals->cross_thread_frees));
-    failed |= json_object_set_new(object, "dropped", integer(totals->dropped));
+        json_object_set_new(object, "cross_thread_frees", value_count(totals->cross_thread_frees));
+    failed |= json_object_set_new(object, "dropped", value_count(totals->dropped));
     failed |= json_object_set_new(object, "temporary", amount(profile->count, profile->bytes));
     failed |= json_object_set_new(object, "by_distance",
                                   distances_array(profile, profile->by_distance, true));
-    return checked(object, failed);
+    return value_checked(object, failed);
 }
 
 static json_t *arguments_array(const char *const *arguments) {
@@ -195,41 +167,34 @@ static json_t *arguments_array(const char *const *arguments) {
     json_t *array = json_array();
     int failed = 0;
     for (; *arguments; arguments++)
-        failed |= json_array_append_new(array, string(*arguments));
-    return checked(array, failed);
+        failed |= json_array_append_new(array, value_text(*arguments));
+    return value_checked(array, failed);
 }
 
 static json_t *process_object(const struct profile *profile) {
     json_t *object = json_object();
     int failed = json_object_set_new(object, "pid", json_integer(profile->pid));
-    failed |= json_object_set_new(object, "executable", string(profile->executable));
+    failed |= json_object_set_new(object, "executable", value_text(profile->executable));
     failed |= json_object_set_new(object, "arguments", arguments_array(profile->arguments));
-    return checked(object, failed);
+    return value_checked(object, failed);
 }
 
 static json_t *profile_object(const struct profile *profile) {
     json_t *object = json_object();
     int failed = 0;
-    failed |= json_object_set_new(object, "schema", string("tmpalloc/1"));
-    failed |= json_object_set_new(object, "engine", string(profile->engine));
-    failed |= json_object_set_new(object, "threshold", integer(profile->threshold));
-    failed |= json_object_set_new(object, "max_threshold", integer(profile->max_threshold));
+    failed |= json_object_set_new(object, "schema", value_text("tmpalloc/1"));
+    failed |= json_object_set_new(object, "engine", value_text(profile->engine));
+    failed |= json_object_set_new(object, "threshold", value_count(profile->threshold));
+    failed |= json_object_set_new(object, "max_threshold", value_count(profile->max_threshold));
     failed |= json_object_set_new(object, "process", process_object(profile));
     failed |= json_object_set_new(object, "totals", totals_object(profile));
     failed |= json_object_set_new(object, "sites", sites_array(profile));
-    return checked(object, failed);
-}
-
-static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
-    struct text *text = arg;
-    text_append_bytes(text, chunk, size_bytes);
-    return text->failed ? -1 : 0;
+    return value_checked(object, failed);
 }
 
 int report_json(const struct profile *profile, struct text *text, struct error *error) {
     json_t *object = profile_object(profile);
-    int failed = !object || json_dump_callback(object, append_chunk, text, 0) != 0;
+    int status = value_append(text, object, error);
     json_decref(object);
-    text_append(text, "\n");
-    return failed || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return status;
 }

@@ -6,53 +6,14 @@ import json
 import os
 import re
 import stat
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-GOLDEN = HERE / "golden"
+GOLDEN = Path(__file__).resolve().parent / "golden"
 #: Set to write the golden files anew; look at the difference before you believe it.
 UPDATE = "TMPALLOC_UPDATE_GOLDEN" in os.environ
-
-
-class Driver:
-    """Runs report_driver."""
-
-    def __init__(self, path):
-        self._path = path
-
-    def run(self, description, *arguments, locale="C", **more):
-        """The finished process; description is the name of a file in profiles, or bytes."""
-        if isinstance(description, str):
-            description = (HERE / "profiles" / f"{description}.txt").read_bytes()
-        return subprocess.run(
-            [self._path, *map(str, arguments)],
-            input=description,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(os.environ, LC_ALL=locale, TERM="dumb", COLUMNS="17"),
-            **more,
-        )
-
-    def report(self, description, *arguments, **more):
-        """The text of a report that must succeed."""
-        done = self.run(description, *arguments, **more)
-        assert done.returncode == 0, done.stdout
-        return done.stdout.decode()
-
-    def error(self, description, *arguments, **more):
-        """The line of a report that must fail."""
-        done = self.run(description, *arguments, **more)
-        assert done.returncode == 1, done.stdout
-        return done.stdout.decode()
-
-
-@pytest.fixture
-def driver(library):
-    return Driver(library.parent / "report_driver")
 
 
 CASES = {
@@ -90,6 +51,7 @@ CASES = {
     "json_without_temporaries": "none json",
     "folded": "example folded",
     "folded_names": "names folded",
+    "speedscope": "example speedscope",
     "csv": "example csv",
     "csv_names": "names csv",
 }
@@ -599,7 +561,7 @@ def test_csv_has_no_formulas(driver):
     assert [v for r in rows for v in r.values() if v.startswith(("=", "+", "-", "@"))] == []
 
 
-@pytest.mark.parametrize("name", ["json", "folded", "csv"])
+@pytest.mark.parametrize("name", ["json", "folded", "speedscope", "csv"])
 def test_a_written_report_is_the_printed_one_for_its_owner_alone(driver, tmp_path, name):
     file = tmp_path / "report"
     driver.report("example", name, "--write", file)
@@ -695,6 +657,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(driver, tmp_path)
         "example json",
         "names json",
         "example folded",
+        "names speedscope",
         "names csv",
     ],
 )

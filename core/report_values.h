@@ -1,0 +1,23 @@
+/* Values of JSON documents, as all reports write them. */
+#ifndef TMPALLOC_REPORT_VALUES_H
+#define TMPALLOC_REPORT_VALUES_H
+
+#include <jansson.h>
+
+#include "profile.h"
+#include "text.h"
+
+/* New references; NULL without memory. */
+json_t *value_count(uint64_t value);   /* INT64_MAX when larger */
+json_t *value_text(const char *value); /* NULL is null; what is no UTF-8 is replaced */
+json_t *value_take(struct text *text); /* what was composed in *text, which is emptied */
+
+/* json_object_set_new() and json_array_append_new() accept NULL values as a failure and own what
+ * they are given even then: so the sum of their answers is all that need be looked at.  Returns the
+ * value, or NULL and releases it. */
+json_t *value_checked(json_t *value, int failed);
+
+/* Appends a document on one line.  TMPALLOC_OK; TMPALLOC_E_NOMEM, also for NULL. */
+int value_append(struct text *text, const json_t *value, struct error *error);
+
+#endif
