@@ -453,6 +453,14 @@ enum detector_verdict detector_freed(struct detector *detector, struct window *w
     return DETECTOR_TEMPORARY;
 }
 
+void detector_later(const struct detector *detector, const struct window *window,
+                    const struct detector_block *block, uint64_t number,
+                    struct detector_block *ret) {
+    const struct ring_entry *entry = &window->ring[(block->word + number) & detector->ring_mask];
+    ret->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
+    ret->site = atomic_load_explicit(&entry->site, memory_order_relaxed);
+}
+
 /* Another thread's entry may be another block's by now: then the word is too old to find it. */
 int detector_put_back(struct detector *detector, const struct detector_block *block) {
     struct window *owner = owner_of(detector, block->word);

@@ -84,6 +84,12 @@ enum detector_verdict detector_freed(struct detector *detector, struct window *w
  * TMPALLOC_E_NOMEM: the block then is in nobody's window. */
 int detector_put_back(struct detector *detector, const struct detector_block *block);
 
+/* The number-th allocation of a window, 1 is the first, after that of a block that was just freed
+ * with at least that distance.  Only size and site in *ret are filled. */
+void detector_later(const struct detector *detector, const struct window *window,
+                    const struct detector_block *block, uint64_t number,
+                    struct detector_block *ret);
+
 /* Looks without freeing.  False: the address starts no block in any window. */
 bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret);
 

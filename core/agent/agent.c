@@ -5,7 +5,9 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "catches.h"
 #include "environment.h"
+#include "hooks.h"
 #include "image.h"
 #include "install.h"
 #include "loaded_symbols.h"
@@ -34,8 +36,10 @@ static int create(struct image_options options) {
     memory_set_limit(options.memory_limit_bytes);
     capture_set_depth(options.stack_depth);
     int status = image_create(&options);
-    if (status == TMPALLOC_OK)
+    if (status == TMPALLOC_OK) {
+        hooks_tell_stops(image->stops);
         status = threads_init();
+    }
     if (status == TMPALLOC_OK &&
         pthread_atfork(threads_before_fork, threads_after_fork, threads_in_child))
         status = TMPALLOC_E_NOMEM;
@@ -73,6 +77,7 @@ static void set_up(void) {
     install_hooks(image, preloaded);
     state = READY;
     image_publish();
+    catches_tell(AGENT_TELLS_READY, NULL);
     if (options.traced)
         tracer_watch();
     if (options.start)

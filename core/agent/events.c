@@ -1,6 +1,7 @@
 #include "events.h"
 
 #include "../memory.h"
+#include "catches.h"
 #include "memory_mmap.h"
 #include "tracer.h"
 
@@ -30,7 +31,7 @@ _Static_assert(offsetof(struct agent_stack, owner) == offsetof(struct capture_en
                    offsetof(struct agent_stack, modules) == offsetof(struct capture_entry, modules),
                "captured stacks are part of the image as they are");
 
-static struct agent_stack *capture(const struct call *call) {
+struct agent_stack *events_stack(const struct call *call) {
     struct capture_cache *cache = call->thread->cache;
     struct merged_stacks *python = call->thread->python;
     if (!cache)
@@ -76,7 +77,7 @@ static COLD struct agent_site *reduced_site(const struct call *call) {
 }
 
 static HOT struct agent_site *find_site(const struct call *call) {
-    struct agent_stack *stack = capture(call);
+    struct agent_stack *stack = events_stack(call);
     struct agent_site *site = stack ? site_of(call->thread, stack, call->entry_point) : NULL;
     return site ? site : reduced_site(call);
 }
@@ -93,20 +94,24 @@ static void add_site_thread(struct agent_site *site, int64_t tid) {
     image_link(&site->threads, &added->next, added);
 }
 
-/* The first allocation at this site by this thread, or since a reset. */
-static COLD void visit_site(struct thread *thread, struct agent_site *site) {
+/* The first allocation at this site by this thread, or since a reset, or since a debugger began to
+ * watch it. */
+static COLD void visit_site(struct thread *thread, struct agent_site *site, uintptr_t block,
+                            uint64_t size_bytes) {
     if (threads_life(site->visit) != threads_life(thread->visit))
         site->previous_size = NO_PREVIOUS_SIZE;
     site->visit = thread->visit;
     add_site_thread(site, thread->image.tid);
+    if (site->watched)
+        catches_allocated(thread, site, block, size_bytes);
 }
 
-static HOT void count_allocation(struct thread *thread, struct agent_site *site,
+static HOT void count_allocation(struct thread *thread, struct agent_site *site, uintptr_t block,
                                  uint64_t size_bytes) {
     tracer_look_rarely(++thread->image.allocations);
     thread->image.allocated_bytes += size_bytes;
     if (__builtin_expect(site->visit != thread->visit, 0))
-        visit_site(thread, site);
+        visit_site(thread, site, block, size_bytes);
     if (site->previous_size != NO_PREVIOUS_SIZE) {
         site->larger += size_bytes > site->previous_size;
         site->equal += size_bytes == site->previous_size;
@@ -157,7 +162,7 @@ static struct agent_free *add_free(struct agent_site *site, struct agent_free *l
 }
 
 static COLD struct agent_free *note_free(const struct call *call, struct agent_site *site) {
-    const struct agent_stack *stack = capture(call);
+    const struct agent_stack *stack = events_stack(call);
     struct agent_free *free = (struct agent_free *)(uintptr_t)site->first_free, *last = free;
     if (!free->used)
         use_free(free, stack, call->entry_point);
@@ -201,7 +206,7 @@ static void count_status(struct thread *thread, int status) {
 static HOT void allocated(const struct call *call, uintptr_t block, uint64_t size_bytes) {
     struct thread *thread = call->thread;
     struct agent_site *site = find_site(call);
-    count_allocation(thread, site, size_bytes);
+    count_allocation(thread, site, block, size_bytes);
     memory_use_reserve(true);
     count_status(thread,
                  detector_allocated(threads_detector(), thread->window, block, size_bytes, site));
@@ -222,25 +227,40 @@ FLAT void events_allocated(const struct call *call, uintptr_t block, uint64_t si
         allocated(call, block, size_bytes);
 }
 
-FLAT void events_freed(const struct call *call, uintptr_t block) {
+/* While nothing is to be caught that costs a load. */
+static HOT const struct agent_caught *look(const struct call *call, uintptr_t block,
+                                           const struct taken *taken) {
+    if (__builtin_expect(image->catching == 0, 1))
+        return NULL;
+    return catches_freeing(call, block, taken);
+}
+
+FLAT const struct agent_caught *events_freed(const struct call *call, uintptr_t block) {
     struct taken taken;
     take(call, block, &taken);
     count_free(call, &taken, false);
+    return look(call, block, &taken);
 }
 
-void events_unmapped(const struct call *call, uintptr_t block, uint64_t size_bytes) {
+const struct agent_caught *events_unmapped(const struct call *call, uintptr_t block,
+                                           uint64_t size_bytes) {
     struct taken taken;
     take(call, block, &taken);
-    if (taken.verdict != DETECTOR_PLAIN && taken.block.size_bytes != size_bytes)
+    if (taken.verdict != DETECTOR_PLAIN && taken.block.size_bytes != size_bytes) {
         events_put_back(call, &taken);
-    else
-        count_free(call, &taken, false);
+        return NULL;
+    }
+    count_free(call, &taken, false);
+    return look(call, block, &taken);
 }
 
-void events_take(const struct call *call, uintptr_t block, struct taken *ret) {
+const struct agent_caught *events_take(const struct call *call, uintptr_t block,
+                                       struct taken *ret) {
     ret->verdict = DETECTOR_PLAIN;
-    if (block)
-        take(call, block, ret);
+    if (!block)
+        return NULL;
+    take(call, block, ret);
+    return look(call, block, ret);
 }
 
 void events_reallocated(const struct call *call, uintptr_t block, const struct taken *taken,

@@ -24,18 +24,23 @@ struct taken {
 };
 
 /* Blocks are addresses: after the call they may be no blocks any more.  None of these touches
- * errno. */
+ * errno.  Where a block is about to be freed the answer is what the debugger is to stop at before
+ * that, else NULL. */
 void events_allocated(const struct call *call, uintptr_t block, uint64_t size_bytes);
-void events_freed(const struct call *call, uintptr_t block);
+const struct agent_caught *events_freed(const struct call *call, uintptr_t block);
 /* Ends a block of exactly this size; of one with another size it is no event. */
-void events_unmapped(const struct call *call, uintptr_t block, uint64_t size_bytes);
+const struct agent_caught *events_unmapped(const struct call *call, uintptr_t block,
+                                           uint64_t size_bytes);
 
 /* block 0: nothing to take. */
-void events_take(const struct call *call, uintptr_t block, struct taken *ret);
+const struct agent_caught *events_take(const struct call *call, uintptr_t block, struct taken *ret);
 /* The realloc succeeded; result 0: it was a free. */
 void events_reallocated(const struct call *call, uintptr_t block, const struct taken *taken,
                         uintptr_t result, uint64_t size_bytes);
 /* It failed. */
 void events_put_back(const struct call *call, const struct taken *taken);
+
+/* The call's stack; NULL without memory. */
+struct agent_stack *events_stack(const struct call *call);
 
 #endif

@@ -93,6 +93,18 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
 #define ENTER(call, name, state)                                                                   \
     enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
 
+/* Where the debugger stops.  The hook itself does, so that its caller is the next frame, and the
+ * thread is then as within the real function. */
+
+#define STOP_AT(name, caught)                                                                      \
+    do {                                                                                           \
+        if (__builtin_expect((caught) != NULL, 0))                                                 \
+            __asm__ volatile(".globl tmpalloc_stop_" #name "\n\t"                                  \
+                             ".hidden tmpalloc_stop_" #name "\n"                                   \
+                             "tmpalloc_stop_" #name ": nop" ::"D"(caught)                          \
+                             : "memory");                                                          \
+    } while (0)
+
 /* The hooks. */
 
 #define HOOK __attribute__((noinline))
@@ -146,8 +158,9 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
         if (!ENTER(&call, name, 0))                                                                \
             return REAL(name) arguments;                                                           \
         uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
-        events_take(&call, address, &taken);                                                       \
+        const struct agent_caught *caught = events_take(&call, address, &taken);                   \
         go_out(&call);                                                                             \
+        STOP_AT(name, caught);                                                                     \
         void *result = REAL(name) arguments;                                                       \
         come_back(&call);                                                                          \
         resized(&call, address, &taken, (uintptr_t)result, size_bytes);                            \
@@ -164,8 +177,9 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
             REAL(name) arguments;                                                                  \
             return;                                                                                \
         }                                                                                          \
-        events_freed(&call, (uintptr_t)block);                                                     \
+        const struct agent_caught *caught = events_freed(&call, (uintptr_t)block);                 \
         go_out(&call);                                                                             \
+        STOP_AT(name, caught);                                                                     \
         REAL(name) arguments;                                                                      \
         leave();                                                                                   \
     }
@@ -175,8 +189,9 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
         struct call call;                                                                          \
         if (!block || !image->mappings || !ENTER(&call, name, 0))                                  \
             return REAL(name) arguments;                                                           \
-        events_unmapped(&call, (uintptr_t)block, size_bytes);                                      \
+        const struct agent_caught *caught = events_unmapped(&call, (uintptr_t)block, size_bytes);  \
         go_out(&call);                                                                             \
+        STOP_AT(name, caught);                                                                     \
         int status = REAL(name) arguments;                                                         \
         leave();                                                                                   \
         return status;                                                                             \
@@ -193,6 +208,18 @@ static void resized(const struct call *call, uintptr_t block, const struct taken
 FOR_EACH_C_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK, MAPPING_HOOK,
                 UNMAPPING_HOOK)
 FOR_EACH_OPERATOR(NEW_HOOK, RELEASE_HOOK)
+
+#define NO_STOP(name, ...)
+#define STOP_PLACE(name, ...)                                                                      \
+    {                                                                                              \
+        extern const char tmpalloc_stop_##name[] __attribute__((visibility("hidden")));            \
+        stops[AGENT_ENTRY_##name] = (uintptr_t)tmpalloc_stop_##name;                               \
+    }
+
+void hooks_tell_stops(uint64_t *stops) {
+    FOR_EACH_C_HOOK(NO_STOP, NO_STOP, STOP_PLACE, STOP_PLACE, NO_STOP, STOP_PLACE)
+    FOR_EACH_OPERATOR(NO_STOP, STOP_PLACE)
+}
 
 /* Code that was unloaded makes what is known of call stacks void. */
 int hook_dlclose(void *handle) {

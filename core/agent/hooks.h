@@ -29,6 +29,9 @@ struct hook {
 
 extern const struct hook hooks[HOOK_COUNT];
 
+/* Fills the image's `stops`. */
+void hooks_tell_stops(uint64_t *stops);
+
 struct hooks_code {
     uintptr_t start;
     uintptr_t size_bytes;

@@ -87,6 +87,7 @@ void image_before_fork(void) {
 void image_in_child(void) {
     *image = forked;
     image->pid = getpid();
+    image->catching = 0;
     image_reset();
 }
 

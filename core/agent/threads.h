@@ -26,6 +26,7 @@ struct thread {
     uint64_t visit;         /* changes with each thread (high half) and each reset (low half) */
     struct map lone_stacks; /* return address -> struct agent_stack *, when memory is short */
     struct agent_site *last_resort; /* counts what has no site */
+    struct agent_caught caught;     /* of its latest event that the debugger was told of */
     pthread_mutex_t life;
 };
 

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     6
+#define AGENT_IMAGE_VERSION     7
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -86,6 +86,16 @@ enum agent_hooking {
 /* As many breakpoints are known to the agent. */
 #define AGENT_BREAKPOINTS 8
 
+/* Most catches at once: each is a bit of a 32-bit number, with some to spare. */
+#define AGENT_CATCHES 16
+
+/* Set beside the bits of catches: there are watched blocks, at most so many. */
+#define AGENT_WATCHING      (UINT32_C(1) << 31)
+#define AGENT_WATCHED_LIMIT 4
+
+/* Most allocations between a block's own and its free that are told. */
+#define AGENT_BETWEEN_LIMIT 16
+
 /* Set in a pc of a stack: execution was interrupted exactly there by a signal.  All others are
  * return addresses. */
 #define AGENT_PC_EXACT (UINT64_C(1) << 63)
@@ -102,6 +112,15 @@ struct agent_image_anchor {
     uint32_t version;
     uint32_t image_bytes; /* size of struct agent_image */
     uint64_t image;       /* address of struct agent_image; 0: not set up yet */
+};
+
+/* Temporaries to stop at. */
+struct agent_catch {
+    uint64_t min_size;
+    uint64_t matches; /* so far */
+    uint64_t stop_at; /* the one of them to stop at; 0: each */
+    uint32_t max_distance;
+    uint32_t reserved;
 };
 
 struct agent_image {
@@ -137,6 +156,15 @@ struct agent_image {
      * debugger that is killed leaves them in the code, where they would end the process. */
     uint64_t breakpoints[AGENT_BREAKPOINTS];
     uint8_t breakpoint_bytes[AGENT_BREAKPOINTS];
+    /* What is looked for at each free: bits of `catches`, and AGENT_WATCHING; 0: nothing. */
+    uint32_t catching;
+    uint32_t catch_anywhere;   /* bits of `catches`: those to which the call site doesn't matter */
+    uint64_t catch_generation; /* of the others: a site's answer from another one is void; not 0 */
+    struct agent_catch catches[AGENT_CATCHES];
+    uint64_t watched[AGENT_WATCHED_LIMIT]; /* addresses of blocks; 0: none */
+    /* By entry point that frees: where its hook stops at what is caught, just before it calls the
+     * function itself.  rdi is the address of a struct agent_caught there. */
+    uint64_t stops[AGENT_ENTRY_POINTS_LIMIT];
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -167,12 +195,12 @@ struct agent_site_thread {
 
 /* One thread record's allocations with one call stack through one entry point. */
 struct agent_site {
-    uint64_t next;        /* struct agent_site */
-    uint64_t stack;       /* struct agent_stack */
-    uint64_t threads;     /* struct agent_site_thread */
-    uint64_t first_free;  /* struct agent_free; never 0 */
-    uint32_t entry_point; /* index in entry_points */
-    uint32_t reserved;
+    uint64_t next;          /* struct agent_site */
+    uint64_t stack;         /* struct agent_stack */
+    uint64_t threads;       /* struct agent_site_thread */
+    uint64_t first_free;    /* struct agent_free; never 0 */
+    uint32_t entry_point;   /* index in entry_points */
+    uint32_t catch_matches; /* bits of the image's catches: those that the site is one of */
     uint64_t allocations;
     uint64_t allocated_bytes;
     uint64_t min_size;
@@ -185,8 +213,32 @@ struct agent_site {
     uint64_t visit; /* which thread allocated here last, and since which reset */
     uint64_t free_return_address;
     uint64_t free_return_slot;
-    uint64_t same_free;  /* struct agent_free of the call with these; 0: there is none */
-    uint64_t same_stack; /* struct agent_site with another entry point */
+    uint64_t same_free;        /* struct agent_free of the call with these; 0: there is none */
+    uint64_t same_stack;       /* struct agent_site with another entry point */
+    uint64_t catch_generation; /* of the image when that was decided; 0: never */
+    uint32_t watched;          /* 1: the next block is to be told, see AGENT_TELLS_ALLOCATED */
+    uint32_t reserved;
+};
+
+/* An allocation after that of a block that is caught. */
+struct agent_between {
+    uint64_t size_bytes;
+    uint64_t site; /* struct agent_site */
+};
+
+/* A temporary that is about to be freed, or a block that was allocated or is about to be freed.
+ * Valid until its thread goes on. */
+struct agent_caught {
+    uint64_t address;
+    uint64_t size_bytes;
+    uint64_t distance;
+    uint64_t site;          /* struct agent_site */
+    uint64_t free_stack;    /* struct agent_stack of the freeing call; 0: not known */
+    uint32_t entry_point;   /* of that call */
+    uint32_t catches;       /* bits: those to stop for */
+    uint32_t between_count; /* of `between`, which has the first ones of `distance` */
+    uint32_t reserved;
+    struct agent_between between[AGENT_BETWEEN_LIMIT];
 };
 
 /* Temporaries of a site that were freed with one call stack through one entry point.  Of a site
@@ -225,12 +277,15 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 912, breakpoint_bytes, 904);
+AGENT_IMAGE_LAYOUT(agent_image, 1984, stops, 1472);
+AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
 _Static_assert(AGENT_ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
-AGENT_IMAGE_LAYOUT(agent_site, 144, same_stack, 136);
+AGENT_IMAGE_LAYOUT(agent_site, 160, reserved, 156);
+AGENT_IMAGE_LAYOUT(agent_between, 16, site, 8);
+AGENT_IMAGE_LAYOUT(agent_caught, 312, between, 56);
 AGENT_IMAGE_LAYOUT(agent_free, 24, by_distance, 24);
 AGENT_IMAGE_LAYOUT(agent_python_frame, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
@@ -241,6 +296,14 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
  * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings and python may be
  * written before a start, breakpoints and breakpoint_bytes at any time.
+ *
+ * It catches by writing to `catches`, catch_anywhere, a new catch_generation, and at last catching,
+ * at any stop; catch_matches and catch_generation of a site when it is asked for them; watched of a
+ * site with another number in the low half of its visit; and `watched`.  Breakpoints are needed at
+ * `stops`, and at a function of the library that does nothing:
+ *
+ * tell(reason, about): an enum agent_tells and the address of what it is about.  The thread goes on
+ * at once, whatever the debugger has written meanwhile.
  *
  * The rest are functions that the library exports; 0 is success, else a negative tmpalloc_status.
  *
@@ -258,9 +321,19 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  * uninstall(): undoes that, if it was done.  May be called at any stop.
  *
  * start(), stop(), reset(): as above, for a program that controls its own agent. */
+enum agent_tells {
+    AGENT_TELLS_READY,     /* the image is there; about nothing */
+    AGENT_TELLS_UNDECIDED, /* about a struct agent_site: its catch_generation isn't the image's */
+    AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of a site that was watched, and isn't
+                              any more: its address, size_bytes and site */
+    AGENT_TELLS_FREED      /* the same of a block in `watched`, which is left there; only its
+                              address */
+};
+
 #define AGENT_IMAGE_SYMBOL     "tmpalloc_agent_image"
 #define AGENT_INSTALL_SYMBOL   "tmpalloc_agent_install"
 #define AGENT_UNINSTALL_SYMBOL "tmpalloc_agent_uninstall"
+#define AGENT_TELL_SYMBOL      "tmpalloc_agent_tell"
 
 /* The environment variable that the library reads when it is preloaded, and removes together with
  * itself: words separated by commas, in any order, unknown ones are ignored.

@@ -123,8 +123,10 @@ def test_the_image_is_found_by_the_mapping_that_begins_with_the_magic(dump, read
 
 
 def test_another_version_is_one_line_that_names_both(dump, reading):
-    dump.put(dump.anchor + IMAGE["version"], 7, 4)
-    assert reading(dump).stderr == "-6: the agent has version 7, this tmpalloc reads version 6\n"
+    version = dump.number(dump.anchor + IMAGE["version"], 4)
+    dump.put(dump.anchor + IMAGE["version"], version + 1, 4)
+    expected = f"-6: the agent has version {version + 1}, this tmpalloc reads version {version}\n"
+    assert reading(dump).stderr == expected
 
 
 def test_an_agent_that_is_not_set_up_is_no_damage(dump, reading):
