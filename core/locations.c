@@ -37,17 +37,17 @@ void locations_destroy(struct locations *locations) {
     memory_release(locations);
 }
 
-static uint64_t hash_string(uint64_t hash, const char *string) {
+uint64_t locations_hash_string(uint64_t hash, const char *string) {
     for (; string && *string; string++)
         hash = (hash ^ (unsigned char)*string) * 0x100000001b3ULL;
     return map_hash(hash + 1);
 }
 
 static uint64_t hash_symbol(const struct symbol *symbol) {
-    uint64_t hash = hash_string(symbol->line, symbol->function);
-    hash = hash_string(hash, symbol->file);
+    uint64_t hash = locations_hash_string(symbol->line, symbol->function);
+    hash = locations_hash_string(hash, symbol->file);
     if (!symbol->file)
-        hash = hash_string(hash, symbol->module);
+        hash = locations_hash_string(hash, symbol->module);
     return symbol->function ? hash : map_hash(hash ^ symbol->offset);
 }
 

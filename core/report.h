@@ -52,6 +52,10 @@ int report_csv(const struct profile *profile, struct text *text, struct error *e
  */
 int report_speedscope(const struct profile *profile, struct text *text, struct error *error);
 
+/* SARIF 2.1.0: one result per location with temporaries, files relative to the working directory.
+ * Its fingerprint depends on function and file, and on the order of the lines in that function. */
+int report_sarif(const struct profile *profile, struct text *text, struct error *error);
+
 /* A format by its name in report_format_names; NULL: unknown. */
 typedef int report_function(const struct profile *profile, struct text *text, struct error *error);
 report_function *report_format(const char *name);

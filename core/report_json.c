@@ -1,19 +1,5 @@
-#include "map.h"
 #include "report.h"
 #include "report_values.h"
-
-/* Frames of many stacks are the same symbols: each becomes one object that is referred to. */
-struct frames {
-    struct map objects; /* address of a symbol to json_t, a reference each */
-};
-
-static void frames_deinit(struct frames *frames) {
-    for (size_t i = 0; i < frames->objects.capacity; i++) {
-        if (frames->objects.slots[i].used)
-            json_decref((json_t *)(uintptr_t)frames->objects.slots[i].value);
-    }
-    map_deinit(&frames->objects);
-}
 
 static json_t *hexadecimal(uint64_t value) {
     char digits[19];
@@ -21,7 +7,8 @@ static json_t *hexadecimal(uint64_t value) {
     return json_string(digits);
 }
 
-static json_t *new_frame(const struct symbol *symbol) {
+static json_t *new_frame(const struct symbol *symbol, void *arg) {
+    (void)arg;
     json_t *frame = json_object();
     int failed = 0;
     failed |= json_object_set_new(frame, "address", hexadecimal(symbol->address));
@@ -35,29 +22,15 @@ static json_t *new_frame(const struct symbol *symbol) {
     return value_checked(frame, failed);
 }
 
-/* A new reference. */
-static json_t *get_frame(struct frames *frames, const struct symbol *symbol) {
-    uint64_t known;
-    uint64_t key = (uint64_t)(uintptr_t)symbol;
-    if (map_get(&frames->objects, key, &known))
-        return json_incref((json_t *)(uintptr_t)known);
-    json_t *frame = new_frame(symbol);
-    if (frame && map_put(&frames->objects, key, (uint64_t)(uintptr_t)frame) != 0) {
-        json_decref(frame);
-        return NULL;
-    }
-    return json_incref(frame);
-}
-
-static json_t *stack_array(struct frames *frames, const struct profile_stack *stack) {
+static json_t *stack_array(struct symbol_values *frames, const struct profile_stack *stack) {
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < stack->count; i++)
-        failed |= json_array_append_new(array, get_frame(frames, stack->symbols[i]));
+        failed |= json_array_append_new(array, value_of_symbol(frames, stack->symbols[i]));
     return value_checked(array, failed);
 }
 
-static json_t *free_stacks_array(struct frames *frames, const struct profile_site *site) {
+static json_t *free_stacks_array(struct symbol_values *frames, const struct profile_site *site) {
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < site->free_stack_count; i++)
@@ -119,7 +92,7 @@ static int set_counters(json_t *object, const struct profile *profile,
     return failed;
 }
 
-static json_t *site_object(struct frames *frames, const struct profile *profile,
+static json_t *site_object(struct symbol_values *frames, const struct profile *profile,
                            const struct profile_site *site) {
     json_t *object = json_object();
     int failed = set_counters(object, profile, site);
@@ -128,20 +101,21 @@ static json_t *site_object(struct frames *frames, const struct profile *profile,
     failed |= json_object_set_new(object, "threads", threads_array(site));
     failed |= json_object_set_new(object, "same_scope", value_count(site->same_scope));
     failed |= json_object_set_new(object, "pattern", value_text(pattern));
-    failed |= json_object_set_new(object, "location", get_frame(frames, profile_location(site)));
+    failed |=
+        json_object_set_new(object, "location", value_of_symbol(frames, profile_location(site)));
     failed |= json_object_set_new(object, "stack", stack_array(frames, &site->stack));
     failed |= json_object_set_new(object, "free_stacks", free_stacks_array(frames, site));
     return value_checked(object, failed);
 }
 
 static json_t *sites_array(const struct profile *profile) {
-    struct frames frames;
-    map_init(&frames.objects);
+    struct symbol_values frames;
+    symbol_values_init(&frames, new_frame, NULL);
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < profile->site_count && !failed; i++)
         failed |= json_array_append_new(array, site_object(&frames, profile, &profile->sites[i]));
-    frames_deinit(&frames);
+    symbol_values_deinit(&frames);
     return value_checked(array, failed);
 }
 
@@ -161,21 +135,11 @@ static json_t *totals_object(const struct profile *profile) {
     return value_checked(object, failed);
 }
 
-static json_t *arguments_array(const char *const *arguments) {
-    if (!arguments)
-        return json_null();
-    json_t *array = json_array();
-    int failed = 0;
-    for (; *arguments; arguments++)
-        failed |= json_array_append_new(array, value_text(*arguments));
-    return value_checked(array, failed);
-}
-
 static json_t *process_object(const struct profile *profile) {
     json_t *object = json_object();
     int failed = json_object_set_new(object, "pid", json_integer(profile->pid));
     failed |= json_object_set_new(object, "executable", value_text(profile->executable));
-    failed |= json_object_set_new(object, "arguments", arguments_array(profile->arguments));
+    failed |= json_object_set_new(object, "arguments", value_strings(profile->arguments));
     return value_checked(object, failed);
 }
 

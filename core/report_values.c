@@ -24,11 +24,48 @@ json_t *value_text(const char *value) {
     return result;
 }
 
+json_t *value_strings(const char *const *strings) {
+    if (!strings)
+        return json_null();
+    json_t *array = json_array();
+    int failed = 0;
+    for (; *strings; strings++)
+        failed |= json_array_append_new(array, value_text(*strings));
+    return value_checked(array, failed);
+}
+
 json_t *value_checked(json_t *value, int failed) {
     if (!failed)
         return value;
     json_decref(value);
     return NULL;
+}
+
+void symbol_values_init(struct symbol_values *values,
+                        json_t *(*create)(const struct symbol *symbol, void *arg), void *arg) {
+    *values = (struct symbol_values){.create = create, .arg = arg};
+    map_init(&values->objects);
+}
+
+void symbol_values_deinit(struct symbol_values *values) {
+    for (size_t i = 0; i < values->objects.capacity; i++) {
+        if (values->objects.slots[i].used)
+            json_decref((json_t *)(uintptr_t)values->objects.slots[i].value);
+    }
+    map_deinit(&values->objects);
+}
+
+json_t *value_of_symbol(struct symbol_values *values, const struct symbol *symbol) {
+    uint64_t known;
+    uint64_t key = (uint64_t)(uintptr_t)symbol;
+    if (map_get(&values->objects, key, &known))
+        return json_incref((json_t *)(uintptr_t)known);
+    json_t *object = values->create(symbol, values->arg);
+    if (object && map_put(&values->objects, key, (uint64_t)(uintptr_t)object) != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return json_incref(object);
 }
 
 static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {

@@ -460,10 +460,18 @@ static const struct option long_options[] = {
     {"inclusive", no_argument, NULL, 'I'},
     {"by-stack", no_argument, NULL, 'S'},
     {"same-scope", no_argument, NULL, 'F'},
+    {"folder", required_argument, NULL, 'd'},
     {"force", no_argument, NULL, 'f'},
     {"fail-each", no_argument, NULL, 'E'},
     {NULL, 0, NULL, 0},
 };
+
+/* For a folder that doesn't exist here. */
+static const char *working_directory;
+
+char *getcwd(char *buffer, size_t size) {
+    return working_directory ? strncpy(buffer, working_directory, size) : NULL;
+}
 
 static bool set_number(struct invocation *invocation, int letter, const char *value) {
     struct report_options *options = &invocation->options;
@@ -498,6 +506,8 @@ static void set_option(struct invocation *invocation, int letter, const char *va
         options->filter = compile_filter(value);
     else if (letter == 'w')
         invocation->write_path = value;
+    else if (letter == 'd')
+        working_directory = value;
     else if (letter == '?')
         exit(3);
 }

@@ -38,3 +38,115 @@ def test_speedscope_stacks_are_the_folded_ones(driver, speedscope):
     stacks = [";".join(names[i] for i in s) for s in document["profiles"][0]["samples"]]
     folded = driver.report("example", "folded").splitlines()
     assert stacks == [line.rpartition(" ")[0] for line in folded]
+
+
+@pytest.fixture
+def sarif(driver, schema):
+    """The only run of a report that has been checked by the format's schema."""
+
+    def load(description, folder="/home/user/example"):
+        log = json.loads(driver.report(description, "sarif", "--folder", folder))
+        place = "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
+        jsonschema.validate(log, schema(place))
+        assert log["version"] == "2.1.0"
+        return log["runs"][0]
+
+    return load
+
+
+def message(result):
+    return result["message"]["text"]
+
+
+def physical(result):
+    return result["locations"][0]["physicalLocation"]
+
+
+def fingerprint(result):
+    return result["partialFingerprints"]["tmpallocLocation/v1"]
+
+
+@pytest.mark.parametrize("description", DESCRIPTIONS)
+def test_sarif_has_one_result_for_each_location_with_temporaries(driver, sarif, description):
+    results = sarif(description)["results"]
+    sites = json.loads(driver.report(description, "json"))["sites"]
+    places = [(s["location"]["function"], s["location"]["address"]) for s in sites if s["count"]]
+    assert len(results) == len(set(places)) == len({fingerprint(r) for r in results})
+    assert sum(r["properties"]["count"] for r in results) == sum(s["count"] for s in sites)
+    assert sum(r["properties"]["bytes"] for r in results) == sum(s["bytes"] for s in sites)
+
+
+def test_sarif_results_are_of_the_rule_of_their_pattern(sarif):
+    run = sarif("example")
+    rules = run["tool"]["driver"]["rules"]
+    found = {}
+    for result in run["results"]:
+        rule = rules[result["ruleIndex"]]
+        assert result["ruleId"] == rule["id"]
+        assert result["level"] == rule["defaultConfiguration"]["level"]
+        found[message(result).split()[0].rstrip(":")] = rule["id"], result["level"]
+    assert found == {
+        "buffer_append": ("tmpalloc-grows", "warning"),
+        "join": ("tmpalloc-repeats", "warning"),
+        "libplugin.so+0x100b": ("tmpalloc-mixed", "note"),
+        "visit": ("tmpalloc-few", "note"),
+        "log_message": ("tmpalloc-mixed", "note"),
+        "read_line": ("tmpalloc-few", "note"),
+    }
+    assert message(run["results"][0]) == (
+        "buffer_append at buffer.c:31: 77 temporary allocations, 72.485MB. 98.72% of what is "
+        "allocated here is freed again almost at once. It grows step by step: reserve the final "
+        "size once."
+    )
+
+
+def test_sarif_files_are_relative_to_the_working_directory(sarif):
+    run = sarif("example")
+    assert run["originalUriBaseIds"] == {"%SRCROOT%": {"uri": "file:///home/user/example/"}}
+    assert physical(run["results"][0]) == {
+        "artifactLocation": {"uri": "buffer.c", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 31},
+    }
+    elsewhere = sarif("example", folder="/home/user/exam")["results"][0]
+    uri = {"uri": "file:///home/user/example/buffer.c"}
+    assert physical(elsewhere)["artifactLocation"] == uri
+
+
+def test_sarif_places_what_is_in_no_file_at_its_callers_line(sarif):
+    place = next(r for r in sarif("example")["results"] if "log_message" in message(r))
+    assert physical(place)["artifactLocation"]["uri"] == "main.c"
+    assert physical(place)["region"] == {"startLine": 19}
+    plugin = next(r for r in sarif("example")["results"] if "libplugin" in message(r))
+    assert physical(plugin) == {"artifactLocation": {"uri": "file:///opt/plugin/libplugin.so"}}
+
+
+def test_sarif_uris_are_encoded(sarif):
+    uris = [physical(r)["artifactLocation"]["uri"] for r in sarif("names", folder="/src")["results"]]
+    assert "ma%C3%9F/gr%C3%B6%C3%9Fe.cc" in uris and "a,%22b%22.c" in uris
+
+
+def test_sarif_shows_how_the_allocation_and_the_free_were_reached(sarif):
+    result = sarif("example")["results"][1]
+    steps = result["codeFlows"][0]["threadFlows"][0]["locations"]
+    names = [s["location"]["logicalLocations"][0]["fullyQualifiedName"] for s in steps]
+    assert names[:3] == ["_start", "main", "read_file"] and names[-1] == "operator new"
+    assert len(result["stacks"]) == 2
+    frame = result["stacks"][0]["frames"][0]
+    assert frame["location"]["message"]["text"] == "free in libc.so.6"
+    assert frame["module"] == "/lib/x86_64-linux-gnu/libc.so.6"
+
+
+def growth(lines, folder="/home/ci"):
+    """Functions that grow a buffer at these lines of one file."""
+    text = "threshold 1 1\nprocess 1\nengine agent\ntotals 1 1 0 0 0\n"
+    for line in lines:
+        text += f"frame f{line} | grow | {folder}/a.c:{line} | /bin/f\nsite f{line}\n"
+        text += f"temporaries 0 9 {9000 - line}\nallocations 9 9000\nlarger 8\nthreads 1\n"
+    return text.encode()
+
+
+def test_sarif_fingerprints_survive_a_rebuild_elsewhere(sarif):
+    before = sarif(growth([10, 20]), "/home/ci")["results"]
+    after = sarif(growth([25, 15], "/srv"), "/srv")["results"]
+    by_line = {physical(r)["region"]["startLine"]: fingerprint(r) for r in before + after}
+    assert by_line[10] == by_line[15] != by_line[20] == by_line[25]

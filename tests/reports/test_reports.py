@@ -52,6 +52,7 @@ CASES = {
     "folded": "example folded",
     "folded_names": "names folded",
     "speedscope": "example speedscope",
+    "sarif": "example sarif --folder /home/user/example",
     "csv": "example csv",
     "csv_names": "names csv",
 }
@@ -561,7 +562,7 @@ def test_csv_has_no_formulas(driver):
     assert [v for r in rows for v in r.values() if v.startswith(("=", "+", "-", "@"))] == []
 
 
-@pytest.mark.parametrize("name", ["json", "folded", "speedscope", "csv"])
+@pytest.mark.parametrize("name", ["json", "folded", "speedscope", "csv", "sarif"])
 def test_a_written_report_is_the_printed_one_for_its_owner_alone(driver, tmp_path, name):
     file = tmp_path / "report"
     driver.report("example", name, "--write", file)
@@ -658,6 +659,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(driver, tmp_path)
         "names json",
         "example folded",
         "names speedscope",
+        "example sarif --folder /home",
         "names csv",
     ],
 )
