@@ -444,8 +444,12 @@ enum detector_verdict detector_freed(struct detector *detector, struct window *w
                                      uint64_t address, struct detector_block *ret) {
     uint64_t word = load_word(detector, address);
     struct found found = {.owner = window};
-    if (!names(word, address) || !is_of(window, word))
-        return freed_otherwise(detector, window, address, ret);
+    if (!names(word, address) || !is_of(window, word)) {
+        struct detector_block block;
+        enum detector_verdict verdict = freed_otherwise(detector, window, address, &block);
+        *ret = block;
+        return verdict;
+    }
     if (!find_entry(detector, word, address, &found))
         return DETECTOR_PLAIN;
     describe(address, &found, word, ret);

@@ -13,11 +13,25 @@
 #define FLAT __attribute__((flatten))
 
 static bool counts(const struct call *call) {
-    return __builtin_expect(IMAGE_LOAD(&image->generation) == call->generation, 1);
+    return __builtin_expect(IMAGE_LOAD(&image->generation) == call->thread->image.generation, 1);
 }
 
-static uint64_t return_address(const struct call *call) {
-    return *(const uint64_t *)call->return_slot;
+static uintptr_t frame_pointer(const struct call *call) {
+    return call->frame[0];
+}
+
+static uintptr_t return_slot(const struct call *call) {
+    return (uintptr_t)(call->frame + 1);
+}
+
+static uintptr_t return_address(const struct call *call) {
+    return call->frame[1];
+}
+
+/* For what isn't inlined: a call whose address isn't taken stays in registers. */
+static HOT struct call copy(const struct call *call) {
+    return (struct call){
+        .thread = call->thread, .frame = call->frame, .entry_point = call->entry_point};
 }
 
 /* Call stacks and sites. */
@@ -37,9 +51,9 @@ struct agent_stack *events_stack(const struct call *call) {
     if (!cache)
         return NULL;
     struct agent_stack *stack =
-        (struct agent_stack *)capture_stack(cache, call->return_slot, call->frame_pointer);
+        (struct agent_stack *)capture_stack(cache, return_slot(call), frame_pointer(call));
     if (__builtin_expect(python != NULL, 0) && stack)
-        return merged_stacks_find(python, cache, stack, call->return_slot, call->frame_pointer);
+        return merged_stacks_find(python, cache, stack, return_slot(call), frame_pointer(call));
     return stack;
 }
 
@@ -68,18 +82,18 @@ static HOT struct agent_site *site_of(struct thread *thread, struct agent_stack 
 }
 
 /* Memory is short: the call stack is reduced to the allocator call, and at last to nothing. */
-static COLD struct agent_site *reduced_site(const struct call *call) {
+static COLD struct agent_site *reduced_site(struct call call) {
     memory_use_reserve(true);
-    struct agent_stack *stack = lone_stack(call);
-    struct agent_site *site = stack ? site_of(call->thread, stack, call->entry_point) : NULL;
+    struct agent_stack *stack = lone_stack(&call);
+    struct agent_site *site = stack ? site_of(call.thread, stack, call.entry_point) : NULL;
     memory_use_reserve(false);
-    return site ? site : call->thread->last_resort;
+    return site ? site : call.thread->last_resort;
 }
 
 static HOT struct agent_site *find_site(const struct call *call) {
     struct agent_stack *stack = events_stack(call);
     struct agent_site *site = stack ? site_of(call->thread, stack, call->entry_point) : NULL;
-    return site ? site : reduced_site(call);
+    return site ? site : reduced_site(copy(call));
 }
 
 /* Counting. */
@@ -96,8 +110,8 @@ static void add_site_thread(struct agent_site *site, int64_t tid) {
 
 /* The first allocation at this site by this thread, or since a reset, or since a debugger began to
  * watch it. */
-static COLD void visit_site(struct thread *thread, struct agent_site *site, uintptr_t block,
-                            uint64_t size_bytes) {
+static void visit_site(struct thread *thread, struct agent_site *site, uintptr_t block,
+                       uint64_t size_bytes) {
     if (threads_life(site->visit) != threads_life(thread->visit))
         site->previous_size = NO_PREVIOUS_SIZE;
     site->visit = thread->visit;
@@ -106,12 +120,7 @@ static COLD void visit_site(struct thread *thread, struct agent_site *site, uint
         catches_allocated(thread, site, block, size_bytes);
 }
 
-static HOT void count_allocation(struct thread *thread, struct agent_site *site, uintptr_t block,
-                                 uint64_t size_bytes) {
-    tracer_look_rarely(++thread->image.allocations);
-    thread->image.allocated_bytes += size_bytes;
-    if (__builtin_expect(site->visit != thread->visit, 0))
-        visit_site(thread, site, block, size_bytes);
+static HOT void count_size(struct agent_site *site, uint64_t size_bytes) {
     if (site->previous_size != NO_PREVIOUS_SIZE) {
         site->larger += size_bytes > site->previous_size;
         site->equal += size_bytes == site->previous_size;
@@ -121,6 +130,24 @@ static HOT void count_allocation(struct thread *thread, struct agent_site *site,
         site->min_size = size_bytes;
     if (size_bytes > site->max_size)
         site->max_size = size_bytes;
+}
+
+static COLD void count_first_size(struct thread *thread, struct agent_site *site, uintptr_t block,
+                                  uint64_t size_bytes) {
+    visit_site(thread, site, block, size_bytes);
+    count_size(site, size_bytes);
+}
+
+static HOT void count_allocation(struct thread *thread, struct agent_site *site, uintptr_t block,
+                                 uint64_t size_bytes) {
+    tracer_look_rarely(++thread->image.allocations);
+    thread->image.allocated_bytes += size_bytes;
+    if (__builtin_expect(site->visit != thread->visit, 0))
+        count_first_size(thread, site, block, size_bytes);
+    else if (size_bytes == site->previous_size)
+        site->equal++;
+    else
+        count_size(site, size_bytes);
     site->allocations++;
     site->allocated_bytes += size_bytes;
 }
@@ -161,15 +188,15 @@ static struct agent_free *add_free(struct agent_site *site, struct agent_free *l
     return added;
 }
 
-static COLD struct agent_free *note_free(const struct call *call, struct agent_site *site) {
-    const struct agent_stack *stack = events_stack(call);
+static COLD struct agent_free *note_free(struct call call, struct agent_site *site) {
+    const struct agent_stack *stack = events_stack(&call);
     struct agent_free *free = (struct agent_free *)(uintptr_t)site->first_free, *last = free;
     if (!free->used)
-        use_free(free, stack, call->entry_point);
-    else if (!(free = find_free(site, stack, call->entry_point, &last)))
-        free = add_free(site, last, stack, call->entry_point);
-    site->free_return_slot = call->return_slot;
-    site->free_return_address = return_address(call);
+        use_free(free, stack, call.entry_point);
+    else if (!(free = find_free(site, stack, call.entry_point, &last)))
+        free = add_free(site, last, stack, call.entry_point);
+    site->free_return_slot = return_slot(&call);
+    site->free_return_address = return_address(&call);
     site->same_free = (uintptr_t)free;
     return free;
 }
@@ -179,10 +206,10 @@ static HOT void count_temporary(const struct call *call, const struct detector_b
                                 bool by_realloc) {
     struct agent_site *site = block->site;
     struct agent_free *free = (struct agent_free *)(uintptr_t)site->same_free;
-    if (__builtin_expect(!free || site->free_return_slot != call->return_slot ||
+    if (__builtin_expect(!free || site->free_return_slot != return_slot(call) ||
                              site->free_return_address != return_address(call),
                          0))
-        free = note_free(call, site);
+        free = note_free(copy(call), site);
     free->by_distance[block->distance].count++;
     free->by_distance[block->distance].bytes += block->size_bytes;
     site->by_realloc += by_realloc;
@@ -216,7 +243,7 @@ static HOT void allocated(const struct call *call, uintptr_t block, uint64_t siz
 static HOT void take(const struct call *call, uintptr_t block, struct taken *ret) {
     ret->verdict = detector_freed(threads_detector(), call->thread->window, block, &ret->block);
     if (ret->verdict == DETECTOR_CROSS_THREAD &&
-        !threads_window_holds(ret->block.owner, call->generation))
+        !threads_window_holds(ret->block.owner, call->thread->image.generation))
         ret->verdict = DETECTOR_PLAIN;
 }
 
@@ -227,12 +254,17 @@ FLAT void events_allocated(const struct call *call, uintptr_t block, uint64_t si
         allocated(call, block, size_bytes);
 }
 
+static COLD const struct agent_caught *look_closely(struct call call, uintptr_t block,
+                                                    struct taken taken) {
+    return catches_freeing(&call, block, &taken);
+}
+
 /* While nothing is to be caught that costs a load. */
 static HOT const struct agent_caught *look(const struct call *call, uintptr_t block,
                                            const struct taken *taken) {
     if (__builtin_expect(image->catching == 0, 1))
         return NULL;
-    return catches_freeing(call, block, taken);
+    return look_closely(copy(call), block, *taken);
 }
 
 FLAT const struct agent_caught *events_freed(const struct call *call, uintptr_t block) {

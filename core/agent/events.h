@@ -8,13 +8,12 @@
 
 #include "threads.h"
 
-/* An allocator call under tracking. */
+/* An allocator call under tracking.  It counts as long as its thread's generation is the image's.
+ */
 struct call {
     struct thread *thread;
-    uint64_t generation;     /* when it began; it doesn't count once that is over */
-    uintptr_t return_slot;   /* address of the stack cell with the hook's return address */
-    uintptr_t frame_pointer; /* as the hook's caller has it */
-    uint32_t entry_point;    /* index in the image's entry_points */
+    const uintptr_t *frame; /* of the hook: its caller's frame pointer, then the return address */
+    uint32_t entry_point;   /* index in the image's entry_points */
 };
 
 /* A block that a realloc may free. */

@@ -28,51 +28,46 @@ static inline void set_state(uintptr_t call_slot) {
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-static bool leave(void) {
+static void leave(void) {
     set_state(0);
-    return false;
 }
 
 /* Around the call of the real function. */
 static inline void go_out(const struct call *call) {
-    set_state(call->return_slot | CALL_IN_FUNCTION);
+    set_state((uintptr_t)(call->frame + 1) | CALL_IN_FUNCTION);
 }
 
 static inline void come_back(const struct call *call) {
-    set_state(call->return_slot);
+    set_state((uintptr_t)(call->frame + 1));
 }
 
-static bool not_counted(uint64_t generation) {
+static void begin(const uintptr_t *frame, uintptr_t state) {
+    threads_begin_call((uintptr_t)(frame + 1) | state, frame[1]);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static struct thread *not_counted(uint64_t generation) {
     if (threads_self.excluded != generation)
         image_count_dropped();
-    return leave();
+    leave();
+    return NULL;
 }
 
-static inline void begin(struct call *call, const uintptr_t *frame, uint32_t entry_point,
-                         uint64_t generation, uintptr_t state) {
-    uintptr_t return_slot = (uintptr_t)(frame + 1);
-    threads_begin_call(return_slot | state, frame[1]);
-    atomic_signal_fence(memory_order_seq_cst);
-    call->generation = generation;
-    call->return_slot = return_slot;
-    call->frame_pointer = frame[0];
-    call->entry_point = entry_point;
-}
-
-static __attribute__((noinline)) bool enter_otherwise(struct call *call, const uintptr_t *frame,
-                                                      uint32_t entry_point, uintptr_t state) {
+/* The record to count in; NULL: it is no event. */
+static __attribute__((noinline, cold)) struct thread *enter_otherwise(const uintptr_t *frame,
+                                                                      uintptr_t state) {
     uint64_t generation = IMAGE_LOAD(&image->generation);
     if (generation == 0) {
         agent_set_up();
         generation = IMAGE_LOAD(&image->generation);
     }
     if (!image_tracks(generation))
-        return false;
+        return NULL;
     if (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0]))
-        return false;
-    begin(call, frame, entry_point, generation, state);
-    call->thread = threads_get(generation);
-    return call->thread || not_counted(generation);
+        return NULL;
+    begin(frame, state);
+    struct thread *thread = threads_get(generation);
+    return thread ? thread : not_counted(generation);
 }
 
 /* Begins an event, for which the call goes out to the real function at once if `state` says so.
@@ -83,11 +78,12 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
     struct thread *thread = threads_self.thread;
     uint64_t generation = IMAGE_LOAD(&image->generation);
     if (__builtin_expect(
-            !thread || thread->image.generation != generation || threads_self.call_slot != 0, 0))
-        return enter_otherwise(call, frame, entry_point, state);
-    begin(call, frame, entry_point, generation, state);
-    call->thread = thread;
-    return true;
+            thread && thread->image.generation == generation && threads_self.call_slot == 0, 1))
+        begin(frame, state);
+    else
+        thread = enter_otherwise(frame, state);
+    *call = (struct call){.thread = thread, .frame = frame, .entry_point = entry_point};
+    return thread;
 }
 
 #define ENTER(call, name, state)                                                                   \
@@ -107,7 +103,7 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
 
 /* The hooks. */
 
-#define HOOK __attribute__((noinline))
+#define HOOK __attribute__((noinline, flatten))
 
 #define COUNT_ALLOCATION(name, arguments, size_bytes, failure)                                     \
     struct call call;                                                                              \

@@ -25,6 +25,6 @@ void merged_stacks_forget(struct merged_stacks *merged);
  * memory to merge them.  return_slot and frame_pointer are those that it was captured with. */
 struct agent_stack *merged_stacks_find(struct merged_stacks *merged, struct capture_cache *cache,
                                        struct agent_stack *native, uintptr_t return_slot,
-                                       uintptr_t frame_pointer);
+                                       uintptr_t frame_pointer) __attribute__((noinline));
 
 #endif

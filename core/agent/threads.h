@@ -64,7 +64,7 @@ struct agent_stack *threads_cut_stack(uint64_t return_address);
 
 /* Counters for a stack of this thread's own, for the image to show.  NULL without memory. */
 struct agent_site *threads_add_site(struct thread *thread, struct agent_stack *stack,
-                                    uint32_t entry_point);
+                                    uint32_t entry_point) __attribute__((noinline, cold));
 
 /* One more way to free a site's temporaries, not yet part of the image.  NULL without memory. */
 struct agent_free *threads_add_free(void);

@@ -21,7 +21,7 @@ void tracer_watch(void);
 /* When the debugger is gone its own breakpoints, as far as the image knows them, are taken out,
  * too.
  */
-void tracer_look(void);
+void tracer_look(void) __attribute__((noinline, cold));
 
 /* At each allocation of a thread, with its number. */
 static inline void tracer_look_rarely(uint64_t allocations) {

@@ -19,11 +19,8 @@ static atomic_bool over;
 
 /* What a hook's frame is; inlined in functions that call the hook. */
 static inline __attribute__((always_inline)) struct call enter(const uintptr_t *frame) {
-    uint64_t generation = IMAGE_LOAD(&image->generation);
-    return (struct call){.thread = threads_get(generation),
-                         .generation = generation,
-                         .return_slot = (uintptr_t)(frame + 1),
-                         .frame_pointer = frame[0],
+    return (struct call){.thread = threads_get(IMAGE_LOAD(&image->generation)),
+                         .frame = frame,
                          .entry_point = AGENT_ENTRY_malloc};
 }
 
