@@ -7,6 +7,7 @@
 
 #include "catches.h"
 #include "environment.h"
+#include "function_hooks.h"
 #include "hooks.h"
 #include "image.h"
 #include "install.h"
@@ -38,6 +39,7 @@ static int create(struct image_options options) {
     int status = image_create(&options);
     if (status == TMPALLOC_OK) {
         hooks_tell_stops(image->stops);
+        function_hooks_tell_stops(image->stops);
         status = threads_init();
     }
     if (status == TMPALLOC_OK &&
@@ -65,6 +67,17 @@ static bool begin(void) {
     return atomic_compare_exchange_strong(&state, &expected, IN_PROGRESS);
 }
 
+/* Which ones the debugger has said when it was told that all is ready. */
+static bool hook_functions(void) {
+    int status = image->function_count
+                     ? install_functions(image, image->functions, image->function_count)
+                     : TMPALLOC_E_UNSUPPORTED;
+    if (status != TMPALLOC_OK)
+        install_undo(image);
+    catches_tell(AGENT_TELLS_HOOKED, NULL);
+    return status == TMPALLOC_OK;
+}
+
 static void set_up(void) {
     struct environment_options options;
     environment_take(&options);
@@ -80,7 +93,7 @@ static void set_up(void) {
     catches_tell(AGENT_TELLS_READY, NULL);
     if (options.traced)
         tracer_watch();
-    if (options.start)
+    if (options.start && (!options.functions || hook_functions()))
         image_start();
 }
 
@@ -99,6 +112,9 @@ __attribute__((constructor)) static void loaded(void) {
 TMPALLOC_API int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
                                         uint64_t memory_limit_bytes, const uint64_t *addresses,
                                         uint64_t count, bool unannounced);
+TMPALLOC_API int tmpalloc_agent_hook(const struct agent_function *functions, uint64_t count,
+                                     const uint64_t *addresses, uint64_t address_count,
+                                     bool unannounced);
 TMPALLOC_API int tmpalloc_agent_uninstall(void);
 
 static bool create_late(const struct image_options *options) {
@@ -123,6 +139,19 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
         patch_avoid(NULL, 0, false);
         image_publish();
         tracer_watch();
+    }
+    errno = saved_errno;
+    return status;
+}
+
+int tmpalloc_agent_hook(const struct agent_function *functions, uint64_t count,
+                        const uint64_t *addresses, uint64_t address_count, bool unannounced) {
+    int saved_errno = errno;
+    int status = TMPALLOC_E_UNSUPPORTED;
+    if (state == READY) {
+        patch_avoid(addresses, address_count, unannounced);
+        status = install_functions(image, functions, (uint32_t)count);
+        patch_avoid(NULL, 0, false);
     }
     errno = saved_errno;
     return status;

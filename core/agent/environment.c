@@ -61,6 +61,10 @@ static void parse_word(char *word, struct environment_options *options) {
         options->image.mappings = true;
     else if (strcmp(word, "python") == 0)
         options->image.python = true;
+    else if (strcmp(word, "within") == 0)
+        options->image.within = true;
+    else if (strcmp(word, "functions") == 0)
+        options->functions = true;
 }
 
 static void parse(char *words, struct environment_options *options) {

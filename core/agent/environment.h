@@ -6,7 +6,8 @@
 
 struct environment_options {
     bool start;
-    bool traced; /* tracking ends when no debugger traces the process any more */
+    bool functions; /* some are to be hooked first */
+    bool traced;    /* tracking ends when no debugger traces the process any more */
     struct image_options image;
 };
 

@@ -2,10 +2,8 @@
 
 #include <errno.h>
 
-#include "agent.h"
-#include "events.h"
+#include "hook_calls.h"
 #include "hooks_real.h"
-#include "nesting.h"
 #include "tmpalloc/tmpalloc.h"
 
 #ifndef __OPTIMIZE__
@@ -20,74 +18,8 @@ static size_t multiply(size_t count, size_t size) {
     return __builtin_mul_overflow(count, size, &total) ? SIZE_MAX : total;
 }
 
-/* Calls. */
-
-static inline void set_state(uintptr_t call_slot) {
-    atomic_signal_fence(memory_order_seq_cst);
-    threads_self.call_slot = call_slot;
-    atomic_signal_fence(memory_order_seq_cst);
-}
-
-static void leave(void) {
-    set_state(0);
-}
-
-/* Around the call of the real function. */
-static inline void go_out(const struct call *call) {
-    set_state((uintptr_t)(call->frame + 1) | CALL_IN_FUNCTION);
-}
-
-static inline void come_back(const struct call *call) {
-    set_state((uintptr_t)(call->frame + 1));
-}
-
-static void begin(const uintptr_t *frame, uintptr_t state) {
-    threads_begin_call((uintptr_t)(frame + 1) | state, frame[1]);
-    atomic_signal_fence(memory_order_seq_cst);
-}
-
-static struct thread *not_counted(uint64_t generation) {
-    if (threads_self.excluded != generation)
-        image_count_dropped();
-    leave();
-    return NULL;
-}
-
-/* The record to count in; NULL: it is no event. */
-static __attribute__((noinline, cold)) struct thread *enter_otherwise(const uintptr_t *frame,
-                                                                      uintptr_t state) {
-    uint64_t generation = IMAGE_LOAD(&image->generation);
-    if (generation == 0) {
-        agent_set_up();
-        generation = IMAGE_LOAD(&image->generation);
-    }
-    if (!image_tracks(generation))
-        return NULL;
-    if (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0]))
-        return NULL;
-    begin(frame, state);
-    struct thread *thread = threads_get(generation);
-    return thread ? thread : not_counted(generation);
-}
-
-/* Begins an event, for which the call goes out to the real function at once if `state` says so.
- * False: it is none.  `frame` is where the hook keeps its caller's frame pointer; the return
- * address follows.  A thread's record is up to date with no generation that doesn't track. */
-static inline __attribute__((always_inline)) bool enter(struct call *call, const uintptr_t *frame,
-                                                        uint32_t entry_point, uintptr_t state) {
-    struct thread *thread = threads_self.thread;
-    uint64_t generation = IMAGE_LOAD(&image->generation);
-    if (__builtin_expect(
-            thread && thread->image.generation == generation && threads_self.call_slot == 0, 1))
-        begin(frame, state);
-    else
-        thread = enter_otherwise(frame, state);
-    *call = (struct call){.thread = thread, .frame = frame, .entry_point = entry_point};
-    return thread;
-}
-
 #define ENTER(call, name, state)                                                                   \
-    enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
+    hook_calls_enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
 
 /* Where the debugger stops.  The hook itself does, so that its caller is the next frame, and the
  * thread is then as within the real function. */
@@ -110,9 +42,9 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
     if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                     \
         return REAL(name) arguments;                                                               \
     void *block = REAL(name) arguments;                                                            \
-    come_back(&call);                                                                              \
+    hook_calls_come_back(&call);                                                                   \
     events_allocated(&call, block == (failure) ? 0 : (uintptr_t)block, size_bytes);                \
-    leave();                                                                                       \
+    hook_calls_leave();                                                                            \
     return block
 
 #define ALLOCATION_HOOK(name, parameters, arguments, size_bytes)                                   \
@@ -139,10 +71,10 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
         if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                 \
             return REAL(name) arguments;                                                           \
         int status = REAL(name) arguments;                                                         \
-        come_back(&call);                                                                          \
+        hook_calls_come_back(&call);                                                               \
         if (status == 0)                                                                           \
             events_allocated(&call, (uintptr_t)*ret, size_bytes);                                  \
-        leave();                                                                                   \
+        hook_calls_leave();                                                                        \
         return status;                                                                             \
     }
 
@@ -155,12 +87,12 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
             return REAL(name) arguments;                                                           \
         uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
         const struct agent_caught *caught = events_take(&call, address, &taken);                   \
-        go_out(&call);                                                                             \
+        hook_calls_go_out(&call);                                                                  \
         STOP_AT(name, caught);                                                                     \
         void *result = REAL(name) arguments;                                                       \
-        come_back(&call);                                                                          \
-        resized(&call, address, &taken, (uintptr_t)result, size_bytes);                            \
-        leave();                                                                                   \
+        hook_calls_come_back(&call);                                                               \
+        hook_calls_resized(&call, address, &taken, (uintptr_t)result, size_bytes);                 \
+        hook_calls_leave();                                                                        \
         return result;                                                                             \
     }
 
@@ -174,10 +106,10 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
             return;                                                                                \
         }                                                                                          \
         const struct agent_caught *caught = events_freed(&call, (uintptr_t)block);                 \
-        go_out(&call);                                                                             \
+        hook_calls_go_out(&call);                                                                  \
         STOP_AT(name, caught);                                                                     \
         REAL(name) arguments;                                                                      \
-        leave();                                                                                   \
+        hook_calls_leave();                                                                        \
     }
 
 #define UNMAPPING_HOOK(name, parameters, arguments, size_bytes)                                    \
@@ -186,20 +118,12 @@ static inline __attribute__((always_inline)) bool enter(struct call *call, const
         if (!block || !image->mappings || !ENTER(&call, name, 0))                                  \
             return REAL(name) arguments;                                                           \
         const struct agent_caught *caught = events_unmapped(&call, (uintptr_t)block, size_bytes);  \
-        go_out(&call);                                                                             \
+        hook_calls_go_out(&call);                                                                  \
         STOP_AT(name, caught);                                                                     \
         int status = REAL(name) arguments;                                                         \
-        leave();                                                                                   \
+        hook_calls_leave();                                                                        \
         return status;                                                                             \
     }
-
-static void resized(const struct call *call, uintptr_t block, const struct taken *taken,
-                    uintptr_t result, size_t size_bytes) {
-    if (result || (block && size_bytes == 0))
-        events_reallocated(call, block, taken, result, size_bytes);
-    else
-        events_put_back(call, taken);
-}
 
 FOR_EACH_C_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK, MAPPING_HOOK,
                 UNMAPPING_HOOK)

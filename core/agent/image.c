@@ -51,6 +51,7 @@ int image_create(const struct image_options *options) {
         .memory_limit_bytes = options->memory_limit_bytes,
         .mappings = options->mappings,
         .python = options->python,
+        .within = options->within,
         .stack_depth = options->stack_depth,
     };
     created->anchor.image = (uintptr_t)created;

@@ -2,8 +2,10 @@
 
 #include <dlfcn.h>
 #include <gnu/libc-version.h>
+#include <string.h>
 #include <sys/auxv.h>
 
+#include "function_hooks.h"
 #include "hooks_real.h"
 #include "loaded_symbols.h"
 #include "patch.h"
@@ -126,6 +128,7 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     if (preloaded)
         hooks_find_real();
     image->entry_point_count = AGENT_ENTRY_COUNT;
+    image->function_count = 0;
     for (uint32_t i = 0; i < HOOK_COUNT && status == TMPALLOC_OK; i++)
         status = install(&installation, i);
     if (status != TMPALLOC_OK)
@@ -133,10 +136,42 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     return status;
 }
 
+/* Hooks that exist, but which no function leads to. */
+static void forget_functions(struct agent_image *image) {
+    for (uint32_t i = AGENT_ENTRY_COUNT; i < AGENT_ENTRY_POINTS_LIMIT; i++)
+        image->hooking[i] = AGENT_NOT_HOOKED;
+}
+
+static int install_function(struct agent_image *image, uint32_t i) {
+    uint32_t number = AGENT_ENTRY_COUNT + i;
+    uintptr_t function = image->functions[i].address;
+    struct patch_span span = {0};
+    image->entry_points[number] = function;
+    int status = patch_entry(function, function_hooks_entry(i), &function_hooks_real[i], &span);
+    image->hooking[number] = status == TMPALLOC_OK ? AGENT_PATCHED : AGENT_HOOK_REFUSED;
+    image->patch_start[number] = span.start;
+    image->patch_end[number] = span.end;
+    return status;
+}
+
+int install_functions(struct agent_image *image, const struct agent_function *functions,
+                      uint32_t count) {
+    int status = TMPALLOC_OK;
+    if (count > AGENT_FUNCTIONS)
+        return TMPALLOC_E_UNSUPPORTED;
+    forget_functions(image);
+    memmove(image->functions, functions, count * sizeof functions[0]);
+    image->function_count = count;
+    image->entry_point_count = AGENT_ENTRY_COUNT + count;
+    for (uint32_t i = 0; i < count && status == TMPALLOC_OK; i++)
+        status = install_function(image, i);
+    return status;
+}
+
 void install_undo(struct agent_image *image) {
     patch_undo();
     relocations_undo();
-    for (uint32_t i = 0; i < AGENT_ENTRY_COUNT; i++) {
+    for (uint32_t i = 0; i < AGENT_ENTRY_POINTS_LIMIT; i++) {
         if (image->hooking[i] == AGENT_PATCHED || image->hooking[i] == AGENT_RELOCATED)
             image->hooking[i] = AGENT_NOT_HOOKED;
     }

@@ -16,6 +16,12 @@ bool install_comes_first(void);
  */
 int install_hooks(struct agent_image *image, bool preloaded);
 
+/* Leads functions that the user named to their hooks, in place of those before.  TMPALLOC_OK;
+ * TMPALLOC_E_UNSUPPORTED: `hooking` tells which one can't be changed; TMPALLOC_E_NOMEM.  Of a
+ * failure install_undo() takes back what was done. */
+int install_functions(struct agent_image *image, const struct agent_function *functions,
+                      uint32_t count);
+
 /* Functions are again as they were; hooks in progress go on.  Async-signal-safe. */
 void install_undo(struct agent_image *image);
 

@@ -207,8 +207,10 @@ static struct thread *renew(uint64_t generation) {
     uint64_t reset_generation = IMAGE_LOAD(&image->reset_generation);
     if (thread->image.reset_generation != reset_generation)
         reset_counters(thread, reset_generation);
-    detector_flush_window(detector, thread->window);
+    threads_flush(thread);
     follow_python(thread);
+    thread->within_slot = 0;
+    thread->everywhere_generation = IMAGE_LOAD(&image->within) ? 0 : generation;
     IMAGE_STORE(&thread->image.generation, generation);
     return thread;
 }
@@ -223,6 +225,10 @@ struct thread *threads_renew(uint64_t generation) {
     threads_self.call_slot = call_slot;
     errno = saved_errno;
     return thread;
+}
+
+void threads_flush(struct thread *thread) {
+    detector_flush_window(detector, thread->window);
 }
 
 bool threads_window_holds(const struct thread *thread, uint64_t generation) {

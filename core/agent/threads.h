@@ -19,6 +19,11 @@
 
 struct thread {
     struct agent_thread image;
+    /* In this generation of the image its calls count wherever they come from; 0: in none, or only
+     * within a function. */
+    uint64_t everywhere_generation;
+    uintptr_t within_slot;    /* stack slot of that function's outermost call; 0: there is none */
+    uintptr_t within_returns; /* the return address in it */
     struct window *window;
     struct capture_cache *cache;  /* NULL: without memory */
     struct merged_stacks *python; /* NULL: Python frames are not wanted or not to be had */
@@ -83,6 +88,9 @@ static inline struct thread *threads_get(uint64_t generation) {
 static inline uint32_t threads_life(uint64_t visit) {
     return (uint32_t)(visit >> 32);
 }
+
+/* The blocks in the thread's window are in nobody's from now on. */
+void threads_flush(struct thread *thread);
 
 /* Whether blocks in the window of this record, of another thread, still count. */
 bool threads_window_holds(const struct thread *thread, uint64_t generation);

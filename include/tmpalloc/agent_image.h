@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     7
+#define AGENT_IMAGE_VERSION     8
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -68,8 +68,18 @@ enum agent_entry_point {
         AGENT_ENTRY_COUNT
 };
 
-/* Room for them in the image. */
+/* Room for them in the image, and after them for functions that the user named: that of
+ * functions[i] has index AGENT_ENTRY_COUNT + i. */
 #define AGENT_ENTRY_POINTS_LIMIT 64
+#define AGENT_FUNCTIONS          24
+
+/* What such a function does. */
+enum agent_role {
+    AGENT_ALLOCATES,   /* returns a block, NULL is failure */
+    AGENT_FREES,       /* a block, NULL is none */
+    AGENT_REALLOCATES, /* as realloc does */
+    AGENT_ENCLOSES     /* while it is on a thread's stack the thread's calls count */
+};
 
 /* How calls of an entry point reach the agent. */
 enum agent_hooking {
@@ -123,6 +133,16 @@ struct agent_catch {
     uint32_t reserved;
 };
 
+/* Argument numbers count from 1 to 6, of those in integer registers; 0: no such argument. */
+struct agent_function {
+    uint64_t address;
+    uint8_t role;    /* enum agent_role */
+    uint8_t pointer; /* the block that is freed or reallocated */
+    uint8_t size;    /* in bytes */
+    uint8_t count;   /* multiplied with size */
+    uint32_t reserved;
+};
+
 struct agent_image {
     struct agent_image_anchor anchor;
     uint32_t thread_bytes; /* sizes of the structs below, without arrays at their ends */
@@ -165,6 +185,9 @@ struct agent_image {
     /* By entry point that frees: where its hook stops at what is caught, just before it calls the
      * function itself.  rdi is the address of a struct agent_caught there. */
     uint64_t stops[AGENT_ENTRY_POINTS_LIMIT];
+    uint32_t function_count;
+    uint32_t within; /* 1: calls count only while a function that encloses them is on the stack */
+    struct agent_function functions[AGENT_FUNCTIONS];
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -277,9 +300,11 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 1984, stops, 1472);
+AGENT_IMAGE_LAYOUT(agent_image, 2376, functions, 1992);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
-_Static_assert(AGENT_ENTRY_COUNT <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
+AGENT_IMAGE_LAYOUT(agent_function, 16, reserved, 12);
+_Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
+               "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
@@ -294,8 +319,8 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  *
  * It starts, stops and resets by writing to the image, which needs no call and is possible at any
  * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
- * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings and python may be
- * written before a start, breakpoints and breakpoint_bytes at any time.
+ * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings, python and
+ * within may be written before a start, breakpoints and breakpoint_bytes at any time.
  *
  * It catches by writing to `catches`, catch_anywhere, a new catch_generation, and at last catching,
  * at any stop; catch_matches and catch_generation of a site when it is asked for them; watched of a
@@ -318,11 +343,21 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  * Tracking ends when no debugger traces the process any more.  TMPALLOC_E_NOMEM;
  * TMPALLOC_E_UNSUPPORTED: malloc or free is refused, and nothing is hooked.
  *
- * uninstall(): undoes that, if it was done.  May be called at any stop.
+ * hook(functions, count, addresses, address_count, unannounced): hooks functions in addition, after
+ * install() and under the same conditions, in place of those that were hooked before; `hooking`
+ * tells what became of each.  TMPALLOC_E_UNSUPPORTED: one is refused, and none is hooked;
+ * TMPALLOC_E_NOMEM.
+ *
+ * An agent that was preloaded with the word `functions` does the same by itself: a debugger that is
+ * told that it is ready writes functions and function_count.  It starts unless there are none or
+ * one is refused.
+ *
+ * uninstall(): undoes all that, if it was done.  May be called at any stop.
  *
  * start(), stop(), reset(): as above, for a program that controls its own agent. */
 enum agent_tells {
     AGENT_TELLS_READY,     /* the image is there; about nothing */
+    AGENT_TELLS_HOOKED,    /* functions are, as `hooking` says, or aren't; about nothing */
     AGENT_TELLS_UNDECIDED, /* about a struct agent_site: its catch_generation isn't the image's */
     AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of a site that was watched, and isn't
                               any more: its address, size_bytes and site */
@@ -334,6 +369,7 @@ enum agent_tells {
 #define AGENT_INSTALL_SYMBOL   "tmpalloc_agent_install"
 #define AGENT_UNINSTALL_SYMBOL "tmpalloc_agent_uninstall"
 #define AGENT_TELL_SYMBOL      "tmpalloc_agent_tell"
+#define AGENT_HOOK_SYMBOL      "tmpalloc_agent_hook"
 
 /* The environment variable that the library reads when it is preloaded, and removes together with
  * itself: words separated by commas, in any order, unknown ones are ignored.
@@ -343,7 +379,9 @@ enum agent_tells {
  *     memory-limit=BYTES    default AGENT_DEFAULT_MEMORY_LIMIT
  *     stack-depth=N         default AGENT_STACK_LIMIT
  *     mappings              mmap and munmap count
- *     python                Python frames are wanted */
+ *     python                Python frames are wanted
+ *     functions             functions that the user named are hooked first, see hook()
+ *     within                calls count only while such a function is on the stack */
 #define AGENT_ENVIRONMENT           "TMPALLOC_AGENT"
 #define AGENT_DEFAULT_MAX_THRESHOLD 16
 #define AGENT_DEFAULT_MEMORY_LIMIT  (UINT64_C(64) << 20)

@@ -1,0 +1,34 @@
+/* The machine code before function_hooks.c. */
+#ifndef TMPALLOC_FUNCTION_ENTRY_H
+#define TMPALLOC_FUNCTION_ENTRY_H
+
+#define FUNCTION_ENTRIES     24
+#define FUNCTION_ENTRY_BYTES 16 /* of each hook */
+
+/* Room for a struct function_frame, a multiple of 16, and where fields of it are. */
+#define FUNCTION_FRAME_BYTES  384
+#define FUNCTION_FRAME_REAL   192
+#define FUNCTION_FRAME_CAUGHT 200
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
+
+/* The hooks, one after the other. */
+extern const char function_entries[];
+/* Where they stop at what is caught. */
+extern const char function_stop[];
+
+/* What they call. */
+struct function_frame;
+
+/* Begins a call that came with this frame pointer and return address on the stack, as
+ * hook_calls_enter() has them.  How many bytes of its arguments on the stack are to be copied, a
+ * multiple of 16; negative: the function does the rest alone. */
+int64_t function_hooks_begin(struct function_frame *frame, const uintptr_t *caller, uint32_t i);
+/* The function has returned. */
+void function_hooks_end(struct function_frame *frame);
+
+#endif
+
+#endif
