@@ -46,6 +46,16 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size_bytes) {
     return piece;
 }
 
+void arena_take(struct arena *arena, struct arena *other) {
+    struct arena_chunk **last = &arena->chunks;
+    if (!*last)
+        arena->used = other->used;
+    while (*last)
+        last = &(*last)->next;
+    *last = other->chunks;
+    *other = (struct arena){0};
+}
+
 void arena_deinit(struct arena *arena) {
     while (arena->chunks) {
         struct arena_chunk *next = arena->chunks->next;

@@ -14,6 +14,8 @@ struct arena {
 
 /* Aligned for any type; NULL without memory. */
 void *arena_allocate(struct arena *arena, size_t count, size_t size_bytes);
+/* What belongs to `other` belongs to `arena` from now on; `other` is empty. */
+void arena_take(struct arena *arena, struct arena *other);
 /* Releases everything; the arena is empty again. */
 void arena_deinit(struct arena *arena);
 

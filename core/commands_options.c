@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "report_selection.h"
 #include "session_engine.h"
 
 #define DEFAULT_STACK_DEPTH   256
@@ -96,13 +97,7 @@ int command_threshold(const struct arguments *arguments, uint32_t *ret, struct e
 }
 
 int command_compile_regex(const char *pattern, regex_t *ret, struct error *error) {
-    int problem = regcomp(ret, pattern, REG_EXTENDED | REG_NOSUB);
-    if (problem == 0)
-        return TMPALLOC_OK;
-    char reason[128];
-    regerror(problem, ret, reason, sizeof(reason));
-    return error_set(error, TMPALLOC_E_ARGUMENT, "bad regular expression '%s': %s", pattern,
-                     reason);
+    return report_compile_regex(pattern, ret, error);
 }
 
 static enum report_sort parse_sort(const char *word) {

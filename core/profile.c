@@ -1,12 +1,9 @@
 #include "profile.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
-
-#define PATTERN_MIN_TEMPORARIES 4
-#define PATTERN_PERCENT         80
+#include "profile_threshold.h"
 
 /* A symbolized stack with its location, kept per stack number while the profile is built. */
 struct expansion {
@@ -120,47 +117,22 @@ static int expand(struct builder *builder, uint32_t number, const struct expansi
     return TMPALLOC_OK;
 }
 
-static enum profile_pattern find_pattern(const struct profile_site *site) {
-    const struct site_counters *counters = &site->counters;
-    if (site->count < PATTERN_MIN_TEMPORARIES)
-        return PATTERN_NONE;
-    uint64_t first_blocks =
-        site->thread_count < counters->allocations ? site->thread_count : counters->allocations;
-    uint64_t judged = counters->allocations - first_blocks;
-    /* After a reset or a mark the first blocks that still count do have a previous one. */
-    if (judged < counters->larger + counters->equal)
-        judged = counters->larger + counters->equal;
-    if (judged == 0)
-        return PATTERN_MIXED;
-    if (counters->larger * 100 >= judged * PATTERN_PERCENT)
-        return PATTERN_GROWS;
-    return counters->equal * 100 >= judged * PATTERN_PERCENT ? PATTERN_REPEATS : PATTERN_MIXED;
-}
-
 /* A temporary was freed by the location's function, or beneath it, when all frames from the
  * location's out were still the same activations. */
-static void count_same_scope(struct profile_site *site, const struct site_scope *scopes,
-                             uint32_t threshold, uint32_t needed_frames) {
+static int copy_same_scope(struct profile *profile, const struct site_scope *scopes,
+                           uint32_t needed_frames, struct profile_site *site) {
+    struct site_distance *sum =
+        arena_allocate(&profile->storage, (size_t)profile->max_threshold + 1, sizeof *sum);
+    if (!sum)
+        return TMPALLOC_E_NOMEM;
     for (const struct site_scope *scope = scopes; scope; scope = scope->next) {
-        if (scope->distance > threshold || scope->shared_frames < needed_frames)
+        if (scope->distance > profile->max_threshold || scope->shared_frames < needed_frames)
             continue;
-        site->same_scope += scope->count;
-        site->same_scope_bytes += scope->bytes;
+        sum[scope->distance].count += scope->count;
+        sum[scope->distance].bytes += scope->bytes;
     }
-}
-
-static void sum_distances(struct profile *profile, struct profile_site *site) {
-    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
-        const struct site_distance *distance = &site->by_distance[i];
-        profile->by_distance[i].count += distance->count;
-        profile->by_distance[i].bytes += distance->bytes;
-        if (i <= profile->threshold) {
-            site->count += distance->count;
-            site->bytes += distance->bytes;
-        }
-    }
-    profile->count += site->count;
-    profile->bytes += site->bytes;
+    site->same_scope_by_distance = sum;
+    return TMPALLOC_OK;
 }
 
 static int copy_arrays(struct profile *profile, const struct snapshot_site *from,
@@ -197,30 +169,11 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     site->counters = from->counters;
     site->thread_count = from->thread_count;
     status = copy_arrays(profile, from, site);
-    if (status != TMPALLOC_OK)
-        return status;
-    sum_distances(profile, site);
     const struct stack *stack = stacks_get(builder->source->stacks, from->stack);
-    count_same_scope(site, from->scopes, profile->threshold,
-                     count_native(stack, expansion->location_frame));
-    site->pattern = find_pattern(site);
-    return expand_free_stacks(builder, from, site);
-}
-
-/* Ids are still in the order of first sight here. */
-static int compare_sites(const void *left, const void *right) {
-    const struct profile_site *a = left;
-    const struct profile_site *b = right;
-    if (a->bytes != b->bytes)
-        return a->bytes > b->bytes ? -1 : 1;
-    if (a->count != b->count)
-        return a->count > b->count ? -1 : 1;
-    return a->id < b->id ? -1 : a->id > b->id;
-}
-
-static void number_sites(struct profile *profile) {
-    for (size_t i = 0; i < profile->site_count; i++)
-        profile->sites[i].id = (uint32_t)i + 1;
+    if (status == TMPALLOC_OK)
+        status = copy_same_scope(profile, from->scopes,
+                                 count_native(stack, expansion->location_frame), site);
+    return status == TMPALLOC_OK ? expand_free_stacks(builder, from, site) : status;
 }
 
 static int build_sites(struct builder *builder) {
@@ -228,21 +181,16 @@ static int build_sites(struct builder *builder) {
     const struct snapshot *snapshot = builder->source->snapshot;
     profile->sites =
         arena_allocate(&profile->storage, snapshot->site_count, sizeof *profile->sites);
-    profile->by_distance = arena_allocate(&profile->storage, (size_t)profile->max_threshold + 1,
-                                          sizeof *profile->by_distance);
-    if (!profile->sites || !profile->by_distance)
+    if (!profile->sites)
         return TMPALLOC_E_NOMEM;
     profile->site_count = snapshot->site_count;
     for (size_t i = 0; i < snapshot->site_count; i++) {
+        profile->sites[i].order = (uint32_t)i;
         int status = build_site(builder, &snapshot->sites[i], &profile->sites[i]);
         if (status != TMPALLOC_OK)
             return status;
     }
-    number_sites(profile);
-    if (profile->site_count > 0)
-        qsort(profile->sites, profile->site_count, sizeof *profile->sites, compare_sites);
-    number_sites(profile);
-    return TMPALLOC_OK;
+    return profile_judge(profile);
 }
 
 static int copy_string(struct profile *profile, const char *string, const char **ret) {
@@ -294,16 +242,15 @@ static int build(struct profile *profile, const struct profile_source *source) {
 int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
                    struct profile **ret) {
     uint32_t max_threshold = source->snapshot->max_threshold;
-    if (threshold > max_threshold)
-        return error_set(error, TMPALLOC_E_ARGUMENT,
-                         "threshold %u is above the largest one that was recorded, %u", threshold,
-                         max_threshold);
+    int status = profile_check_threshold(max_threshold, threshold, error);
+    if (status != TMPALLOC_OK)
+        return status;
     struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
     if (!profile)
         return error_no_memory(error);
     profile->threshold = threshold;
     profile->max_threshold = max_threshold;
-    int status = build(profile, source);
+    status = build(profile, source);
     if (status != TMPALLOC_OK) {
         profile_destroy(profile);
         return status == TMPALLOC_E_NOMEM ? error_no_memory(error)

@@ -1,6 +1,6 @@
 /* Results ready for reporting: counters with symbolized stacks, independent of any process.
  *
- * Built from a tracker's snapshot; reports need nothing else.
+ * Built from a tracker's snapshot, or read from a file; reports need nothing else.
  *
  * Inlined functions are frames of their own.  The location of a site is the innermost frame of its
  * stack that is no allocator, or the outermost frame when all are allocators.
@@ -33,18 +33,23 @@ struct profile_site {
     struct site_counters counters;
     uint64_t same_scope; /* freed while the call of the location's function was still active */
     uint64_t same_scope_bytes;
-    const struct site_distance *by_distance; /* max_threshold + 1 */
-    const int64_t *threads;                  /* ascending */
+    uint32_t order; /* of first sight: from 0, without gaps unless sites were left out */
+    const struct site_distance *by_distance;            /* max_threshold + 1 */
+    const struct site_distance *same_scope_by_distance; /* the same of same_scope */
+    const int64_t *threads;                             /* ascending */
     size_t thread_count;
     enum profile_pattern pattern;
     size_t location; /* index in stack.symbols of the site's location */
     struct profile_stack stack;
     struct profile_stack free_stacks[SITE_FREE_STACKS];
     size_t free_stack_count;
+    /* The site with the interpreter's own frames, of which only these and what depends on the
+     * location is used; NULL: there are none, or they are not known. */
+    const struct profile_site *native;
 };
 
 struct profile {
-    const char *engine; /* "breakpoint", "hardware", "agent" */
+    const char *engine; /* "breakpoint", "hardware", "agent"; "several" */
     uint32_t threshold;
     uint32_t max_threshold;
     int64_t pid;
@@ -56,6 +61,11 @@ struct profile {
     struct site_distance *by_distance;
     struct profile_site *sites; /* by bytes, then count, then first sight */
     size_t site_count;
+    struct profile_suppressed {
+        size_t locations; /* with temporaries */
+        uint64_t count;
+        uint64_t bytes;
+    } suppressed;         /* part of the totals, but of no site */
     struct arena storage; /* of the above */
 };
 

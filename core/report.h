@@ -40,7 +40,8 @@ int report_tree(const struct profile *profile, const struct report_options *opti
 int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
                 struct text *text, struct error *error);
 /* Schema tmpalloc/1 on one line: the fields of struct profile, innermost frames first.  What is
- * unknown, also the process's arguments and the pattern of few temporaries, is null. */
+ * unknown, also the process's arguments and the pattern of few temporaries, is null.
+ * profile_load() reads it. */
 int report_json(const struct profile *profile, struct text *text, struct error *error);
 /* For flamegraph.pl: one line per site with temporaries, `outermost;...;innermost BYTES`. */
 int report_folded(const struct profile *profile, struct text *text, struct error *error);
@@ -67,5 +68,10 @@ extern const char *const report_format_names[];
  * unless `force`; what is no regular file is never replaced, except a symbolic link, itself.
  * TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_IO. */
 int report_write_file(const char *path, bool force, const struct text *text, struct error *error);
+
+/* Appends a regular file that is not larger than that.  TMPALLOC_OK, TMPALLOC_E_NOMEM or
+ * TMPALLOC_E_IO. */
+int report_read_file(const char *path, uint64_t largest_bytes, struct text *ret,
+                     struct error *error);
 
 #endif

@@ -72,12 +72,20 @@ static void append_site(struct text *text, const struct profile_site *site, stru
     text->failed |= scratch->failed;
 }
 
+/* What the other rows lack to the totals. */
+static void append_suppressed(struct text *text, const struct profile_suppressed *suppressed) {
+    if (suppressed->count > 0)
+        text_printf(text, ",%llu,%llu,,,,,,,,,,(suppressed),,,,\r\n",
+                    (unsigned long long)suppressed->count, (unsigned long long)suppressed->bytes);
+}
+
 int report_csv(const struct profile *profile, struct text *text, struct error *error) {
     struct text scratch;
     text_init(&scratch);
     text_append(text, header);
     for (size_t i = 0; i < profile->site_count; i++)
         append_site(text, &profile->sites[i], &scratch);
+    append_suppressed(text, &profile->suppressed);
     text_deinit(&scratch);
     return text->failed ? error_no_memory(error) : TMPALLOC_OK;
 }

@@ -8,5 +8,7 @@ int report_folded(const struct profile *profile, struct text *text, struct error
         profile_append_folded(text, &site->stack);
         text_printf(text, " %llu\n", (unsigned long long)site->bytes);
     }
+    if (profile->suppressed.count > 0)
+        text_printf(text, "(suppressed) %llu\n", (unsigned long long)profile->suppressed.bytes);
     return text->failed ? error_no_memory(error) : TMPALLOC_OK;
 }

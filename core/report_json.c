@@ -12,6 +12,7 @@ static json_t *new_frame(const struct symbol *symbol, void *arg) {
     json_t *frame = json_object();
     int failed = 0;
     failed |= json_object_set_new(frame, "address", hexadecimal(symbol->address));
+    failed |= json_object_set_new(frame, "offset", hexadecimal(symbol->offset));
     failed |= json_object_set_new(frame, "function", value_text(symbol->function));
     failed |= json_object_set_new(frame, "file", value_text(symbol->file));
     failed |= json_object_set_new(frame, "line", value_count(symbol->line));
@@ -35,6 +36,14 @@ static json_t *free_stacks_array(struct symbol_values *frames, const struct prof
     int failed = 0;
     for (size_t i = 0; i < site->free_stack_count; i++)
         failed |= json_array_append_new(array, stack_array(frames, &site->free_stacks[i]));
+    return value_checked(array, failed);
+}
+
+static json_t *free_truncated_array(const struct profile_site *site) {
+    json_t *array = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < site->free_stack_count; i++)
+        failed |= json_array_append_new(array, json_boolean(site->free_stacks[i].truncated));
     return value_checked(array, failed);
 }
 
@@ -73,6 +82,25 @@ static json_t *threads_array(const struct profile_site *site) {
     return value_checked(array, failed);
 }
 
+/* What depends on the frames that are shown. */
+static int set_frames(json_t *object, struct symbol_values *frames, const struct profile *profile,
+                      const struct profile_site *site) {
+    int failed = json_object_set_new(object, "stack", stack_array(frames, &site->stack));
+    failed |= json_object_set_new(object, "truncated", json_boolean(site->stack.truncated));
+    failed |= json_object_set_new(object, "location_index", value_count(site->location));
+    failed |= json_object_set_new(object, "same_scope_by_distance",
+                                  distances_array(profile, site->same_scope_by_distance, false));
+    failed |= json_object_set_new(object, "free_stacks", free_stacks_array(frames, site));
+    failed |= json_object_set_new(object, "free_truncated", free_truncated_array(site));
+    return failed;
+}
+
+static json_t *native_object(struct symbol_values *frames, const struct profile *profile,
+                             const struct profile_site *native) {
+    json_t *object = json_object();
+    return value_checked(object, set_frames(object, frames, profile, native));
+}
+
 static int set_counters(json_t *object, const struct profile *profile,
                         const struct profile_site *site) {
     int failed = 0;
@@ -103,8 +131,11 @@ static json_t *site_object(struct symbol_values *frames, const struct profile *p
     failed |= json_object_set_new(object, "pattern", value_text(pattern));
     failed |=
         json_object_set_new(object, "location", value_of_symbol(frames, profile_location(site)));
-    failed |= json_object_set_new(object, "stack", stack_array(frames, &site->stack));
-    failed |= json_object_set_new(object, "free_stacks", free_stacks_array(frames, site));
+    failed |= set_frames(object, frames, profile, site);
+    failed |= json_object_set_new(object, "order", value_count(site->order));
+    if (site->native)
+        failed |=
+            json_object_set_new(object, "native", native_object(frames, profile, site->native));
     return value_checked(object, failed);
 }
 
@@ -132,6 +163,9 @@ static json_t *totals_object(const struct profile *profile) {
     failed |= json_object_set_new(object, "temporary", amount(profile->count, profile->bytes));
     failed |= json_object_set_new(object, "by_distance",
                                   distances_array(profile, profile->by_distance, true));
+    if (profile->suppressed.count > 0)
+        failed |= json_object_set_new(object, "suppressed",
+                                      amount(profile->suppressed.count, profile->suppressed.bytes));
     return value_checked(object, failed);
 }
 

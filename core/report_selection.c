@@ -22,6 +22,16 @@ static bool matches(const regex_t *filter, const struct text *scratch) {
     return scratch->failed || regexec(filter, text_get(scratch), 0, NULL, 0) == 0;
 }
 
+int report_compile_regex(const char *pattern, regex_t *ret, struct error *error) {
+    int problem = regcomp(ret, pattern, REG_EXTENDED | REG_NOSUB);
+    if (problem == 0)
+        return TMPALLOC_OK;
+    char reason[128];
+    regerror(problem, ret, reason, sizeof(reason));
+    return error_set(error, TMPALLOC_E_ARGUMENT, "bad regular expression '%s': %s", pattern,
+                     reason);
+}
+
 bool report_matches(const struct report_options *options, const struct symbol *location,
                     struct text *scratch) {
     text_clear(scratch);
@@ -44,7 +54,12 @@ void report_nothing(const struct profile *profile, struct text *text) {
     }
     text_append(text, "No temporary allocations that match; ");
     text_append_count(text, profile->count);
-    text_printf(text, " elsewhere at threshold %u.\n", profile->threshold);
+    text_printf(text, " elsewhere at threshold %u", profile->threshold);
+    if (profile->suppressed.count > 0)
+        text_append(text, ", of which ");
+    if (profile->suppressed.count > 0)
+        text_append_count(text, profile->suppressed.count);
+    text_append(text, profile->suppressed.count > 0 ? " suppressed.\n" : ".\n");
 }
 
 /* No %f: the decimal point must not depend on the locale that a debugger has set. */
@@ -56,8 +71,18 @@ void report_append_percent(struct text *text, uint64_t part, uint64_t whole) {
                 (unsigned)(hundredths % 100));
 }
 
-void report_append_more(struct text *text, uint64_t count, const char *singular,
-                        const char *plural) {
-    text_append_count(text, count);
-    text_printf(text, " more %s", count == 1 ? singular : plural);
+void report_append_more(struct text *text, const struct profile *profile, uint64_t count,
+                        const char *singular, const char *plural) {
+    size_t suppressed = profile->suppressed.locations;
+    if (count > 0) {
+        text_append_count(text, count);
+        text_printf(text, " more %s", count == 1 ? singular : plural);
+    }
+    if (suppressed > 0)
+        text_printf(text, "%s%zu suppressed%s", count > 0 ? ", " : "", suppressed,
+                    count > 0         ? ""
+                    : suppressed == 1 ? " location"
+                                      : " locations");
+    if (count == 0 && suppressed == 0)
+        text_append(text, "other temporaries");
 }

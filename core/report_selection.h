@@ -13,6 +13,10 @@ struct report_amount {
 struct report_amount report_select(const struct profile_site *site,
                                    const struct report_options *options);
 
+/* An extended regular expression for locations, for the caller to free.  TMPALLOC_E_ARGUMENT says
+ * what is wrong with it. */
+int report_compile_regex(const char *pattern, regex_t *ret, struct error *error);
+
 /* Whether the filter lets this location through, by its short or its full path.  *scratch is
  * overwritten; true with scratch->failed without memory. */
 bool report_matches(const struct report_options *options, const struct symbol *location,
@@ -23,8 +27,9 @@ void report_nothing(const struct profile *profile, struct text *text);
 
 /* Appends "12.34%"; 0 of 0 is 0.00%. */
 void report_append_percent(struct text *text, uint64_t part, uint64_t whole);
-/* Appends "1 more location", "12 more locations". */
-void report_append_more(struct text *text, uint64_t count, const char *singular,
-                        const char *plural);
+/* Appends what the last row of a table counts: "1 more location", "12 more locations, 2
+ * suppressed", "other temporaries". */
+void report_append_more(struct text *text, const struct profile *profile, uint64_t count,
+                        const char *singular, const char *plural);
 
 #endif

@@ -241,12 +241,10 @@ static void print_hidden(const struct summary *summary, size_t shown, struct tab
     if (rows == 0 && hidden.count == 0)
         return;
     table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
-    if (rows == 0)
-        table_add_cell_string(table, "other temporaries");
-    else if (summary->options->by_stack)
-        report_append_more(table_add_cell(table), rows, "stack", "stacks");
+    if (summary->options->by_stack)
+        report_append_more(table_add_cell(table), profile, rows, "stack", "stacks");
     else
-        report_append_more(table_add_cell(table), rows, "location", "locations");
+        report_append_more(table_add_cell(table), profile, rows, "location", "locations");
     table_add_cell(table);
     table_add_cell(table);
     text_append_size(table_add_cell(table), hidden.bytes);

@@ -229,10 +229,8 @@ static void print_hidden(const struct tree *tree, size_t shown, struct table *ta
     if (hidden.count == 0)
         return;
     table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
-    if (shown < tree->top_count)
-        report_append_more(table_add_cell(table), tree->top_count - shown, "branch", "branches");
-    else
-        table_add_cell_string(table, "other temporaries");
+    report_append_more(table_add_cell(table), tree->profile, tree->top_count - shown, "branch",
+                       "branches");
     print_cells(tree, hidden, table);
 }
 

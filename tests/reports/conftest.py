@@ -18,13 +18,15 @@ BUILD = Path(os.environ.get("TMPALLOC_BUILD") or HERE.parents[1] / ".build")
 class Driver:
     """Runs report_driver."""
 
+    profiles = HERE / "profiles"
+
     def __init__(self, path):
         self._path = path
 
     def run(self, description, *arguments, locale="C", **more):
         """The finished process; description is the name of a file in profiles, or bytes."""
         if isinstance(description, str):
-            description = (HERE / "profiles" / f"{description}.txt").read_bytes()
+            description = (self.profiles / f"{description}.txt").read_bytes()
         return subprocess.run(
             [self._path, *map(str, arguments)],
             input=description,

@@ -444,6 +444,7 @@ def test_a_site_without_readable_source_shows_none_and_does_not_wait(driver, tmp
 
 FRAME = {
     "address": str,
+    "offset": str,
     "function": (str, type(None)),
     "file": (str, type(None)),
     "line": int,
@@ -463,6 +464,7 @@ def check_keys(value, types):
 def check_frame(frame):
     check_keys(frame, FRAME)
     assert re.fullmatch("0x[0-9a-f]+", frame["address"])
+    assert re.fullmatch("0x[0-9a-f]+", frame["offset"])
     assert frame["language"] in ("native", "python")
 
 
@@ -470,11 +472,14 @@ def check_site(site, max_threshold):
     numbers = "id count bytes allocations allocated_bytes by_distance min_size max_size larger "
     numbers += "equal by_realloc threads same_scope"
     types = {name: (int, list) for name in numbers.split()}
-    others = {"pattern": (str, type(None)), "location": dict, "stack": list, "free_stacks": list}
-    check_keys(site, {**types, **others})
+    others = {"pattern": (str, type(None)), "location": dict, "stack": list, "truncated": bool}
+    others.update({"location_index": int, "same_scope_by_distance": list, "free_stacks": list})
+    check_keys(site, {**types, **others, "free_truncated": list, "order": int})
+    assert site["stack"][site["location_index"]] == site["location"]
+    assert len(site["same_scope_by_distance"]) == len(site["by_distance"])
+    assert len(site["free_truncated"]) == len(site["free_stacks"])
     assert [list(d) for d in site["by_distance"]] == [["count", "bytes"]] * (max_threshold + 1)
     assert site["pattern"] in ("grows", "repeats", "mixed", None)
-    assert site["location"] in site["stack"]
     for stack in [site["stack"], *site["free_stacks"]]:
         for frame in stack:
             check_frame(frame)

@@ -1,0 +1,456 @@
+#include "profile_load.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "profile_amounts.h"
+#include "profile_symbols.h"
+#include "profile_threshold.h"
+#include "report.h"
+
+#define SCHEMA        "tmpalloc/1"
+#define SCHEMA_PREFIX "tmpalloc/"
+
+/* What is read takes memory for each value, in jansson about 100 bytes. */
+#define LARGEST_FILE_BYTES (UINT64_C(512) << 20)
+#define MOST_VALUES        (UINT64_C(24) << 20)
+
+struct reader {
+    const char *name;
+    struct error *error;
+    struct profile *profile;
+    struct profile_symbols symbols;
+    struct profile_sums sums; /* of the sites so far */
+    size_t site;              /* the one that is read, from 1; 0: none */
+};
+
+/* "FILE: "line" of site 3 is not a number" */
+static int refuse(const struct reader *reader, const char *key, const char *what) {
+    char place[32] = "";
+    if (reader->site > 0)
+        snprintf(place, sizeof place, " of site %zu", reader->site);
+    return error_set(reader->error, TMPALLOC_E_IO, "%s holds no results of tmpalloc: %s%s is %s",
+                     reader->name, key, place, what);
+}
+
+static int refuse_number(const struct reader *reader, const char *key, uint64_t largest) {
+    char what[64];
+    snprintf(what, sizeof what, "no whole number from 0 to %" PRIu64, largest);
+    return refuse(reader, key, what);
+}
+
+static int no_memory(const struct reader *reader) {
+    return error_no_memory(reader->error);
+}
+
+static int get_number(const struct reader *reader, const json_t *object, const char *key,
+                      uint64_t largest, uint64_t *ret) {
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        (uint64_t)json_integer_value(value) > largest)
+        return refuse_number(reader, key, largest);
+    *ret = (uint64_t)json_integer_value(value);
+    return TMPALLOC_OK;
+}
+
+struct number_field {
+    const char *key;
+    uint64_t *ret;
+};
+
+static int get_numbers(const struct reader *reader, const json_t *object,
+                       const struct number_field *fields, size_t count) {
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < count && status == TMPALLOC_OK; i++)
+        status = get_number(reader, object, fields[i].key, INT64_MAX, fields[i].ret);
+    return status;
+}
+
+/* A string of the profile's; null and a missing one are NULL. */
+static int get_string(struct reader *reader, const json_t *object, const char *key,
+                      const char **ret) {
+    const json_t *value = json_object_get(object, key);
+    *ret = NULL;
+    if (!value || json_is_null(value))
+        return TMPALLOC_OK;
+    if (!json_is_string(value))
+        return refuse(reader, key, "no text");
+    *ret = profile_symbols_string(&reader->symbols, json_string_value(value));
+    return *ret ? TMPALLOC_OK : no_memory(reader);
+}
+
+/* "0x1f" */
+static int get_address(const struct reader *reader, const json_t *frame, const char *key,
+                       uint64_t *ret) {
+    const char *text = json_string_value(json_object_get(frame, key));
+    char *end = NULL;
+    *ret = 0;
+    if (!json_object_get(frame, key))
+        return TMPALLOC_OK;
+    errno = 0;
+    if (text && strncmp(text, "0x", 2) == 0 && strspn(text + 2, "0123456789abcdef") > 0)
+        *ret = strtoull(text, &end, 16);
+    return end && *end == '\0' && errno == 0 ? TMPALLOC_OK : refuse(reader, key, "no address");
+}
+
+static int read_frame(struct reader *reader, const json_t *frame, const struct symbol **ret) {
+    if (!json_is_object(frame))
+        return refuse(reader, "a frame", "no object");
+    struct symbol symbol = {.inlined = json_is_true(json_object_get(frame, "inlined"))};
+    const char *language = json_string_value(json_object_get(frame, "language"));
+    symbol.python = language && strcmp(language, "python") == 0;
+    uint64_t line = 0;
+    int status = get_address(reader, frame, "address", &symbol.address);
+    if (status == TMPALLOC_OK)
+        status = get_address(reader, frame, "offset", &symbol.offset);
+    if (status == TMPALLOC_OK)
+        status = get_number(reader, frame, "line", UINT32_MAX, &line);
+    if (status == TMPALLOC_OK)
+        status = get_string(reader, frame, "function", &symbol.function);
+    if (status == TMPALLOC_OK)
+        status = get_string(reader, frame, "file", &symbol.file);
+    if (status == TMPALLOC_OK)
+        status = get_string(reader, frame, "module", &symbol.module);
+    if (status != TMPALLOC_OK)
+        return status;
+    symbol.line = (uint32_t)line;
+    *ret = profile_symbols_intern(&reader->symbols, &symbol);
+    return *ret ? TMPALLOC_OK : no_memory(reader);
+}
+
+static int read_stack(struct reader *reader, const json_t *array, const json_t *truncated,
+                      struct profile_stack *ret) {
+    size_t count = json_array_size(array); /* 0 of what is no array */
+    if (count == 0)
+        return refuse(reader, "a stack", "no list of frames");
+    const struct symbol **symbols =
+        arena_allocate(&reader->profile->storage, count, sizeof(*symbols));
+    if (!symbols)
+        return no_memory(reader);
+    for (size_t i = 0; i < count; i++) {
+        int status = read_frame(reader, json_array_get(array, i), &symbols[i]);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    *ret = (struct profile_stack){symbols, count, json_is_true(truncated)};
+    return TMPALLOC_OK;
+}
+
+static int read_free_stacks(struct reader *reader, const json_t *object,
+                            struct profile_site *site) {
+    const json_t *stacks = json_object_get(object, "free_stacks");
+    const json_t *truncated = json_object_get(object, "free_truncated");
+    if (!stacks)
+        return TMPALLOC_OK;
+    if (!json_is_array(stacks) || json_array_size(stacks) > SITE_FREE_STACKS)
+        return refuse(reader, "free_stacks", "no list of at most 4 stacks");
+    for (size_t i = 0; i < json_array_size(stacks); i++) {
+        int status = read_stack(reader, json_array_get(stacks, i), json_array_get(truncated, i),
+                                &site->free_stacks[i]);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    site->free_stack_count = json_array_size(stacks);
+    return TMPALLOC_OK;
+}
+
+static int read_distances(const struct reader *reader, const json_t *object, const char *key,
+                          const struct site_distance **ret) {
+    const json_t *array = json_object_get(object, key);
+    size_t count = (size_t)reader->profile->max_threshold + 1;
+    if (json_array_size(array) != count)
+        return refuse(reader, key, "no list of max_threshold + 1 numbers and sizes");
+    struct site_distance *distances =
+        arena_allocate(&reader->profile->storage, count, sizeof *distances);
+    if (!distances)
+        return no_memory(reader);
+    for (size_t i = 0; i < count; i++) {
+        const struct number_field fields[] = {{"count", &distances[i].count},
+                                              {"bytes", &distances[i].bytes}};
+        int status = get_numbers(reader, json_array_get(array, i), fields, 2);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    *ret = distances;
+    return TMPALLOC_OK;
+}
+
+/* A part of the site's temporaries; a file of reports written before it was saved has none. */
+static int read_same_scope(const struct reader *reader, const json_t *object,
+                           const struct site_distance *whole, const struct site_distance **ret) {
+    static const char key[] = "same_scope_by_distance";
+    size_t count = (size_t)reader->profile->max_threshold + 1;
+    if (!json_object_get(object, key)) {
+        *ret = arena_allocate(&reader->profile->storage, count, sizeof **ret);
+        return *ret ? TMPALLOC_OK : no_memory(reader);
+    }
+    int status = read_distances(reader, object, key, ret);
+    for (size_t i = 0; i < count && status == TMPALLOC_OK; i++) {
+        if ((*ret)[i].count > whole[i].count || (*ret)[i].bytes > whole[i].bytes)
+            status = refuse(reader, key, "more than by_distance");
+    }
+    return status;
+}
+
+/* The first frame that equals "location" where a file doesn't number it. */
+static int read_location(const struct reader *reader, const json_t *object,
+                         const struct profile_stack *stack, size_t *ret) {
+    if (json_object_get(object, "location_index")) {
+        uint64_t index = 0;
+        int status = get_number(reader, object, "location_index", stack->count - 1, &index);
+        *ret = (size_t)index;
+        return status;
+    }
+    const json_t *location = json_object_get(object, "location");
+    const json_t *frames = json_object_get(object, "stack");
+    for (*ret = 0; *ret < stack->count; ++*ret) {
+        if (json_equal(json_array_get(frames, *ret), location))
+            return TMPALLOC_OK;
+    }
+    return refuse(reader, "location", "no frame of the stack");
+}
+
+static int read_frames(struct reader *reader, const json_t *object, struct profile_site *site) {
+    int status = read_stack(reader, json_object_get(object, "stack"),
+                            json_object_get(object, "truncated"), &site->stack);
+    if (status == TMPALLOC_OK)
+        status = read_location(reader, object, &site->stack, &site->location);
+    if (status == TMPALLOC_OK)
+        status = read_same_scope(reader, object, site->by_distance, &site->same_scope_by_distance);
+    return status == TMPALLOC_OK ? read_free_stacks(reader, object, site) : status;
+}
+
+static int read_native(struct reader *reader, const json_t *object, struct profile_site *site) {
+    const json_t *frames = json_object_get(object, "native");
+    if (!frames)
+        return TMPALLOC_OK;
+    struct profile_site *native = arena_allocate(&reader->profile->storage, 1, sizeof *native);
+    if (!native)
+        return no_memory(reader);
+    native->by_distance = site->by_distance;
+    site->native = native;
+    return read_frames(reader, frames, native);
+}
+
+static int read_threads(const struct reader *reader, const json_t *object,
+                        struct profile_site *site) {
+    const json_t *array = json_object_get(object, "threads");
+    site->thread_count = json_array_size(array);
+    int64_t *threads =
+        arena_allocate(&reader->profile->storage, site->thread_count, sizeof *threads);
+    if (!threads)
+        return no_memory(reader);
+    site->threads = threads;
+    for (size_t i = 0; i < site->thread_count; i++) {
+        const json_t *thread = json_array_get(array, i);
+        threads[i] = json_integer_value(thread);
+        if (!json_is_integer(thread) || (i > 0 && threads[i] <= threads[i - 1]))
+            return refuse(reader, "threads", "no list of ascending numbers");
+    }
+    return json_is_array(array) ? TMPALLOC_OK : refuse(reader, "threads", "no list of numbers");
+}
+
+static int read_counters(const struct reader *reader, const json_t *object,
+                         struct site_counters *counters) {
+    const struct number_field fields[] = {
+        {"allocations", &counters->allocations}, {"allocated_bytes", &counters->allocated_bytes},
+        {"min_size", &counters->min_size},       {"max_size", &counters->max_size},
+        {"larger", &counters->larger},           {"equal", &counters->equal},
+        {"by_realloc", &counters->by_realloc},
+    };
+    return get_numbers(reader, object, fields, sizeof fields / sizeof *fields);
+}
+
+static int read_order(const struct reader *reader, const json_t *object,
+                      struct profile_site *site) {
+    uint64_t order = reader->site - 1;
+    int status = TMPALLOC_OK;
+    if (json_object_get(object, "order"))
+        status = get_number(reader, object, "order", UINT32_MAX, &order);
+    site->order = (uint32_t)order;
+    return status;
+}
+
+static int read_site(struct reader *reader, const json_t *object, struct profile_site *site) {
+    if (!json_is_object(object))
+        return refuse(reader, "the description", "no object");
+    int status = read_counters(reader, object, &site->counters);
+    if (status == TMPALLOC_OK)
+        status = read_distances(reader, object, "by_distance", &site->by_distance);
+    if (status == TMPALLOC_OK && !profile_sums_add(&reader->sums, reader->profile, site))
+        status = refuse(reader, "the sum of all sites up to that", "too large");
+    if (status == TMPALLOC_OK)
+        status = read_threads(reader, object, site);
+    if (status == TMPALLOC_OK)
+        status = read_frames(reader, object, site);
+    if (status == TMPALLOC_OK)
+        status = read_native(reader, object, site);
+    return status == TMPALLOC_OK ? read_order(reader, object, site) : status;
+}
+
+static int read_sites(struct reader *reader, const json_t *root) {
+    struct profile *profile = reader->profile;
+    const json_t *array = json_object_get(root, "sites");
+    if (!json_is_array(array))
+        return refuse(reader, "sites", "no list");
+    profile->site_count = json_array_size(array);
+    profile->sites = arena_allocate(&profile->storage, profile->site_count, sizeof *profile->sites);
+    if (!profile->sites)
+        return no_memory(reader);
+    for (size_t i = 0; i < profile->site_count; i++) {
+        reader->site = i + 1;
+        int status = read_site(reader, json_array_get(array, i), &profile->sites[i]);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    return profile_judge(profile) == TMPALLOC_OK ? TMPALLOC_OK : no_memory(reader);
+}
+
+static int read_arguments(struct reader *reader, const json_t *process) {
+    const json_t *array = json_object_get(process, "arguments");
+    if (!array || json_is_null(array))
+        return TMPALLOC_OK;
+    size_t count = json_array_size(array);
+    const char **arguments =
+        arena_allocate(&reader->profile->storage, count + 1, sizeof(*arguments));
+    if (!arguments)
+        return no_memory(reader);
+    reader->profile->arguments = arguments;
+    for (size_t i = 0; i < count; i++) {
+        const char *argument = json_string_value(json_array_get(array, i));
+        if (!argument)
+            return refuse(reader, "arguments", "no list of texts");
+        if (!(arguments[i] = profile_symbols_string(&reader->symbols, argument)))
+            return no_memory(reader);
+    }
+    return json_is_array(array) ? TMPALLOC_OK : refuse(reader, "arguments", "no list of texts");
+}
+
+static int read_process(struct reader *reader, const json_t *root) {
+    struct profile *profile = reader->profile;
+    const json_t *process = json_object_get(root, "process");
+    uint64_t pid = 0;
+    int status = get_number(reader, process, "pid", INT64_MAX, &pid);
+    profile->pid = (int64_t)pid;
+    if (status == TMPALLOC_OK)
+        status = get_string(reader, process, "executable", &profile->executable);
+    if (status == TMPALLOC_OK)
+        status = read_arguments(reader, process);
+    if (status == TMPALLOC_OK)
+        status = get_string(reader, root, "engine", &profile->engine);
+    if (status == TMPALLOC_OK && !profile->engine)
+        status = refuse(reader, "engine", "no text");
+    return status;
+}
+
+static int read_totals(const struct reader *reader, const json_t *root) {
+    struct snapshot_totals *totals = &reader->profile->totals;
+    const struct number_field fields[] = {
+        {"allocations", &totals->allocations},
+        {"allocated_bytes", &totals->allocated_bytes},
+        {"deallocations", &totals->deallocations},
+        {"cross_thread_frees", &totals->cross_thread_frees},
+        {"dropped", &totals->dropped},
+    };
+    return get_numbers(reader, json_object_get(root, "totals"), fields,
+                       sizeof fields / sizeof *fields);
+}
+
+static int read_thresholds(const struct reader *reader, const json_t *root) {
+    uint64_t largest = 0, threshold = 0;
+    int status = get_number(reader, root, "max_threshold", DETECTOR_THRESHOLD_LIMIT, &largest);
+    if (status == TMPALLOC_OK)
+        status = get_number(reader, root, "threshold", largest, &threshold);
+    reader->profile->max_threshold = (uint32_t)largest;
+    reader->profile->threshold = (uint32_t)threshold;
+    return status;
+}
+
+static int check_schema(const struct reader *reader, const json_t *root) {
+    const char *schema = json_string_value(json_object_get(root, "schema"));
+    if (!schema || strncmp(schema, SCHEMA_PREFIX, strlen(SCHEMA_PREFIX)) != 0)
+        return refuse(reader, "schema", "not " SCHEMA);
+    if (strcmp(schema, SCHEMA) == 0)
+        return TMPALLOC_OK;
+    struct text printable;
+    text_init(&printable);
+    profile_append_printable(&printable, schema);
+    int status = error_set(reader->error, TMPALLOC_E_IO,
+                           "%s has the schema %.40s: this tmpalloc reads " SCHEMA, reader->name,
+                           text_get(&printable));
+    text_deinit(&printable);
+    return status;
+}
+
+static int read_root(struct reader *reader, const json_t *root) {
+    int status = check_schema(reader, root);
+    if (status == TMPALLOC_OK)
+        status = read_thresholds(reader, root);
+    if (status == TMPALLOC_OK)
+        status = read_process(reader, root);
+    if (status == TMPALLOC_OK)
+        status = read_totals(reader, root);
+    return status == TMPALLOC_OK ? read_sites(reader, root) : status;
+}
+
+static int read_profile(const json_t *root, const char *name, struct error *error,
+                        struct profile **ret) {
+    struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
+    if (!profile)
+        return error_no_memory(error);
+    struct reader reader = {.name = name, .error = error, .profile = profile};
+    profile_symbols_init(&reader.symbols, &profile->storage);
+    int status = read_root(&reader, root);
+    profile_symbols_deinit(&reader.symbols);
+    if (status == TMPALLOC_OK)
+        *ret = profile;
+    else
+        profile_destroy(profile);
+    return status;
+}
+
+/* An upper limit of how many values a JSON text has, each of which jansson keeps. */
+static uint64_t count_values(const char *text, size_t size_bytes) {
+    uint64_t count = 1;
+    for (size_t i = 0; i < size_bytes; i++)
+        count += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    return count;
+}
+
+static int refuse_json(const char *name, const json_error_t *problem, struct error *error) {
+    if (json_error_code(problem) == json_error_out_of_memory)
+        return error_no_memory(error);
+    if (json_error_code(problem) == json_error_premature_end_of_input)
+        return error_set(error, TMPALLOC_E_IO, "%s is cut short", name);
+    return error_set(error, TMPALLOC_E_IO, "%s holds no JSON: line %d, column %d", name,
+                     problem->line, problem->column);
+}
+
+int profile_parse(const char *text, size_t size_bytes, const char *name, struct error *error,
+                  struct profile **ret) {
+    json_error_t problem;
+    if (count_values(text, size_bytes) > MOST_VALUES)
+        return error_set(error, TMPALLOC_E_IO, "%s is too large: more than %" PRIu64 " values",
+                         name, MOST_VALUES);
+    json_t *root = json_loadb(text, size_bytes, 0, &problem);
+    if (!root)
+        return refuse_json(name, &problem, error);
+    int status = read_profile(root, name, error, ret);
+    json_decref(root);
+    return status;
+}
+
+int profile_load(const char *path, struct error *error, struct profile **ret) {
+    struct text text;
+    text_init(&text);
+    int status = report_read_file(path, LARGEST_FILE_BYTES, &text, error);
+    if (status == TMPALLOC_OK)
+        status = profile_parse(text_get(&text), text.length, path, error, ret);
+    text_deinit(&text);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* Profiles described by text, for tests.
+ *
+ * A description has one item per line; `|` separates fields, `-` is an unknown one, \n is a
+ * newline.
+ *
+ *   engine NAME | process PID EXECUTABLE ARGUMENT... | threshold ASKED LARGEST
+ *   totals ALLOCATIONS BYTES DEALLOCATIONS CROSS_THREAD_FREES DROPPED
+ *   frame ID | FUNCTION | FILE:LINE | MODULE     a physical frame (python ID: a Python frame)
+ *   within ID | FUNCTION | FILE:LINE | MODULE    what the frame's innermost functions are inlined
+ *
+ * site ID...                                   a call stack, innermost first; "..." at its end
+ *                                                means truncated; the lines below belong to it:
+ *   temporaries DISTANCE COUNT BYTES | allocations COUNT BYTES | sizes MIN MAX | larger N | equal N
+ *   realloc N | threads TID... | scope DISTANCE SHARED_FRAMES COUNT BYTES | free ID...
+ */
+#ifndef DESCRIPTION_H
+#define DESCRIPTION_H
+
+#include "map.h"
+#include "profile.h"
+
+#define WORDS_MAX 64
+
+struct symbolizer {
+    struct group *groups;
+    size_t count;
+    struct map by_id; /* hash of the id to index */
+};
+
+struct description {
+    struct symbolizer symbolizer;
+    struct stacks *stacks;
+    struct snapshot snapshot;
+    size_t capacity;
+    char *engine;
+    int64_t pid;
+    char *executable;
+    char *arguments[WORDS_MAX];
+    bool has_arguments;
+    uint32_t threshold;
+};
+
+/* Ends the program with status 3. */
+void die(const char *what, const char *line) __attribute__((noreturn));
+/* A whole number, or die(). */
+uint64_t number(const char *word);
+
+/* Reads a description from standard input; what is wrong with it ends the program. */
+void description_read(struct description *description);
+int description_profile(struct description *description, struct error *error, struct profile **ret);
+
+#endif

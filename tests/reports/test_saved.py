@@ -1,0 +1,310 @@
+"""Results in files: loaded again, summed, suppressed; files that are no such results."""
+
+import json
+import os
+
+import pytest
+
+REPORTS = [
+    "summary",
+    "summary --by-stack",
+    "summary --inclusive --same-scope",
+    "tree",
+    "site 1",
+    "site 2",
+    "json",
+    "csv",
+    "folded",
+]
+
+
+class Saved:
+    """Saves profiles of descriptions, and reports files."""
+
+    def __init__(self, driver, folder):
+        self._driver = driver
+        self._folder = folder
+
+    def save(self, description, name="results.json"):
+        path = self._folder / name
+        path.write_text(self._driver.report(description, "json"))
+        return path
+
+    def change(self, path, change):
+        """A copy of the file in which `change` has been at work."""
+        profile = json.loads(path.read_text())
+        changed = change(profile)
+        copy = self._folder / "changed.json"
+        copy.write_text(json.dumps(profile if changed is None else changed))
+        return copy
+
+    def report(self, paths, *arguments):
+        return self._driver.report(b"", *arguments, *self._load(paths))
+
+    def error(self, paths, *arguments):
+        text = self._driver.error(b"", *(arguments or ["summary"]), *self._load(paths))
+        assert text.count("\n") == 1
+        return text
+
+    def _load(self, paths):
+        paths = paths if isinstance(paths, list) else [paths]
+        return [word for path in paths for word in ("--load", path)]
+
+
+@pytest.fixture
+def saved(driver, tmp_path):
+    return Saved(driver, tmp_path)
+
+
+@pytest.mark.parametrize("description", ["example", "names", "none"])
+def test_saved_results_give_the_same_reports_byte_for_byte(driver, saved, description):
+    path = saved.save(description)
+    for report in REPORTS:
+        if description == "none" and report == "site 2":
+            continue
+        words = report.split()
+        assert saved.report(path, *words) == driver.report(description, *words), report
+
+
+def test_saved_results_answer_every_threshold_that_was_recorded(driver, saved):
+    path = saved.save("example")
+    text = (driver.profiles / "example.txt").read_text()
+    for threshold in range(5):
+        asked = text.replace("threshold 1 4", f"threshold {threshold} 4").encode()
+        for report in ("summary", "summary --same-scope", "site 1", "json"):
+            loaded = saved.report(path, *report.split(), "--threshold", threshold)
+            assert loaded == driver.report(asked, *report.split())
+    assert "above the largest" in saved.error(path, "summary", "--threshold", 5)
+
+
+def test_the_interpreters_own_frames_are_a_second_view_of_a_site(saved):
+    def add_native(profile):
+        site = profile["sites"][1]
+        site["native"] = {
+            "stack": site["stack"][:2] + [dict(site["stack"][2], function="eval")],
+            "location_index": 2,
+            "free_stacks": [],
+        }
+
+    path = saved.change(saved.save("example"), add_native)
+    assert "join at join.cc:12" in saved.report(path, "summary")
+    native = saved.report(path, "summary", "--native-frames")
+    assert "eval at " in native and "join at" not in native
+    assert "buffer_append at buffer.c:31" in native
+    assert "eval at " in saved.report([path, path], "summary", "--native-frames")
+
+
+def numbers(profile):
+    """What adds up, by location and caller."""
+    sites = {}
+    for site in profile["sites"]:
+        stack = tuple((frame["function"], frame["line"]) for frame in site["stack"])
+        sites[stack] = {key: site[key] for key in site if isinstance(site[key], int)}
+    return sites
+
+
+def test_several_files_are_summed_site_by_site(driver, saved):
+    moved = (driver.profiles / "example.txt").read_bytes()
+    moved = moved.replace(b"threads 4242\n", b"threads 17\n").replace(b"threshold 1 4", b"threshold 1 9")
+    one, other = saved.save("example"), saved.save(moved, "other.json")
+
+    def elsewhere(profile):  # as address space randomization makes it
+        for site in profile["sites"]:
+            for stack in [site["stack"], *site["free_stacks"]]:
+                for frame in stack:
+                    if frame["module"]:
+                        frame["address"] = hex(int(frame["address"], 16) + 0x5000)
+
+    several = json.loads(saved.report([one, saved.change(other, elsewhere)], "json"))
+    single = json.loads(one.read_text())
+    assert several["max_threshold"] == 4
+    assert several["process"] == {"pid": 0, "executable": "/usr/bin/example", "arguments": None}
+    sums = "count bytes allocations allocated_bytes larger equal by_realloc same_scope".split()
+    before, after = numbers(single), numbers(several)
+    assert before.keys() == after.keys()
+    for stack, site in before.items():
+        assert [after[stack][key] for key in sums] == [2 * site[key] for key in sums]
+        assert after[stack]["max_size"] == site["max_size"]
+    assert several["totals"]["allocations"] == 2 * single["totals"]["allocations"]
+    assert several["sites"][0]["threads"] == [17, 4242]
+    assert [len(site["free_stacks"]) for site in several["sites"]] == [
+        len(site["free_stacks"]) for site in single["sites"]
+    ]
+
+
+def test_sites_at_different_lines_stay_apart_in_a_sum(driver, saved):
+    moved = (driver.profiles / "example.txt").read_bytes().replace(b"buffer.c:31", b"buffer.c:32")
+    text = saved.report([saved.save("example"), saved.save(moved, "other.json")], "summary")
+    assert "buffer.c:31" in text and "buffer.c:32" in text
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_loading_survives_every_failing_allocation(driver, saved, files):
+    text = saved.report([saved.save("example")] * files, "summary", "--fail-each")
+    assert "all clean" in text
+
+
+SUPPRESSIONS = """
+# What is known.
+^join at  # issue 12: C++ library
+append.*[.]c:3.$\t# grows on purpose
+
+nowhere#not a reason
+"""
+
+
+def test_what_is_suppressed_is_left_out_and_counted(driver, saved, tmp_path):
+    file = tmp_path / "known.supp"
+    file.write_text(SUPPRESSIONS)
+    whole = driver.report("example", "summary").splitlines()
+    rows = driver.report("example", "summary", "--suppress", file).splitlines()
+    assert "join" not in "\n".join(rows) and "buffer_append" not in "\n".join(rows)
+    assert rows[-1].split()[:3] == ["2", "suppressed", "locations"] and rows[-1].endswith(" 477")
+    assert len(rows) == len(whole) - 2 - 2 + 1  # rows, advice; and the last one
+    hidden = driver.report("example", "summary", "--suppress", file, "--rows", 1)
+    assert "\n3 more locations, 2 suppressed " in hidden
+    assert "\n2 suppressed locations " in driver.report("example", "tree", "--suppress", file)
+    profile = json.loads(driver.report("example", "json", "--suppress", file))
+    assert profile["totals"]["suppressed"] == {"count": 477, "bytes": 76032100}
+    assert profile["totals"]["temporary"]["count"] == 508
+    assert [site["id"] for site in profile["sites"]][:2] == [3, 4]
+    assert "\n(suppressed) 76032100\n" in driver.report("example", "folded", "--suppress", file)
+    assert "\r\n,477,76032100,," in driver.report("example", "csv", "--suppress", file)
+    file.write_text(".")
+    nothing = driver.report("example", "summary", "--suppress", file)
+    assert nothing.endswith("508 elsewhere at threshold 1, of which 508 suppressed.\n")
+
+
+def test_a_bad_suppression_names_file_and_line(driver, tmp_path):
+    file = tmp_path / "known.supp"
+    file.write_text("fine # reason\n\n  (open # another\n")
+    text = driver.error("example", "summary", "--suppress", file)
+    assert f"{file}:3: bad regular expression '(open': " in text
+    assert "can't read" in driver.error("example", "summary", "--suppress", tmp_path / "none")
+
+
+def test_suppressing_survives_every_failing_allocation(driver, tmp_path):
+    file = tmp_path / "known.supp"
+    file.write_text(SUPPRESSIONS)
+    assert "all clean" in driver.report("example", "csv", "--suppress", file, "--fail-each")
+
+
+def at(profile, *path):
+    for key in path:
+        profile = profile[key]
+    return profile
+
+
+def setting(value, *path):
+    def change(profile):
+        at(profile, *path[:-1])[path[-1]] = value
+
+    return change
+
+
+def without(*path):
+    def change(profile):
+        del at(profile, *path[:-1])[path[-1]]
+
+    return change
+
+
+S = "sites"
+HOSTILE = {
+    "an older schema": (setting("tmpalloc/0", "schema"), "has the schema tmpalloc/0"),
+    "a newer schema": (setting("tmpalloc/2", "schema"), "has the schema tmpalloc/2"),
+    "another schema": (setting("x", "schema"), "schema is not tmpalloc/1"),
+    "a schema with an escape": (setting("tmpalloc/\x1b[31m", "schema"), "schema tmpalloc/ [31m:"),
+    "no object": (lambda profile: [profile], "schema is not tmpalloc/1"),
+    "no sites": (without(S), "sites is no list"),
+    "sites by name": (setting({}, S), "sites is no list"),
+    "a site that is a number": (setting(3, S, 1), "description of site 2 is no object"),
+    "a negative number": (setting(-1, S, 0, "allocations"), "allocations of site 1 is no whole"),
+    "a fraction": (setting(1.5, "totals", "allocations"), "allocations is no whole number"),
+    "a number in words": (setting("7", S, 0, "larger"), "larger of site 1 is no whole number"),
+    "an infinite threshold": (setting(10**9, "max_threshold"), "from 0 to 1023"),
+    "a threshold above": (setting(5, "threshold"), "threshold is no whole number from 0 to 4"),
+    "few distances": (without(S, 0, "by_distance", 0), "by_distance of site 1 is no list"),
+    "many distances": (setting(3, "max_threshold"), "by_distance of site 1 is no list"),
+    "an empty stack": (setting([], S, 2, "stack"), "a stack of site 3 is no list of frames"),
+    "a frame of text": (setting("main", S, 2, "stack", 0), "a frame of site 3 is no object"),
+    "a decimal address": (setting("12", S, 0, "stack", 0, "address"), "address of site 1"),
+    "a long address": (setting("0x" + "f" * 17, S, 0, "stack", 0, "address"), "no address"),
+    "a large line": (setting(2**32, S, 0, "stack", 0, "line"), "line of site 1 is no whole"),
+    "a numeric function": (setting(1, S, 0, "stack", 0, "function"), "function of site 1 is no"),
+    "a location outside": (setting(6, S, 0, "location_index"), "location_index of site 1"),
+    "five free stacks": (setting([[1]] * 5, S, 0, "free_stacks"), "at most 4 stacks"),
+    "threads in disorder": (setting([2, 1], S, 0, "threads"), "ascending"),
+    "threads of text": (setting(["1"], S, 0, "threads"), "ascending"),
+    "more freed in scope": (
+        setting(10**6, S, 0, "same_scope_by_distance", 0, "count"),
+        "more than by_distance",
+    ),
+    "an overflow": (setting(2**63 - 1, S, 1, "by_distance", 0, "bytes"), "site 2 is too large"),
+    "arguments in a row": (setting("a b", "process", "arguments"), "arguments is no list"),
+    "no process": (setting([], "process"), "pid is no whole number"),
+    "no engine": (setting(None, "engine"), "engine is no text"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_file_that_holds_something_else_gets_one_line(saved, kind):
+    change, part = HOSTILE[kind]
+    path = saved.change(saved.save("example"), change)
+    text = saved.error(path)
+    assert str(path) in text and part in text and "\x1b" not in text
+
+
+def test_a_file_without_what_was_added_to_the_schema_is_read(driver, saved):
+    def strip(profile):
+        for site in profile["sites"]:
+            for key in ("location_index", "same_scope_by_distance", "order", "truncated"):
+                del site[key]
+            for frame in [site["location"], *site["stack"]]:
+                del frame["offset"]
+
+    path = saved.change(saved.save("example"), strip)
+    assert "buffer_append at buffer.c:31" in saved.report(path, "summary")
+
+
+def test_every_beginning_of_a_file_is_refused(saved, tmp_path):
+    text = saved.save("none").read_text()
+    short = tmp_path / "short.json"
+    for length in range(0, len(text) - 2, 97):
+        short.write_text(text[:length])
+        assert "is cut short" in saved.error(short)
+
+
+@pytest.mark.parametrize(
+    "content, part",
+    [
+        (b"\1\2", "holds no JSON: line 1"),
+        (b"[" * 100000, "holds no JSON"),
+        (b"[" + b"[]," * (13 << 20) + b"[]]", "more than 25165824 values"),
+        (b'{"schema":"tmpalloc/1"} trailing', "holds no JSON"),
+    ],
+    ids=["binary", "deep", "many values", "more behind it"],
+)
+def test_what_is_no_json_gets_one_line(saved, tmp_path, content, part):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert part in saved.error(path)
+
+
+def test_what_is_no_file_gets_one_line_at_once(saved, tmp_path):
+    pipe, huge = tmp_path / "pipe", tmp_path / "huge"
+    os.mkfifo(pipe)
+    with open(huge, "wb") as file:
+        file.truncate(1 << 40)
+    assert "is not a regular file" in saved.error(pipe)
+    assert "is not a regular file" in saved.error(tmp_path)
+    assert "is larger than 512.000MB" in saved.error(huge)
+    assert "can't read" in saved.error(tmp_path / "none")
+
+
+def test_sums_that_do_not_fit_are_refused(saved):
+    many = saved.change(
+        saved.save("example"), setting(2**62, "sites", 0, "by_distance", 4, "bytes")
+    )
+    assert "sum of these files is too large" in saved.error([many, many])
+    saved.report(many, "site", 1)
