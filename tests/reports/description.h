@@ -6,9 +6,8 @@
  *   engine NAME | process PID EXECUTABLE ARGUMENT... | threshold ASKED LARGEST
  *   totals ALLOCATIONS BYTES DEALLOCATIONS CROSS_THREAD_FREES DROPPED
  *   frame ID | FUNCTION | FILE:LINE | MODULE     a physical frame (python ID: a Python frame)
- *   within ID | FUNCTION | FILE:LINE | MODULE    what the frame's innermost functions are inlined
- *
- * site ID...                                   a call stack, innermost first; "..." at its end
+ *   within ID | FUNCTION | FILE:LINE | MODULE    where the frame's functions so far are inlined
+ *   site ID...                                   a call stack, innermost first; "..." at its end
  *                                                means truncated; the lines below belong to it:
  *   temporaries DISTANCE COUNT BYTES | allocations COUNT BYTES | sizes MIN MAX | larger N | equal N
  *   realloc N | threads TID... | scope DISTANCE SHARED_FRAMES COUNT BYTES | free ID...
