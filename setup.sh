@@ -8,10 +8,11 @@ build_dir=$root/.build
 python=/usr/bin/python3
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev libsmartcols-dev
-    libpopt-dev libjansson-dev libiberty-dev gdb)
+    libpopt-dev libjansson-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev gdb)
 test_packages=(python3 python3-pytest python3-pytest-xdist clang g++ gdbserver jq sqlite3 git perl
     libxml2-utils libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg
-    heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema nodejs npm)
+    heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema nodejs npm
+    protobuf-compiler python3-protobuf golang-github-google-pprof-dev)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -56,6 +57,9 @@ have_content() { # PACKAGE
         libpopt-dev) pkg-config --exists popt ;;
         libjansson-dev) pkg-config --exists jansson ;;
         libiberty-dev) [[ -e /usr/include/libiberty/demangle.h ]] ;;
+        libprotobuf-c-dev) pkg-config --exists libprotobuf-c ;;
+        protobuf-c-compiler) command -v protoc-c || command -v protoc-gen-c ;;
+        zlib1g-dev) pkg-config --exists zlib ;;
         libjemalloc-dev) pkg-config --exists jemalloc ;;
         libgoogle-perftools-dev) pkg-config --exists libtcmalloc_minimal ;;
         libmimalloc-dev) compgen -G '/usr/include/mimalloc*' ;;
@@ -66,6 +70,10 @@ have_content() { # PACKAGE
         python3-pytest) "$python" -c 'import pytest' ;;
         python3-pytest-xdist) "$python" -c 'import xdist' ;;
         python3-jsonschema) "$python" -c 'import jsonschema' ;;
+        python3-protobuf) "$python" -c 'import google.protobuf' ;;
+        protobuf-compiler) command -v protoc ;;
+        golang-github-google-pprof-dev)
+            [[ -e /usr/share/gocode/src/github.com/google/pprof/proto/profile.proto ]] ;;
         *-dbg) true ;; # only nicer names
         *) command -v "$1" ;;
     esac >/dev/null 2>&1

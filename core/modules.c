@@ -333,6 +333,10 @@ const char *modules_path(const struct modules *modules, uint32_t module) {
     return modules->items[module]->path;
 }
 
+const struct elf_build_id *modules_build_id(const struct modules *modules, uint32_t module) {
+    return &modules->items[module]->facts.build_id;
+}
+
 /* Whether an open file is the one that was loaded. */
 static bool is_loaded_file(int fd, const struct elf_facts *loaded) {
     struct elf_facts facts;

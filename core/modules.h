@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "elf_file.h"
 #include "error.h"
 #include "function_symbols.h"
 #include "stacks.h"
@@ -43,6 +44,7 @@ uint64_t modules_address(const struct modules *modules, const struct frame *fram
  * for unwinding and symbolization; opened on first use, NULL when the file is gone or another one
  * took its place.  Owned by `modules`.  No debuginfod server is ever asked. */
 const char *modules_path(const struct modules *modules, uint32_t module);
+const struct elf_build_id *modules_build_id(const struct modules *modules, uint32_t module);
 Dwfl_Module *modules_dwfl(struct modules *modules, uint32_t module);
 /* The functions in the module's symbol table, for function_symbols_covering(); empty when the file
  * is gone.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */

@@ -25,6 +25,7 @@ struct reader {
     struct error *error;
     struct profile *profile;
     struct profile_symbols symbols;
+    const json_t *build_ids;  /* by path of a module; NULL: unknown */
     struct profile_sums sums; /* of the sites so far */
     size_t site;              /* the one that is read, from 1; 0: none */
 };
@@ -116,6 +117,8 @@ static int read_frame(struct reader *reader, const json_t *frame, const struct s
         status = get_string(reader, frame, "file", &symbol.file);
     if (status == TMPALLOC_OK)
         status = get_string(reader, frame, "module", &symbol.module);
+    if (status == TMPALLOC_OK && symbol.module)
+        status = get_string(reader, reader->build_ids, symbol.module, &symbol.build_id);
     if (status != TMPALLOC_OK)
         return status;
     symbol.line = (uint32_t)line;
@@ -403,7 +406,10 @@ static int read_profile(const json_t *root, const char *name, struct error *erro
     struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
     if (!profile)
         return error_no_memory(error);
-    struct reader reader = {.name = name, .error = error, .profile = profile};
+    struct reader reader = {.name = name,
+                            .error = error,
+                            .profile = profile,
+                            .build_ids = json_object_get(root, "build_ids")};
     profile_symbols_init(&reader.symbols, &profile->storage);
     int status = read_root(&reader, root);
     profile_symbols_deinit(&reader.symbols);

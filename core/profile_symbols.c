@@ -56,12 +56,12 @@ static uint64_t hash_symbol(const struct symbol *symbol) {
 
 static bool same_symbol(const struct symbol *a, const struct symbol *b) {
     return a->address == b->address && a->offset == b->offset && a->function == b->function &&
-           a->file == b->file && a->module == b->module && a->line == b->line &&
-           a->inlined == b->inlined && a->python == b->python;
+           a->file == b->file && a->module == b->module && a->build_id == b->build_id &&
+           a->line == b->line && a->inlined == b->inlined && a->python == b->python;
 }
 
 static bool intern_strings(struct profile_symbols *symbols, struct symbol *symbol) {
-    const char **strings[] = {&symbol->function, &symbol->file, &symbol->module};
+    const char **strings[] = {&symbol->function, &symbol->file, &symbol->module, &symbol->build_id};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
         if (*strings[i] && !(*strings[i] = profile_symbols_string(symbols, *strings[i])))
             return false;

@@ -2,11 +2,12 @@
 
 #include "report.h"
 
-const char *const report_format_names[] = {"json", "folded", "speedscope", "csv", "sarif", NULL};
+const char *const report_format_names[] = {"json", "folded", "speedscope", "pprof",
+                                           "csv",  "sarif",  NULL};
 
 report_function *report_format(const char *name) {
-    static report_function *const functions[] = {report_json, report_folded, report_speedscope,
-                                                 report_csv, report_sarif};
+    static report_function *const functions[] = {report_json,  report_folded, report_speedscope,
+                                                 report_pprof, report_csv,    report_sarif};
     for (size_t i = 0; report_format_names[i]; i++) {
         if (strcmp(name, report_format_names[i]) == 0)
             return functions[i];

@@ -7,10 +7,21 @@ static json_t *hexadecimal(uint64_t value) {
     return json_string(digits);
 }
 
+/* A path that is no UTF-8 can't be a key. */
+static int note_build_id(json_t *build_ids, const struct symbol *symbol) {
+    if (!symbol->module || !symbol->build_id || json_object_get(build_ids, symbol->module))
+        return 0;
+    json_t *digits = value_text(symbol->build_id);
+    if (!digits)
+        return -1;
+    json_object_set_new(build_ids, symbol->module, digits);
+    return 0;
+}
+
+/* The build ids of modules are collected in `arg`. */
 static json_t *new_frame(const struct symbol *symbol, void *arg) {
-    (void)arg;
     json_t *frame = json_object();
-    int failed = 0;
+    int failed = note_build_id(arg, symbol);
     failed |= json_object_set_new(frame, "address", hexadecimal(symbol->address));
     failed |= json_object_set_new(frame, "offset", hexadecimal(symbol->offset));
     failed |= json_object_set_new(frame, "function", value_text(symbol->function));
@@ -139,9 +150,9 @@ static json_t *site_object(struct symbol_values *frames, const struct profile *p
     return value_checked(object, failed);
 }
 
-static json_t *sites_array(const struct profile *profile) {
+static json_t *sites_array(const struct profile *profile, json_t *build_ids) {
     struct symbol_values frames;
-    symbol_values_init(&frames, new_frame, NULL);
+    symbol_values_init(&frames, new_frame, build_ids);
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < profile->site_count && !failed; i++)
@@ -179,6 +190,8 @@ static json_t *process_object(const struct profile *profile) {
 
 static json_t *profile_object(const struct profile *profile) {
     json_t *object = json_object();
+    json_t *build_ids = json_object();
+    json_t *sites = sites_array(profile, build_ids);
     int failed = 0;
     failed |= json_object_set_new(object, "schema", value_text("tmpalloc/1"));
     failed |= json_object_set_new(object, "engine", value_text(profile->engine));
@@ -186,7 +199,8 @@ static json_t *profile_object(const struct profile *profile) {
     failed |= json_object_set_new(object, "max_threshold", value_count(profile->max_threshold));
     failed |= json_object_set_new(object, "process", process_object(profile));
     failed |= json_object_set_new(object, "totals", totals_object(profile));
-    failed |= json_object_set_new(object, "sites", sites_array(profile));
+    failed |= json_object_set_new(object, "build_ids", build_ids);
+    failed |= json_object_set_new(object, "sites", sites);
     return value_checked(object, failed);
 }
 

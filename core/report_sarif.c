@@ -305,11 +305,19 @@ static json_t *run_object(struct findings *findings) {
 
 /* What is found. */
 
-static uint64_t hash_place(const struct findings *findings, const struct symbol *symbol) {
+/* False without memory. */
+static bool hash_place(struct findings *findings, const struct symbol *symbol, uint64_t *ret) {
+    struct text *text = &findings->scratch;
     const char *file = symbol->file ? below_root(findings, symbol->file) : symbol->module;
-    uint64_t hash = locations_hash_string(0, symbol->function);
-    hash = locations_hash_string(hash, file ? file : symbol->file);
-    return symbol->function ? hash : map_hash(hash ^ symbol->offset);
+    if (!file)
+        file = symbol->file;
+    profile_append_name(text, symbol);
+    text_append(text, "\n");
+    profile_append_printable(text, file ? file : "");
+    bool complete = !text->failed;
+    *ret = locations_hash_string(0, text_get(text));
+    text_clear(text);
+    return complete;
 }
 
 static struct finding *get_finding(struct findings *findings, const struct symbol *symbol) {
@@ -319,10 +327,12 @@ static struct finding *get_finding(struct findings *findings, const struct symbo
         memory_reserve(&items, &findings->capacity, number + 1, sizeof *findings->items) != 0)
         return NULL;
     findings->items = items;
-    if (number == findings->count)
-        findings->items[findings->count++] =
-            (struct finding){.location = symbol, .place = hash_place(findings, symbol)};
-    return &findings->items[number];
+    struct finding *finding = &findings->items[number];
+    if (number < findings->count)
+        return finding;
+    findings->count++;
+    *finding = (struct finding){.location = symbol};
+    return hash_place(findings, symbol, &finding->place) ? finding : NULL;
 }
 
 static int collect(struct findings *findings) {

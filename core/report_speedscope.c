@@ -53,20 +53,23 @@ static json_t *samples_array(struct locations *frames, const struct profile *pro
     return value_checked(array, failed);
 }
 
-static json_t *weights_array(const struct profile *profile, bool by_bytes) {
+static json_t *weights_array(const struct profile *profile, bool by_bytes, uint64_t *sum_ret) {
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
+        uint64_t weight = by_bytes ? site->bytes : site->count;
         if (site->count > 0)
-            failed |=
-                json_array_append_new(array, value_count(by_bytes ? site->bytes : site->count));
+            failed |= json_array_append_new(array, value_count(weight));
+        *sum_ret += weight;
     }
     return value_checked(array, failed);
 }
 
 /* Both profiles refer to one array of samples. */
 static json_t *sampled_object(const struct profile *profile, json_t *samples, bool by_bytes) {
+    uint64_t sum = 0;
+    json_t *weights = weights_array(profile, by_bytes, &sum);
     json_t *object = json_object();
     int failed = json_object_set_new(object, "type", json_string("sampled"));
     failed |= json_object_set_new(
@@ -74,10 +77,9 @@ static json_t *sampled_object(const struct profile *profile, json_t *samples, bo
         json_string(by_bytes ? "bytes of temporary allocations" : "temporary allocations"));
     failed |= json_object_set_new(object, "unit", json_string(by_bytes ? "bytes" : "none"));
     failed |= json_object_set_new(object, "startValue", json_integer(0));
-    failed |= json_object_set_new(object, "endValue",
-                                  value_count(by_bytes ? profile->bytes : profile->count));
+    failed |= json_object_set_new(object, "endValue", value_count(sum));
     failed |= json_object_set(object, "samples", samples);
-    failed |= json_object_set_new(object, "weights", weights_array(profile, by_bytes));
+    failed |= json_object_set_new(object, "weights", weights);
     return value_checked(object, failed);
 }
 

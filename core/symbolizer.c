@@ -7,6 +7,7 @@
 #include "debug_names.h"
 #include "debug_units.h"
 #include "demangle.h"
+#include "elf_file.h"
 #include "map.h"
 #include "memory.h"
 #include "text.h"
@@ -16,6 +17,7 @@ struct debug_module {
     bool opened;
     struct debug_units *units; /* NULL: there is none */
     Dwarf_Addr bias;           /* what to take off an address for DWARF */
+    const char *build_id;      /* in hexadecimal digits; NULL: there is none */
 };
 
 /* A cached answer. */
@@ -147,6 +149,16 @@ static int grow_debug_modules(struct symbolizer *symbolizer, size_t needed) {
     return TMPALLOC_OK;
 }
 
+/* NULL in *ret when the file has none. */
+static int build_id_digits(struct symbolizer *symbolizer, uint32_t module, const char **ret) {
+    const struct elf_build_id *build_id = modules_build_id(symbolizer->modules, module);
+    text_clear(&symbolizer->text);
+    for (uint32_t i = 0; i < build_id->size; i++)
+        text_printf(&symbolizer->text, "%02x", build_id->bytes[i]);
+    *ret = NULL;
+    return build_id->size > 0 ? take_text(symbolizer, ret) : TMPALLOC_OK;
+}
+
 static int open_debug_module(struct symbolizer *symbolizer, uint32_t number,
                              struct debug_module **ret) {
     if (grow_debug_modules(symbolizer, (size_t)number + 1) != TMPALLOC_OK)
@@ -157,7 +169,8 @@ static int open_debug_module(struct symbolizer *symbolizer, uint32_t number,
         return TMPALLOC_OK;
     Dwfl_Module *file = modules_dwfl(symbolizer->modules, number);
     Dwarf *dwarf = file ? dwfl_module_getdwarf(file, &module->bias) : NULL;
-    if (dwarf && debug_units_create(dwarf, &module->units) != TMPALLOC_OK)
+    if ((dwarf && !module->units && debug_units_create(dwarf, &module->units) != TMPALLOC_OK) ||
+        build_id_digits(symbolizer, number, &module->build_id) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     module->opened = true;
     return TMPALLOC_OK;
@@ -243,6 +256,7 @@ static int resolve_in_module(struct symbolizer *symbolizer, const struct frame *
     size_t count = symbolizer->place.count ? symbolizer->place.count : 1;
     struct resolution *resolution = create_resolution(symbolizer, frame, count);
     for (size_t i = 0; resolution && i < count; i++) {
+        resolution->symbols[i].build_id = module->build_id;
         if (fill(symbolizer, address, address - module->bias, i, &resolution->symbols[i]) !=
             TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;

@@ -12,6 +12,7 @@ struct symbol {
     const char *function; /* demangled, without parameters */
     const char *file;     /* as in the debug information, made absolute with its directory */
     const char *module;   /* path of the ELF file */
+    const char *build_id; /* of that file, in hexadecimal digits */
     uint32_t line;        /* 0: unknown */
     bool inlined;         /* inlined into the next symbol */
     bool python;          /* a Python function */

@@ -37,10 +37,10 @@ class Driver:
         )
 
     def report(self, description, *arguments, **more):
-        """The text of a report that must succeed."""
+        """The text of a report that must succeed; bytes that are none are kept."""
         done = self.run(description, *arguments, **more)
         assert done.returncode == 0, done.stdout
-        return done.stdout.decode()
+        return done.stdout.decode(errors="surrogateescape")
 
     def error(self, description, *arguments, **more):
         """The line of a report that must fail."""

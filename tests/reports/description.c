@@ -125,6 +125,20 @@ static void parse_symbol(struct description *description, const char *kind, char
     symbol->python = strcmp(kind, "python") == 0;
 }
 
+static void parse_build_id(struct symbolizer *symbolizer, char *rest) {
+    char *words[2];
+    if (split(rest, " ", words, 2) != 2)
+        die("two words needed", rest);
+    const char *build_id = checked(strdup(words[1]));
+    for (size_t i = 0; i < symbolizer->count; i++) {
+        for (size_t k = 0; k < symbolizer->groups[i].count; k++) {
+            struct symbol *symbol = &symbolizer->groups[i].symbols[k];
+            if (symbol->module && strcmp(symbol->module, words[0]) == 0)
+                symbol->build_id = build_id;
+        }
+    }
+}
+
 static uint32_t parse_stack(struct description *description, char *rest) {
     char *ids[WORDS_MAX];
     struct frame frames[WORDS_MAX];
@@ -273,6 +287,8 @@ static void parse_line(struct description *description, char *line) {
     else if (strcmp(keyword, "frame") == 0 || strcmp(keyword, "within") == 0 ||
              strcmp(keyword, "python") == 0)
         parse_symbol(description, keyword, rest);
+    else if (strcmp(keyword, "build-id") == 0)
+        parse_build_id(&description->symbolizer, rest);
     else if (strcmp(keyword, "site") == 0)
         parse_site(description, rest);
     else

@@ -6,6 +6,7 @@
  *   engine NAME | process PID EXECUTABLE ARGUMENT... | threshold ASKED LARGEST
  *   totals ALLOCATIONS BYTES DEALLOCATIONS CROSS_THREAD_FREES DROPPED
  *   frame ID | FUNCTION | FILE:LINE | MODULE     a physical frame (python ID: a Python frame)
+ *   build-id MODULE HEX                          of the frames above that are in this module
  *   within ID | FUNCTION | FILE:LINE | MODULE    where the frame's functions so far are inlined
  *   site ID...                                   a call stack, innermost first; "..." at its end
  *                                                means truncated; the lines below belong to it:

@@ -109,10 +109,14 @@ static int build_and_print(const struct invocation *invocation, struct descripti
     return status;
 }
 
+static bool same_text(const struct text *one, const struct text *other) {
+    return one->length == other->length && memcmp(text_get(one), text_get(other), one->length) == 0;
+}
+
 /* Fails each allocation in turn.  Every failure must be told, and leave nothing behind; once none
  * is left to fail, the text must be the usual one. */
 static int fail_each(const struct invocation *invocation, struct description *description,
-                     const char *expected) {
+                     const struct text *expected) {
     for (uint64_t i = 1;; i++) {
         struct text text;
         struct error error = {""};
@@ -122,7 +126,7 @@ static int fail_each(const struct invocation *invocation, struct description *de
         int status = build_and_print(invocation, description, &text, &error);
         memory_fail_after(0);
         bool finished = status == TMPALLOC_OK;
-        bool clean = finished ? strcmp(text_get(&text), expected) == 0
+        bool clean = finished ? same_text(&text, expected)
                               : status == TMPALLOC_E_NOMEM && strlen(error.text) > 0;
         text_deinit(&text);
         if (!clean || memory_in_use() != before) {
@@ -142,7 +146,7 @@ static int run(const struct invocation *invocation, struct description *descript
     text_init(&text);
     int status = build_and_print(invocation, description, &text, &error);
     if (status == TMPALLOC_OK && invocation->fail_each)
-        status = fail_each(invocation, description, text_get(&text));
+        status = fail_each(invocation, description, &text);
     else if (status == TMPALLOC_OK && invocation->write_path)
         status = report_write_file(invocation->write_path, invocation->force, &text, &error);
     else if (status == TMPALLOC_OK)

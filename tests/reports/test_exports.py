@@ -1,9 +1,14 @@
 """Formats that other programs read, checked by what those programs' authors published."""
 
+import gzip
+import importlib.util
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
+from support import execute
 
 DESCRIPTIONS = ["example", "names", "none"]
 
@@ -150,3 +155,111 @@ def test_sarif_fingerprints_survive_a_rebuild_elsewhere(sarif):
     after = sarif(growth([25, 15], "/srv"), "/srv")["results"]
     by_line = {physical(r)["region"]["startLine"]: fingerprint(r) for r in before + after}
     assert by_line[10] == by_line[15] != by_line[20] == by_line[25]
+
+
+PPROF = Path("/usr/share/gocode/src/github.com/google/pprof/proto")
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """The message of the published profile.proto."""
+    folder = tmp_path_factory.mktemp("pprof")
+    execute("protoc", "--proto_path", PPROF, "--python_out", folder, PPROF / "profile.proto")
+    spec = importlib.util.spec_from_file_location("profile_pb2", folder / "profile_pb2.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Profile
+
+
+@pytest.fixture
+def pprof(driver, published):
+    """A report as the format's own description reads it, with all that readers require."""
+
+    def load(description):
+        compressed = driver.run(description, "pprof").stdout
+        profile = published.FromString(gzip.decompress(compressed))
+        profile.DiscardUnknownFields()
+        assert gzip.decompress(compressed) == profile.SerializeToString(deterministic=True)
+        check_pprof(profile)
+        return profile
+
+    return load
+
+
+def check_pprof(profile):
+    strings = profile.string_table
+    assert strings[0] == "" and len(set(strings)) == len(strings)
+    mappings = {m.id: m for m in profile.mapping}
+    locations = {location.id: location for location in profile.location}
+    functions = {f.id: f for f in profile.function}
+    assert len(mappings) == len(profile.mapping) and 0 not in mappings
+    assert len(locations) == len(profile.location) and 0 not in locations
+    assert len(functions) == len(profile.function) and 0 not in functions
+    for sample in profile.sample:
+        assert len(sample.value) == len(profile.sample_type)
+        assert sample.location_id and set(sample.location_id) <= set(locations)
+    for location in profile.location:
+        assert location.line and {line.function_id for line in location.line} <= set(functions)
+        if location.mapping_id:
+            mapping = mappings[location.mapping_id]
+            assert mapping.memory_start <= location.address < mapping.memory_limit
+    for function in profile.function:
+        assert strings[function.name] and strings[function.filename] is not None
+
+
+@pytest.mark.parametrize("description", DESCRIPTIONS)
+def test_pprof_has_all_sites_and_their_sums(driver, pprof, description):
+    profile = pprof(description)
+    strings = profile.string_table
+    assert [(strings[t.type], strings[t.unit]) for t in profile.sample_type] == [
+        ("temporary_objects", "count"),
+        ("temporary_space", "bytes"),
+        ("alloc_objects", "count"),
+        ("alloc_space", "bytes"),
+    ]
+    assert strings[profile.default_sample_type] == "temporary_space"
+    sites = json.loads(driver.report(description, "json"))["sites"]
+    keys = ("count", "bytes", "allocations", "allocated_bytes")
+    assert [tuple(s.value) for s in profile.sample] == [tuple(s[k] for k in keys) for s in sites]
+
+
+def test_pprof_stacks_are_the_folded_ones_with_inlined_functions_as_lines(driver, pprof):
+    profile = pprof("example")
+    strings = profile.string_table
+    names = {f.id: strings[f.name] for f in profile.function}
+    locations = {location.id: location for location in profile.location}
+    stacks = [
+        ";".join(
+            names[line.function_id]
+            for location in reversed(sample.location_id)
+            for line in reversed(locations[location].line)
+        )
+        for sample in profile.sample
+        if sample.value[0]
+    ]
+    folded = driver.report("example", "folded").splitlines()
+    assert stacks == [line.rpartition(" ")[0] for line in folded]
+    assert max(len(location.line) for location in profile.location) == 3
+
+
+def test_pprof_tells_the_program_its_build_id_and_what_was_run(pprof):
+    profile = pprof("example")
+    strings = profile.string_table
+    program = profile.mapping[0]
+    assert strings[program.filename] == "/usr/bin/example"
+    assert strings[program.build_id] == "0123456789abcdef"
+    assert program.memory_start == 0x400000
+    assert [strings[m.build_id] for m in profile.mapping[1:]] == [""] * (len(profile.mapping) - 1)
+    comments = [strings[c] for c in profile.comment]
+    assert comments[0].endswith("engine breakpoint, threshold 1")
+    assert comments[1:] == ["/usr/bin/example --input data.txt"]
+
+
+def test_pprof_leaves_allocators_out_as_our_tables_do(pprof):
+    profile = pprof("example")
+    dropped = re.compile(f"^({profile.string_table[profile.drop_frames]})$")
+    simple = ["malloc", "realloc", "operator new", "std::allocator_traits::allocate"]
+    full = "std::allocator_traits<std::allocator<char> >::allocate"
+    assert [name for name in [*simple, full] if not dropped.match(name)] == []
+    names = {profile.string_table[f.name] for f in profile.function}
+    assert {"join", "buffer_append", "main", "read_line"} <= {n for n in names if not dropped.match(n)}

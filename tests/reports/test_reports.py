@@ -497,6 +497,7 @@ def test_json_has_the_schema(driver, name):
             "max_threshold": int,
             "process": dict,
             "totals": dict,
+            "build_ids": dict,
             "sites": list,
         },
     )
@@ -664,6 +665,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(driver, tmp_path)
         "names json",
         "example folded",
         "names speedscope",
+        "example pprof",
         "example sarif --folder /home",
         "names csv",
     ],

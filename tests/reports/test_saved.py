@@ -15,6 +15,9 @@ REPORTS = [
     "json",
     "csv",
     "folded",
+    "speedscope",
+    "pprof",
+    "sarif",
 ]
 
 
