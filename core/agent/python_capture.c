@@ -1,5 +1,6 @@
 #include "python_capture.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "../memory.h"
@@ -70,28 +71,26 @@ void python_cache_destroy(struct python_cache *cache) {
 
 /* Walking. */
 
-static void log_cell(struct log *log, uint64_t address, enum python_cell_kind kind) {
+static void log_cell(struct log *log, struct python_cell cell) {
     if (memory_reserve((void **)&log->cells, &log->capacity, log->count + 1, sizeof *log->cells)) {
         log->no_memory = true;
         return;
     }
-    struct python_cell cell = {.place = address | (uint64_t)kind << CELL_KIND_SHIFT};
     cell.value = python_cell_read(&cell);
     log->cells[log->count++] = cell;
 }
 
-/* All that a walk of frames reads are fields of these sizes, within a word. */
+/* All that a walk of frames reads are fields within a word. */
 static bool read_logged(void *arg, uint64_t address, void *buffer, size_t size_bytes) {
     struct log *log = arg;
-    enum python_cell_kind kind = size_bytes == 1   ? CELL_BYTE
-                                 : size_bytes == 4 ? CELL_INT
-                                                   : CELL_WORD;
-    if (address % size_bytes || address > CELL_ADDRESS ||
-        !capture_pages_readable(&log->pages, address & -WORD_BYTES)) {
+    uint64_t place = address & -WORD_BYTES;
+    uint64_t all = UINT64_MAX >> (WORD_BYTES - size_bytes) * CHAR_BIT;
+    if (address % size_bytes || !capture_pages_readable(&log->pages, place)) {
         log->unstable = true;
         return false;
     }
-    log_cell(log, address, kind);
+    log_cell(log,
+             (struct python_cell){.place = place, .mask = all << (address - place) * CHAR_BIT});
     memcpy(buffer, (const void *)(uintptr_t)address, size_bytes);
     return true;
 }

@@ -82,7 +82,7 @@ struct python_node *python_memo_add(struct python_memo *memo, uintptr_t thread,
     if (!departs(departure, cells, count))
         return NULL;
     struct python_node *node =
-        arena_allocate(&memo->arena, 1, sizeof *node + count * sizeof *cells);
+        arena_allocate(&memo->arena, 1, sizeof *node + (count + 1) * sizeof *cells);
     if (!node)
         return NULL;
     *node = (struct python_node){.thread = thread,
@@ -90,5 +90,6 @@ struct python_node *python_memo_add(struct python_memo *memo, uintptr_t thread,
                                  .link_cell = departure->cell,
                                  .cell_count = (uint32_t)count};
     memcpy(node->cells, cells, count * sizeof *cells);
+    node->cells[count] = (struct python_cell){.place = (uintptr_t)node, .mask = 0, .value = 1};
     return link_node(memo, node) ? NULL : node;
 }

@@ -14,17 +14,12 @@
 #include "../arena.h"
 #include "../map.h"
 
-/* What a walk read.  `place` is an address, with the kind of what was read there in its two highest
- * bits, which no address of a program has. */
+/* What a walk read: some bytes of the word at `place`, or all. */
 struct python_cell {
     uint64_t place;
-    uint64_t value;
+    uint64_t mask;
+    uint64_t value; /* of these bytes, the others are 0 */
 };
-
-enum python_cell_kind { CELL_WORD, CELL_BYTE, CELL_INT };
-
-#define CELL_KIND_SHIFT 62
-#define CELL_ADDRESS    ((UINT64_C(1) << CELL_KIND_SHIFT) - 1)
 
 struct python_node {
     uintptr_t thread;         /* the state that the walk began at */
@@ -34,7 +29,7 @@ struct python_node {
     struct python_node *from; /* NULL: a root */
     uint32_t link_cell;       /* where it departs */
     uint32_t cell_count;
-    struct python_cell cells[];
+    struct python_cell cells[]; /* and one more, which never agrees */
 };
 
 /* All zeros is an empty memo. */
@@ -63,22 +58,16 @@ struct python_node *python_memo_add(struct python_memo *memo, uintptr_t thread,
                                     const struct python_cell *cells, size_t count);
 
 static inline uint64_t python_cell_read(const struct python_cell *cell) {
-    uintptr_t address = cell->place & CELL_ADDRESS;
-    if (__builtin_expect(cell->place >> CELL_KIND_SHIFT == CELL_WORD, 1))
-        return *(const uint64_t *)address;
-    if (cell->place >> CELL_KIND_SHIFT == CELL_BYTE)
-        return *(const uint8_t *)address;
-    return *(const uint32_t *)address;
+    return *(const uint64_t *)(uintptr_t)cell->place & cell->mask;
 }
 
-/* The first cell that differs, or their number.  Reads a cell only if those before it agree: their
- * values lead to it. */
+/* The first cell from `first` on that differs, or their number.  Reads a cell only if those before
+ * it agree: their values lead to it. */
 static inline uint32_t python_node_agrees(const struct python_node *node, uint32_t first) {
-    uint32_t cell = first;
-    while (cell < node->cell_count &&
-           python_cell_read(&node->cells[cell]) == node->cells[cell].value)
+    const struct python_cell *cell = node->cells + first;
+    while (python_cell_read(cell) == cell->value)
         cell++;
-    return cell;
+    return (uint32_t)(cell - node->cells);
 }
 
 #endif
