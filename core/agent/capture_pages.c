@@ -23,15 +23,11 @@ static bool can_read(uintptr_t page) {
 
 bool capture_pages_readable(struct capture_pages *pages, uintptr_t address) {
     uintptr_t page = address & -PAGE_BYTES;
-    if (address - pages->start < pages->end - pages->start)
+    uintptr_t *known = &pages->known[page / PAGE_BYTES % CAPTURE_PAGES];
+    if (*known == page && page)
         return true;
     if (!can_read(page))
         return false;
-    if (page == pages->end)
-        pages->end += PAGE_BYTES;
-    else if (page + PAGE_BYTES == pages->start)
-        pages->start = page;
-    else
-        *pages = (struct capture_pages){.start = page, .end = page + PAGE_BYTES};
+    *known = page;
     return true;
 }

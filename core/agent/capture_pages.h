@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CAPTURE_PAGES 64
+
 /* All zeros: nothing is known. */
 struct capture_pages {
-    uintptr_t start;
-    uintptr_t end;
+    uintptr_t known[CAPTURE_PAGES]; /* each in its place */
 };
 
 /* Whether the eight bytes at an address, which are on one page, can be read. */

@@ -20,6 +20,7 @@ struct merged_stacks {
     const struct pair *recent[1 << RECENT_BITS];
     struct map pairs;  /* hash of a pair -> struct pair * */
     struct map frames; /* hash of code and line -> struct known_frame * */
+    struct map places; /* hash of code and instruction -> struct known_place * */
     struct arena arena;
     /* Work areas. */
     uint64_t loops[PYTHON_DEPTH_LIMIT];
@@ -38,12 +39,20 @@ struct known_frame {
     const struct python_code *code;
 };
 
+/* Finding a line takes reading half of a function's table. */
+struct known_place {
+    const struct python_code *code;
+    int32_t instruction;
+    struct agent_python_frame *frame;
+};
+
 int merged_stacks_create(struct merged_stacks **ret) {
     struct merged_stacks *merged = memory_allocate_zeroed(1, sizeof *merged);
     if (!merged)
         return TMPALLOC_E_NOMEM;
     map_init(&merged->pairs);
     map_init(&merged->frames);
+    map_init(&merged->places);
     if (python_cache_init(&merged->python) != TMPALLOC_OK) {
         memory_release(merged);
         return TMPALLOC_E_NOMEM;
@@ -92,6 +101,28 @@ static struct agent_python_frame *find_frame(struct merged_stacks *merged,
     return add_frame(merged, hash, place->code, line);
 }
 
+static struct agent_python_frame *add_place(struct merged_stacks *merged, uint64_t hash,
+                                            const struct python_place *place) {
+    struct agent_python_frame *frame = find_frame(merged, place);
+    struct known_place *known = frame ? arena_allocate(&merged->arena, 1, sizeof *known) : NULL;
+    if (known && map_put(&merged->places, hash, (uintptr_t)known) == 0)
+        *known = (struct known_place){
+            .code = place->code, .instruction = place->instruction, .frame = frame};
+    return frame;
+}
+
+static struct agent_python_frame *frame_at(struct merged_stacks *merged,
+                                           const struct python_place *place) {
+    uint64_t value;
+    uint64_t hash = map_hash((uintptr_t)place->code) + (uint32_t)place->instruction;
+    for (; map_get(&merged->places, hash, &value); hash++) {
+        const struct known_place *known = (const struct known_place *)(uintptr_t)value;
+        if (known->code == place->code && known->instruction == place->instruction)
+            return known->frame;
+    }
+    return add_place(merged, hash, place);
+}
+
 /* Merging. */
 
 struct merging {
@@ -134,7 +165,7 @@ static void add_run(struct merging *merging) {
     bool ended = false;
     while (!ended && merging->next_place < merging->entry->count) {
         const struct python_place *place = &merging->entry->places[merging->next_place++];
-        const struct agent_python_frame *frame = find_frame(merging->merged, place);
+        const struct agent_python_frame *frame = frame_at(merging->merged, place);
         ended = place->is_entry;
         if (frame)
             add_pc(merging, AGENT_PC_PYTHON | (uintptr_t)frame);
