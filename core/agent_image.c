@@ -385,11 +385,11 @@ static void deinit(struct reader *reader) {
     map_deinit(&reader->seen);
     map_deinit(&reader->numbers);
     map_deinit(&reader->python);
+    memory_release(reader);
 }
 
-int agent_image_read(const struct agent_image_source *source, uint64_t address,
-                     struct stacks *stacks, struct agent_image_facts *facts_ret,
-                     struct snapshot *ret, struct error *error) {
+static int init(const struct agent_image_source *source, struct stacks *stacks, struct error *error,
+                struct reader **ret) {
     struct reader *reader = memory_allocate_zeroed(1, sizeof *reader);
     if (!reader)
         return error_no_memory(error);
@@ -397,7 +397,20 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
     reader->error = error;
     int status = image_memory_init(&reader->memory, source, error);
     if (status == TMPALLOC_OK)
-        status = read_all(reader, address);
+        *ret = reader;
+    else
+        deinit(reader);
+    return status;
+}
+
+int agent_image_read(const struct agent_image_source *source, uint64_t address,
+                     struct stacks *stacks, struct agent_image_facts *facts_ret,
+                     struct snapshot *ret, struct error *error) {
+    struct reader *reader = NULL;
+    int status = init(source, stacks, error, &reader);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = read_all(reader, address);
     if (status == TMPALLOC_OK && snapshot_builder_finish(&reader->builder, ret) != TMPALLOC_OK)
         status = error_no_memory(error);
     if (status == TMPALLOC_OK) {
@@ -411,6 +424,71 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
         };
     }
     deinit(reader);
-    memory_release(reader);
+    return status;
+}
+
+/* Single elements. */
+
+static int read_site_stack(struct reader *reader, uint64_t address, uint32_t *ret) {
+    struct agent_site site;
+    int status = image_memory_read(&reader->memory, address, &site, sizeof site, reader->error);
+    return status == TMPALLOC_OK ? read_stack(reader, site.stack, site.entry_point, ret) : status;
+}
+
+_Static_assert(ENGINE_BETWEEN_LIMIT >= AGENT_BETWEEN_LIMIT, "there is a place for each");
+
+static int read_between(struct reader *reader, const struct agent_caught *caught,
+                        struct engine_caught *ret) {
+    int status = TMPALLOC_OK;
+    if (caught->between_count > AGENT_BETWEEN_LIMIT)
+        return damaged(reader, "number of allocations", caught->between_count);
+    ret->between_count = caught->between_count;
+    for (uint32_t i = 0; i < caught->between_count && status == TMPALLOC_OK; i++) {
+        ret->between[i].size_bytes = caught->between[i].size_bytes;
+        status = read_site_stack(reader, caught->between[i].site, &ret->between[i].stack);
+    }
+    return status;
+}
+
+static int read_caught(struct reader *reader, uint64_t address, struct engine_caught *ret) {
+    struct agent_caught caught;
+    int status = image_memory_read(&reader->memory, address, &caught, sizeof caught, reader->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = (struct engine_caught){.address = caught.address,
+                                  .size_bytes = caught.size_bytes,
+                                  .distance = caught.distance,
+                                  .free_stack = ENGINE_NO_STACK,
+                                  .catches = caught.catches};
+    status = read_site_stack(reader, caught.site, &ret->stack);
+    if (status == TMPALLOC_OK && caught.free_stack != 0)
+        status = read_stack(reader, caught.free_stack, caught.entry_point, &ret->free_stack);
+    return status == TMPALLOC_OK ? read_between(reader, &caught, ret) : status;
+}
+
+int agent_image_read_caught(const struct agent_image_source *source, uint64_t address,
+                            uint64_t caught, struct stacks *stacks, struct engine_caught *ret,
+                            struct error *error) {
+    struct reader *reader = NULL;
+    int status = init(source, stacks, error, &reader);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = read_image(reader, address);
+    if (status == TMPALLOC_OK)
+        status = read_caught(reader, caught, ret);
+    deinit(reader);
+    return status;
+}
+
+int agent_image_read_site(const struct agent_image_source *source, uint64_t address, uint64_t site,
+                          struct stacks *stacks, uint32_t *stack_ret, struct error *error) {
+    struct reader *reader = NULL;
+    int status = init(source, stacks, error, &reader);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = read_image(reader, address);
+    if (status == TMPALLOC_OK)
+        status = read_site_stack(reader, site, stack_ret);
+    deinit(reader);
     return status;
 }

@@ -5,6 +5,7 @@
 #ifndef TMPALLOC_CORE_AGENT_IMAGE_H
 #define TMPALLOC_CORE_AGENT_IMAGE_H
 
+#include "engine_catches.h"
 #include "error.h"
 #include "snapshot.h"
 #include "stacks.h"
@@ -41,5 +42,14 @@ struct agent_image_facts {
 int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
                      struct snapshot *ret, struct error *error);
+
+/* What a struct agent_caught at an address says of a temporary; the rest is as above. */
+int agent_image_read_caught(const struct agent_image_source *source, uint64_t address,
+                            uint64_t caught, struct stacks *stacks, struct engine_caught *ret,
+                            struct error *error);
+
+/* The number in `stacks` of the call stack of a struct agent_site. */
+int agent_image_read_site(const struct agent_image_source *source, uint64_t address, uint64_t site,
+                          struct stacks *stacks, uint32_t *stack_ret, struct error *error);
 
 #endif

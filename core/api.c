@@ -126,7 +126,7 @@ int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event) {
 int tmpalloc_session_count(tmpalloc_session *session, const char *location, uint64_t *count_ret,
                            uint64_t *bytes_ret) {
     regex_t regex;
-    if (command_compile_regex(location, &regex, NULL) != TMPALLOC_OK)
+    if (report_compile_regex(location, &regex, NULL) != TMPALLOC_OK)
         return TMPALLOC_E_ARGUMENT;
     int status = enter(session);
     if (status == TMPALLOC_OK) {

@@ -7,10 +7,12 @@
 
 /* Why there is a breakpoint; one address can have several reasons. */
 enum breakpoint_role {
-    BREAKPOINT_ENTRY = 1,        /* an allocator's entry point */
-    BREAKPOINT_RETURN = 2,       /* where allocator calls return to */
-    BREAKPOINT_WITHIN = 4,       /* the function named by --within */
-    BREAKPOINT_WITHIN_RETURN = 8 /* where it returns to */
+    BREAKPOINT_ENTRY = 1,         /* an allocator's entry point */
+    BREAKPOINT_RETURN = 2,        /* where allocator calls return to */
+    BREAKPOINT_WITHIN = 4,        /* the function named by --within */
+    BREAKPOINT_WITHIN_RETURN = 8, /* where it returns to */
+    BREAKPOINT_CATCH = 16,        /* where the agent stops at what is caught */
+    BREAKPOINT_TELL = 32          /* where it tells something */
 };
 
 struct breakpoint {

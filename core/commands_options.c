@@ -96,10 +96,6 @@ int command_threshold(const struct arguments *arguments, uint32_t *ret, struct e
     return TMPALLOC_OK;
 }
 
-int command_compile_regex(const char *pattern, regex_t *ret, struct error *error) {
-    return report_compile_regex(pattern, ret, error);
-}
-
 static enum report_sort parse_sort(const char *word) {
     if (word && strcmp(word, "total") == 0)
         return SORT_TOTAL;
@@ -117,7 +113,7 @@ int command_report_options(const struct arguments *arguments,
         status = arguments_number(arguments, "tid", 1, INT64_MAX, &tid, error);
     const char *filter = arguments_get(arguments, "filter");
     if (status == TMPALLOC_OK && filter)
-        status = command_compile_regex(filter, filter_ret, error);
+        status = report_compile_regex(filter, filter_ret, error);
     if (status != TMPALLOC_OK)
         return status;
     const char *by = arguments_get(arguments, "by");

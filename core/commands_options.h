@@ -17,7 +17,6 @@ int command_threshold(const struct arguments *arguments, uint32_t *ret, struct e
 int command_report_options(const struct arguments *arguments,
                            const struct tmpalloc_terminal *terminal, regex_t *filter_ret,
                            struct report_options *ret, struct error *error);
-int command_compile_regex(const char *pattern, regex_t *ret, struct error *error);
 
 void command_append_line(const struct tmpalloc_command_info *command, struct text *text);
 void command_append_help(const struct tmpalloc_command_info *command, struct text *text);

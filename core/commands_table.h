@@ -30,6 +30,7 @@ struct command {
     COMMAND(summary)                                                                               \
     COMMAND(tree)                                                                                  \
     COMMAND(site)                                                                                  \
+    COMMAND(catch)                                                                                 \
     COMMAND(mark)                                                                                  \
     COMMAND(report)                                                                                \
     COMMAND(help)

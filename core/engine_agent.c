@@ -24,7 +24,7 @@ int engine_agent_create(const struct engine_parts *parts,
     }
     agent->parts = *parts;
     agent->options = *options;
-    breakpoints_init(&agent->leaving, parts->host, TMPALLOC_SOFTWARE);
+    breakpoints_init(&agent->breakpoints, parts->host, TMPALLOC_SOFTWARE);
     *ret = agent;
     return TMPALLOC_OK;
 }
@@ -39,7 +39,7 @@ void engine_agent_destroy(struct engine_agent *agent) {
     if (!agent)
         return;
     end_preloading(agent);
-    breakpoints_deinit(&agent->leaving);
+    breakpoints_deinit(&agent->breakpoints);
     entry_points_deinit(&agent->entries);
     agent_file_close(&agent->file);
     memory_release(agent);
@@ -90,7 +90,7 @@ static int check_anchor(struct engine_agent *agent, struct error *error) {
 }
 
 /* The image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
-static int read_image(struct engine_agent *agent, struct agent_image *ret, struct error *error) {
+int engine_agent_image(struct engine_agent *agent, struct agent_image *ret, struct error *error) {
     struct host *host = agent->parts.host;
     struct agent_image_anchor anchor;
     int status = host_read_data(host, agent->anchor, &anchor, sizeof(anchor), error);
@@ -105,21 +105,17 @@ static int read_image(struct engine_agent *agent, struct agent_image *ret, struc
 static bool is_forking(struct engine_agent *agent) {
     struct agent_image image;
     static const char empty[AGENT_IMAGE_MAGIC_BYTES];
-    return read_image(agent, &image, NULL) == TMPALLOC_OK &&
+    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK &&
            memcmp(image.anchor.magic, empty, sizeof(empty)) == 0;
 }
 
 /* Writing what agent_image.h says that a debugger writes. */
 
-static int write_field(struct engine_agent *agent, const struct agent_image *image, size_t offset,
-                       size_t size, struct error *error) {
+int engine_agent_write_field(struct engine_agent *agent, const struct agent_image *image,
+                             size_t offset, size_t size, struct error *error) {
     return host_write_data(agent->parts.host, image->anchor.image + offset,
                            (const char *)image + offset, size, error);
 }
-
-#define WRITE(agent, image, field, error)                                                          \
-    write_field((agent), (image), offsetof(struct agent_image, field), sizeof((image)->field),     \
-                (error))
 
 /* Where the process is left, and what is counted. */
 
@@ -131,25 +127,27 @@ static uint8_t read_code(struct engine_agent *agent, uint64_t address) {
     return status == TMPALLOC_OK && byte != int3 ? byte : 0;
 }
 
-static int watch_function(struct engine_agent *agent, uint64_t address, struct error *error) {
-    size_t count = agent->leaving.count;
+int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakpoint_role role,
+                       struct error *error) {
+    size_t count = agent->breakpoints.count;
     uint8_t byte = read_code(agent, address);
-    int status = breakpoints_require(&agent->leaving, address, BREAKPOINT_ENTRY, NULL, error);
-    if (agent->leaving.count > count && count < AGENT_BREAKPOINTS)
-        agent->leaving_bytes[count] = byte;
+    int status = breakpoints_require(&agent->breakpoints, address, role, NULL, error);
+    if (agent->breakpoints.count > count && count < AGENT_BREAKPOINTS)
+        agent->breakpoint_bytes[count] = byte;
     return status;
 }
 
 /* Tells the agent; one that isn't there yet will be told when files are loaded next, or never. */
-static int write_leaving(struct engine_agent *agent, struct error *error) {
+int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
-    if (is_forking(agent) || read_image(agent, &image, NULL) != TMPALLOC_OK)
+    if (is_forking(agent) || engine_agent_image(agent, &image, NULL) != TMPALLOC_OK)
         return TMPALLOC_OK;
-    for (size_t i = 0; i < agent->leaving.count && i < AGENT_BREAKPOINTS; i++)
-        image.breakpoints[i] = agent->leaving.items[i]->address;
-    memcpy(image.breakpoint_bytes, agent->leaving_bytes, sizeof(image.breakpoint_bytes));
-    int status = WRITE(agent, &image, breakpoints, error);
-    return status == TMPALLOC_OK ? WRITE(agent, &image, breakpoint_bytes, error) : status;
+    for (size_t i = 0; i < agent->breakpoints.count && i < AGENT_BREAKPOINTS; i++)
+        image.breakpoints[i] = agent->breakpoints.items[i]->address;
+    memcpy(image.breakpoint_bytes, agent->breakpoint_bytes, sizeof(image.breakpoint_bytes));
+    int status = ENGINE_AGENT_WRITE(agent, &image, breakpoints, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, &image, breakpoint_bytes, error)
+                                 : status;
 }
 
 static int watch_leaving(struct engine_agent *agent, struct error *error) {
@@ -158,13 +156,13 @@ static int watch_leaving(struct engine_agent *agent, struct error *error) {
         struct module_symbol symbol;
         if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol))
             continue;
-        int status = watch_function(agent, symbol.address, error);
+        int status = engine_agent_break(agent, symbol.address, BREAKPOINT_ENTRY, error);
         if (status != TMPALLOC_OK)
             return status;
         if (i == 0)
             agent->exit_address = symbol.address;
     }
-    return write_leaving(agent, error);
+    return engine_agent_write_breakpoints(agent, error);
 }
 
 int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error) {
@@ -183,10 +181,12 @@ int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
     return status == TMPALLOC_OK ? watch_leaving(agent, error) : status;
 }
 
-enum engine_agent_exit engine_agent_hit(const struct engine_agent *agent, uint64_t id) {
-    const struct breakpoint *breakpoint = breakpoints_by_id(&agent->leaving, id);
+enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_t id) {
+    const struct breakpoint *breakpoint = breakpoints_by_id(&agent->breakpoints, id);
     if (!breakpoint)
         return AGENT_STAYS;
+    if (breakpoint->roles & (BREAKPOINT_CATCH | BREAKPOINT_TELL))
+        return AGENT_TELLS;
     return breakpoint->address == agent->exit_address ? AGENT_EXITS : AGENT_EXECS;
 }
 
@@ -200,17 +200,17 @@ static int write_generation(struct engine_agent *agent, struct agent_image *imag
                             struct error *error) {
     uint64_t odd = 1;
     image->generation = (tracks ? image->generation | odd : image->generation & ~odd) + 2;
-    return WRITE(agent, image, generation, error);
+    return ENGINE_AGENT_WRITE(agent, image, generation, error);
 }
 
 static int write_reset(struct engine_agent *agent, struct agent_image *image, struct error *error) {
     image->dropped = 0;
     image->generation += 2;
     image->reset_generation = image->generation;
-    int status = WRITE(agent, image, dropped, error);
+    int status = ENGINE_AGENT_WRITE(agent, image, dropped, error);
     if (status == TMPALLOC_OK)
-        status = WRITE(agent, image, reset_generation, error);
-    return status == TMPALLOC_OK ? WRITE(agent, image, generation, error) : status;
+        status = ENGINE_AGENT_WRITE(agent, image, reset_generation, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, generation, error) : status;
 }
 
 static int write_selection(struct engine_agent *agent, struct agent_image *image,
@@ -223,10 +223,10 @@ static int write_selection(struct engine_agent *agent, struct agent_image *image
     image->mappings = agent->options.mappings;
     image->python = agent->parts.python != NULL;
     if (status == TMPALLOC_OK)
-        status = WRITE(agent, image, only_tid, error);
+        status = ENGINE_AGENT_WRITE(agent, image, only_tid, error);
     if (status == TMPALLOC_OK)
-        status = WRITE(agent, image, python, error);
-    return status == TMPALLOC_OK ? WRITE(agent, image, mappings, error) : status;
+        status = ENGINE_AGENT_WRITE(agent, image, python, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, mappings, error) : status;
 }
 
 static int check_limits(const struct engine_agent *agent, const struct agent_image *image,
@@ -246,7 +246,7 @@ static int check_limits(const struct engine_agent *agent, const struct agent_ima
 
 static int start(struct engine_agent *agent, bool continues, struct error *error) {
     struct agent_image image;
-    int status = read_image(agent, &image, error);
+    int status = engine_agent_image(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = check_limits(agent, &image, error);
     if (status == TMPALLOC_OK)
@@ -263,7 +263,7 @@ static bool is_hooked(struct engine_agent *agent) {
     uint32_t module;
     struct module_symbol install, uninstall;
     struct modules *modules = agent->parts.modules;
-    if (read_image(agent, &image, NULL) != TMPALLOC_OK)
+    if (engine_agent_image(agent, &image, NULL) != TMPALLOC_OK)
         return false;
     uint8_t hooking = image.hooking[AGENT_ENTRY_malloc];
     if (hooking == AGENT_INTERPOSED)
@@ -307,7 +307,7 @@ int engine_agent_stop(struct engine_agent *agent, struct error *error) {
     end_preloading(agent);
     if (agent->anchor == 0)
         return TMPALLOC_OK;
-    int status = read_image(agent, &image, error);
+    int status = engine_agent_image(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = write_generation(agent, &image, false, error);
     return status == TMPALLOC_OK ? engine_agent_uninstall(agent, error) : status;
@@ -315,7 +315,7 @@ int engine_agent_stop(struct engine_agent *agent, struct error *error) {
 
 int engine_agent_reset(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
-    int status = read_image(agent, &image, error);
+    int status = engine_agent_image(agent, &image, error);
     return status == TMPALLOC_OK ? write_reset(agent, &image, error) : status;
 }
 
@@ -340,7 +340,7 @@ static int find_conflict(void *arg, uint64_t address) {
 
 int engine_agent_avoid_breakpoints(struct engine_agent *agent, struct error *error) {
     struct conflict conflict = {.address = 0};
-    if (read_image(agent, &conflict.image, NULL) != TMPALLOC_OK || !agent->install ||
+    if (engine_agent_image(agent, &conflict.image, NULL) != TMPALLOC_OK || !agent->install ||
         host_breakpoints(agent->parts.host, find_conflict, &conflict, NULL) != TMPALLOC_OK ||
         conflict.address == 0)
         return TMPALLOC_OK;
@@ -374,15 +374,19 @@ static int find_python_frame(void *arg, const char *function, const char *file, 
     return symbolizer_add_python(parts->symbolizer, function, file, line, &ret->offset);
 }
 
-int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
-                            struct agent_image_facts *facts_ret, struct snapshot *ret,
-                            struct error *error) {
-    const struct agent_image_source source = {
+struct agent_image_source engine_agent_source(const struct engine_parts *parts) {
+    return (struct agent_image_source){
         .read = read_source,
         .frame = find_frame,
         .python_frame = find_python_frame,
         .arg = (void *)parts,
     };
+}
+
+int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
+                            struct agent_image_facts *facts_ret, struct snapshot *ret,
+                            struct error *error) {
+    const struct agent_image_source source = engine_agent_source(parts);
     return agent_image_read(&source, image, tracker_stacks(parts->tracker), facts_ret, ret, error);
 }
 
@@ -395,7 +399,7 @@ int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *fact
 
 bool engine_agent_lacks_python(struct engine_agent *agent) {
     struct agent_image image;
-    return read_image(agent, &image, NULL) == TMPALLOC_OK && image.python_version == 0;
+    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.python_version == 0;
 }
 
 bool engine_agent_is_loaded(struct modules *modules) {

@@ -19,8 +19,8 @@ struct engine_agent_options {
     bool only_this_thread; /* count the thread that is selected when tracking starts */
 };
 
-/* How a process that was counted is left. */
-enum engine_agent_exit { AGENT_STAYS, AGENT_EXITS, AGENT_EXECS };
+/* What a breakpoint means: the process is left, or the agent has something to tell. */
+enum engine_agent_hit { AGENT_STAYS, AGENT_EXITS, AGENT_EXECS, AGENT_TELLS };
 
 /* TMPALLOC_E_UNSUPPORTED when there is no agent to be brought in. */
 int engine_agent_create(const struct engine_parts *parts,
@@ -71,8 +71,18 @@ bool engine_agent_is_loaded(struct modules *modules);
 int engine_agent_find_in_core(struct modules *modules, const char *path, uint64_t *image_ret,
                               struct error *error);
 
-/* A breakpoint was hit: whether the process is about to be left. */
-enum engine_agent_exit engine_agent_hit(const struct engine_agent *agent, uint64_t id);
+/* A breakpoint was hit. */
+enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_t id);
+
+/* Makes the agent catch what parts.catches has now, when it is there, else as soon as it is; may be
+ * called while a hit is handled.  The agent goes on with its numbers of matches, which are zero
+ * where the slot was not active. */
+int engine_agent_set_catches(struct engine_agent *agent, struct error *error);
+/* At a stop: brings the numbers of matches in parts.catches up to date, where they can be read. */
+void engine_agent_count_matches(struct engine_agent *agent);
+/* Handles a hit of AGENT_TELLS.  TMPALLOC_STOP: the current thread is about to free something that
+ * is caught. */
+int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *error);
 
 /* The entry points whose calls are counted. */
 const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent);

@@ -11,15 +11,36 @@ struct engine_agent {
     struct engine_parts parts;
     struct engine_agent_options options;
     struct agent_file file;
-    bool preloading;            /* the debugger was asked to load it */
-    uint64_t anchor;            /* address of struct agent_image_anchor; 0: not found yet */
-    uint64_t install;           /* addresses of the functions; 0: not known */
-    uint64_t uninstall;         /* 0: nothing to undo */
-    struct breakpoints leaving; /* where a process ends or executes another program */
-    uint64_t exit_address;      /* of those the one that ends it */
-    uint8_t leaving_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
+    bool preloading;    /* the debugger was asked to load it */
+    uint64_t anchor;    /* address of struct agent_image_anchor; 0: not found yet */
+    uint64_t install;   /* addresses of the functions; 0: not known */
+    uint64_t uninstall; /* 0: nothing to undo */
+    /* Where a process ends or executes another program, and where the agent tells something.  None
+     * is released before the end, so that their order stays. */
+    struct breakpoints breakpoints;
+    uint64_t exit_address;                       /* of those the one that ends it */
+    uint8_t breakpoint_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
     struct entry_points entries;
 };
+
+/* Reads the image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
+int engine_agent_image(struct engine_agent *agent, struct agent_image *ret, struct error *error);
+
+/* Writes a field of the image that agent_image.h leaves to the debugger. */
+int engine_agent_write_field(struct engine_agent *agent, const struct agent_image *image,
+                             size_t offset, size_t size, struct error *error);
+#define ENGINE_AGENT_WRITE(agent, image, field, error)                                             \
+    engine_agent_write_field((agent), (image), offsetof(struct agent_image, field),                \
+                             sizeof((image)->field), (error))
+
+/* Sets or enables a breakpoint; may be called while a hit is handled.  The second tells the agent
+ * where they all are, as soon as it is there. */
+int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakpoint_role role,
+                       struct error *error);
+int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *error);
+
+/* The memory of the process for agent_image.h; refers to `parts`. */
+struct agent_image_source engine_agent_source(const struct engine_parts *parts);
 
 /* Where the allocator's entry points are now: agent->entries. */
 int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error);

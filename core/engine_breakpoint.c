@@ -187,7 +187,7 @@ int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct 
     if (!breakpoint)
         return TMPALLOC_OK;
     int status = engine_handle_hit(engine, breakpoint, error);
-    if (status != TMPALLOC_OK)
+    if (status < 0)
         tracker_totals(engine->parts.tracker)->dropped++;
     return status;
 }

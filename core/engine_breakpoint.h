@@ -7,6 +7,7 @@
 #define TMPALLOC_ENGINE_BREAKPOINT_H
 
 #include "architecture.h"
+#include "engine_catches.h"
 #include "entry_points.h"
 #include "interpreted_stacks.h"
 #include "text.h"
@@ -30,6 +31,7 @@ struct engine_parts {
     struct tracker *tracker;
     struct symbolizer *symbolizer;
     struct interpreted_stacks *python; /* NULL: Python frames are not wanted */
+    struct engine_catches *catches;    /* NULL: nothing is ever caught */
 };
 
 /* Sets nothing yet: engine_breakpoint_refresh() does.  For hardware breakpoints the registers are
@@ -54,8 +56,8 @@ void engine_breakpoint_unloading(struct engine_breakpoint *engine);
 /* The tracker's windows were flushed: calls in progress free nothing that counts. */
 void engine_breakpoint_flushed(struct engine_breakpoint *engine);
 
-/* A breakpoint was hit by the host's current thread.  An event that is lost by a failure is counted
- * as dropped. */
+/* A breakpoint was hit by the host's current thread.  TMPALLOC_STOP: it is about to free something
+ * that is caught.  An event that is lost by a failure is counted as dropped. */
 int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct error *error);
 
 /* The entry points found; the first `active` ones have breakpoints. */

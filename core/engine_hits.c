@@ -166,6 +166,56 @@ static bool unmaps_another_range(struct stop *stop, const struct entry_signature
            block.size_bytes != argument(stop, signature->size);
 }
 
+static int name_stack(struct stop *stop, const struct capture *capture, uint32_t *ret) {
+    struct interpreted_stacks *python = stop->engine->parts.python;
+    *ret = capture->stack;
+    return python ? interpreted_stacks_merge(python, tracker_thread_tid(stop->thread->thread),
+                                             stop->stack_pointer, capture, ret)
+                  : TMPALLOC_OK;
+}
+
+static void describe_between(const struct stop *stop, const struct tracker_release *release,
+                             struct engine_caught *caught) {
+    while (caught->between_count < caught->distance &&
+           caught->between_count < ENGINE_BETWEEN_LIMIT) {
+        struct detector_block later;
+        tracker_later(stop->engine->parts.tracker, release, caught->between_count + 1, &later);
+        const struct site *site = later.site;
+        caught->between[caught->between_count].size_bytes = later.size_bytes;
+        caught->between[caught->between_count++].stack = site ? site->stack : ENGINE_NO_STACK;
+    }
+}
+
+/* The stopped thread is about to end a block. */
+static int catch_temporary(struct stop *stop, const struct tracker_release *release) {
+    struct engine_breakpoint *engine = stop->engine;
+    struct engine_catches *catches = engine->parts.catches;
+    const struct detector_block *block = &release->block;
+    const struct site *site = block->site;
+    if (!catches || !catches->active || release->verdict != DETECTOR_TEMPORARY || !site)
+        return TMPALLOC_OK;
+    uint32_t stops = engine_catches_match(catches, block->size_bytes, block->distance, site->stack);
+    if (!stops)
+        return TMPALLOC_OK;
+    struct engine_caught caught = {
+        .thread = tracker_thread_key(stop->thread->thread),
+        .address = block->address,
+        .size_bytes = block->size_bytes,
+        .distance = block->distance,
+        .stack = site->stack,
+        .catches = stops,
+    };
+    const struct capture *capture;
+    int status = unwinder_capture(engine->parts.unwinder, stop->breakpoint->address,
+                                  stop->stack_pointer, stop->error, &capture);
+    if (status == TMPALLOC_OK)
+        status = name_stack(stop, capture, &caught.free_stack);
+    if (status != TMPALLOC_OK)
+        return status;
+    describe_between(stop, release, &caught);
+    return engine_catches_add(catches, &caught);
+}
+
 static int record_free(struct stop *stop, const struct entry_point *entry,
                        uint64_t return_address) {
     struct engine_breakpoint *engine = stop->engine;
@@ -177,7 +227,8 @@ static int record_free(struct stop *stop, const struct entry_point *entry,
     tracker_freed(engine->parts.tracker, stop->thread->thread, address, false, &freed);
     const struct freeing_call call = {entry->address, stop->stack_pointer, return_address,
                                       tracker_thread_tid(stop->thread->thread)};
-    return freeing_note(&engine->freeing, &call, NULL, &freed, stop->error);
+    int status = freeing_note(&engine->freeing, &call, NULL, &freed, stop->error);
+    return status == TMPALLOC_OK ? catch_temporary(stop, &freed) : status;
 }
 
 /* The hardware engine watches one return at a time. */
@@ -197,14 +248,6 @@ static int watch_return(struct stop *stop, uint64_t return_address) {
                                &engine->pending_return, stop->error);
 }
 
-static int name_stack(struct stop *stop, struct call *call, const struct capture *capture) {
-    struct interpreted_stacks *python = stop->engine->parts.python;
-    call->stack = capture->stack;
-    return python ? interpreted_stacks_merge(python, tracker_thread_tid(stop->thread->thread),
-                                             stop->stack_pointer, capture, &call->stack)
-                  : TMPALLOC_OK;
-}
-
 static int begin_allocation(struct stop *stop, struct call *call) {
     struct engine_breakpoint *engine = stop->engine;
     const struct capture *capture;
@@ -215,15 +258,15 @@ static int begin_allocation(struct stop *stop, struct call *call) {
     if (status != TMPALLOC_OK)
         return status;
     call->capture = capture;
-    status = name_stack(stop, call, capture);
+    status = name_stack(stop, capture, &call->stack);
     if (status != TMPALLOC_OK)
         return status;
     call->old = (struct tracker_release){0};
-    if (call->signature.role == ENTRY_REALLOCATE && call->pointer != 0) {
-        check_owner(stop, call->pointer);
-        tracker_take(engine->parts.tracker, stop->thread->thread, call->pointer, &call->old);
-    }
-    return TMPALLOC_OK;
+    if (call->signature.role != ENTRY_REALLOCATE || call->pointer == 0)
+        return TMPALLOC_OK;
+    check_owner(stop, call->pointer);
+    tracker_take(engine->parts.tracker, stop->thread->thread, call->pointer, &call->old);
+    return catch_temporary(stop, &call->old);
 }
 
 static struct call describe_call(const struct stop *stop, const struct entry_point *entry,
@@ -313,7 +356,7 @@ static int handle_entry(struct stop *stop, const struct entry_point *entry,
     abandon_call(stop);
     status = next.awaits_return ? begin_allocation(stop, &next)
                                 : record_free(stop, entry, return_address);
-    if (status == TMPALLOC_OK)
+    if (status >= 0)
         stop->thread->call = next;
     return status;
 }

@@ -29,7 +29,8 @@ struct engine_breakpoint {
     uint64_t returns_generation; /* and when unloaded return sites were last released */
 };
 
-/* Handles a hit of this breakpoint; a failure means that its event was lost. */
+/* Handles a hit of this breakpoint; a failure means that its event was lost.  TMPALLOC_STOP: the
+ * thread is about to free something that is caught. */
 int engine_handle_hit(struct engine_breakpoint *engine, const struct breakpoint *breakpoint,
                       struct error *error);
 

@@ -300,16 +300,29 @@ int host_quit(struct host *host, int32_t exit_status, struct error *error) {
     return answer(status, error, what);
 }
 
+int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inlined,
+                      struct error *error) {
+    const char *what = "select a frame";
+    if (!host->primitives.select_frame)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.select_frame(host->primitives.arg, key, pc, inlined, &status);
+    return answer(status, error, what);
+}
+
+void host_show(struct host *host, const char *text) {
+    int status = TMPALLOC_E_HOST;
+    if (host->primitives.message)
+        host->primitives.message(host->primitives.arg, text, &status);
+}
+
 void host_message(struct host *host, const char *format, ...) {
-    if (!host->primitives.message)
-        return;
     char text[ERROR_TEXT_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    int status = TMPALLOC_E_HOST;
-    host->primitives.message(host->primitives.arg, text, &status);
+    host_show(host, text);
 }
 
 void host_forget_process(struct host *host) {

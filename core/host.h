@@ -38,6 +38,8 @@ int host_insert_breakpoint(struct host *host, uint64_t id, uint64_t address,
                            enum tmpalloc_breakpoint_kind kind, struct error *error);
 int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct error *error);
 int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
+/* Lines of any length, without a newline at the end. */
+void host_show(struct host *host, const char *text);
 void host_message(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int host_preload(struct host *host, const char *library, const char *variable, struct error *error);
@@ -60,6 +62,8 @@ int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct
 int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg, struct error *error);
 int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error);
 int host_quit(struct host *host, int32_t exit_status, struct error *error);
+int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inlined,
+                      struct error *error);
 
 /* Around the handling of a breakpoint's hit: the thread is stopped at this address. */
 void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address);

@@ -117,6 +117,29 @@ static int expand(struct builder *builder, uint32_t number, const struct expansi
     return TMPALLOC_OK;
 }
 
+int profile_expand(const struct profile_source *source, uint32_t stack_number,
+                   struct profile_stack *ret, size_t *location_ret) {
+    struct builder builder = {.source = source};
+    struct expansion expansion = {.location = 0};
+    const struct stack *stack = stacks_get(source->stacks, stack_number);
+    int status = reserve_symbols(&builder, 1);
+    if (status == TMPALLOC_OK)
+        status = collect_symbols(&builder, stack, &expansion);
+    if (status != TMPALLOC_OK) {
+        memory_release(builder.symbols);
+        return status;
+    }
+    if (expansion.stack.count == 0)
+        builder.symbols[expansion.stack.count++] = &unknown_symbol;
+    *ret = (struct profile_stack){builder.symbols, expansion.stack.count, stack->truncated};
+    *location_ret = expansion.location;
+    return TMPALLOC_OK;
+}
+
+void profile_stack_release(struct profile_stack *stack) {
+    memory_release((void *)stack->symbols);
+}
+
 /* A temporary was freed by the location's function, or beneath it, when all frames from the
  * location's out were still the same activations. */
 static int copy_same_scope(struct profile *profile, const struct site_scope *scopes,
@@ -165,6 +188,7 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     if (status != TMPALLOC_OK)
         return status;
     site->stack = expansion->stack;
+    site->stack_number = from->stack;
     site->location = expansion->location;
     site->counters = from->counters;
     site->thread_count = from->thread_count;

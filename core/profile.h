@@ -27,8 +27,9 @@ struct profile_stack {
 };
 
 struct profile_site {
-    uint32_t id;    /* 1 = most bytes; stable for one profile */
-    uint64_t count; /* temporaries at the profile's threshold */
+    uint32_t id;           /* 1 = most bytes; stable for one profile */
+    uint32_t stack_number; /* of its stack, in the profile's source */
+    uint64_t count;        /* temporaries at the profile's threshold */
     uint64_t bytes;
     struct site_counters counters;
     uint64_t same_scope; /* freed while the call of the location's function was still active */
@@ -87,6 +88,12 @@ struct profile_source {
 int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
                    struct profile **ret);
 void profile_destroy(struct profile *profile); /* NULL is allowed */
+
+/* One stack of a source, whose snapshot is not used, with the index of its location (as that of a
+ * site's) in *location_ret.  TMPALLOC_OK or TMPALLOC_E_NOMEM; on success the caller releases it. */
+int profile_expand(const struct profile_source *source, uint32_t stack_number,
+                   struct profile_stack *ret, size_t *location_ret);
+void profile_stack_release(struct profile_stack *stack);
 
 /* Names for people, in profile_names.c.  All appended text is valid UTF-8 without control
  * characters, whatever the debuggee's symbols contain. */

@@ -209,6 +209,20 @@ static int refuse_mark(const struct recording *recording, const char *name, stru
     return status;
 }
 
+struct profile_source recording_source(const struct recording *recording, bool native_frames) {
+    const struct tmpalloc_process *process = &recording->process;
+    return (struct profile_source){
+        .stacks = tracker_stacks(recording->tracker),
+        .symbolizer = recording->symbolizer,
+        .engine = recording->engine,
+        .pid = process->pid,
+        .executable = process->executable[0] ? process->executable : NULL,
+        .arguments = (const char *const *)recording->arguments,
+        .interpreter =
+            native_frames ? FRAME_NO_MODULE : interpreted_stacks_runtime_module(recording->modules),
+    };
+}
+
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret) {
     const struct mark *mark = query->since ? find_mark(recording, query->since) : NULL;
@@ -220,18 +234,8 @@ int recording_profile(struct recording *recording, const struct recording_query 
         return status;
     if (mark)
         snapshot_subtract(&snapshot, &mark->snapshot);
-    const struct tmpalloc_process *process = &recording->process;
-    const struct profile_source source = {
-        .snapshot = &snapshot,
-        .stacks = tracker_stacks(recording->tracker),
-        .symbolizer = recording->symbolizer,
-        .engine = recording->engine,
-        .pid = process->pid,
-        .executable = process->executable[0] ? process->executable : NULL,
-        .arguments = (const char *const *)recording->arguments,
-        .interpreter = query->native_frames ? FRAME_NO_MODULE
-                                            : interpreted_stacks_runtime_module(recording->modules),
-    };
+    struct profile_source source = recording_source(recording, query->native_frames);
+    source.snapshot = &snapshot;
     status = profile_create(&source, query->threshold, error, ret);
     snapshot_deinit(&snapshot);
     return status;

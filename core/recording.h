@@ -68,6 +68,9 @@ struct recording_query {
     bool native_frames; /* also the interpreter's own, in stacks with Python frames */
 };
 
+/* What profiles are made of, without a snapshot.  Refers to the recording. */
+struct profile_source recording_source(const struct recording *recording, bool native_frames);
+
 /* The profile must not outlive the recording. */
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret);

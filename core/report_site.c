@@ -2,6 +2,7 @@
 
 #include "report_selection.h"
 #include "report_source.h"
+#include "report_stack.h"
 #include "report_table.h"
 
 #define BAR_WIDTH 40
@@ -77,27 +78,13 @@ static void append_pattern(const struct profile_site *site, struct text *text) {
                     advice ? advice : profile_pattern_name(site->pattern));
 }
 
-static void append_stack(const struct profile_stack *stack, size_t source_frame,
-                         struct text *text) {
-    for (size_t i = 0; i < stack->count; i++) {
-        const struct symbol *symbol = stack->symbols[i];
-        text_printf(text, "  #%-3zu ", i);
-        profile_append_frame(text, symbol);
-        text_append(text, "\n");
-        if (i == source_frame)
-            report_append_source(text, symbol->file, symbol->line);
-    }
-    if (stack->truncated)
-        text_append(text, "  (outer frames not recorded)\n");
-}
-
 static void append_free_stacks(const struct profile_site *site, struct text *text) {
     for (size_t i = 0; i < site->free_stack_count; i++) {
         text_append(text, "\nTemporaries freed at");
         if (site->free_stack_count > 1)
             text_printf(text, " (%zu of %zu recorded stacks)", i + 1, site->free_stack_count);
         text_append(text, "\n");
-        append_stack(&site->free_stacks[i], SIZE_MAX, text);
+        report_append_stack(&site->free_stacks[i], SIZE_MAX, text);
     }
 }
 
@@ -165,7 +152,7 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
     append_threads(site, text);
     append_pattern(site, text);
     text_append(text, "\nAllocated at\n");
-    append_stack(&site->stack, site->location, text);
+    report_append_stack(&site->stack, site->location, text);
     append_free_stacks(site, text);
     int status = append_histogram(profile, site, options, text);
     return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;

@@ -10,6 +10,7 @@ void session_init(struct session *session, const struct tmpalloc_host *host) {
     *session = (struct session){.threshold = SESSION_DEFAULT_THRESHOLD};
     host_init(&session->host, host);
     text_init(&session->missing);
+    session_catches_init(session);
 }
 
 void session_options_deinit(struct session_options *options) {
@@ -22,16 +23,18 @@ void session_deinit(struct session *session) {
     session_engine_destroy(session);
     recording_destroy(session->recording);
     session_options_deinit(&session->options);
+    session_catches_deinit(session);
     text_deinit(&session->missing);
     host_deinit(&session->host);
 }
 
-static bool is_active(const struct session *session) {
+bool session_is_active(const struct session *session) {
     return session->state == SESSION_WAITING || session->state == SESSION_TRACKING;
 }
 
 static void end_tracking(struct session *session, const char *what) {
     session_engine_destroy(session);
+    session->catches.engine.caught_count = 0;
     session->state = SESSION_ENDED;
     snprintf(session->ended, sizeof(session->ended), "%s", what);
     host_forget_process(&session->host);
@@ -51,7 +54,7 @@ static int refresh(struct session *session, struct error *error) {
 
 static int check_start(const struct session *session, const struct session_options *options,
                        const struct tmpalloc_process *process, struct error *error) {
-    if (is_active(session))
+    if (session_is_active(session))
         return error_set(error, TMPALLOC_E_STATE,
                          "already started with the %s engine: 'tmpalloc stop' ends that",
                          session->recording->engine);
@@ -135,6 +138,8 @@ static int begin(struct session *session, const struct tmpalloc_process *process
         status = choose_recording(session, continues, error, &recording);
     if (status != TMPALLOC_OK)
         return status;
+    if (recording != old)
+        session_catches_begin(session);
     unwinder_set_depth(recording->unwinder, session->options.stack_depth);
     if (process->pid != 0)
         recording_set_process(recording, process);
@@ -172,7 +177,7 @@ int session_start(struct session *session, struct session_options *options, stru
 }
 
 int session_stop(struct session *session, struct text *text, struct error *error) {
-    if (!is_active(session))
+    if (!session_is_active(session))
         return error_set(error, TMPALLOC_E_STATE, "not tracking: 'tmpalloc start' begins");
     int status = session_engine_stop(session, error);
     if (status != TMPALLOC_OK)
@@ -297,7 +302,7 @@ static bool is_child(struct session *session, const struct tmpalloc_process *pro
 static int follow_child(struct session *session, const struct tmpalloc_process *child,
                         struct error *error) {
     int64_t parent = session->recording->process.pid;
-    if (is_active(session))
+    if (session_is_active(session))
         end_tracking(session, "was detached");
     int status = begin(session, child, true, error);
     if (status == TMPALLOC_OK)
@@ -325,6 +330,11 @@ static void process_execed(struct session *session) {
         (long long)session->recording->process.pid);
 }
 
+static void stopped(struct session *session, bool signaled) {
+    session_engine_stopped(session, signaled);
+    session_catches_show(session);
+}
+
 int session_event(struct session *session, tmpalloc_event event, struct error *error) {
     struct tmpalloc_process process;
     int status = host_process(&session->host, &process, error);
@@ -333,13 +343,13 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
     int64_t pid = session->recording->process.pid;
     bool same = process.pid == 0 || process.pid == pid;
     if (event == TMPALLOC_EVENT_MODULES && process.pid != 0) {
-        if (!same && pid != 0 && (is_active(session) || session->state == SESSION_ENDED) &&
+        if (!same && pid != 0 && (session_is_active(session) || session->state == SESSION_ENDED) &&
             is_child(session, &process))
             return follow_child(session, &process, error);
-        if (is_active(session))
+        if (session_is_active(session))
             return modules_changed(session, &process, error);
     }
-    if (is_active(session) && same && pid != 0) {
+    if (session_is_active(session) && same && pid != 0) {
         if (event == TMPALLOC_EVENT_EXITED)
             process_ended(session);
         else if (event == TMPALLOC_EVENT_EXECED)
@@ -349,7 +359,7 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
         else if (event == TMPALLOC_EVENT_BREAKPOINTS && session->agent && process.stopped)
             return engine_agent_avoid_breakpoints(session->agent, error);
         else if (event == TMPALLOC_EVENT_STOPPED || event == TMPALLOC_EVENT_SIGNALED)
-            session_engine_stopped(session, event == TMPALLOC_EVENT_SIGNALED);
+            stopped(session, event == TMPALLOC_EVENT_SIGNALED);
     }
     return TMPALLOC_OK;
 }
@@ -358,7 +368,7 @@ void session_poll(struct session *session) {
     struct tmpalloc_process process;
     if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
-    if (!is_active(session))
+    if (!session_is_active(session))
         session_look_at_core(session, &process);
     else if (session->recording->process.pid == 0)
         return;
@@ -369,7 +379,10 @@ void session_poll(struct session *session) {
 }
 
 int session_hit(struct session *session, uint64_t id, struct error *error) {
-    return session_engine_hit(session, id, error);
+    int status = session_engine_hit(session, id, error);
+    if (status == TMPALLOC_STOP)
+        session_catches_hit(session);
+    return status;
 }
 
 int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,

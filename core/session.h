@@ -7,6 +7,7 @@
 #include "engine_breakpoint.h"
 #include "recording.h"
 #include "report_selection.h"
+#include "session_catch.h"
 
 #define SESSION_DEFAULT_MAX_THRESHOLD 16
 #define SESSION_DEFAULT_THRESHOLD     1
@@ -50,6 +51,7 @@ struct session {
     char ended[128];     /* what became of the process, e.g. "exited" */
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t threshold;  /* of reports that name none */
+    struct session_catches catches;
 };
 
 void session_init(struct session *session, const struct tmpalloc_host *host);
@@ -74,6 +76,9 @@ int session_snapshot(struct session *session, struct snapshot *ret, struct error
 /* Temporaries, at the session's threshold, of the locations that match. */
 int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
                   uint64_t *bytes_ret, struct error *error);
+
+/* Whether it is tracking or waiting to. */
+bool session_is_active(const struct session *session);
 
 /* What is tracked and how, one line without a newline. */
 void session_append_state(struct session *session, struct text *text);

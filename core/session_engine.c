@@ -68,9 +68,10 @@ static int find_only_thread(struct session *session, uint64_t *ret, struct error
 
 static struct engine_parts parts_of(struct session *session, struct recording *recording) {
     bool python = session->options.python != PYTHON_OFF;
-    return (struct engine_parts){&session->host,        recording->modules,
-                                 recording->unwinder,   recording->tracker,
-                                 recording->symbolizer, python ? recording->python : NULL};
+    return (struct engine_parts){&session->host,          recording->modules,
+                                 recording->unwinder,     recording->tracker,
+                                 recording->symbolizer,   python ? recording->python : NULL,
+                                 &session->catches.engine};
 }
 
 static int create_breakpoint(struct session *session, struct recording *recording,
@@ -227,7 +228,7 @@ int session_engine_refresh(struct session *session, struct error *error) {
     int status = refresh_engine(session, error);
     if (status == TMPALLOC_OK)
         refresh_python(session);
-    return status;
+    return status == TMPALLOC_OK ? session_engine_set_catches(session, error) : status;
 }
 
 /* Copies what the process counted. */
@@ -237,6 +238,7 @@ static int copy_results(struct session *session, enum recording_age age, struct 
     int status = engine_agent_read(session->agent, &facts, &snapshot, error);
     if (status != TMPALLOC_OK)
         return status;
+    engine_agent_count_matches(session->agent);
     if (facts.refused) {
         snapshot_deinit(&snapshot);
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
@@ -311,13 +313,18 @@ int session_engine_reset(struct session *session, struct error *error) {
 int session_engine_hit(struct session *session, uint64_t id, struct error *error) {
     if (session->engine)
         return engine_breakpoint_hit(session->engine, id, error);
-    enum engine_agent_exit exit =
-        session->agent ? engine_agent_hit(session->agent, id) : AGENT_STAYS;
+    enum engine_agent_hit hit = session->agent ? engine_agent_hit(session->agent, id) : AGENT_STAYS;
     struct tmpalloc_process process;
-    if (exit == AGENT_STAYS || host_process(&session->host, &process, error) != TMPALLOC_OK ||
+    if (hit == AGENT_STAYS || host_process(&session->host, &process, error) != TMPALLOC_OK ||
         process.pid != session->recording->process.pid)
         return TMPALLOC_OK;
-    return copy_results(session, exit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
+    if (hit == AGENT_TELLS)
+        return engine_agent_told(session->agent, id, error);
+    return copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
+}
+
+int session_engine_set_catches(struct session *session, struct error *error) {
+    return session->agent ? engine_agent_set_catches(session->agent, error) : TMPALLOC_OK;
 }
 
 const struct entry_points *session_engine_entries(const struct session *session,

@@ -29,6 +29,9 @@ int session_engine_reset(struct session *session, struct error *error);
 
 int session_engine_hit(struct session *session, uint64_t id, struct error *error);
 
+/* The catches have changed; may be called while a hit is handled. */
+int session_engine_set_catches(struct session *session, struct error *error);
+
 /* Brings the recording's results up to date, if they are elsewhere and can be read now. */
 int session_engine_update(struct session *session, struct error *error);
 /* The same at a stop that no command is given at: when it is worth it, or always. */

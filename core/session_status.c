@@ -159,8 +159,10 @@ int session_status(struct session *session, struct text *text, struct error *err
     append_state_line(session, text);
     if (session->recording->copied && session->recording->age == RECORDING_NEVER &&
         session_engine_update(session, NULL) == TMPALLOC_OK &&
-        session->recording->age == RECORDING_NEVER)
+        session->recording->age == RECORDING_NEVER) {
+        session_catches_append(session, text);
         return TMPALLOC_OK;
+    }
     int status = session_snapshot(session, &snapshot, error);
     if (status != TMPALLOC_OK)
         return status;
@@ -175,6 +177,7 @@ int session_status(struct session *session, struct text *text, struct error *err
     append_bytes(text, "tracker memory", memory_in_use());
     if (session->recording->copied)
         append_bytes(text, "agent memory", session->recording->agent_bytes);
+    session_catches_append(session, text);
     snapshot_deinit(&snapshot);
     return TMPALLOC_OK;
 }

@@ -207,6 +207,11 @@ bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_blo
     return detector_find(tracker->detector, address, ret);
 }
 
+void tracker_later(const struct tracker *tracker, const struct tracker_release *release,
+                   uint64_t number, struct detector_block *ret) {
+    detector_later(tracker->detector, release->thread->window, &release->block, number, ret);
+}
+
 int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames) {
     const struct detector_block *block = &release->block;
     return site_count_scope(release->thread->sites, block->site, (uint32_t)block->distance,

@@ -55,6 +55,10 @@ void tracker_count_free(struct tracker *tracker, const struct tracker_release *r
 void tracker_put_back(struct tracker *tracker, const struct tracker_release *release);
 /* Looks without freeing; owner in *ret is a struct tracker_thread. */
 bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret);
+/* The number-th allocation, 1 is the first, of the thread after that of the temporary that it has
+ * just released.  Its site may be NULL. */
+void tracker_later(const struct tracker *tracker, const struct tracker_release *release,
+                   uint64_t number, struct detector_block *ret);
 /* Counts how many outermost frames of the allocation's stack were still there when the temporary
  * was freed.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when it was not counted. */
 int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames);

@@ -74,7 +74,7 @@ _Tracked = namedtuple("_Tracked", "number pid program")
 
 
 class _Breakpoint(gdb.Breakpoint):
-    """A breakpoint that users don't see and that never stops the program."""
+    """A breakpoint that users don't see and that stops the program without a word, if at all."""
 
     def __init__(self, host, id, address, hardware):
         kind = gdb.BP_HARDWARE_BREAKPOINT if hardware else gdb.BP_BREAKPOINT
@@ -123,18 +123,17 @@ class GdbHost(Host):
         self._in_call = False
 
     def hit(self, id):
-        """Forwards a hit; True stops the program because the user asked for it."""
+        """Forwards a hit; True stops the program, as the core or the user asks for it."""
         # A fork's child that GDB keeps has the parent's breakpoints in its memory.
         if gdb.selected_inferior().num != self._tracked.number:
             return False
         self._in_hit = True
         try:
-            self.session.breakpoint_hit(id)
+            return self.session.breakpoint_hit(id)
         except KeyboardInterrupt:
             return True
         finally:
             self._in_hit = False
-        return False
 
     def event(self, event):
         """Forwards an event; False when the core can't do what it has to."""
@@ -334,6 +333,17 @@ class GdbHost(Host):
 
     def set_variable(self, name, number):
         gdb.set_convenience_variable(f"_tmpalloc_{name}", number)
+
+    def select_frame(self, key, pc, inlined):
+        self._threads[key].switch()
+        frame = gdb.newest_frame()
+        while frame.pc() != pc:
+            frame = frame.older()
+        for _ in range(inlined):
+            if frame.type() == gdb.INLINE_FRAME:
+                frame = frame.older()
+        frame.select()
+        gdb.execute("frame")
 
     def quit(self, status):
         self.exit_status = status

@@ -24,10 +24,9 @@ except ImportError:  # before LLDB 19
 def on_hit(frame, location, _internal_dict):
     """Called by LLDB at each hit of a breakpoint; False lets the program go on."""
     try:
-        _host.hit(frame, location.GetBreakpoint().GetID())
+        return _host.hit(frame, location.GetBreakpoint().GetID())
     except KeyboardInterrupt:
         return True
-    return False
 
 
 def on_loader(frame, _location, _internal_dict):

@@ -191,19 +191,21 @@ class LldbEvents(Host):
             self.session.event(binding.EVENT_EXECED)
 
     def hit(self, frame, number):
-        """Forwards a hit of LLDB's breakpoint `number`."""
+        """Forwards a hit of LLDB's breakpoint `number`; True when the program is to stop there."""
+        stops = False
         process = frame.GetThread().GetProcess()
         if identity(process) == self._tracked:
             self._frame = frame
             self._note_handled(process.GetStopID(), (frame.GetThread().GetIndexID(), number))
             try:
-                self.session.breakpoint_hit(self._ids[number])
+                stops = self.session.breakpoint_hit(self._ids[number])
             finally:
                 self._frame = None
             if number in self._exits:
                 self._leave_others_stopped(frame)
         elif self._tracked and process.GetUniqueID() == self._tracked[0]:
             self._fork_hit(frame)
+        return stops
 
     def _leave_others_stopped(self, frame):
         """The process may end before LLDB's server has resumed all its threads, which it then takes

@@ -217,5 +217,15 @@ class LldbHost(LldbEvents):
         target = self.debugger.GetSelectedTarget() or self.debugger.GetDummyTarget()
         set_variable(target, f"$tmpalloc_{name}", number)
 
+    def select_frame(self, key, pc, inlined):
+        process = self.selected_process()
+        thread = process.GetThreadByIndexID(key & _INDEX_MASK)
+        frame = next(frame for frame in thread if frame.GetPC() == pc)
+        for _ in range(inlined):
+            if frame.IsInlined():
+                frame = frame.GetParent()
+        process.SetSelectedThread(thread)
+        thread.SetSelectedFrame(frame.GetFrameID())
+
     def quit(self, status):
         self.exit_status = status

@@ -1,5 +1,7 @@
 #include "catches.h"
 
+#include "tracer.h"
+
 #include "tmpalloc/tmpalloc.h"
 
 _Static_assert(AGENT_CATCHES < 31, "AGENT_WATCHING is none of them");
@@ -14,6 +16,18 @@ __attribute__((noinline)) void tmpalloc_agent_tell(enum agent_tells reason, cons
 
 void catches_tell(enum agent_tells reason, const void *about) {
     tmpalloc_agent_tell(reason, about);
+}
+
+/* A debugger that was killed has left its breakpoints in the code. */
+static bool is_debugger_there(void) {
+    uint64_t generation = IMAGE_LOAD(&image->generation);
+    tracer_look();
+    return IMAGE_LOAD(&image->generation) == generation;
+}
+
+static void tell(enum agent_tells reason, const void *about) {
+    if (is_debugger_there())
+        catches_tell(reason, about);
 }
 
 static bool is_decided(const struct agent_site *site) {
@@ -31,7 +45,6 @@ static uint32_t find_candidates(const struct detector_block *block) {
     return found;
 }
 
-/* Nobody answers when the debugger is gone. */
 static uint32_t find_matches(const struct detector_block *block) {
     const struct agent_site *site = block->site;
     uint32_t candidates = find_candidates(block);
@@ -39,7 +52,7 @@ static uint32_t find_matches(const struct detector_block *block) {
     if (candidates == anywhere)
         return anywhere;
     if (!is_decided(site))
-        catches_tell(AGENT_TELLS_UNDECIDED, site);
+        tell(AGENT_TELLS_UNDECIDED, site);
     return anywhere | (is_decided(site) ? candidates & site->catch_matches : 0);
 }
 
@@ -82,7 +95,7 @@ static void tell_watched(struct thread *thread, uintptr_t block) {
         if (image->watched[i] != block)
             continue;
         thread->caught = (struct agent_caught){.address = block};
-        catches_tell(AGENT_TELLS_FREED, &thread->caught);
+        tell(AGENT_TELLS_FREED, &thread->caught);
         return;
     }
 }
@@ -95,7 +108,7 @@ const struct agent_caught *catches_freeing(const struct call *call, uintptr_t bl
         return NULL;
     uint32_t matches = find_matches(&taken->block);
     uint32_t stops = matches ? count_matches(matches) : 0;
-    return stops ? describe(call, &taken->block, stops) : NULL;
+    return stops && is_debugger_there() ? describe(call, &taken->block, stops) : NULL;
 }
 
 void catches_allocated(struct thread *thread, struct agent_site *site, uintptr_t block,
@@ -103,5 +116,5 @@ void catches_allocated(struct thread *thread, struct agent_site *site, uintptr_t
     site->watched = 0;
     thread->caught =
         (struct agent_caught){.address = block, .size_bytes = size_bytes, .site = (uintptr_t)site};
-    catches_tell(AGENT_TELLS_ALLOCATED, &thread->caught);
+    tell(AGENT_TELLS_ALLOCATED, &thread->caught);
 }

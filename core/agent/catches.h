@@ -4,8 +4,7 @@
 
 #include "events.h"
 
-/* Calls the function at which the debugger has a breakpoint while it wants to be told.  Holds no
- * lock. */
+/* Calls the function at which the debugger has a breakpoint while it wants to be told. */
 void catches_tell(enum agent_tells reason, const void *about);
 
 /* A block is about to be freed.  NULL, or what to stop at before that: the thread's own, until its

@@ -94,7 +94,7 @@ enum agent_hooking {
 #define AGENT_STACK_LIMIT 1024
 
 /* As many breakpoints are known to the agent. */
-#define AGENT_BREAKPOINTS 8
+#define AGENT_BREAKPOINTS 40
 
 /* Most catches at once: each is a bit of a 32-bit number, with some to spare. */
 #define AGENT_CATCHES 16
@@ -300,7 +300,7 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2376, functions, 1992);
+AGENT_IMAGE_LAYOUT(agent_image, 2664, functions, 2280);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 16, reserved, 12);
 _Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
@@ -314,6 +314,17 @@ AGENT_IMAGE_LAYOUT(agent_caught, 312, between, 56);
 AGENT_IMAGE_LAYOUT(agent_free, 24, by_distance, 24);
 AGENT_IMAGE_LAYOUT(agent_python_frame, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
+
+/* What the agent tells the debugger. */
+enum agent_tells {
+    AGENT_TELLS_READY,     /* the image is there; about nothing */
+    AGENT_TELLS_HOOKED,    /* functions are, as `hooking` says, or aren't; about nothing */
+    AGENT_TELLS_UNDECIDED, /* about a struct agent_site: its catch_generation isn't the image's */
+    AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of a site that was watched, and isn't
+                              any more: its address, size_bytes and site */
+    AGENT_TELLS_FREED      /* the same of a block in `watched`, which is left there; only its
+                              address */
+};
 
 /* How a debugger controls the agent while the process is stopped.
  *
@@ -355,16 +366,6 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
  * uninstall(): undoes all that, if it was done.  May be called at any stop.
  *
  * start(), stop(), reset(): as above, for a program that controls its own agent. */
-enum agent_tells {
-    AGENT_TELLS_READY,     /* the image is there; about nothing */
-    AGENT_TELLS_HOOKED,    /* functions are, as `hooking` says, or aren't; about nothing */
-    AGENT_TELLS_UNDECIDED, /* about a struct agent_site: its catch_generation isn't the image's */
-    AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of a site that was watched, and isn't
-                              any more: its address, size_bytes and site */
-    AGENT_TELLS_FREED      /* the same of a block in `watched`, which is left there; only its
-                              address */
-};
-
 #define AGENT_IMAGE_SYMBOL     "tmpalloc_agent_image"
 #define AGENT_INSTALL_SYMBOL   "tmpalloc_agent_install"
 #define AGENT_UNINSTALL_SYMBOL "tmpalloc_agent_uninstall"

@@ -31,10 +31,11 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 4
+#define TMPALLOC_HOST_VERSION 5
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
+    TMPALLOC_STOP = 1, /**< of tmpalloc_session_breakpoint_hit() alone */
     TMPALLOC_OK = 0,
     TMPALLOC_E_NOMEM = -1,       /**< out of memory; nothing was changed */
     TMPALLOC_E_ARGUMENT = -2,    /**< unknown word, bad value */
@@ -127,7 +128,7 @@ struct tmpalloc_host {
     /** Deletes a breakpoint; never called while a hit is handled.  The process may be gone. */
     void (*remove_breakpoint)(void *arg, uint64_t id, int *status);
 
-    /** Shows one line that no command asked for (text without a newline). */
+    /** Shows lines that no command asked for (without a newline at the end). */
     void (*message)(void *arg, const char *text, int *status);
 
     /* What the agent needs to get into a process; without these there is no agent. */
@@ -174,6 +175,11 @@ struct tmpalloc_host {
     /** Ends the debugger with this exit status (0 to 255), and the process as its quit command
      *  does, once the text of the command that is being executed has been shown. */
     void (*quit)(void *arg, int32_t exit_status, int *status);
+
+    /** Selects for the user, at a stop, this thread and its innermost frame with this pc; of the
+     *  inlined functions there the one that is so many further out.  The frame is then shown with
+     *  its source, as the debugger does when it stops there. */
+    void (*select_frame)(void *arg, uint64_t key, uint64_t pc, uint32_t inlined, int *status);
 };
 
 /** The place where a command's text will be shown. */
@@ -242,7 +248,8 @@ TMPALLOC_API int tmpalloc_session_execute(tmpalloc_session *session, const char 
                                           const char **text_ret);
 
 /** Handles the hit of breakpoint `id` by the thread that read_registers and current_thread speak
- *  of.  The program is to be resumed afterwards whatever the answer is. */
+ *  of.  TMPALLOC_STOP: the program is to stop here without a word; the following
+ *  TMPALLOC_EVENT_STOPPED says why.  Whatever else the answer is, it is to be resumed. */
 TMPALLOC_API int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id);
 
 /** Tells the session what happened.  Messages for the user go through the host's message

@@ -4,8 +4,9 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 4
+HOST_VERSION = 5
 
+STOP = 1
 OK = 0
 E_ARGUMENT = -2
 E_STATE = -3
@@ -126,6 +127,7 @@ PRIMITIVES = {
     "breakpoints": ctypes.CFUNCTYPE(None, c_void_p, EmitAddress, c_void_p, Status),
     "set_variable": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_uint64, Status),
     "quit": ctypes.CFUNCTYPE(None, c_void_p, c_int32, Status),
+    "select_frame": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint64, c_uint32, Status),
 }
 
 

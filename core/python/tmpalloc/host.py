@@ -83,7 +83,7 @@ class Host:
         raise NotImplementedError
 
     def message(self, text):
-        """Shows a line that no command asked for."""
+        """Shows lines that no command asked for."""
         raise NotImplementedError
 
     def preload(self, library, variable):
@@ -120,6 +120,10 @@ class Host:
 
     def quit(self, status):
         """Ends the debugger once the command's text was shown."""
+        raise NotImplementedError
+
+    def select_frame(self, key, pc, inlined):
+        """Selects and shows a frame: see struct tmpalloc_host."""
         raise NotImplementedError
 
     def take_interrupt(self):
@@ -219,6 +223,9 @@ class Host:
 
     def _c_quit(self, status):
         self.quit(status)
+
+    def _c_select_frame(self, key, pc, inlined):
+        self.select_frame(key, pc, inlined)
 
 
 def _by_search_order(modules):

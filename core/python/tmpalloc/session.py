@@ -48,9 +48,10 @@ class Session:
         return status == binding.OK, (text.value or b"").decode(errors="replace")
 
     def breakpoint_hit(self, id):
-        """A breakpoint of the host was hit; the program is to go on afterwards."""
-        self._library.tmpalloc_session_breakpoint_hit(self._session, id)
+        """A breakpoint of the host was hit; True when the program is to stop there."""
+        status = self._library.tmpalloc_session_breakpoint_hit(self._session, id)
         self._raise_interrupt()
+        return status == binding.STOP
 
     def event(self, event):
         """Tells one of binding.EVENT_*; False when the core can't do what it has to."""

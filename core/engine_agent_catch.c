@@ -1,0 +1,142 @@
+#include <stddef.h>
+
+#include "engine_agent_state.h"
+
+_Static_assert(ENGINE_CATCHES == AGENT_CATCHES, "each has its place in the image");
+
+/* Setting. */
+
+static int break_where_it_tells(struct engine_agent *agent, struct error *error) {
+    struct modules *modules = agent->parts.modules;
+    struct module_symbol tell;
+    uint32_t module;
+    if (!modules_find_soname(modules, AGENT_FILE_SONAME, &module) ||
+        !modules_find_function(modules, module, AGENT_TELL_SYMBOL, true, &tell))
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
+    return engine_agent_break(agent, tell.address, BREAKPOINT_TELL, error);
+}
+
+static int break_where_it_stops(struct engine_agent *agent, const struct agent_image *image,
+                                struct error *error) {
+    int status = TMPALLOC_OK;
+    for (uint32_t i = 0; i < AGENT_ENTRY_COUNT && status == TMPALLOC_OK; i++) {
+        if (image->stops[i] != 0 && image->hooking[i] != AGENT_NOT_HOOKED)
+            status = engine_agent_break(agent, image->stops[i], BREAKPOINT_CATCH, error);
+    }
+    return status;
+}
+
+/* Catches that go on keep what the agent has counted. */
+static void fill_catches(const struct engine_catches *catches, struct agent_image *image) {
+    for (uint32_t i = 0; i < ENGINE_CATCHES; i++) {
+        const struct engine_catch *from = &catches->items[i];
+        bool goes_on = catches->active & image->catching & UINT32_C(1) << i;
+        image->catches[i] = (struct agent_catch){
+            .min_size = from->min_size,
+            .matches = goes_on ? image->catches[i].matches : 0,
+            .stop_at = from->stop_at,
+            .max_distance = from->max_distance,
+        };
+    }
+    image->catch_anywhere = catches->anywhere;
+    image->catch_generation = catches->generation;
+    image->catching = (image->catching & AGENT_WATCHING) | catches->active;
+}
+
+static int write_catches(struct engine_agent *agent, const struct agent_image *image,
+                         struct error *error) {
+    int status = ENGINE_AGENT_WRITE(agent, image, catches, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, catch_anywhere, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, catch_generation, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, catching, error) : status;
+}
+
+int engine_agent_set_catches(struct engine_agent *agent, struct error *error) {
+    const struct engine_catches *catches = agent->parts.catches;
+    struct agent_image image;
+    if (agent->anchor == 0)
+        return TMPALLOC_OK;
+    int status = engine_agent_image(agent, &image, NULL);
+    if (!catches->active && (status != TMPALLOC_OK || image.catching == 0))
+        return TMPALLOC_OK;
+    if (catches->active) {
+        int broken = break_where_it_tells(agent, error);
+        if (broken == TMPALLOC_OK && status == TMPALLOC_OK)
+            broken = break_where_it_stops(agent, &image, error);
+        if (broken != TMPALLOC_OK || status != TMPALLOC_OK)
+            return broken;
+        status = engine_agent_write_breakpoints(agent, error);
+    } else {
+        breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_CATCH, false, NULL);
+        breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_TELL, false, NULL);
+    }
+    fill_catches(catches, &image);
+    return status == TMPALLOC_OK ? write_catches(agent, &image, error) : status;
+}
+
+void engine_agent_count_matches(struct engine_agent *agent) {
+    struct engine_catches *catches = agent->parts.catches;
+    struct agent_image image;
+    if (!catches->active || engine_agent_image(agent, &image, NULL) != TMPALLOC_OK)
+        return;
+    for (uint32_t i = 0; i < ENGINE_CATCHES; i++) {
+        if (catches->active & image.catching & UINT32_C(1) << i)
+            catches->items[i].matches = image.catches[i].matches;
+    }
+}
+
+/* Being told. */
+
+static int decide(struct engine_agent *agent, uint64_t address, struct error *error) {
+    const struct engine_catches *catches = agent->parts.catches;
+    const struct agent_image_source source = engine_agent_source(&agent->parts);
+    struct agent_site site = {.catch_generation = catches->generation};
+    uint32_t stack;
+    int status = agent_image_read_site(&source, agent->anchor, address,
+                                       tracker_stacks(agent->parts.tracker), &stack, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    site.catch_matches = catches->decide(catches->arg, stack);
+    struct host *host = agent->parts.host;
+    status = host_write_data(host, address + offsetof(struct agent_site, catch_matches),
+                             &site.catch_matches, sizeof(site.catch_matches), error);
+    if (status != TMPALLOC_OK)
+        return status;
+    return host_write_data(host, address + offsetof(struct agent_site, catch_generation),
+                           &site.catch_generation, sizeof(site.catch_generation), error);
+}
+
+static int add_caught(struct engine_agent *agent, uint64_t address, struct error *error) {
+    const struct agent_image_source source = engine_agent_source(&agent->parts);
+    struct tmpalloc_thread thread;
+    struct engine_caught caught;
+    int status = host_current_thread(agent->parts.host, &thread, error);
+    if (status == TMPALLOC_OK)
+        status = agent_image_read_caught(&source, agent->anchor, address,
+                                         tracker_stacks(agent->parts.tracker), &caught, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    caught.thread = thread.key;
+    return engine_catches_add(agent->parts.catches, &caught);
+}
+
+int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *error) {
+    const struct breakpoint *breakpoint = breakpoints_by_id(&agent->breakpoints, id);
+    static const char *const names[] = {"rdi", "rsi"};
+    uint64_t arguments[2];
+    int status = host_read_registers(agent->parts.host, names, 2, arguments, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (breakpoint->roles & BREAKPOINT_CATCH)
+        return add_caught(agent, arguments[0], error);
+    switch (arguments[0]) {
+    case AGENT_TELLS_READY:
+        return engine_agent_set_catches(agent, error);
+    case AGENT_TELLS_UNDECIDED:
+        return decide(agent, arguments[1], error);
+    default:
+        return TMPALLOC_OK;
+    }
+}
