@@ -50,11 +50,14 @@ int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
     char variable[256];
     snprintf(variable, sizeof(variable),
              AGENT_ENVIRONMENT "=start,traced,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
-                               ",memory-limit=%" PRIu64 "%s%s",
+                               ",memory-limit=%" PRIu64 "%s%s%s%s",
              options->max_threshold, options->stack_depth, options->memory_limit_bytes,
-             options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "");
+             options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "",
+             engine_agent_has_functions(agent) ? ",functions" : "",
+             options->within ? ",within" : "");
     int status = host_preload(agent->parts.host, agent->file.path, variable, error);
     agent->preloading = status == TMPALLOC_OK;
+    agent->awaited = engine_agent_has_functions(agent);
     if (status == TMPALLOC_OK || status == TMPALLOC_E_NOMEM)
         return status;
     return error_set(error, TMPALLOC_E_UNSUPPORTED,
@@ -150,6 +153,24 @@ int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *err
                                  : status;
 }
 
+bool engine_agent_find_exported(struct engine_agent *agent, const char *name, uint64_t *ret) {
+    struct modules *modules = agent->parts.modules;
+    struct module_symbol symbol;
+    uint32_t module;
+    if (!modules_find_soname(modules, AGENT_FILE_SONAME, &module) ||
+        !modules_find_function(modules, module, name, true, &symbol))
+        return false;
+    *ret = symbol.address;
+    return true;
+}
+
+int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *error) {
+    uint64_t tell;
+    if (!engine_agent_find_exported(agent, AGENT_TELL_SYMBOL, &tell))
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
+    return engine_agent_break(agent, tell, BREAKPOINT_TELL, error);
+}
+
 static int watch_leaving(struct engine_agent *agent, struct error *error) {
     static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
@@ -165,11 +186,30 @@ static int watch_leaving(struct engine_agent *agent, struct error *error) {
     return engine_agent_write_breakpoints(agent, error);
 }
 
+static int find_within(struct engine_agent *agent, struct error *error) {
+    const char *name = agent->options.within;
+    agent->within.address = 0;
+    if (name && !modules_find_user_function(agent->parts.modules, name, &agent->within))
+        return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", name);
+    return TMPALLOC_OK;
+}
+
+/* What isn't there (yet) is no failure here. */
 int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error) {
-    const struct entry_options options = {.mappings = mappings,
+    const struct engine_agent_options *wanted = &agent->options;
+    const struct entry_options options = {.custom = wanted->custom,
+                                          .custom_count = wanted->custom_count,
+                                          .mappings = mappings,
                                           .ignored_soname = AGENT_FILE_SONAME};
+    struct error missing = {.text = ""};
     entry_points_deinit(&agent->entries);
-    return entry_points_resolve(agent->parts.modules, &options, &agent->entries, error);
+    int status = entry_points_resolve(agent->parts.modules, &options, &agent->entries, &missing);
+    if (status != TMPALLOC_OK && status != TMPALLOC_E_STATE)
+        return error_set(error, status, "%s", missing.text);
+    if (status == TMPALLOC_OK)
+        find_within(agent, &missing);
+    memcpy(agent->missing, missing.text, sizeof(agent->missing));
+    return TMPALLOC_OK;
 }
 
 int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
@@ -178,6 +218,8 @@ int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
         status = check_anchor(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, agent->options.mappings, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_await_functions(agent, error);
     return status == TMPALLOC_OK ? watch_leaving(agent, error) : status;
 }
 
@@ -222,6 +264,9 @@ static int write_selection(struct engine_agent *agent, struct agent_image *image
     image->only_tid = thread.tid;
     image->mappings = agent->options.mappings;
     image->python = agent->parts.python != NULL;
+    image->within = agent->options.within != NULL;
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, within, error);
     if (status == TMPALLOC_OK)
         status = ENGINE_AGENT_WRITE(agent, image, only_tid, error);
     if (status == TMPALLOC_OK)
@@ -260,22 +305,16 @@ static int start(struct engine_agent *agent, bool continues, struct error *error
  * parent of a fork), it needs no more than to be started. */
 static bool is_hooked(struct engine_agent *agent) {
     struct agent_image image;
-    uint32_t module;
-    struct module_symbol install, uninstall;
-    struct modules *modules = agent->parts.modules;
     if (engine_agent_image(agent, &image, NULL) != TMPALLOC_OK)
         return false;
     uint8_t hooking = image.hooking[AGENT_ENTRY_malloc];
+    if (engine_agent_has_functions(agent) || image.function_count > 0)
+        return false;
     if (hooking == AGENT_INTERPOSED)
         return true;
-    if (hooking == AGENT_NOT_HOOKED || hooking == AGENT_HOOK_REFUSED ||
-        !modules_find_soname(modules, AGENT_FILE_SONAME, &module) ||
-        !modules_find_function(modules, module, AGENT_INSTALL_SYMBOL, true, &install) ||
-        !modules_find_function(modules, module, AGENT_UNINSTALL_SYMBOL, true, &uninstall))
-        return false;
-    agent->install = install.address;
-    agent->uninstall = uninstall.address;
-    return true;
+    return hooking != AGENT_NOT_HOOKED && hooking != AGENT_HOOK_REFUSED &&
+           engine_agent_find_exported(agent, AGENT_INSTALL_SYMBOL, &agent->install) &&
+           engine_agent_find_exported(agent, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
 }
 
 int engine_agent_enter(struct engine_agent *agent, bool continues, struct error *error) {
@@ -324,16 +363,19 @@ int engine_agent_reset(struct engine_agent *agent, struct error *error) {
 struct conflict {
     struct agent_image image;
     uint64_t address; /* of the first that is within a jump; 0: none is */
+    bool function;    /* to a function that the user named, which can't be hooked in another way */
 };
 
 static int find_conflict(void *arg, uint64_t address) {
     struct conflict *conflict = arg;
     const struct agent_image *image = &conflict->image;
-    for (uint32_t i = 0; i < AGENT_ENTRY_COUNT && conflict->address == 0; i++) {
+    for (uint32_t i = 0; i < AGENT_ENTRY_POINTS_LIMIT && conflict->address == 0; i++) {
         uint64_t start = image->entry_points[i] + image->patch_start[i];
         if (image->hooking[i] == AGENT_PATCHED && address > start &&
-            address < image->entry_points[i] + image->patch_end[i])
+            address < image->entry_points[i] + image->patch_end[i]) {
             conflict->address = address;
+            conflict->function = i >= AGENT_ENTRY_COUNT;
+        }
     }
     return TMPALLOC_OK;
 }
@@ -345,7 +387,9 @@ int engine_agent_avoid_breakpoints(struct engine_agent *agent, struct error *err
         conflict.address == 0)
         return TMPALLOC_OK;
     struct error reason = {.text = ""};
-    int status = engine_agent_install_again(agent, &reason);
+    int status = conflict.function ? error_set(&reason, TMPALLOC_E_UNSUPPORTED,
+                                               "it can't be hooked in another way")
+                                   : engine_agent_install_again(agent, &reason);
     if (status == TMPALLOC_OK)
         return status;
     return error_set(error, status,

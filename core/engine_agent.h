@@ -15,8 +15,11 @@ struct engine_agent_options {
     uint32_t max_threshold;
     uint32_t stack_depth;
     uint64_t memory_limit_bytes;
-    bool mappings;         /* count mmap and munmap, too */
-    bool only_this_thread; /* count the thread that is selected when tracking starts */
+    bool mappings;                     /* count mmap and munmap, too */
+    bool only_this_thread;             /* count the thread that is selected when tracking starts */
+    const struct entry_custom *custom; /* used until destroy, as `within` */
+    size_t custom_count;
+    const char *within; /* count only while this function is on the thread's stack; NULL: always */
 };
 
 /* What a breakpoint means: the process is left, or the agent has something to tell. */
@@ -81,7 +84,8 @@ int engine_agent_set_catches(struct engine_agent *agent, struct error *error);
 /* At a stop: brings the numbers of matches in parts.catches up to date, where they can be read. */
 void engine_agent_count_matches(struct engine_agent *agent);
 /* Handles a hit of AGENT_TELLS.  TMPALLOC_STOP: the current thread is about to free something that
- * is caught. */
+ * is caught.  TMPALLOC_E_UNSUPPORTED: a function that the user named isn't there or can't be
+ * hooked, and the agent counts nothing. */
 int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *error);
 
 /* The entry points whose calls are counted. */

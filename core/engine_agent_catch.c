@@ -6,20 +6,10 @@ _Static_assert(ENGINE_CATCHES == AGENT_CATCHES, "each has its place in the image
 
 /* Setting. */
 
-static int break_where_it_tells(struct engine_agent *agent, struct error *error) {
-    struct modules *modules = agent->parts.modules;
-    struct module_symbol tell;
-    uint32_t module;
-    if (!modules_find_soname(modules, AGENT_FILE_SONAME, &module) ||
-        !modules_find_function(modules, module, AGENT_TELL_SYMBOL, true, &tell))
-        return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
-    return engine_agent_break(agent, tell.address, BREAKPOINT_TELL, error);
-}
-
 static int break_where_it_stops(struct engine_agent *agent, const struct agent_image *image,
                                 struct error *error) {
     int status = TMPALLOC_OK;
-    for (uint32_t i = 0; i < AGENT_ENTRY_COUNT && status == TMPALLOC_OK; i++) {
+    for (uint32_t i = 0; i < AGENT_ENTRY_POINTS_LIMIT && status == TMPALLOC_OK; i++) {
         if (image->stops[i] != 0 && image->hooking[i] != AGENT_NOT_HOOKED)
             status = engine_agent_break(agent, image->stops[i], BREAKPOINT_CATCH, error);
     }
@@ -62,7 +52,7 @@ int engine_agent_set_catches(struct engine_agent *agent, struct error *error) {
     if (!catches->active && (status != TMPALLOC_OK || image.catching == 0))
         return TMPALLOC_OK;
     if (catches->active) {
-        int broken = break_where_it_tells(agent, error);
+        int broken = engine_agent_break_where_it_tells(agent, error);
         if (broken == TMPALLOC_OK && status == TMPALLOC_OK)
             broken = break_where_it_stops(agent, &image, error);
         if (broken != TMPALLOC_OK || status != TMPALLOC_OK)
@@ -133,7 +123,9 @@ int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *err
         return add_caught(agent, arguments[0], error);
     switch (arguments[0]) {
     case AGENT_TELLS_READY:
-        return engine_agent_set_catches(agent, error);
+    case AGENT_TELLS_HOOKED:
+        status = engine_agent_functions_told(agent, (enum agent_tells)arguments[0], error);
+        return status == TMPALLOC_OK ? engine_agent_set_catches(agent, error) : status;
     case AGENT_TELLS_UNDECIDED:
         return decide(agent, arguments[1], error);
     default:

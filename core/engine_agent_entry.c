@@ -22,6 +22,7 @@
 
 /* sys/mman.h of x86-64 Linux, which the process is. */
 #define PAGE_BYTES          4096u
+#define FUNCTIONS_OFFSET    2048u /* on that page; breakpoints are before it */
 #define MAP_READ_WRITE      3u
 #define MAP_PRIVATE_NO_FILE 0x22u
 #define MAP_FAILED_ADDRESS  UINT64_MAX
@@ -96,11 +97,14 @@ static int capture(struct entry *entry, uint64_t key, const struct capture **ret
                : status;
 }
 
-/* Whether an address is in the code of an entry point or, in the C library, of its helpers. */
+/* Whether an address is in the code of an entry point or, in the C library, of its helpers.
+ * Functions that the user named hold nothing that a call needs. */
 static bool is_in_allocator(const struct engine_agent *agent, uint64_t pc) {
     uint32_t module = modules_frame(agent->parts.modules, pc, true).module;
     for (size_t i = 0; i < agent->entries.count; i++) {
         const struct entry_point *point = &agent->entries.items[i];
+        if (point->custom)
+            continue;
         bool shared = modules_loaded(agent->parts.modules, 0) != point->module;
         uint64_t before = shared ? INTERNAL_BYTES : 0;
         if (module == point->module && pc > point->address - before &&
@@ -141,6 +145,8 @@ static bool find_busy_frame(const struct engine_agent *agent, const struct captu
 }
 
 static bool is_in_patched_bytes(const struct engine_agent *agent, uint64_t pc) {
+    if (pc - agent->within.address - 1 < PATCHED_BYTES - 1)
+        return true;
     for (size_t i = 0; i < agent->entries.count; i++) {
         if (pc - agent->entries.items[i].address - 1 < PATCHED_BYTES - 1)
             return true;
@@ -303,6 +309,8 @@ static int load(struct entry *entry) {
         status = find_symbol(entry, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
     if (status == TMPALLOC_OK)
         status = find_symbol(entry, handle, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
+    if (status == TMPALLOC_OK)
+        status = find_symbol(entry, handle, AGENT_HOOK_SYMBOL, &agent->hook);
     return status == TMPALLOC_OK ? find_symbol(entry, handle, AGENT_INSTALL_SYMBOL, &agent->install)
                                  : status;
 }
@@ -312,7 +320,7 @@ static int write_avoided(void *arg, uint64_t address) {
     struct entry *entry = arg;
     uint64_t place = entry->page + entry->avoided_count * sizeof(address);
     if (!is_in_patched_bytes(entry->agent, address) ||
-        place + sizeof(address) > entry->page + PAGE_BYTES)
+        place + sizeof(address) > entry->page + FUNCTIONS_OFFSET)
         return TMPALLOC_OK;
     entry->avoided_count++;
     return host_write_data(entry->agent->parts.host, place, &address, sizeof(address),
@@ -343,6 +351,28 @@ static int install(struct entry *entry) {
                      "the allocator's functions can't be hooked");
 }
 
+/* Functions that the user named. */
+static int hook(struct entry *entry) {
+    struct engine_agent *agent = entry->agent;
+    struct agent_function functions[AGENT_FUNCTIONS];
+    uint32_t count;
+    uint64_t result, place = entry->page + FUNCTIONS_OFFSET;
+    int status = engine_agent_list_functions(agent, functions, &count, entry->error);
+    if (status != TMPALLOC_OK || count == 0)
+        return status;
+    status = host_write_data(agent->parts.host, place, functions, count * sizeof(functions[0]),
+                             entry->error);
+    if (status == TMPALLOC_OK)
+        status = CALL(entry, AGENT_HOOK_SYMBOL, agent->hook, &result, place, count, entry->page,
+                      entry->avoided_count, !agent->parts.host->primitives.tells_breakpoints);
+    if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
+        return status;
+    status = engine_agent_check_functions(agent, entry->error);
+    return status == TMPALLOC_OK
+               ? error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the agent got no memory")
+               : status;
+}
+
 /* Makes what calls need. */
 static int begin(struct entry *entry) {
     int status = select_safe_thread(entry);
@@ -363,6 +393,8 @@ int engine_agent_install(struct engine_agent *agent, struct error *error) {
     int status = check_sandbox(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, true, error);
+    if (status == TMPALLOC_OK && agent->missing[0])
+        status = error_set(error, TMPALLOC_E_UNSUPPORTED, "%s", agent->missing);
     if (status == TMPALLOC_OK)
         status = begin(&entry);
     if (status == TMPALLOC_OK)
@@ -372,6 +404,8 @@ int engine_agent_install(struct engine_agent *agent, struct error *error) {
         status = select_safe_thread(&entry);
     if (status == TMPALLOC_OK)
         status = install(&entry);
+    if (status == TMPALLOC_OK)
+        status = hook(&entry);
     end(&entry);
     return status;
 }
@@ -381,6 +415,8 @@ int engine_agent_install_again(struct engine_agent *agent, struct error *error) 
     int status = begin(&entry);
     if (status == TMPALLOC_OK)
         status = install(&entry);
+    if (status == TMPALLOC_OK)
+        status = hook(&entry);
     end(&entry);
     return status;
 }

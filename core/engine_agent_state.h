@@ -2,6 +2,8 @@
 #ifndef TMPALLOC_ENGINE_AGENT_STATE_H
 #define TMPALLOC_ENGINE_AGENT_STATE_H
 
+#include <stddef.h>
+
 #include "agent_file.h"
 #include "breakpoints.h"
 #include "engine_agent.h"
@@ -12,15 +14,20 @@ struct engine_agent {
     struct engine_agent_options options;
     struct agent_file file;
     bool preloading;    /* the debugger was asked to load it */
+    bool awaited;       /* it has yet to hook the functions that the user named */
     uint64_t anchor;    /* address of struct agent_image_anchor; 0: not found yet */
     uint64_t install;   /* addresses of the functions; 0: not known */
     uint64_t uninstall; /* 0: nothing to undo */
+    uint64_t hook;
     /* Where a process ends or executes another program, and where the agent tells something.  None
      * is released before the end, so that their order stays. */
     struct breakpoints breakpoints;
     uint64_t exit_address;                       /* of those the one that ends it */
     uint8_t breakpoint_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
     struct entry_points entries;
+    char missing[ERROR_TEXT_BYTES]; /* why a function that the user named isn't there; "": they are
+                                     */
+    struct module_symbol within;    /* address 0: there is none */
 };
 
 /* Reads the image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
@@ -39,8 +46,32 @@ int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakp
                        struct error *error);
 int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *error);
 
+/* The address of a function of the agent's library; *ret is untouched where there is none. */
+bool engine_agent_find_exported(struct engine_agent *agent, const char *name, uint64_t *ret);
+int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *error);
+
 /* The memory of the process for agent_image.h; refers to `parts`. */
 struct agent_image_source engine_agent_source(const struct engine_parts *parts);
+
+/* Functions that the user named, which the agent hooks as well. */
+
+static inline bool engine_agent_has_functions(const struct engine_agent *agent) {
+    return agent->options.custom_count > 0 || agent->options.within;
+}
+
+/* At most AGENT_FUNCTIONS, as the agent wants them.  TMPALLOC_E_UNSUPPORTED: one isn't there. */
+int engine_agent_list_functions(const struct engine_agent *agent, struct agent_function *functions,
+                                uint32_t *count_ret, struct error *error);
+
+/* TMPALLOC_E_UNSUPPORTED names one that the agent could not hook. */
+int engine_agent_check_functions(struct engine_agent *agent, struct error *error);
+
+/* An agent that was preloaded tells when it is ready to hook them: sets a breakpoint there. */
+int engine_agent_await_functions(struct engine_agent *agent, struct error *error);
+/* It has told that it is ready, or that it has hooked them.  TMPALLOC_E_UNSUPPORTED: one isn't
+ * there or can't be hooked. */
+int engine_agent_functions_told(struct engine_agent *agent, enum agent_tells reason,
+                                struct error *error);
 
 /* Where the allocator's entry points are now: agent->entries. */
 int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error);

@@ -145,8 +145,12 @@ static int add_user_function(struct modules *modules, struct entry_points *point
     struct module_symbol symbol;
     if (name[0] == '\0')
         return TMPALLOC_OK;
-    if (modules_find_user_function(modules, name, &symbol))
-        return add(points, &symbol, name, signature);
+    if (modules_find_user_function(modules, name, &symbol)) {
+        int status = add(points, &symbol, name, signature);
+        if (status == TMPALLOC_OK)
+            find_address(points, symbol.address)->custom = true;
+        return status;
+    }
     if (!*missing)
         *missing = name;
     return TMPALLOC_OK;

@@ -31,6 +31,7 @@ struct entry_point {
     uint64_t address;
     uint64_t size_bytes; /* of the function's code; 0: unknown */
     uint32_t module;
+    bool custom; /* the user named it */
 };
 
 /* A custom allocator named by the user; a NULL name: no such function. */

@@ -20,6 +20,7 @@ void session_options_deinit(struct session_options *options) {
 }
 
 void session_deinit(struct session *session) {
+    session_engine_forget_left(session);
     session_engine_destroy(session);
     recording_destroy(session->recording);
     session_options_deinit(&session->options);
@@ -337,6 +338,7 @@ static void stopped(struct session *session, bool signaled) {
 
 int session_event(struct session *session, tmpalloc_event event, struct error *error) {
     struct tmpalloc_process process;
+    session_engine_forget_left(session);
     int status = host_process(&session->host, &process, error);
     if (status != TMPALLOC_OK || !session->recording)
         return status;
@@ -366,6 +368,7 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
 
 void session_poll(struct session *session) {
     struct tmpalloc_process process;
+    session_engine_forget_left(session);
     if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
     if (!session_is_active(session))

@@ -44,6 +44,7 @@ struct session {
     char reason[ERROR_TEXT_BYTES];    /* why auto did not choose the agent; "": it did */
     struct engine_breakpoint *engine; /* while waiting or tracking, one of these */
     struct engine_agent *agent;
+    struct engine_agent *left;   /* it was given up while a hit was handled; NULL: none */
     int64_t next_copy_ns;        /* CLOCK_MONOTONIC, for stops without a command */
     struct recording *recording; /* NULL: never started */
     char core_file[4096];        /* that was looked at last, and why it gave no results */

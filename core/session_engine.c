@@ -25,11 +25,6 @@ static bool refuse(struct session *session, const char *reason) {
 
 /* Whether nothing is known against the agent; else session->reason says what. */
 static bool is_agent_possible(struct session *session, const struct tmpalloc_process *process) {
-    const struct session_options *options = &session->options;
-    if (options->within)
-        return refuse(session, "--within needs breakpoints");
-    if (options->custom_count > 0)
-        return refuse(session, "--allocator needs breakpoints");
     if (!process->local)
         return refuse(session, "the target is not on this machine");
     if (process->pid == 0 && process->executable[0] == '\0')
@@ -99,6 +94,9 @@ static int create_agent(struct session *session, struct recording *recording, st
         .memory_limit_bytes = options->memory_limit_bytes,
         .mappings = options->mappings,
         .only_this_thread = options->only_this_thread,
+        .custom = options->custom,
+        .custom_count = options->custom_count,
+        .within = options->within,
     };
     const struct engine_parts parts = parts_of(session, recording);
     recording->engine = session_engine_name(SESSION_AGENT);
@@ -310,6 +308,31 @@ int session_engine_reset(struct session *session, struct error *error) {
     return TMPALLOC_OK;
 }
 
+/* While a hit is handled breakpoints stay; the agent's mean nothing any more. */
+static int give_up_agent(struct session *session, struct error *reason, struct error *error) {
+    session->left = session->agent;
+    session->agent = NULL;
+    int status = fall_back(session, reason, error);
+    if (!session->engine) {
+        session->state = SESSION_STOPPED;
+        host_message(&session->host, "tmpalloc: %s", reason->text);
+    }
+    return status;
+}
+
+void session_engine_forget_left(struct session *session) {
+    engine_agent_destroy(session->left);
+    session->left = NULL;
+}
+
+static int handle_told(struct session *session, uint64_t id, struct error *error) {
+    struct error reason = {.text = ""};
+    int status = engine_agent_told(session->agent, id, &reason);
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return give_up_agent(session, &reason, error);
+    return status == TMPALLOC_OK ? status : error_set(error, status, "%s", reason.text);
+}
+
 int session_engine_hit(struct session *session, uint64_t id, struct error *error) {
     if (session->engine)
         return engine_breakpoint_hit(session->engine, id, error);
@@ -319,7 +342,7 @@ int session_engine_hit(struct session *session, uint64_t id, struct error *error
         process.pid != session->recording->process.pid)
         return TMPALLOC_OK;
     if (hit == AGENT_TELLS)
-        return engine_agent_told(session->agent, id, error);
+        return handle_told(session, id, error);
     return copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
 }
 

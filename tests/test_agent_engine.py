@@ -72,22 +72,20 @@ def test_auto_takes_the_agent_and_says_so(debugger, program):
 
 
 WITHOUT_AGENT = {
-    "static": (["-static"], "", "the program is a static executable"),
-    "32 bits": (["-m32"], "", "the program is for another architecture"),
-    "a sanitizer": (["-fsanitize=address"], "", "the program has a sanitizer's allocator"),
-    "within": ([], "--within main", "--within needs breakpoints"),
-    "custom": ([], "--allocator alloc=a,free=f", "--allocator needs breakpoints"),
+    "static": (["-static"], "the program is a static executable"),
+    "32 bits": (["-m32"], "the program is for another architecture"),
+    "a sanitizer": (["-fsanitize=address"], "the program has a sanitizer's allocator"),
 }
 
 
 @pytest.mark.parametrize("case", WITHOUT_AGENT)
 def test_where_the_agent_cannot_go_auto_says_why_and_agent_is_refused(debugger, compile, case):
-    flags, option, reason = WITHOUT_AGENT[case]
+    flags, reason = WITHOUT_AGENT[case]
     try:
         program = compile(PROGRAM, *FLAGS, *flags)
     except AssertionError:
         pytest.skip(f"gcc can't build with {flags[0]} here")
-    steps = [f"tmpalloc start --engine agent {option}", f"tmpalloc start {option}", "tmpalloc status"]
+    steps = ["tmpalloc start --engine agent", "tmpalloc start", "tmpalloc status"]
     refused, started, status = debugger.session(program, steps).outputs
     assert f"the agent can't be used: {reason}" in refused and refused.count("\n") == 1
     assert f"breakpoint engine (auto: {reason})" in started and started.count("\n") == 1

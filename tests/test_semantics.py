@@ -409,9 +409,9 @@ def custom(compile):
 
 
 def test_custom_allocators_count_and_what_is_beneath_them_does_not(
-    debugger, custom, library, breakpoints
+    debugger, custom, library, start
 ):
-    document, _ = track(debugger, custom, " ".join([breakpoints, *CUSTOM]))
+    document, _ = track(debugger, custom, " ".join([start, *CUSTOM]))
     assert sizes(document) == {10: 1, 20: 1, 30: 1, 40: 1}
     assert counted(document)["by_distance"] == {0: (4, 100)}
     assert counted(document)["by_realloc"] == 1
@@ -419,9 +419,9 @@ def test_custom_allocators_count_and_what_is_beneath_them_does_not(
 
 
 def test_a_custom_allocator_of_c_alone_leaves_the_methods_to_malloc(
-    debugger, custom, library, breakpoints
+    debugger, custom, library, start
 ):
-    document, _ = track(debugger, custom, f"{breakpoints} {CUSTOM[0]}")
+    document, _ = track(debugger, custom, f"{start} {CUSTOM[0]}")
     assert sizes(document) == {10: 1, 20: 1, 62: 1, 40: 1}
 
 
@@ -435,19 +435,19 @@ def test_a_custom_allocator_that_is_not_there_is_told_in_one_line(
     assert document["totals"]["allocations"] > 0
 
 
-def test_within_counts_while_the_function_is_on_the_stack(debugger, compile, library, breakpoints):
+def test_within_counts_while_the_function_is_on_the_stack(debugger, compile, library, start):
     program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
-    document, _ = track(debugger, program, f"{breakpoints} --within inner")
+    document, _ = track(debugger, program, f"{start} --within inner")
     # The first call recurses, the second is alone, the third is the other thread's.
     assert sizes(document) == {12: 2, 11: 2, 10: 2 + 2 + 2}
     assert document["totals"]["temporary"]["count"] == 10
 
 
 def test_within_notices_that_the_function_was_left_by_a_jump(
-    debugger, compile, library, breakpoints
+    debugger, compile, library, start
 ):
     program = compile(PROGRAMS / "jumps.c", *C_FLAGS, name="jumps")
-    document, _ = track(debugger, program, f"{breakpoints} --within leaver")
+    document, _ = track(debugger, program, f"{start} --within leaver")
     assert sum(site["allocated_bytes"] for site in document["sites"]) == 50 + 51 + 52
     assert document["totals"]["allocations"] == 3
 

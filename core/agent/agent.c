@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "catches.h"
@@ -67,11 +68,16 @@ static bool begin(void) {
     return atomic_compare_exchange_strong(&state, &expected, IN_PROGRESS);
 }
 
-/* Which ones the debugger has said when it was told that all is ready. */
+/* Those that the debugger has written when it was told that all is ready. */
 static bool hook_functions(void) {
-    int status = image->function_count
-                     ? install_functions(image, image->functions, image->function_count)
-                     : TMPALLOC_E_UNSUPPORTED;
+    struct agent_function functions[AGENT_FUNCTIONS];
+    uint32_t count = image->function_count;
+    int status = TMPALLOC_E_UNSUPPORTED;
+    if (count > 0 && count <= AGENT_FUNCTIONS) {
+        memcpy(functions, image->functions, sizeof functions);
+        image->function_count = 0;
+        status = install_functions(image, functions, count);
+    }
     if (status != TMPALLOC_OK)
         install_undo(image);
     catches_tell(AGENT_TELLS_HOOKED, NULL);

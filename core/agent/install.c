@@ -127,8 +127,7 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     find_code(hooks[HOOK_malloc].counting, &hooks_own_code);
     if (preloaded)
         hooks_find_real();
-    image->entry_point_count = AGENT_ENTRY_COUNT;
-    image->function_count = 0;
+    image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;
     for (uint32_t i = 0; i < HOOK_COUNT && status == TMPALLOC_OK; i++)
         status = install(&installation, i);
     if (status != TMPALLOC_OK)
@@ -136,18 +135,31 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     return status;
 }
 
-/* Hooks that exist, but which no function leads to. */
-static void forget_functions(struct agent_image *image) {
-    for (uint32_t i = AGENT_ENTRY_COUNT; i < AGENT_ENTRY_POINTS_LIMIT; i++)
-        image->hooking[i] = AGENT_NOT_HOOKED;
+/* A function keeps its place for ever: call sites refer to it.  AGENT_FUNCTIONS: there is none
+ * left.
+ */
+static uint32_t find_place(struct agent_image *image, const struct agent_function *function) {
+    uint32_t i = 0;
+    while (i < image->function_count &&
+           memcmp(&image->functions[i], function, sizeof *function) != 0)
+        i++;
+    if (i < AGENT_FUNCTIONS && i == image->function_count) {
+        image->functions[i] = *function;
+        image->entry_points[AGENT_ENTRY_COUNT + i] = function->address;
+        image->function_count++;
+        image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;
+    }
+    return i;
 }
 
-static int install_function(struct agent_image *image, uint32_t i) {
-    uint32_t number = AGENT_ENTRY_COUNT + i;
-    uintptr_t function = image->functions[i].address;
+static int install_function(struct agent_image *image, const struct agent_function *function) {
     struct patch_span span = {0};
-    image->entry_points[number] = function;
-    int status = patch_entry(function, function_hooks_entry(i), &function_hooks_real[i], &span);
+    uint32_t i = find_place(image, function);
+    if (i == AGENT_FUNCTIONS)
+        return TMPALLOC_E_UNSUPPORTED;
+    int status =
+        patch_entry(function->address, function_hooks_entry(i), &function_hooks_real[i], &span);
+    uint32_t number = AGENT_ENTRY_COUNT + i;
     image->hooking[number] = status == TMPALLOC_OK ? AGENT_PATCHED : AGENT_HOOK_REFUSED;
     image->patch_start[number] = span.start;
     image->patch_end[number] = span.end;
@@ -157,17 +169,14 @@ static int install_function(struct agent_image *image, uint32_t i) {
 int install_functions(struct agent_image *image, const struct agent_function *functions,
                       uint32_t count) {
     int status = TMPALLOC_OK;
-    if (count > AGENT_FUNCTIONS)
-        return TMPALLOC_E_UNSUPPORTED;
-    forget_functions(image);
-    memmove(image->functions, functions, count * sizeof functions[0]);
-    image->function_count = count;
-    image->entry_point_count = AGENT_ENTRY_COUNT + count;
+    for (uint32_t i = AGENT_ENTRY_COUNT; i < AGENT_ENTRY_POINTS_LIMIT; i++)
+        image->hooking[i] = AGENT_NOT_HOOKED;
     for (uint32_t i = 0; i < count && status == TMPALLOC_OK; i++)
-        status = install_function(image, i);
+        status = install_function(image, &functions[i]);
     return status;
 }
 
+/* What can't be changed is still told. */
 void install_undo(struct agent_image *image) {
     patch_undo();
     relocations_undo();

@@ -355,9 +355,9 @@ enum agent_tells {
  * TMPALLOC_E_UNSUPPORTED: malloc or free is refused, and nothing is hooked.
  *
  * hook(functions, count, addresses, address_count, unannounced): hooks functions in addition, after
- * install() and under the same conditions, in place of those that were hooked before; `hooking`
- * tells what became of each.  TMPALLOC_E_UNSUPPORTED: one is refused, and none is hooked;
- * TMPALLOC_E_NOMEM.
+ * install() and under the same conditions.  They are added to `functions`, where each keeps its
+ * place; `hooking` tells what became of it.  TMPALLOC_E_UNSUPPORTED: one is refused, or there are
+ * too many; TMPALLOC_E_NOMEM.
  *
  * An agent that was preloaded with the word `functions` does the same by itself: a debugger that is
  * told that it is ready writes functions and function_count.  It starts unless there are none or

@@ -1,0 +1,112 @@
+"""Functions that the user names: allocators of any signature, and where tracking is to happen."""
+
+import json
+
+import pytest
+from support import allocations, number
+from test_semantics import C_FLAGS, CUSTOM, PROGRAMS, sizes, track
+
+#: All but the one that can't be hooked.
+KINDS = {
+    "take_of_many:size=2": "give",
+    "take_slice": "give_and_tell:ptr=2",
+    "take_formatted": "give",
+    "take_or_throw": "give",
+    "take_hidden": "give",
+}
+ALLOCATORS = " ".join(f"--allocator alloc={take},free={give}" for take, give in KINDS.items())
+STUBBORN = "--allocator alloc=take_stubborn,free=give"
+
+
+@pytest.fixture
+def signatures(compile):
+    return compile(PROGRAMS / "custom_signatures.cpp", name="signatures")
+
+
+def tracked_from_the_start(debugger, program, start):
+    """The report of a whole run, and what start and run printed."""
+    report = debugger.directory / "report.json"
+    steps = [start, debugger.run(), f"tmpalloc report json {report} --force"]
+    result = debugger.session(program, steps)
+    assert result.exit_statuses == [0], result.text
+    return json.loads(report.read_text()), result.outputs
+
+
+def of_main(document):
+    """Counters of the sites below main(): what the libraries allocate before differs."""
+    found = []
+    for site in document["sites"]:
+        functions = [frame["function"] for frame in site["stack"]]
+        if "main" in functions:
+            site = {key: site[key] for key in site.keys() - {"id", "location", "threads"}}
+            stacks = [site.pop("stack"), *site.pop("free_stacks")]
+            lines = [[(frame["function"], frame["line"]) for frame in stack] for stack in stacks]
+            found.append((lines, sorted(site.items(), key=lambda item: item[0])))
+    return sorted(found, key=repr)
+
+
+def test_functions_of_any_signature_work_as_before_and_count(debugger, signatures, library, start):
+    document, _ = track(debugger, signatures, f"{start} {ALLOCATORS}")
+    assert sizes(document) == {10: 1, 20: 1, 30: 1, 40: 1, 50: 1, 60: 1}
+    assert document["totals"]["temporary"] == {"count": 6, "bytes": 210}
+
+
+@pytest.mark.parametrize(
+    "source, options",
+    [
+        ("custom_signatures.cpp", ALLOCATORS),
+        ("within.c", "--within inner"),
+    ],
+)
+def test_both_engines_give_the_same_from_the_program_s_start(
+    debugger, compile, library, source, options
+):
+    flags = C_FLAGS if source.endswith(".c") else ()
+    program = compile(PROGRAMS / source, *flags, name="program")
+    reports = []
+    for engine in "agent", "breakpoint":
+        document, _ = tracked_from_the_start(
+            debugger, program, f"tmpalloc start --engine {engine} {options}"
+        )
+        reports.append(document)
+    agent, breakpoint = map(of_main, reports)
+    assert agent and agent == breakpoint
+    assert reports[0]["totals"]["dropped"] == reports[1]["totals"]["dropped"] == 0
+
+
+def test_what_the_agent_cannot_hook_is_named_and_breakpoints_count(debugger, signatures, library):
+    refused = f"tmpalloc start --engine agent {STUBBORN}"
+    steps = [debugger.break_at("case_begins"), debugger.run(), refused]
+    steps += [f"tmpalloc start {STUBBORN}", debugger.continue_(), "tmpalloc status"]
+    outputs = debugger.session(signatures, steps).outputs
+    reason = "take_stubborn can't be hooked"
+    assert f"the agent can't be used: {reason}" in outputs[2] and outputs[2].count("\n") == 1
+    assert f"breakpoint engine (auto: {reason})" in outputs[3] and outputs[3].count("\n") == 1
+    assert allocations(outputs[5]) > 5
+    for start, reason in (
+        (f"tmpalloc start {STUBBORN}", reason),
+        ("tmpalloc start --within nowhere", "no function nowhere in the loaded files"),
+    ):
+        document, outputs = tracked_from_the_start(debugger, signatures, start)
+        assert f"tmpalloc: breakpoint engine (auto: {reason})\n" in outputs[1]
+        assert document["engine"] == "breakpoint"
+    result = debugger.session(
+        signatures, [f"tmpalloc start --engine agent {STUBBORN}", debugger.run(), "tmpalloc status"]
+    )
+    assert "the agent can't be used: take_stubborn can't be hooked" in result.outputs[1]
+    assert result.exit_statuses == [0]
+
+
+def test_stop_gives_the_functions_back_and_start_takes_others(debugger, compile, library):
+    program = compile(PROGRAMS / "custom_allocators.cpp", name="custom")
+    names = ["pool_take", "pool_give", "pool_resize", "main"]
+    code = [debugger.evaluate(f"*(long *){name}") for name in names]
+    steps = [f"tmpalloc start --engine agent {CUSTOM[1]}", debugger.break_at("case_begins")]
+    steps += [debugger.break_at("case_ends"), debugger.run(), *code, "tmpalloc stop"]
+    steps += ["tmpalloc start --engine agent " + CUSTOM[0], *code, debugger.continue_()]
+    steps += ["tmpalloc status", "tmpalloc stop", *code]
+    outputs = debugger.session(program, steps).outputs
+    values = [[text.split()[-1] for text in outputs[i : i + 4]] for i in (4, 10, 17)]
+    assert values[0] == values[2]
+    assert [one == other for one, other in zip(values[0], values[1])] == [False] * 3 + [True]
+    assert number(outputs[15], "deallocations") == 4
