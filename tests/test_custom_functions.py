@@ -38,7 +38,7 @@ def of_main(document):
     for site in document["sites"]:
         functions = [frame["function"] for frame in site["stack"]]
         if "main" in functions:
-            site = {key: site[key] for key in site.keys() - {"id", "location", "threads"}}
+            site = {key: site[key] for key in site.keys() - {"id", "location", "order", "threads"}}
             stacks = [site.pop("stack"), *site.pop("free_stacks")]
             lines = [[(frame["function"], frame["line"]) for frame in stack] for stack in stacks]
             found.append((lines, sorted(site.items(), key=lambda item: item[0])))
