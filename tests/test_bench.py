@@ -51,6 +51,14 @@ def test_cases_can_be_chosen_by_a_word_in_their_name():
     assert [row.split(" | ")[0] for row in rows[2:4]] == ["| sqlite3", "| jq"]
 
 
+def test_the_quick_benchmark_of_catches_times_every_case(gdb, library):
+    text = bench("--quick", "catches", TMPALLOC_LIBRARY=str(library))
+    header, _, *rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line]
+    assert header == ["ns per pair", "no catch", "by size", "by location", "eight of both"]
+    assert [row[0] for row in rows] == ["depth-5", "depth-60", "strings"]
+    assert all(float(cell) > 0 for row in rows for cell in row[1:]), rows
+
+
 def test_the_quick_benchmarks_print_every_row_with_a_positive_number(debugger, library):
     text = bench("--quick", debugger.name, TMPALLOC_LIBRARY=str(library))
     assert text.startswith(f"{debugger.name}: ")

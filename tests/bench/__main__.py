@@ -5,6 +5,7 @@
     pairs     malloc/free pairs under the agent, against a wrapper that only forwards and heaptrack
     programs  real programs, the same way
     gdb lldb  stops of the breakpoint engine
+    catches   pairs under the agent and GDB, with catches that don't match
 
 What is compared takes turns; minima (and medians) are shown.  --quick only shows that the
 benchmarks run.
@@ -21,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import catches  # noqa: E402
 import comparison  # noqa: E402
 import pairs  # noqa: E402
 import programs  # noqa: E402
@@ -73,15 +75,27 @@ def compare_stops(chosen, directory, options):
             print(f"  {name:<30}{value:8.3f}", flush=True)
 
 
+def compare_catches(directory, options):
+    gdb = controllers()[0]
+    if gdb.find() is None:
+        print("catches: skipped, gdb isn't installed")
+        return
+    print(f"| ns per pair | {' | '.join(catches.CATCHES)} |")
+    print("|---" + "|--:" * len(catches.CATCHES) + "|", flush=True)
+    for case, best in catches.rows(gdb(directory), directory, options.quick):
+        print(f"| {case} | {' | '.join(f'{value:.4g}' for value in best.values())} |", flush=True)
+
+
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few events, one run each")
     parser.add_argument("--only", action="append", metavar="WORD", help="cases with it in their name")
     parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK",
-                        help="pairs, programs, gdb, lldb (default: all)")  # fmt: skip
+                        help="pairs, programs, gdb, lldb, catches (default: all)")  # fmt: skip
     options = parser.parse_args(argv)
-    chosen = options.benchmarks or [*UNDER_THE_AGENT, *DEBUGGERS]
-    unknown = set(chosen) - {*UNDER_THE_AGENT, *DEBUGGERS}
+    known = [*UNDER_THE_AGENT, *DEBUGGERS, "catches"]
+    chosen = options.benchmarks or known
+    unknown = set(chosen) - set(known)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as directory:
@@ -90,6 +104,8 @@ def main(argv):
                 compare_agent(benchmark, Path(directory), options)
         if set(chosen) & set(DEBUGGERS):
             compare_stops(chosen, Path(directory), options)
+        if "catches" in chosen:
+            compare_catches(Path(directory), options)
 
 
 if __name__ == "__main__":
