@@ -63,10 +63,15 @@ const struct command command_help = {
 static int run_command(const struct command *command, struct command_call *call, const char *rest) {
     struct arguments arguments = {0};
     int status = arguments_parse(&command->info, rest, &arguments, call->error);
-    if (status != TMPALLOC_OK)
+    if (status != TMPALLOC_OK) {
+        if (command->failed)
+            command->failed(call);
         return status;
+    }
     call->arguments = &arguments;
     status = command->run(call);
+    if (status != TMPALLOC_OK && command->failed)
+        command->failed(call);
     arguments_deinit(&arguments);
     return status;
 }

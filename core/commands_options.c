@@ -58,10 +58,16 @@ static int read_words(const struct arguments *arguments, struct session_options 
     const char *within = arguments_get(arguments, "within");
     if (within && !(options->within = memory_copy_string(within)))
         return error_no_memory(error);
+    const char *suppress = arguments_get(arguments, "suppress");
+    int status = TMPALLOC_OK;
+    if (suppress)
+        status = suppressions_read(suppress, error, &options->suppressions);
+    if (status != TMPALLOC_OK)
+        return status;
     for (size_t i = 0; i < arguments->value_count; i++) {
         if (strcmp(arguments->values[i].name, "allocator") != 0)
             continue;
-        int status = add_custom(options, arguments->values[i].value, error);
+        status = add_custom(options, arguments->values[i].value, error);
         if (status != TMPALLOC_OK)
             return status;
     }

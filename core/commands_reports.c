@@ -1,5 +1,6 @@
 #include "commands_options.h"
 #include "commands_table.h"
+#include "profile_suppress.h"
 
 static const char *const sort_columns[] = {"own", "total", "count", "share", NULL};
 static const char *const groupings[] = {"location", "stack", NULL};
@@ -13,11 +14,13 @@ static const struct tmpalloc_option_info summary_options[] = {
     {"inclusive", '\0', NULL, NULL, "also locations without temporaries of their own"},
     OPTION_NATIVE,
     OPTION_SINCE,
+    OPTION_SUPPRESS,
     OPTION_END,
 };
 
 static const struct tmpalloc_option_info tree_options[] = {
-    OPTION_THRESHOLD, OPTION_ROWS, OPTION_SELECT, OPTION_NATIVE, OPTION_SINCE, OPTION_END,
+    OPTION_THRESHOLD, OPTION_ROWS,     OPTION_SELECT, OPTION_NATIVE,
+    OPTION_SINCE,     OPTION_SUPPRESS, OPTION_END,
 };
 
 static const struct tmpalloc_option_info site_options[] = {
@@ -28,9 +31,7 @@ static const struct tmpalloc_option_info site_options[] = {
 };
 
 static const struct tmpalloc_option_info report_file_options[] = {
-    OPTION_THRESHOLD, {"force", '\0', NULL, NULL, "replace FILE when it exists"},
-    OPTION_NATIVE,    OPTION_SINCE,
-    OPTION_END,
+    OPTION_THRESHOLD, OPTION_FORCE, OPTION_NATIVE, OPTION_SINCE, OPTION_SUPPRESS, OPTION_END,
 };
 
 int command_open_profile(const struct command_call *call, struct profile **ret) {
@@ -44,6 +45,37 @@ int command_open_profile(const struct command_call *call, struct profile **ret) 
                                  : status;
 }
 
+static int suppress_file(const struct command_call *call, const char *path,
+                         struct profile *profile) {
+    struct suppressions *suppressions = NULL;
+    int status = suppressions_read(path, call->error, &suppressions);
+    if (status == TMPALLOC_OK)
+        status = profile_suppress(profile, suppressions, call->error);
+    suppressions_destroy(suppressions);
+    return status;
+}
+
+int command_suppress(const struct command_call *call, struct profile *profile) {
+    const char *path = arguments_get(call->arguments, "suppress");
+    int status = TMPALLOC_OK;
+    if (!call->session->loaded)
+        status = profile_suppress(profile, call->session->options.suppressions, call->error);
+    return status == TMPALLOC_OK && path ? suppress_file(call, path, profile) : status;
+}
+
+int command_open_report(const struct command_call *call, struct profile **ret) {
+    struct profile *profile;
+    int status = command_open_profile(call, &profile);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = command_suppress(call, profile);
+    if (status == TMPALLOC_OK)
+        *ret = profile;
+    else
+        profile_destroy(profile);
+    return status;
+}
+
 typedef int table_report(const struct profile *profile, const struct report_options *options,
                          struct text *text, struct error *error);
 
@@ -55,7 +87,7 @@ static int run_table(const struct command_call *call, table_report *report) {
     if (status != TMPALLOC_OK)
         return status;
     struct profile *profile = NULL;
-    status = command_open_profile(call, &profile);
+    status = command_open_report(call, &profile);
     if (status == TMPALLOC_OK)
         status = report(profile, &options, call->text, call->error);
     profile_destroy(profile);
@@ -90,14 +122,25 @@ static int run_site(const struct command_call *call) {
     return status;
 }
 
-static int write_report(const struct command_call *call, report_function *report) {
-    const char *path = call->arguments->words[1];
-    struct profile *profile = NULL;
+int command_find_format(const struct command_call *call, const char *name, report_function **ret) {
+    *ret = report_format(name);
+    if (*ret)
+        return TMPALLOC_OK;
+    struct text names;
+    text_init(&names);
+    for (const char *const *format = report_format_names; *format; format++)
+        text_printf(&names, "%s%s", format == report_format_names ? "" : ", ", *format);
+    int status = error_set(call->error, TMPALLOC_E_ARGUMENT, "unknown format %s: accepted are %s",
+                           name, text_get(&names));
+    text_deinit(&names);
+    return status;
+}
+
+int command_write_report(const struct command_call *call, const struct profile *profile,
+                         report_function *report, const char *path) {
     struct text content;
     text_init(&content);
-    int status = command_open_profile(call, &profile);
-    if (status == TMPALLOC_OK)
-        status = report(profile, &content, call->error);
+    int status = report(profile, &content, call->error);
     if (status == TMPALLOC_OK && content.failed)
         status = error_no_memory(call->error);
     if (status == TMPALLOC_OK)
@@ -106,22 +149,18 @@ static int write_report(const struct command_call *call, report_function *report
     if (status == TMPALLOC_OK)
         text_printf(call->text, "tmpalloc: wrote %s\n", path);
     text_deinit(&content);
-    profile_destroy(profile);
     return status;
 }
 
 static int run_report(const struct command_call *call) {
-    const char *name = call->arguments->words[0];
-    report_function *report = report_format(name);
-    if (report)
-        return write_report(call, report);
-    struct text names;
-    text_init(&names);
-    for (const char *const *format = report_format_names; *format; format++)
-        text_printf(&names, "%s%s", format == report_format_names ? "" : ", ", *format);
-    int status = error_set(call->error, TMPALLOC_E_ARGUMENT, "unknown format %s: accepted are %s",
-                           name, text_get(&names));
-    text_deinit(&names);
+    report_function *report;
+    struct profile *profile = NULL;
+    int status = command_find_format(call, call->arguments->words[0], &report);
+    if (status == TMPALLOC_OK)
+        status = command_open_report(call, &profile);
+    if (status == TMPALLOC_OK)
+        status = command_write_report(call, profile, report, call->arguments->words[1]);
+    profile_destroy(profile);
     return status;
 }
 

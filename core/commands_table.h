@@ -18,6 +18,9 @@ struct command_call {
 struct command {
     struct tmpalloc_command_info info;
     int (*run)(const struct command_call *call);
+    /* Called after a failure, also when the line was not accepted, with arguments NULL then; NULL:
+     * nothing is to be done. */
+    void (*failed)(const struct command_call *call);
 };
 
 /* Every command, in the order of the help text.  It is defined as command_NAME in one of
@@ -33,6 +36,10 @@ struct command {
     COMMAND(catch)                                                                                 \
     COMMAND(mark)                                                                                  \
     COMMAND(report)                                                                                \
+    COMMAND(save)                                                                                  \
+    COMMAND(load)                                                                                  \
+    COMMAND(diff)                                                                                  \
+    COMMAND(check)                                                                                 \
     COMMAND(help)
 
 #define COMMANDS_DECLARE(name) extern const struct command command_##name;
@@ -52,6 +59,10 @@ COMMANDS_FOR_EACH(COMMANDS_DECLARE)
         {"tid", '\0', "TID", NULL, "only call sites of this thread"}, {                            \
         "same-scope", '\0', NULL, NULL, "only what the allocating function frees itself"           \
     }
+#define OPTION_SUPPRESS                                                                            \
+    { "suppress", '\0', "FILE", NULL, "leave out locations that a line of FILE matches" }
+#define OPTION_FORCE                                                                               \
+    { "force", '\0', NULL, NULL, "replace FILE when it exists" }
 #define OPTION_NATIVE                                                                              \
     { "native-frames", '\0', NULL, NULL, "show the interpreter's own frames in Python stacks" }
 #define OPTION_ROWS                                                                                \
@@ -63,5 +74,23 @@ extern const struct tmpalloc_option_info command_no_options[];
 
 /* The results that the command line asks for, for the caller to destroy. */
 int command_open_profile(const struct command_call *call, struct profile **ret);
+/* Takes out what is suppressed, by this command line or by start. */
+int command_suppress(const struct command_call *call, struct profile *profile);
+/* Both, one after the other. */
+int command_open_report(const struct command_call *call, struct profile **ret);
+
+/* A file's results in the same way.  To be closed also after a failure; starts as zeros. */
+struct command_file {
+    struct profile *profile;
+    struct profile *loaded; /* that it refers to */
+};
+int command_open_file(const struct command_call *call, const char *path, struct command_file *ret);
+void command_close_file(struct command_file *file);
+
+/* The format's function; TMPALLOC_E_ARGUMENT names those that there are. */
+int command_find_format(const struct command_call *call, const char *name, report_function **ret);
+/* Writes a report of the profile, replacing a file where --force says so, and a line about it. */
+int command_write_report(const struct command_call *call, const struct profile *profile,
+                         report_function *report, const char *path);
 
 #endif

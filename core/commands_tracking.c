@@ -1,5 +1,6 @@
 #include "commands_options.h"
 #include "commands_table.h"
+#include "report_check.h"
 
 static const char *const engines[] = {"auto", "agent", "breakpoint", "hardware", NULL};
 static const char *const whens[] = {"auto", "on", "off", NULL};
@@ -16,6 +17,8 @@ static const struct tmpalloc_option_info start_options[] = {
     {"this-thread", '\0', NULL, NULL, "count only the selected thread"},
     {"python", '\0', "WHEN", whens,
      "Python frames in call stacks (default: auto, where there is CPython)"},
+    {"suppress", '\0', "FILE", NULL,
+     "leave out locations that a line of FILE matches from all reports"},
     {"memory-limit", '\0', "SIZE", NULL,
      "most memory that the agent takes in the program (default: 64MB)"},
     OPTION_END,
@@ -24,8 +27,12 @@ static const struct tmpalloc_option_info start_options[] = {
 static int run_start(const struct command_call *call) {
     struct session_options options;
     int status = command_start_options(call->arguments, &options, call->error);
-    return status == TMPALLOC_OK ? session_start(call->session, &options, call->text, call->error)
-                                 : status;
+    if (status == TMPALLOC_OK)
+        status = session_start(call->session, &options, call->text, call->error);
+    /* LLDB can't give it to scripts once the process has exited. */
+    if (status == TMPALLOC_OK)
+        host_set_variable(&call->session->host, "failed", CHECK_NOTHING, NULL);
+    return status;
 }
 
 static int run_stop(const struct command_call *call) {

@@ -240,3 +240,61 @@ int recording_profile(struct recording *recording, const struct recording_query 
     snapshot_deinit(&snapshot);
     return status;
 }
+
+/* Whether nothing was left out of one view that is in the other. */
+static bool is_same_view(const struct profile_site *a, const struct profile_site *b) {
+    bool same = a->stack.count == b->stack.count;
+    for (size_t i = 0; i < a->free_stack_count; i++)
+        same &= a->free_stacks[i].count == b->free_stacks[i].count;
+    return same;
+}
+
+/* Both are of one snapshot: a site has the same place in the order of first sight. */
+static int link_native(struct profile *profile, const struct profile *native, struct error *error) {
+    const struct profile_site **by_order =
+        memory_allocate_zeroed(native->site_count, sizeof(*by_order));
+    if (!by_order)
+        return error_no_memory(error);
+    for (size_t i = 0; i < native->site_count; i++)
+        by_order[native->sites[i].order] = &native->sites[i];
+    for (size_t i = 0; i < profile->site_count; i++) {
+        struct profile_site *site = &profile->sites[i];
+        const struct profile_site *other = by_order[site->order];
+        if (!is_same_view(site, other))
+            site->native = other;
+    }
+    memory_release(by_order);
+    return TMPALLOC_OK;
+}
+
+/* *native_ret: the same with the interpreter's frames, or NULL when there are none. */
+static int make_views(struct recording *recording, struct snapshot *snapshot, uint32_t threshold,
+                      struct error *error, struct profile **ret, struct profile **native_ret) {
+    struct profile_source source = recording_source(recording, false);
+    source.snapshot = snapshot;
+    int status = profile_create(&source, threshold, error, ret);
+    if (status != TMPALLOC_OK || source.interpreter == FRAME_NO_MODULE)
+        return status;
+    source.interpreter = FRAME_NO_MODULE;
+    status = profile_create(&source, threshold, error, native_ret);
+    return status == TMPALLOC_OK ? link_native(*ret, *native_ret, error) : status;
+}
+
+int recording_whole_profile(struct recording *recording, uint32_t threshold, struct error *error,
+                            struct profile **ret, struct profile **native_ret) {
+    struct snapshot snapshot;
+    struct profile *profile = NULL, *native = NULL;
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = make_views(recording, &snapshot, threshold, error, &profile, &native);
+    snapshot_deinit(&snapshot);
+    if (status != TMPALLOC_OK) {
+        profile_destroy(profile);
+        profile_destroy(native);
+        return status;
+    }
+    *ret = profile;
+    *native_ret = native;
+    return TMPALLOC_OK;
+}

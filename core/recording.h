@@ -75,4 +75,9 @@ struct profile_source recording_source(const struct recording *recording, bool n
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret);
 
+/* All there is to save: the sites have their `native`, which belongs to *native_ret (NULL: none
+ * has).  To be destroyed in this order. */
+int recording_whole_profile(struct recording *recording, uint32_t threshold, struct error *error,
+                            struct profile **ret, struct profile **native_ret);
+
 #endif

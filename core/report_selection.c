@@ -1,5 +1,7 @@
 #include "report_selection.h"
 
+#define CALLERS_SHOWN 4
+
 static bool has_thread(const struct profile_site *site, int64_t tid) {
     for (size_t i = 0; i < site->thread_count; i++) {
         if (site->threads[i] == tid)
@@ -60,6 +62,17 @@ void report_nothing(const struct profile *profile, struct text *text) {
     if (profile->suppressed.count > 0)
         text_append_count(text, profile->suppressed.count);
     text_append(text, profile->suppressed.count > 0 ? " suppressed.\n" : ".\n");
+}
+
+void report_append_callers(struct text *text, const struct profile_site *site) {
+    profile_append_location(text, profile_location(site));
+    size_t shown = site->location + 1 + CALLERS_SHOWN;
+    for (size_t i = site->location + 1; i < site->stack.count && i < shown; i++) {
+        text_append(text, " < ");
+        profile_append_name(text, site->stack.symbols[i]);
+    }
+    if (shown < site->stack.count)
+        text_append(text, " < ...");
 }
 
 /* No %f: the decimal point must not depend on the locale that a debugger has set. */

@@ -25,6 +25,9 @@ bool report_matches(const struct report_options *options, const struct symbol *l
 /* "No temporary allocation ..." and how many are elsewhere. */
 void report_nothing(const struct profile *profile, struct text *text);
 
+/* Appends "foo at a.c:4 < bar < main": the location and some of its callers. */
+void report_append_callers(struct text *text, const struct profile_site *site);
+
 /* Appends "12.34%"; 0 of 0 is 0.00%. */
 void report_append_percent(struct text *text, uint64_t part, uint64_t whole);
 /* Appends what the last row of a table counts: "1 more location", "12 more locations, 2

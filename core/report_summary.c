@@ -6,7 +6,6 @@
 #include "report_table.h"
 
 #define ROWS_AT_LEAST     10
-#define CALLERS_SHOWN     4
 #define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
 
 /* One location, or one stack. */
@@ -199,26 +198,16 @@ static size_t rows_to_show(const struct summary *summary) {
     return limit < summary->count ? limit : summary->count;
 }
 
-/* "site 3: foo at a.c:4 < bar < main" */
-static void append_stack(struct text *text, const struct profile_site *site) {
-    text_printf(text, "site %u: ", site->id);
-    profile_append_location(text, profile_location(site));
-    size_t shown = site->location + 1 + CALLERS_SHOWN;
-    for (size_t i = site->location + 1; i < site->stack.count && i < shown; i++) {
-        text_append(text, " < ");
-        profile_append_name(text, site->stack.symbols[i]);
-    }
-    if (shown < site->stack.count)
-        text_append(text, " < ...");
-}
-
 static void print_row(const struct summary *summary, const struct row *row, struct table *table) {
     const struct profile *profile = summary->profile;
     table_add_row(table, TABLE_NO_PARENT, row_advice(row) ? TABLE_STRIKING : TABLE_NORMAL);
-    if (summary->options->by_stack)
-        append_stack(table_add_cell(table), row->site);
-    else
-        profile_append_location(table_add_cell(table), row->location);
+    struct text *place = table_add_cell(table);
+    if (summary->options->by_stack) {
+        text_printf(place, "site %u: ", row->site->id);
+        report_append_callers(place, row->site);
+    } else {
+        profile_append_location(place, row->location);
+    }
     text_append_size(table_add_cell(table), row->total_bytes);
     report_append_percent(table_add_cell(table), row->total_bytes, profile->bytes);
     text_append_size(table_add_cell(table), row->own.bytes);

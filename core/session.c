@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "profile_threshold.h"
 #include "session_engine.h"
 
 void session_init(struct session *session, const struct tmpalloc_host *host) {
@@ -11,17 +12,21 @@ void session_init(struct session *session, const struct tmpalloc_host *host) {
     host_init(&session->host, host);
     text_init(&session->missing);
     session_catches_init(session);
+    text_init(&session->loaded_from);
 }
 
 void session_options_deinit(struct session_options *options) {
     memory_release(options->within);
     memory_release(options->custom);
+    suppressions_destroy(options->suppressions);
     *options = (struct session_options){0};
 }
 
 void session_deinit(struct session *session) {
     session_engine_forget_left(session);
     session_engine_destroy(session);
+    session_unload(session);
+    text_deinit(&session->loaded_from);
     recording_destroy(session->recording);
     session_options_deinit(&session->options);
     session_catches_deinit(session);
@@ -172,6 +177,7 @@ int session_start(struct session *session, struct session_options *options, stru
     status = begin(session, &process, false, error);
     if (status != TMPALLOC_OK)
         return status;
+    session_unload(session);
     session_append_state(session, text);
     text_append(text, "\n");
     return TMPALLOC_OK;
@@ -188,7 +194,11 @@ int session_stop(struct session *session, struct text *text, struct error *error
     return TMPALLOC_OK;
 }
 
-static int need_recording(const struct session *session, struct error *error) {
+int session_need_recording(const struct session *session, struct error *error) {
+    if (session->loaded)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the results are from %s, not of a process: 'tmpalloc start' begins anew",
+                         text_get(&session->loaded_from));
     if (session->recording)
         return TMPALLOC_OK;
     return error_set(error, TMPALLOC_E_STATE, "nothing recorded yet: %s",
@@ -196,7 +206,7 @@ static int need_recording(const struct session *session, struct error *error) {
 }
 
 int session_reset(struct session *session, struct text *text, struct error *error) {
-    int status = need_recording(session, error);
+    int status = session_need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
     status = session_engine_reset(session, error);
@@ -209,7 +219,7 @@ int session_reset(struct session *session, struct text *text, struct error *erro
 
 int session_mark(struct session *session, const char *name, struct text *text,
                  struct error *error) {
-    int status = need_recording(session, error);
+    int status = session_need_recording(session, error);
     if (status == TMPALLOC_OK)
         status = session_engine_update(session, error);
     if (status == TMPALLOC_OK)
@@ -220,15 +230,25 @@ int session_mark(struct session *session, const char *name, struct text *text,
 }
 
 int session_snapshot(struct session *session, struct snapshot *ret, struct error *error) {
-    int status = need_recording(session, error);
+    int status = session_need_recording(session, error);
     if (status == TMPALLOC_OK)
         status = session_engine_update(session, error);
     return status == TMPALLOC_OK ? recording_snapshot(session->recording, ret, error) : status;
 }
 
+static int loaded_profile(const struct session *session, const struct recording_query *query,
+                          struct error *error, struct profile **ret) {
+    if (query->since)
+        return error_set(error, TMPALLOC_E_ARGUMENT, "no mark %s: the results are from %s",
+                         query->since, text_get(&session->loaded_from));
+    return profile_at(session->loaded, query->threshold, query->native_frames, error, ret);
+}
+
 int session_profile(struct session *session, const struct recording_query *query,
                     struct error *error, struct profile **ret) {
-    int status = need_recording(session, error);
+    if (session->loaded)
+        return loaded_profile(session, query, error, ret);
+    int status = session_need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
     uint32_t highest = recording_max_threshold(session->recording);

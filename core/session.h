@@ -5,6 +5,7 @@
 
 #include "engine_agent.h"
 #include "engine_breakpoint.h"
+#include "profile_suppress.h"
 #include "recording.h"
 #include "report_selection.h"
 #include "session_catch.h"
@@ -31,8 +32,9 @@ struct session_options {
     enum session_python { PYTHON_AUTO, PYTHON_ON, PYTHON_OFF } python;
     bool mappings;
     bool only_this_thread;
-    char *within;                /* owned; NULL: everywhere */
-    struct entry_custom *custom; /* owned */
+    struct suppressions *suppressions; /* owned; NULL: none */
+    char *within;                      /* owned; NULL: everywhere */
+    struct entry_custom *custom;       /* owned */
     size_t custom_count;
 };
 
@@ -53,6 +55,8 @@ struct session {
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t threshold;  /* of reports that name none */
     struct session_catches catches;
+    struct profile *loaded;  /* results from files, which reports are about; NULL: none */
+    struct text loaded_from; /* these files, for messages */
 };
 
 void session_init(struct session *session, const struct tmpalloc_host *host);
@@ -67,9 +71,24 @@ int session_reset(struct session *session, struct text *text, struct error *erro
 int session_mark(struct session *session, const char *name, struct text *text, struct error *error);
 int session_status(struct session *session, struct text *text, struct error *error);
 
+/* Reports are about what these files hold, summed, until the next start. */
+int session_load(struct session *session, char *const *paths, size_t count, struct text *text,
+                 struct error *error);
+/* Back to what was recorded. */
+void session_unload(struct session *session);
+/* Writes a file that session_load() reads. */
+int session_save(struct session *session, const char *path, bool force, struct text *text,
+                 struct error *error);
+/* Appends why the results can't be judged: there are none, or the process went on after them.
+ * Nothing when they can. */
+void session_append_stale(struct session *session, struct text *text);
+
 /* TMPALLOC_E_STATE before the first start. */
 int session_profile(struct session *session, const struct recording_query *query,
                     struct error *error, struct profile **ret);
+
+/* TMPALLOC_E_STATE when nothing was recorded, or the results are loaded ones. */
+int session_need_recording(const struct session *session, struct error *error);
 
 /* The counters, for the caller to own. */
 int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);

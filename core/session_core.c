@@ -39,6 +39,7 @@ static int open_core(struct session *session, const struct tmpalloc_process *pro
         recording_destroy(recording);
         return status;
     }
+    session_unload(session);
     recording_destroy(session->recording);
     session->recording = recording;
     session->state = SESSION_ENDED;

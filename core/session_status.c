@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "profile_threshold.h"
 #include "session_engine.h"
 
 static void append_entry_points(const struct session *session, struct text *text) {
@@ -150,7 +151,34 @@ static void append_temporaries(struct session *session, const struct snapshot *s
                 snapshot->max_threshold);
 }
 
+static int loaded_status(const struct session *session, struct text *text, struct error *error) {
+    struct profile *profile;
+    uint32_t most = session->loaded->max_threshold;
+    uint32_t threshold = session->threshold < most ? session->threshold : most;
+    int status = profile_at(session->loaded, threshold, false, error, &profile);
+    if (status != TMPALLOC_OK)
+        return status;
+    const struct snapshot_totals *totals = &profile->totals;
+    text_printf(text, "tmpalloc: results of %s engine%s from %s\n", profile->engine,
+                strcmp(profile->engine, "several") == 0 ? "s" : "",
+                text_get(&session->loaded_from));
+    if (profile->executable)
+        text_printf(text, "%-20s%s\n", "executable", profile->executable);
+    append_amount(text, "allocations", totals->allocations, totals->allocated_bytes);
+    append_row(text, "deallocations", totals->deallocations);
+    append_amount(text, "temporaries", profile->count, profile->bytes);
+    text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", threshold, most);
+    append_row(text, "cross-thread frees", totals->cross_thread_frees);
+    append_row(text, "dropped events", totals->dropped);
+    append_row(text, "call sites", profile->site_count);
+    append_bytes(text, "tracker memory", memory_in_use());
+    profile_destroy(profile);
+    return TMPALLOC_OK;
+}
+
 int session_status(struct session *session, struct text *text, struct error *error) {
+    if (session->loaded)
+        return loaded_status(session, text, error);
     if (!session->recording) {
         text_append(text, "tmpalloc: not started: 'tmpalloc start' begins\n");
         return TMPALLOC_OK;

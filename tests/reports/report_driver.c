@@ -16,7 +16,7 @@
 #include "profile_merge.h"
 #include "profile_suppress.h"
 #include "profile_threshold.h"
-#include "report.h"
+#include "report_diff.h"
 
 struct invocation {
     const char *report;
@@ -29,8 +29,24 @@ struct invocation {
     const char *loads[WORDS_MAX];
     size_t load_count;
     const char *threshold; /* of what was loaded */
+    const char *before;    /* to compare it with */
     bool native_frames;
 };
+
+static int print_diff(const struct invocation *invocation, const struct profile *profile,
+                      struct text *text, struct error *error) {
+    struct profile *loaded, *before;
+    int status = profile_load(invocation->before, error, &loaded);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = profile_at(loaded, profile->threshold, false, error, &before);
+    if (status == TMPALLOC_OK) {
+        status = report_diff(before, profile, &invocation->options, text, error);
+        profile_destroy(before);
+    }
+    profile_destroy(loaded);
+    return status;
+}
 
 static int print_report(const struct invocation *invocation, const struct profile *profile,
                         struct text *text, struct error *error) {
@@ -42,6 +58,8 @@ static int print_report(const struct invocation *invocation, const struct profil
     if (strcmp(report, "site") == 0)
         return report_site(profile, (uint32_t)number(invocation->id), &invocation->options, text,
                            error);
+    if (strcmp(report, "diff") == 0)
+        return print_diff(invocation, profile, text, error);
     report_function *format = report_format(report);
     if (!format)
         die("unknown report", report);
@@ -193,6 +211,7 @@ static const struct option long_options[] = {
     {"file-limit", required_argument, NULL, 'l'},
     {"load", required_argument, NULL, 'L'},
     {"threshold", required_argument, NULL, 'T'},
+    {"before", required_argument, NULL, 'B'},
     {"native-frames", no_argument, NULL, 'N'},
     {"suppress", required_argument, NULL, 'X'},
     {"colors", no_argument, NULL, 'C'},
@@ -250,6 +269,8 @@ static void set_option(struct invocation *invocation, int letter, const char *va
         working_directory = value;
     else if (letter == 'L')
         invocation->loads[invocation->load_count++] = value;
+    else if (letter == 'B')
+        invocation->before = value;
     else if (letter == 'T')
         invocation->threshold = value;
     else if (letter == 'X')

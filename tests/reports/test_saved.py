@@ -147,6 +147,56 @@ def test_loading_survives_every_failing_allocation(driver, saved, files):
     assert "all clean" in text
 
 
+def rebuilt(profile):
+    """As after a change of the program: other lines, one site gone, one new, one worse."""
+    sites = {site["location"]["function"]: site for site in profile["sites"]}
+    for site in profile["sites"]:
+        for frame in [site["location"], *site["stack"]]:
+            frame["line"] += 3
+    for frame in [sites["read_line"]["location"], *sites["read_line"]["stack"]]:
+        if frame["function"] == "read_line":
+            frame["function"] = "next_line"
+    sites["join"]["by_distance"][1] = {"count": 500, "bytes": 32000}
+    sites["visit"]["by_distance"][1] = {"count": 2, "bytes": 1024}
+
+
+def test_a_diff_matches_names_and_not_lines(driver, saved):
+    before = saved.save("example")
+    text = saved.report(saved.change(before, rebuilt), "diff", "--before", before)
+    rows = [line.split() for line in text.splitlines()]
+    changes = {row[0]: row[-1] for row in rows if row[-1] in ("new", "gone", "worse", "better")}
+    assert changes == {
+        "join": "worse",
+        "visit": "better",
+        "next_line": "new",
+        "read_line": "gone",
+    }
+    assert [row[0] for row in rows[1:5]] == ["join", "visit", "read_line", "next_line"]
+    assert "+6.250KB" in rows[1] and rows[1][-3:] == ["400", "500", "worse"]
+    assert rows[5][:2] == ["3", "unchanged"]
+    assert rows[6][0] == "Total" and rows[6][-2:] == ["508", "607"]
+    assert text.endswith("\n1 new, 1 worse, 1 better, 1 gone, 3 unchanged at threshold 1\n")
+
+
+def test_a_diff_counts_the_rows_that_it_does_not_show(driver, saved):
+    before = saved.save("example")
+    changed = saved.change(before, rebuilt)
+    text = saved.report(changed, "diff", "--before", before, "--rows", 1)
+    assert "\n3 more changed " in text and "visit" not in text
+    wide = saved.report(changed, "diff", "--before", before, "--columns", 100)
+    assert max(map(len, wide.splitlines())) <= 100
+
+
+def test_a_diff_of_the_same_results_has_no_rows(driver, saved):
+    path = saved.save("example")
+    text = saved.report(path, "diff", "--before", path)
+    assert len(text.splitlines()) == 4 and "7 unchanged at" not in text
+    assert "0 new, 0 worse, 0 better, 0 gone, 6 unchanged at threshold 1" in text
+    assert "all clean" in saved.report(path, "diff", "--before", path, "--fail-each")
+    nothing = saved.save("none", "none.json")
+    assert saved.report(nothing, "diff", "--before", nothing).startswith("0 new, ")
+
+
 SUPPRESSIONS = """
 # What is known.
 ^join at  # issue 12: C++ library

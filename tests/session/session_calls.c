@@ -49,6 +49,9 @@ static struct {
     int64_t pid;
     bool registers_fail;
     char message[1024];
+    bool batch;
+    uint64_t failed;     /* the variable of that name */
+    int32_t exit_status; /* -1: the debugger goes on */
     tmpalloc_session *session;
     bool faults; /* allocations may fail: answers are only checked to be clean */
 } world;
@@ -222,6 +225,19 @@ static void message(void *arg, const char *text, int *status) {
     *status = TMPALLOC_OK;
 }
 
+static void set_variable(void *arg, const char *name, uint64_t number, int *status) {
+    (void)arg;
+    if (strcmp(name, "failed") == 0)
+        world.failed = number;
+    *status = TMPALLOC_OK;
+}
+
+static void quit(void *arg, int32_t exit_status, int *status) {
+    (void)arg;
+    world.exit_status = exit_status;
+    *status = TMPALLOC_OK;
+}
+
 /* --- the debuggee --------------------------------------------------------------------------------
  */
 
@@ -293,6 +309,7 @@ static bool says(const char *line, const char *part) {
 static void begin(void) {
     const struct tmpalloc_host host = {
         .version = TMPALLOC_HOST_VERSION,
+        .batch = world.batch,
         .process = get_process,
         .modules = get_modules,
         .read_memory = read_memory,
@@ -303,7 +320,11 @@ static void begin(void) {
         .enable_breakpoint = enable,
         .remove_breakpoint = remove_breakpoint,
         .message = message,
+        .set_variable = set_variable,
+        .quit = quit,
     };
+    world.failed = 9;
+    world.exit_status = -1;
     memset(&world.breakpoints, 0, sizeof world.breakpoints);
     world.count = 0;
     world.session = NULL;
@@ -455,6 +476,11 @@ static void bad_words_are_refused(void) {
         "report json",
         "report yaml file",
         "help bogus",
+        "load",
+        "save",
+        "save a b",
+        "diff",
+        "diff a b c",
         "summary 'open",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -479,6 +505,8 @@ static void within_and_custom_allocators(void) {
     CHECK(!arrive(address_of("malloc"), stack));
 }
 
+#include "session_results.h"
+
 typedef void scenario(void);
 
 static scenario *const scenarios[] = {
@@ -492,11 +520,23 @@ static scenario *const scenarios[] = {
     reports_are_written_whole,
     bad_words_are_refused,
     within_and_custom_allocators,
+    saved_results_need_no_process,
 };
 
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)
 
+/* They run once, before the others. */
+static scenario *const slow_scenarios[] = {
+    what_start_suppresses_no_report_shows,
+    results_are_saved_and_loaded,
+    a_check_is_a_verdict,
+    a_check_in_a_batch_is_the_exit_status,
+};
+
+#define SLOW_SCENARIOS (sizeof slow_scenarios / sizeof *slow_scenarios)
+
 static void run(scenario *play) {
+    world.batch = play == a_check_in_a_batch_is_the_exit_status;
     begin();
     if (!world.session)
         return;
@@ -518,18 +558,22 @@ static uint64_t fail_every_allocation(scenario *play) {
     }
 }
 
+static void run_without_leaks(scenario *play, bool faults) {
+    size_t before = memory_in_use();
+    run(play);
+    if (faults)
+        printf("%llu allocations\n", (unsigned long long)fail_every_allocation(play));
+    if (memory_in_use() != before) {
+        printf("a scenario leaks %zu bytes\n", memory_in_use() - before);
+        failures++;
+    }
+}
+
 int main(int argc, char **argv) {
     bool faults = argc > 1 && strcmp(argv[1], "--fail-every-allocation") == 0;
-    for (size_t i = 0; i < SCENARIOS; i++) {
-        size_t before = memory_in_use();
-        run(scenarios[i]);
-        if (faults)
-            printf("%zu: %llu allocations\n", i,
-                   (unsigned long long)fail_every_allocation(scenarios[i]));
-        if (memory_in_use() != before) {
-            printf("scenario %zu leaks %zu bytes\n", i, memory_in_use() - before);
-            failures++;
-        }
-    }
+    for (size_t i = 0; i < SLOW_SCENARIOS; i++)
+        run_without_leaks(slow_scenarios[i], false);
+    for (size_t i = 0; i < SCENARIOS; i++)
+        run_without_leaks(scenarios[i], faults);
     return failures ? 1 : 0;
 }

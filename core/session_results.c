@@ -1,0 +1,122 @@
+#include "memory.h"
+#include "profile_load.h"
+#include "profile_merge.h"
+#include "profile_threshold.h"
+#include "report.h"
+#include "session_engine.h"
+
+void session_unload(struct session *session) {
+    profile_destroy(session->loaded);
+    session->loaded = NULL;
+    text_clear(&session->loaded_from);
+}
+
+/* *ret is the files' sum. */
+static int load_all(char *const *paths, size_t count, struct error *error, struct profile **ret) {
+    struct profile **profiles = memory_allocate_zeroed(count, sizeof(*profiles));
+    if (!profiles)
+        return error_no_memory(error);
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < count && status == TMPALLOC_OK; i++)
+        status = profile_load(paths[i], error, &profiles[i]);
+    if (status == TMPALLOC_OK)
+        status = profile_merge(profiles, count, error, ret);
+    for (size_t i = 0; i < count && status != TMPALLOC_OK; i++)
+        profile_destroy(profiles[i]);
+    memory_release(profiles);
+    return status;
+}
+
+static int check_load(const struct session *session, struct error *error) {
+    if (session->state != SESSION_WAITING && session->state != SESSION_TRACKING)
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_STATE,
+                     "the %s engine is counting: 'tmpalloc stop' ends that before a load",
+                     session->recording->engine);
+}
+
+static void append_files(struct text *text, char *const *paths, size_t count) {
+    if (count > 1)
+        text_printf(text, "%zu files (", count);
+    for (size_t i = 0; i < count; i++)
+        text_printf(text, "%s%s", i ? ", " : "", paths[i]);
+    text_append(text, count > 1 ? ")" : "");
+}
+
+int session_load(struct session *session, char *const *paths, size_t count, struct text *text,
+                 struct error *error) {
+    struct profile *loaded = NULL;
+    int status = check_load(session, error);
+    if (status == TMPALLOC_OK)
+        status = load_all(paths, count, error, &loaded);
+    if (status != TMPALLOC_OK)
+        return status;
+    session_unload(session);
+    session->loaded = loaded;
+    append_files(&session->loaded_from, paths, count);
+    text_append(text, "tmpalloc: loaded ");
+    text_append_count(text, loaded->totals.allocations);
+    text_printf(text, " allocations of %zu call sites from %s\n", loaded->site_count,
+                text_get(&session->loaded_from));
+    return TMPALLOC_OK;
+}
+
+static int write_profile(const struct profile *profile, const char *path, bool force,
+                         struct text *text, struct error *error) {
+    struct text content;
+    text_init(&content);
+    int status = report_json(profile, &content, error);
+    if (status == TMPALLOC_OK)
+        status = report_write_file(path, force, &content, error);
+    if (status == TMPALLOC_OK)
+        text_printf(text, "tmpalloc: saved %zu call sites to %s\n", profile->site_count, path);
+    text_deinit(&content);
+    return status;
+}
+
+static int save_recording(struct session *session, const char *path, bool force, struct text *text,
+                          struct error *error) {
+    struct profile *profile, *native;
+    int status = session_engine_update(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    uint32_t most = recording_max_threshold(session->recording);
+    uint32_t threshold = session->threshold < most ? session->threshold : most;
+    status = recording_whole_profile(session->recording, threshold, error, &profile, &native);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = write_profile(profile, path, force, text, error);
+    profile_destroy(profile);
+    profile_destroy(native);
+    return status;
+}
+
+int session_save(struct session *session, const char *path, bool force, struct text *text,
+                 struct error *error) {
+    if (session->loaded)
+        return write_profile(session->loaded, path, force, text, error);
+    int status = session_need_recording(session, error);
+    return status == TMPALLOC_OK ? save_recording(session, path, force, text, error) : status;
+}
+
+static bool is_current(const struct recording *recording) {
+    return !recording->copied || recording->age == RECORDING_EXIT ||
+           recording->age == RECORDING_EXEC || recording->age == RECORDING_CORE;
+}
+
+void session_append_stale(struct session *session, struct text *text) {
+    const struct recording *recording = session->recording;
+    if (session->loaded)
+        return;
+    if (!recording)
+        text_append(text, "nothing was recorded");
+    else if (recording->process.pid == 0)
+        text_append(text, "no process was started");
+    else if (session->state == SESSION_ENDED && recording->copied &&
+             recording->age == RECORDING_NEVER)
+        text_printf(text, "process %lld %s before its results could be read",
+                    (long long)recording->process.pid, session->ended);
+    else if (session->state == SESSION_ENDED && !is_current(recording))
+        text_printf(text, "process %lld %s, its last results were read before that",
+                    (long long)recording->process.pid, session->ended);
+}
