@@ -8,11 +8,13 @@ build_dir=$root/.build
 python=/usr/bin/python3
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev libsmartcols-dev
-    libpopt-dev libjansson-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev gdb)
+    libpopt-dev libjansson-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev
+    nodejs npm esbuild gdb)
 test_packages=(python3 python3-pytest python3-pytest-xdist clang g++ gdbserver jq sqlite3 git perl
     libxml2-utils libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg
-    heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema nodejs npm
-    protobuf-compiler python3-protobuf golang-github-google-pprof-dev)
+    heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema
+    protobuf-compiler python3-protobuf golang-github-google-pprof-dev chromium chromium-driver
+    python3-selenium)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -70,6 +72,9 @@ have_content() { # PACKAGE
         python3-pytest) "$python" -c 'import pytest' ;;
         python3-pytest-xdist) "$python" -c 'import xdist' ;;
         python3-jsonschema) "$python" -c 'import jsonschema' ;;
+        python3-selenium) "$python" -c 'import selenium' ;;
+        chromium-driver) command -v chromedriver ;;
+        nodejs) command -v node ;;
         python3-protobuf) "$python" -c 'import google.protobuf' ;;
         protobuf-compiler) command -v protoc ;;
         golang-github-google-pprof-dev)
@@ -91,7 +96,7 @@ missing_packages() { # PACKAGE...: prints those that are not installed
     for package in "$@"; do
         case $package in
             # A Node.js of another origin brings its own npm and conflicts with Debian's.
-            nodejs | npm) ! have_content npm || continue ;;
+            nodejs | npm) ! have_content "$package" || continue ;;
         esac
         grep -qxF "installed $package" <<<"$installed" || say "$package"
     done

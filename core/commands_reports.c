@@ -190,7 +190,9 @@ const struct command command_site = {
 
 const struct command command_report = {
     .info = {"report", "FORMAT FILE",
-             "Write a report to FILE; FORMAT is json, folded (for flame graphs) or csv.",
+             "Write a report to FILE.\n"
+             "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, sarif (for code\n"
+             "hosts) or html (one page: table and flame graph at any threshold).",
              report_file_options, 2, 2},
     .run = run_report,
 };

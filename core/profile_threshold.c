@@ -5,12 +5,11 @@
 
 #include "memory.h"
 
-#define PATTERN_MIN_TEMPORARIES 4
-#define PATTERN_PERCENT         80
+#define PATTERN_PERCENT 80
 
-static enum profile_pattern find_pattern(const struct profile_site *site) {
+enum profile_pattern profile_find_pattern(const struct profile_site *site, uint64_t temporaries) {
     const struct site_counters *counters = &site->counters;
-    if (site->count < PATTERN_MIN_TEMPORARIES)
+    if (temporaries < PROFILE_PATTERN_TEMPORARIES)
         return PATTERN_NONE;
     uint64_t first_blocks =
         site->thread_count < counters->allocations ? site->thread_count : counters->allocations;
@@ -60,7 +59,8 @@ int profile_judge(struct profile *profile) {
     profile->count = profile->bytes = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
         sum_site(profile, &profile->sites[i]);
-        profile->sites[i].pattern = find_pattern(&profile->sites[i]);
+        profile->sites[i].pattern =
+            profile_find_pattern(&profile->sites[i], profile->sites[i].count);
     }
     if (profile->site_count > 0)
         qsort(profile->sites, profile->site_count, sizeof *profile->sites, compare_sites);

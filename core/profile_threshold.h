@@ -11,6 +11,11 @@ int profile_check_threshold(uint32_t max_threshold, uint32_t threshold, struct e
  * sums, order and ids.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int profile_judge(struct profile *profile);
 
+/* A pattern is seen in so many temporaries of a site at least. */
+#define PROFILE_PATTERN_TEMPORARIES 4
+/* The pattern of a site with so many temporaries, at whichever threshold that is. */
+enum profile_pattern profile_find_pattern(const struct profile_site *site, uint64_t temporaries);
+
 /* The same results at another threshold, with the interpreter's own frames or without; *ret refers
  * to `profile` and must not outlive it.  TMPALLOC_E_ARGUMENT for a threshold above the largest,
  * TMPALLOC_E_NOMEM; *ret is then untouched. */

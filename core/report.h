@@ -59,6 +59,9 @@ int report_pprof(const struct profile *profile, struct text *text, struct error 
  * Its fingerprint depends on function and file, and on the order of the lines in that function. */
 int report_sarif(const struct profile *profile, struct text *text, struct error *error);
 
+/* One page that needs no other file and no network: table and flame graph at any threshold. */
+int report_html(const struct profile *profile, struct text *text, struct error *error);
+
 /* A format by its name in report_format_names; NULL: unknown. */
 typedef int report_function(const struct profile *profile, struct text *text, struct error *error);
 report_function *report_format(const char *name);

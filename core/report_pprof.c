@@ -335,11 +335,10 @@ static void set_comments(struct builder *builder, Pprof__Profile *message) {
     text_printf(&builder->scratch, "tmpalloc " TMPALLOC_VERSION ", engine %s, threshold %u",
                 profile->engine, profile->threshold);
     message->comment[message->n_comment++] = take_string(builder);
-    if (!profile->executable)
+    if (!profile->arguments)
         return;
-    profile_append_printable(&builder->scratch, profile->executable);
-    for (const char *const *word = profile->arguments; word && *word; word++) {
-        text_append(&builder->scratch, " ");
+    for (const char *const *word = profile->arguments; *word; word++) {
+        text_append(&builder->scratch, word == profile->arguments ? "" : " ");
         profile_append_printable(&builder->scratch, *word);
     }
     message->comment[message->n_comment++] = take_string(builder);

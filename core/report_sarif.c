@@ -280,8 +280,8 @@ static json_t *invocation_object(const struct profile *profile) {
     if (profile->executable)
         failed |= json_object_set_new(object, "executableLocation",
                                       json_pack("{s:o}", "uri", file_uri(profile->executable)));
-    if (profile->arguments)
-        failed |= json_object_set_new(object, "arguments", value_strings(profile->arguments));
+    if (profile->arguments && *profile->arguments) /* the first one is the program's name */
+        failed |= json_object_set_new(object, "arguments", value_strings(profile->arguments + 1));
     return value_checked(object, failed);
 }
 

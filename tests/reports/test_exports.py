@@ -252,7 +252,7 @@ def test_pprof_tells_the_program_its_build_id_and_what_was_run(pprof):
     assert [strings[m.build_id] for m in profile.mapping[1:]] == [""] * (len(profile.mapping) - 1)
     comments = [strings[c] for c in profile.comment]
     assert comments[0].endswith("engine breakpoint, threshold 1")
-    assert comments[1:] == ["/usr/bin/example --input data.txt"]
+    assert comments[1:] == ["./example --input data.txt"]
 
 
 def test_pprof_leaves_allocators_out_as_our_tables_do(pprof):

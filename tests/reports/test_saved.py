@@ -18,6 +18,7 @@ REPORTS = [
     "speedscope",
     "pprof",
     "sarif",
+    "html",
 ]
 
 

@@ -1,0 +1,20 @@
+// Elements with text, never markup: names come from somebody's program.
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+// The value of a group of radio buttons, now and whenever it changes.
+export function onChoice(id, use) {
+  byId(id).addEventListener("change", (event) => use(event.target.value));
+}

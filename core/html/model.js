@@ -1,0 +1,144 @@
+// What the threshold, the measure and the filter make of the recorded data.
+
+const NAME = 0;
+const FILE = 1;
+const LINE = 2;
+const MODULE = 3;
+const KIND = 4;
+const NODES_ABREAST = 8000;
+const KINDS = ["native", "python", "allocator", "cut"];
+
+function baseName(path) {
+  return path.slice(path.lastIndexOf("/") + 1) || path;
+}
+
+// A location as the summary names it: "foo at example.py:4", "foo in libx.so".
+function place(name, file, line, module) {
+  if (file) return `${name} at ${file}${line ? `:${line}` : ""}`;
+  return module && !name.includes("+0x") ? `${name} in ${module}` : name;
+}
+
+function readFrame(frame, executable) {
+  const [name, file, line, module, kind] = [NAME, FILE, LINE, MODULE, KIND].map((i) => frame[i]);
+  const isProgram = KINDS[kind] === "native" && (module === null || module === executable);
+  return {
+    name,
+    file,
+    line,
+    module,
+    kind: isProgram ? "program" : KINDS[kind] === "native" ? "library" : KINDS[kind],
+    short: place(name, file && baseName(file), line, module && baseName(module)),
+    full: place(name, file, line, module),
+  };
+}
+
+// What is temporary at a threshold, from distance, count and bytes one after the other.
+function sumUpTo(distances, threshold) {
+  const sum = { count: 0, bytes: 0 };
+  for (let i = 0; i < distances.length && distances[i] <= threshold; i += 3) {
+    sum.count += distances[i + 1];
+    sum.bytes += distances[i + 2];
+  }
+  return sum;
+}
+
+export class Model {
+  constructor(data) {
+    this.data = data;
+    this.frames = data.frames.map((frame) => readFrame(frame, data.executable));
+    this.callers = [0, ...data.nodeCallers];
+    this.nodeFrames = [0, ...data.nodeFrames];
+    this.sites = data.sites;
+    this.select(data.threshold);
+  }
+
+  // Sets count and bytes of the sites and of this.
+  select(threshold) {
+    this.threshold = threshold;
+    Object.assign(this, sumUpTo(this.data.distances, threshold));
+    for (const site of this.sites) Object.assign(site, sumUpTo(site.distances, threshold));
+  }
+
+  frameOf(node) {
+    return this.frames[this.nodeFrames[node]];
+  }
+
+  // The frames of a stack, innermost first.
+  stack(node) {
+    const frames = [];
+    for (let at = node; at > 0; at = this.callers[at]) frames.push(this.frameOf(at));
+    return frames;
+  }
+
+  // One row for each location with temporaries of its own or beneath it.
+  rows() {
+    const rows = this.frames.map((frame, number) => {
+      const sums = { count: 0, bytes: 0, allocations: 0, total: 0 };
+      return { frame, number, ...sums, sites: [], last: -1 };
+    });
+    this.sites.forEach((site, i) => this.#addSite(rows, site, i));
+    const used = rows.filter((row) => row.last >= 0);
+    used.forEach((row) => this.#judge(row));
+    return used;
+  }
+
+  #addSite(rows, site, i) {
+    const own = rows[this.nodeFrames[site.location]];
+    own.allocations += site.allocations;
+    if (site.count === 0) return;
+    own.count += site.count;
+    own.bytes += site.bytes;
+    own.sites.push(site);
+    // Recursion must not count a stack twice.
+    for (let node = site.location; node > 0; node = this.callers[node]) {
+      const caller = rows[this.nodeFrames[node]];
+      if (caller.frame.kind === "cut") continue;
+      if (caller.last !== i) caller.total += site.bytes;
+      caller.last = i;
+    }
+  }
+
+  // A location shows the pattern of its site with most bytes.
+  #judge(row) {
+    row.sites.sort((a, b) => b.bytes - a.bytes || a.id - b.id);
+    const site = row.sites[0];
+    row.pattern = site && site.count >= this.data.patternNeeds ? site.pattern : "";
+    row.share = row.allocations > 0 ? row.count / row.allocations : 0;
+  }
+
+  // What the sites lack to the totals: locations that were left out.
+  suppressed() {
+    const lack = (measure) => this.sites.reduce((rest, site) => rest - site[measure], this[measure]);
+    return { count: lack("count"), bytes: lack("bytes") };
+  }
+
+  // The value of each node with all that it calls.
+  #values(measure) {
+    const values = new Float64Array(this.callers.length);
+    for (const site of this.sites) values[site.stack] += site[measure];
+    // Numbers of nodes are greater than those of their callers.
+    for (let node = values.length - 1; node > 0; node--) values[this.callers[node]] += values[node];
+    return values;
+  }
+
+  // The call tree as d3-flame-graph takes it.  What would be far narrower than a pixel when the
+  // zoomed node fills the width is left out, and its callers know that they are cut.
+  tree(measure, zoomed) {
+    const values = this.#values(measure);
+    const least = values[zoomed] / NODES_ABREAST;
+    const nodes = new Array(values.length);
+    nodes[0] = { name: "all", node: 0, value: values[0], children: [], cut: false };
+    for (let node = 1; node < values.length; node++) {
+      const caller = nodes[this.callers[node]];
+      if (!caller || values[node] === 0) continue;
+      if (values[node] < least) {
+        caller.cut = true;
+        continue;
+      }
+      const name = this.frameOf(node).name;
+      nodes[node] = { name, node, value: values[node], children: [], cut: false };
+      caller.children.push(nodes[node]);
+    }
+    return nodes[0];
+  }
+}

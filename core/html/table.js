@@ -1,0 +1,203 @@
+// The summary: one row for each location, sorted, filtered, and opened to see its stacks.
+
+import { byId, element } from "./element.js";
+import { count, percent, plural, size } from "./format.js";
+
+const ROWS_AT_ONCE = 100;
+const SITES_IN_DETAILS = 5;
+
+const COLUMNS = [
+  { key: "location", title: "Location", value: (row) => row.frame.short, text: true },
+  { key: "total", title: "Total", value: (row) => row.total, kind: "total" },
+  { key: "total-part", title: "Total %", value: (row) => row.total, kind: "part" },
+  { key: "own", title: "Own", value: (row) => row.bytes },
+  { key: "own-part", title: "Own %", value: (row) => row.bytes, kind: "part" },
+  { key: "count", title: "Temporaries", value: (row) => row.count },
+  { key: "share", title: "Share", value: (row) => row.share, kind: "share" },
+  { key: "pattern", title: "Pattern", value: (row) => row.pattern, text: true },
+];
+
+export class Table {
+  // show(node) is asked for when the user wants to see a stack in the flame graph.
+  constructor(model, show) {
+    this.model = model;
+    this.show = show;
+    this.sort = { column: COLUMNS.find((column) => column.key === "own"), descending: true };
+    this.limit = ROWS_AT_ONCE;
+    this.open = new Set(); // numbers of frames
+    this.matches = () => true;
+    this.body = byId("table").tBodies[0];
+    byId("table").tHead.rows[0].append(...COLUMNS.map((column) => this.#header(column)));
+    byId("inclusive").addEventListener("change", () => this.#restart());
+    byId("show-more").addEventListener("click", () => this.#showMore());
+  }
+
+  // The threshold is another one.
+  update() {
+    this.rows = this.model.rows();
+    this.#restart();
+  }
+
+  filter(matches) {
+    this.matches = matches;
+    this.#restart();
+  }
+
+  #header(column) {
+    const button = element("button", { type: "button", click: () => this.#sortBy(column) });
+    button.append(column.title, element("span", { class: "arrow", "aria-hidden": "true" }));
+    const attributes = { scope: "col", class: column.kind ?? column.key, "data-key": column.key };
+    return element("th", { ...attributes, "data-text": column.text ?? false }, button);
+  }
+
+  #sortBy(column) {
+    const again = this.sort.column === column;
+    this.sort = { column, descending: again ? !this.sort.descending : !column.text };
+    this.#restart();
+  }
+
+  #restart() {
+    this.limit = ROWS_AT_ONCE;
+    this.#draw();
+  }
+
+  #showMore() {
+    const first = this.limit;
+    this.limit += 4 * ROWS_AT_ONCE;
+    this.#draw();
+    this.body.querySelectorAll("tr.row")[first]?.querySelector("button").focus();
+  }
+
+  #compare(a, b) {
+    const { column, descending } = this.sort;
+    const [left, right] = [column.value(a), column.value(b)];
+    const order = column.text ? left.localeCompare(right) : left - right;
+    return (descending ? -order : order) || b.bytes - a.bytes || b.total - a.total;
+  }
+
+  #draw() {
+    const inclusive = byId("inclusive").checked;
+    const candidates = this.rows.filter((row) => inclusive || row.count > 0);
+    const rows = candidates.filter((row) => this.matches(row.frame));
+    rows.sort((a, b) => this.#compare(a, b));
+    const shown = rows.slice(0, this.limit);
+    this.body.replaceChildren(...shown.flatMap((row) => this.#rowElements(row)));
+    this.#markSorted();
+    this.#drawRest(rows, shown, candidates);
+  }
+
+  #markSorted() {
+    for (const header of byId("table").tHead.rows[0].cells) {
+      const sorted = header.dataset.key === this.sort.column.key;
+      if (sorted) header.setAttribute("aria-sort", this.sort.descending ? "descending" : "ascending");
+      else header.removeAttribute("aria-sort");
+    }
+  }
+
+  #drawRest(rows, shown, candidates) {
+    const left = { count: this.model.count, bytes: this.model.bytes };
+    for (const row of rows) {
+      left.count -= row.count;
+      left.bytes -= row.bytes;
+    }
+    const suppressed = this.model.suppressed();
+    const notes = [`${count(shown.length)} of ${plural(rows.length, "location", "locations")}`];
+    if (rows.length < candidates.length)
+      notes.push(`the filter hides ${size(left.bytes - suppressed.bytes)}`);
+    if (suppressed.count > 0)
+      notes.push(`${plural(suppressed.count, "temporary", "temporaries")} suppressed`);
+    byId("shown").textContent = rows.length > 0 ? notes.join(", ") : "";
+    byId("show-more").hidden = shown.length === rows.length;
+    byId("empty").hidden = rows.length > 0;
+    byId("empty").textContent =
+      this.model.count === 0
+        ? `No temporary allocations at threshold ${this.model.threshold}.`
+        : "No location matches the filter.";
+    byId("table").hidden = rows.length === 0;
+  }
+
+  #rowElements(row) {
+    const open = this.open.has(row.number);
+    const name = element("button", {
+      type: "button",
+      class: "name",
+      title: row.frame.full,
+      "aria-expanded": String(open),
+      click: () => this.#toggle(row),
+    });
+    name.append(element("span", { class: "mark", "aria-hidden": "true" }), row.frame.short);
+    const own = percent(row.bytes, this.model.bytes);
+    const cells = [
+      element("th", { scope: "row", class: "location" }, name),
+      element("td", { class: "total" }, size(row.total)),
+      element("td", { class: "part" }, percent(row.total, this.model.bytes)),
+      element("td", { class: "own" }, size(row.bytes)),
+      element("td", { class: "part own-part", style: `--part: ${own}` }, own),
+      element("td", { class: "count" }, count(row.count)),
+      element("td", { class: "share" }, row.allocations > 0 ? percent(row.count, row.allocations) : ""),
+      element("td", { class: "pattern" }, this.#badge(row.pattern)),
+    ];
+    const line = element("tr", { class: "row" }, ...cells);
+    return open ? [line, this.#details(row)] : [line];
+  }
+
+  #badge(pattern) {
+    const advice = this.model.data.advice[pattern] ?? null;
+    return pattern ? element("span", { class: `badge ${pattern}`, title: advice }, pattern) : "";
+  }
+
+  #toggle(row) {
+    if (!this.open.delete(row.number)) this.open.add(row.number);
+    const lines = [...this.body.querySelectorAll("tr.row")];
+    const at = lines.findIndex((line) => line.contains(document.activeElement));
+    this.#draw();
+    this.body.querySelectorAll("tr.row")[at]?.querySelector("button").focus();
+  }
+
+  #details(row) {
+    const advice = this.model.data.advice[row.pattern];
+    const cell = element("td", { colspan: COLUMNS.length, class: "details" });
+    if (row.sites.length === 0) cell.append(element("p", {}, "Allocates nothing temporary itself."));
+    if (advice) cell.append(element("p", { class: "advice" }, `It ${advice}.`));
+    const shown = row.sites.slice(0, SITES_IN_DETAILS);
+    cell.append(...shown.map((site) => this.#siteDetails(site)));
+    const more = row.sites.length - shown.length;
+    if (more > 0)
+      cell.append(element("p", { class: "note" }, plural(more, "more stack", "more stacks")));
+    return element("tr", { class: "details-row" }, cell);
+  }
+
+  #siteDetails(site) {
+    const sizes =
+      site.minSize === site.maxSize
+        ? size(site.maxSize)
+        : `${size(site.minSize)} to ${size(site.maxSize)}`;
+    const facts = [
+      `${plural(site.count, "temporary", "temporaries")}, ${size(site.bytes)}`,
+      `${percent(site.count, site.allocations)} of ${plural(site.allocations, "allocation", "allocations")}`,
+      `each ${sizes}`,
+      plural(site.threads, "thread", "threads"),
+    ];
+    if (site.byRealloc > 0) facts.push(`${count(site.byRealloc)} ended by realloc`);
+    const show = element("button", { type: "button", click: () => this.show(site.location) });
+    show.append("Show in the flame graph");
+    return element(
+      "div",
+      { class: "site" },
+      element("p", { class: "site-facts" }, facts.join(" · "), " ", show),
+      element(
+        "div",
+        { class: "stacks" },
+        this.#stack("Allocated by", site.stack),
+        ...site.frees.map((node) => this.#stack("Freed by", node)),
+      ),
+    );
+  }
+
+  #stack(title, node) {
+    const frames = this.model.stack(node).map((frame) =>
+      element("li", { class: frame.kind, title: frame.full }, frame.short),
+    );
+    return element("div", { class: "stack" }, element("h3", {}, title), element("ol", {}, ...frames));
+  }
+}

@@ -1,0 +1,322 @@
+"""The html report in a browser, as a user has it: with clicks, keys, and without a network."""
+
+import json
+import re
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+# Frames are where they belong at once.
+ARGUMENTS += ["--force-prefers-reduced-motion", "--window-size=1400,1000"]
+
+HOSTILE = """threshold 0 0
+process 1 /bin/x</script><script>hacked=1</script>
+engine agent
+totals 3 3 3 0 0
+frame script | </script><script>hacked=1</script> | /a/<img src=x onerror=hacked=1>.c:1 | /bin/x
+frame comment | <!--<script>"'`&amp; | - | "><b>
+site script comment
+  temporaries 0 3 3
+  allocations 3 3
+  sizes 1 1
+"""
+
+
+class Page:
+    """A report that is shown."""
+
+    def __init__(self, browser):
+        self.browser = browser
+
+    def run(self, script, *arguments):
+        return self.browser.execute_script(script, *arguments)
+
+    def element(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def elements(self, selector):
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector):
+        return self.element(selector).text
+
+    def click(self, selector):
+        self.element(selector).click()
+        self.settle()
+
+    def type(self, selector, *keys):
+        self.element(selector).send_keys(*keys)
+        self.settle()
+
+    def settle(self):
+        """Waits until the page has shown what it was told."""
+        self.browser.execute_async_script(
+            "const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => "
+            "requestAnimationFrame(() => setTimeout(done, 0))), 0)"
+        )
+
+    def choose(self, group, value):
+        self.click(f"#{group} label:has([value={value}])")
+
+    def filter(self, text):
+        self.element("#filter").clear()
+        self.type("#filter", text)
+
+    def rows(self):
+        """The table's cells, by row."""
+        return self.run(
+            "return [...document.querySelectorAll('#table tr.row')].map((row) =>"
+            " [...row.cells].map((cell) => cell.innerText.replace(/^[▸▾]/, '').trim()))"
+        )
+
+    def names(self):
+        return [row[0].split(" at ")[0] for row in self.rows()]
+
+    def frames(self):
+        """Name and width of each frame of the flame graph."""
+        return dict(
+            self.run(
+                "return [...document.querySelectorAll('#flame g.frame')].map((frame) =>"
+                " [frame.getAttribute('name'), frame.querySelector('rect').width.baseVal.value])"
+            )
+        )
+
+    def click_frame(self, name):
+        frame = next(f for f in self.elements("#flame g.frame") if f.get_attribute("name") == name)
+        frame.find_element(By.CSS_SELECTOR, "rect").click()
+        self.settle()
+
+    def background(self):
+        return self.run("return getComputedStyle(document.body).backgroundColor")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = Options()
+    for argument in ARGUMENTS:
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options) as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser, driver, tmp_path):
+    """Shows a description's report; afterwards the browser must have nothing to complain of."""
+    file = tmp_path / "report.html"
+
+    def show(description):
+        driver.report(description, "html", "--write", file, "--force")
+        browser.get(file.as_uri())
+        return Page(browser)
+
+    yield show
+    assert browser.get_log("browser") == []
+
+
+def cells(line):
+    """The cells of a summary's row; share and pattern may be missing."""
+    expression = r"(.*?) +(\S+B) +(\S+%) +(\S+B) +(\S+%) +([\d,]+)(?: +(\S+%))?(?:  (\w+))?"
+    return [cell or "" for cell in re.fullmatch(expression, line).groups()]
+
+
+def table(driver, description, threshold, *options):
+    text = (driver.profiles / f"{description}.txt").read_text()
+    text = re.sub(r"(?m)^threshold \d+", f"threshold {threshold}", text)
+    lines = driver.report(text.encode(), "summary", "--rows", 0, *options).splitlines()[1:]
+    return [cells(line) for line in lines if "(tmpalloc site" not in line]
+
+
+def test_the_table_is_the_summary_at_every_threshold(driver, page):
+    shown = page("example")
+    shown.type("#threshold", Keys.HOME)
+    for threshold in range(5):
+        assert shown.text("#threshold-value") == str(threshold)
+        assert shown.rows() == table(driver, "example", threshold)
+        text = (driver.profiles / "example.txt").read_text()
+        text = text.replace("threshold 1", f"threshold {threshold}").encode()
+        wanted = json.loads(driver.report(text, "json"))["totals"]
+        tiles = [tile.text for tile in shown.elements("#totals dd")]
+        assert tiles[0] == str(wanted["temporary"]["count"])
+        assert tiles[2] == f"{wanted['allocations']:,}"
+        assert len(shown.elements("#distances .within")) == threshold + 1
+        shown.type("#threshold", Keys.ARROW_RIGHT)
+
+
+def test_callers_are_shown_when_they_are_asked_for(driver, page):
+    shown = page("example")
+    shown.click("#inclusive")
+    assert sorted(shown.rows()) == sorted(table(driver, "example", 1, "--inclusive"))
+
+
+def test_the_table_is_sorted_by_each_column(page):
+    shown = page("example")
+    assert shown.element("th[data-key=own]").get_attribute("aria-sort") == "descending"
+    by_bytes = shown.names()
+    shown.click("th[data-key=count] button")
+    assert shown.names()[:3] == ["join", "buffer_append", "libplugin.so+0x100b"]
+    shown.click("th[data-key=count] button")
+    assert shown.element("th[data-key=count]").get_attribute("aria-sort") == "ascending"
+    assert shown.element("th[data-key=own]").get_attribute("aria-sort") is None
+    assert shown.names()[-1] == "join"
+    shown.click("th[data-key=location] button")
+    assert shown.names() == sorted(by_bytes)
+    shown.type("th[data-key=share] button", Keys.ENTER)
+    shares = [float(row[6].rstrip("%")) for row in shown.rows()]
+    assert shares == sorted(shares, reverse=True)
+    shown.click("th[data-key=own] button")
+    assert shown.names() == by_bytes
+
+
+def test_a_filter_takes_a_regular_expression_or_plain_text(page):
+    shown = page("example")
+    shown.filter("READER|^join")
+    assert shown.names() == ["join", "read_line"]
+    assert shown.text("#shown") == "2 of 2 locations, the filter hides 72.499MB"
+    marked = shown.run(
+        "return [...document.querySelectorAll('#flame g.frame')].filter((frame) =>"
+        " frame.querySelector('rect').getAttribute('fill') === 'var(--flame-match)')"
+        ".map((frame) => frame.getAttribute('name'))"
+    )
+    assert set(marked) == {"read_file", "read_line"}
+    shown.filter("+0x100b(")
+    assert shown.text("#filter-note") and shown.text("#empty") == "No location matches the filter."
+    shown.filter("+0x100b")
+    assert shown.names() == ["libplugin.so+0x100b"]
+
+
+def test_the_flame_graph_shows_bytes_or_counts(page):
+    shown = page("example")
+    bytes_of = shown.frames()
+    assert bytes_of["buffer_append"] > 0.99 * bytes_of["all"] and "join" not in bytes_of
+    shown.choose("measure", "count")
+    counts = shown.frames()
+    assert counts["join"] / counts["all"] == pytest.approx(400 / 508, rel=0.01)
+    assert counts["buffer_append"] / counts["all"] == pytest.approx(77 / 508, rel=0.01)
+    shown.choose("measure", "bytes")
+    assert shown.frames() == bytes_of
+
+
+def test_the_flame_graph_follows_the_width_of_the_window(browser, page):
+    shown = page("example")
+    before = shown.frames()["all"]
+    browser.set_window_size(700, 900)
+    shown.settle()
+    width = shown.run("return document.querySelector('#flame').clientWidth")
+    assert shown.frames()["all"] == width < before
+    assert shown.run("return document.documentElement.scrollWidth <= innerWidth")
+    browser.set_window_size(1400, 1000)
+
+
+def test_a_click_zooms_into_the_flame_graph_and_back(page):
+    shown = page("example")
+    shown.choose("measure", "count")
+    before = shown.frames()
+    assert not shown.element("#zoom-out").is_displayed()
+    shown.click_frame("buffer_append")
+    assert shown.frames()["buffer_append"] == before["all"] and "join" not in shown.frames()
+    assert shown.text("#frame-details").endswith("buffer.c:31: 77, 15.16%")
+    shown.type("#threshold", Keys.HOME)
+    assert shown.frames()["buffer_append"] == before["all"]
+    shown.type("#threshold", Keys.ARROW_RIGHT)
+    shown.click("#zoom-out")
+    assert shown.frames() == before
+
+
+def test_the_flame_graph_is_used_with_the_keyboard(page):
+    shown = page("example")
+    shown.choose("measure", "count")
+    before = shown.frames()
+    shown.type("#flame", Keys.ARROW_DOWN)
+    assert shown.text("#frame-details").startswith("all: 508")
+    shown.type("#flame", *[Keys.ARROW_DOWN] * 4)
+    assert shown.text("#frame-details").startswith("join at ")
+    shown.type("#flame", Keys.ARROW_RIGHT)
+    assert shown.text("#frame-details").startswith("read_line at ")
+    shown.type("#flame", Keys.ENTER)
+    assert shown.frames()["read_line"] == before["all"]
+    shown.type("#flame", Keys.ESCAPE)
+    assert shown.frames() == before
+
+
+def test_a_row_opens_its_stacks_and_leads_to_the_flame_graph(page):
+    shown = page("example")
+    shown.click("tr.row:nth-child(2) .name")
+    assert shown.element("tr.row:nth-child(2) .name").get_attribute("aria-expanded") == "true"
+    details = shown.text("td.details")
+    assert "It repeats one size: reuse a buffer or a pool." in details
+    assert "80.00% of 500 allocations" in details and "2 threads" in details
+    stacks = [[li.text for li in s.find_elements(By.TAG_NAME, "li")] for s in shown.elements(".stack")]
+    assert stacks[0][0] == "operator new at new_op.cc:50" and stacks[0][-1] == "_start in example"
+    assert len(stacks) == 3
+    shown.click("td.details button")
+    assert shown.frames()["join"] == shown.frames()["all"]
+    shown.type("tr.row:nth-child(2) .name", Keys.ENTER)
+    assert shown.elements("td.details") == []
+
+
+def test_it_is_light_or_dark_as_the_system_or_the_reader_wants(browser, page):
+    shown = page("example")
+    colors = {}
+    for system in ("light", "dark"):
+        preference = [{"name": "prefers-color-scheme", "value": system}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": preference})
+        for scheme in ("auto", "light", "dark"):
+            shown.choose("scheme", scheme)
+            colors[system, scheme] = shown.background()
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    light, dark = colors["light", "light"], colors["light", "dark"]
+    assert light != dark
+    assert colors["light", "auto"] == colors["dark", "light"] == light
+    assert colors["dark", "auto"] == colors["dark", "dark"] == dark
+
+
+def test_names_of_the_program_are_text_and_nothing_else(page):
+    shown = page(HOSTILE.encode())
+    assert shown.run("return typeof hacked") == "undefined"
+    assert shown.names() == ["</script><script>hacked=1</script>"]
+    assert "<img src=x" in shown.rows()[0][0]
+    shown.click("tr.row .name")
+    assert """<!--<script>"'`&amp; in "><b>""" in shown.text("td.details")
+    assert shown.text("#command") == "/bin/x</script><script>hacked=1</script>"
+    assert shown.run("return document.querySelectorAll('img, b, script').length") == 2
+
+
+def test_nothing_is_loaded_from_anywhere(driver, page):
+    shown = page("names")
+    assert len(shown.rows()) == 7
+    assert shown.run("return performance.getEntriesByType('resource').length") == 0
+    text = driver.report("names", "html")
+    assert re.findall('(?:src|href)="(?!data:)', text.partition("<script")[0]) == []
+    assert "default-src 'none'" in text
+
+
+def test_every_control_has_a_name(page):
+    shown = page("example")
+    for selector in ("button", "input", "[tabindex]"):
+        for control in shown.elements(selector):
+            assert control.accessible_name or not control.is_displayed(), control.get_attribute("id")
+
+
+def test_no_temporaries_are_said_to_be_none(page):
+    shown = page("none")
+    assert shown.text("#empty") == "No temporary allocations at threshold 1."
+    assert shown.rows() == [] and not shown.element("#flame").is_displayed()
+
+
+def test_of_many_rows_more_are_shown_on_demand(page):
+    lines = ["threshold 0 0", "process 1", "engine agent", "totals 900 900 0 0 0"]
+    for i in range(300):
+        lines += [f"frame f{i} | f{i} | /a.c:{i + 1} | /bin/x", f"site f{i}"]
+        lines += [f"temporaries 0 3 {1000 - i}", "allocations 3 900"]
+    shown = page("\n".join(lines).encode())
+    assert shown.names() == [f"f{i}" for i in range(100)]
+    assert shown.text("#shown") == "100 of 300 locations"
+    shown.click("#show-more")
+    assert len(shown.names()) == 300 and not shown.element("#show-more").is_displayed()
+    assert shown.run("return document.activeElement.innerText").endswith("f100 at a.c:101")
