@@ -21,14 +21,14 @@ class Driver:
     profiles = HERE / "profiles"
 
     def __init__(self, path):
-        self._path = path
+        self.path = path
 
     def run(self, description, *arguments, locale="C", **more):
         """The finished process; description is the name of a file in profiles, or bytes."""
         if isinstance(description, str):
             description = (self.profiles / f"{description}.txt").read_bytes()
         return subprocess.run(
-            [self._path, *map(str, arguments)],
+            [self.path, *map(str, arguments)],
             input=description,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 
 import pytest
+
+from support import execute
 
 REPORTS = [
     "summary",
@@ -354,6 +357,15 @@ def test_what_is_no_file_gets_one_line_at_once(saved, tmp_path):
     assert "is not a regular file" in saved.error(tmp_path)
     assert "is larger than 512.000MB" in saved.error(huge)
     assert "can't read" in saved.error(tmp_path / "none")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_mutation_of_a_file_does_harm(driver, saved, seed):
+    fuzzer = driver.path.with_name("fuzz_results")
+    file = saved.save("example")
+    done = execute(fuzzer, "--mutate", seed, 300, file)
+    read, refused = (int(number) for number in re.findall(r"\d+", done))
+    assert read > 50 and refused > 50
 
 
 def test_sums_that_do_not_fit_are_refused(saved):
