@@ -3,46 +3,24 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent_image_memory.h"
+#include "agent_image_reader.h"
 #include "detector.h"
-#include "map.h"
 #include "memory.h"
-#include "tmpalloc/agent_image.h"
 
 /* Higher addresses are not a program's; a stack's address and an entry point fit one map key. */
 #define ADDRESS_LIMIT (UINT64_C(1) << 57)
 
 _Static_assert(AGENT_ENTRY_POINTS_LIMIT <= 64, "an index has six bits");
 
-struct reader {
-    struct image_memory memory;
-    struct stacks *stacks;
-    struct error *error;
-    struct agent_image image;
-    size_t distance_bytes;             /* of a by_distance */
-    struct agent_free *free;           /* work areas */
-    struct site_distance *by_distance; /* sums of the site at hand */
-    struct arena scopes;
-    uint64_t pcs[AGENT_STACK_LIMIT];
-    struct frame frames[AGENT_STACK_LIMIT + 1];
-    struct map seen;   /* addresses of elements of lists */
-    struct map python; /* address of a Python frame -> offset of its frame */
-    char function[AGENT_NAME_LIMIT + 1];
-    char file[AGENT_NAME_LIMIT + 1];
-    struct map numbers; /* stack and entry point -> number in `stacks` */
-    struct snapshot_builder builder;
-};
-
-static int damaged(struct reader *reader, const char *what, uint64_t number) {
+int image_reader_damaged(struct image_reader *reader, const char *what, uint64_t number) {
     return error_set(reader->error, TMPALLOC_E_HOST,
                      "the agent's results are damaged: %s 0x%" PRIx64, what, number);
 }
 
-/* An element is visited once: so no list is endless, and none leads into another. */
-static int read_element(struct reader *reader, uint64_t address, void *buffer, size_t size) {
+int image_reader_element(struct image_reader *reader, uint64_t address, void *buffer, size_t size) {
     uint64_t unused;
     if (map_get(&reader->seen, address, &unused))
-        return damaged(reader, "two links to", address);
+        return image_reader_damaged(reader, "two links to", address);
     if (map_put(&reader->seen, address, 0))
         return error_no_memory(reader->error);
     return image_memory_read(&reader->memory, address, buffer, size, reader->error);
@@ -50,7 +28,7 @@ static int read_element(struct reader *reader, uint64_t address, void *buffer, s
 
 /* The image itself. */
 
-static int check_anchor(struct reader *reader, const struct agent_image_anchor *anchor) {
+static int check_anchor(struct image_reader *reader, const struct agent_image_anchor *anchor) {
     if (memcmp(anchor->magic, AGENT_IMAGE_MAGIC, sizeof anchor->magic) != 0)
         return error_set(reader->error, TMPALLOC_E_HOST, "there is no agent at this address");
     if (anchor->version != AGENT_IMAGE_VERSION)
@@ -58,30 +36,36 @@ static int check_anchor(struct reader *reader, const struct agent_image_anchor *
                          "the agent has version %" PRIu32 ", this tmpalloc reads version %d",
                          anchor->version, AGENT_IMAGE_VERSION);
     if (anchor->image_bytes != sizeof(struct agent_image))
-        return damaged(reader, "image size", anchor->image_bytes);
+        return image_reader_damaged(reader, "image size", anchor->image_bytes);
     if (anchor->image == 0)
         return error_set(reader->error, TMPALLOC_E_STATE, "the agent is not set up yet");
     return TMPALLOC_OK;
 }
 
-static int check_image(struct reader *reader) {
+static int check_image(struct image_reader *reader) {
     const struct agent_image *image = &reader->image;
     if (image->thread_bytes != sizeof(struct agent_thread))
-        return damaged(reader, "thread size", image->thread_bytes);
+        return image_reader_damaged(reader, "thread size", image->thread_bytes);
     if (image->site_bytes != sizeof(struct agent_site))
-        return damaged(reader, "site size", image->site_bytes);
+        return image_reader_damaged(reader, "site size", image->site_bytes);
     if (image->stack_bytes != sizeof(struct agent_stack))
-        return damaged(reader, "stack size", image->stack_bytes);
+        return image_reader_damaged(reader, "stack size", image->stack_bytes);
     if (image->free_bytes != sizeof(struct agent_free))
-        return damaged(reader, "free size", image->free_bytes);
+        return image_reader_damaged(reader, "free size", image->free_bytes);
+    if (image->window_entry_bytes != sizeof(struct agent_window_entry))
+        return image_reader_damaged(reader, "window entry size", image->window_entry_bytes);
     if (image->max_threshold > DETECTOR_THRESHOLD_LIMIT)
-        return damaged(reader, "threshold", image->max_threshold);
+        return image_reader_damaged(reader, "threshold", image->max_threshold);
+    uint32_t entries = image->window_entries;
+    if (entries <= image->max_threshold || entries > DETECTOR_THRESHOLD_LIMIT + 1 ||
+        (entries & (entries - 1)) != 0)
+        return image_reader_damaged(reader, "number of window entries", entries);
     if (image->entry_point_count > AGENT_ENTRY_POINTS_LIMIT)
-        return damaged(reader, "number of entry points", image->entry_point_count);
+        return image_reader_damaged(reader, "number of entry points", image->entry_point_count);
     return TMPALLOC_OK;
 }
 
-static int read_image(struct reader *reader, uint64_t address) {
+static int read_image(struct image_reader *reader, uint64_t address) {
     struct agent_image_anchor anchor;
     int status = image_memory_read(&reader->memory, address, &anchor, sizeof anchor, reader->error);
     if (status == TMPALLOC_OK)
@@ -96,24 +80,24 @@ static int read_image(struct reader *reader, uint64_t address) {
 
 /* Stacks. */
 
-static int read_pcs(struct reader *reader, uint64_t address, struct agent_stack *ret) {
+static int read_pcs(struct image_reader *reader, uint64_t address, struct agent_stack *ret) {
     int status = image_memory_read(&reader->memory, address, ret, sizeof *ret, reader->error);
     if (status != TMPALLOC_OK)
         return status;
     if (ret->count > AGENT_STACK_LIMIT)
-        return damaged(reader, "stack depth", ret->count);
+        return image_reader_damaged(reader, "stack depth", ret->count);
     return image_memory_read(&reader->memory, address + sizeof *ret, reader->pcs,
                              ret->count * sizeof reader->pcs[0], reader->error);
 }
 
-static int read_name(struct reader *reader, uint64_t address, uint32_t size, char *ret) {
+static int read_name(struct image_reader *reader, uint64_t address, uint32_t size, char *ret) {
     if (size > AGENT_NAME_LIMIT)
-        return damaged(reader, "length of a name", size);
+        return image_reader_damaged(reader, "length of a name", size);
     ret[size] = '\0';
     return image_memory_read(&reader->memory, address, ret, size, reader->error);
 }
 
-static int make_python_frame(struct reader *reader, uint64_t address, struct frame *ret) {
+static int make_python_frame(struct image_reader *reader, uint64_t address, struct frame *ret) {
     const struct agent_image_source *source = reader->memory.source;
     struct agent_python_frame frame;
     int status = image_memory_read(&reader->memory, address, &frame, sizeof frame, reader->error);
@@ -129,7 +113,7 @@ static int make_python_frame(struct reader *reader, uint64_t address, struct fra
 }
 
 /* Of each distinct one the names are read once. */
-static int find_python_frame(struct reader *reader, uint64_t address, struct frame *ret) {
+static int find_python_frame(struct image_reader *reader, uint64_t address, struct frame *ret) {
     uint64_t known;
     *ret = (struct frame){.module = FRAME_PYTHON};
     if (map_get(&reader->python, address, &known)) {
@@ -142,7 +126,7 @@ static int find_python_frame(struct reader *reader, uint64_t address, struct fra
     return status;
 }
 
-static int make_frame(struct reader *reader, uint64_t pc, struct frame *ret) {
+static int make_frame(struct image_reader *reader, uint64_t pc, struct frame *ret) {
     const struct agent_image_source *source = reader->memory.source;
     if (pc & AGENT_PC_PYTHON)
         return find_python_frame(reader, pc & ~AGENT_PC_PYTHON, ret);
@@ -152,7 +136,7 @@ static int make_frame(struct reader *reader, uint64_t pc, struct frame *ret) {
 
 /* The entry point, if known, and then what reader->pcs says.  It is a frame of its own, so there
  * may be one more than was asked for. */
-static int make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_address,
+static int make_frames(struct image_reader *reader, uint32_t pc_count, uint64_t entry_address,
                        uint32_t *count_ret) {
     const struct agent_image_source *source = reader->memory.source;
     uint32_t count = 0;
@@ -166,7 +150,8 @@ static int make_frames(struct reader *reader, uint32_t pc_count, uint64_t entry_
     return status;
 }
 
-static int intern(struct reader *reader, uint64_t address, uint32_t entry_point, uint32_t *ret) {
+static int intern(struct image_reader *reader, uint64_t address, uint32_t entry_point,
+                  uint32_t *ret) {
     struct agent_stack header;
     uint64_t entry_address = reader->image.entry_points[entry_point];
     uint32_t count;
@@ -185,12 +170,12 @@ static int intern(struct reader *reader, uint64_t address, uint32_t entry_point,
     return TMPALLOC_OK;
 }
 
-static int read_stack(struct reader *reader, uint64_t address, uint32_t entry_point,
+static int read_stack(struct image_reader *reader, uint64_t address, uint32_t entry_point,
                       uint32_t *ret) {
     if (entry_point >= reader->image.entry_point_count)
-        return damaged(reader, "entry point", entry_point);
+        return image_reader_damaged(reader, "entry point", entry_point);
     if (address >= ADDRESS_LIMIT)
-        return damaged(reader, "stack address", address);
+        return image_reader_damaged(reader, "stack address", address);
     uint64_t key = address << 6 | entry_point, known;
     if (map_get(&reader->numbers, key, &known)) {
         *ret = (uint32_t)known;
@@ -213,7 +198,7 @@ static bool same_frame(const struct frame *one, const struct frame *other) {
 
 /* How many outermost activations are the same at a free as at the allocation, as far as their
  * return addresses tell: frames that are called from equal places. */
-static uint32_t count_shared_frames(const struct reader *reader, uint32_t allocating,
+static uint32_t count_shared_frames(const struct image_reader *reader, uint32_t allocating,
                                     uint32_t freeing) {
     const struct stack *one = stacks_get(reader->stacks, allocating);
     const struct stack *other = stacks_get(reader->stacks, freeing);
@@ -227,7 +212,7 @@ static uint32_t count_shared_frames(const struct reader *reader, uint32_t alloca
     return shared + (shared < one->count && shared < other->count);
 }
 
-static int add_scope(struct reader *reader, struct snapshot_site *part, uint32_t distance,
+static int add_scope(struct image_reader *reader, struct snapshot_site *part, uint32_t distance,
                      uint32_t shared_frames) {
     struct site_scope *scope = arena_allocate(&reader->scopes, 1, sizeof *scope);
     if (!scope)
@@ -242,7 +227,7 @@ static int add_scope(struct reader *reader, struct snapshot_site *part, uint32_t
 }
 
 /* Adds the way to free that is in reader->free. */
-static int add_free(struct reader *reader, struct snapshot_site *part) {
+static int add_free(struct image_reader *reader, struct snapshot_site *part) {
     const struct agent_free *free = reader->free;
     uint32_t stack, shared_frames = 0;
     int status = TMPALLOC_OK;
@@ -263,21 +248,21 @@ static int add_free(struct reader *reader, struct snapshot_site *part) {
 }
 
 /* After a reset some have no temporaries. */
-static bool counts(const struct reader *reader) {
+static bool counts(const struct image_reader *reader) {
     uint64_t count = 0;
     for (uint32_t d = 0; d <= reader->image.max_threshold; d++)
         count |= reader->free->by_distance[d].count;
     return count != 0;
 }
 
-static int read_frees(struct reader *reader, uint64_t address, struct snapshot_site *part) {
+static int read_frees(struct image_reader *reader, uint64_t address, struct snapshot_site *part) {
     memset(reader->by_distance, 0, reader->distance_bytes);
     part->by_distance = reader->by_distance;
     for (size_t i = 0; i < SITE_FREE_STACKS; i++)
         part->free_stacks[i] = SITE_NO_STACK;
     while (address != 0) {
-        int status = read_element(reader, address, reader->free,
-                                  sizeof *reader->free + reader->distance_bytes);
+        int status = image_reader_element(reader, address, reader->free,
+                                          sizeof *reader->free + reader->distance_bytes);
         if (status == TMPALLOC_OK && counts(reader))
             status = add_free(reader, part);
         if (status != TMPALLOC_OK)
@@ -287,10 +272,10 @@ static int read_frees(struct reader *reader, uint64_t address, struct snapshot_s
     return TMPALLOC_OK;
 }
 
-static int read_tids(struct reader *reader, struct snapshot_site *sum, uint64_t address) {
+static int read_tids(struct image_reader *reader, struct snapshot_site *sum, uint64_t address) {
     while (address != 0) {
         struct agent_site_thread element;
-        int status = read_element(reader, address, &element, sizeof element);
+        int status = image_reader_element(reader, address, &element, sizeof element);
         if (status == TMPALLOC_OK &&
             snapshot_builder_add_thread(&reader->builder, sum, element.tid) != TMPALLOC_OK)
             status = error_no_memory(reader->error);
@@ -301,7 +286,7 @@ static int read_tids(struct reader *reader, struct snapshot_site *sum, uint64_t 
     return TMPALLOC_OK;
 }
 
-static int add_site(struct reader *reader, const struct agent_site *site) {
+static int add_site(struct image_reader *reader, const struct agent_site *site) {
     struct snapshot_site *sum;
     struct snapshot_site part = {
         .counters =
@@ -323,10 +308,10 @@ static int add_site(struct reader *reader, const struct agent_site *site) {
     return status == TMPALLOC_OK ? read_tids(reader, sum, site->threads) : status;
 }
 
-static int read_sites(struct reader *reader, uint64_t address) {
+static int read_sites(struct image_reader *reader, uint64_t address) {
     while (address != 0) {
         struct agent_site site;
-        int status = read_element(reader, address, &site, sizeof site);
+        int status = image_reader_element(reader, address, &site, sizeof site);
         if (status == TMPALLOC_OK && site.allocations > 0)
             status = add_site(reader, &site);
         if (status != TMPALLOC_OK)
@@ -338,21 +323,22 @@ static int read_sites(struct reader *reader, uint64_t address) {
 
 /* Threads. */
 
-static int merge_thread(struct reader *reader, const struct agent_thread *thread) {
+static int merge_thread(struct image_reader *reader, const struct agent_thread *thread) {
     struct snapshot_totals *totals = &reader->builder.snapshot.totals;
     totals->allocations += thread->allocations;
     totals->allocated_bytes += thread->allocated_bytes;
     totals->deallocations += thread->deallocations;
     totals->cross_thread_frees += thread->cross_thread_frees;
     totals->dropped += thread->dropped;
-    return read_sites(reader, thread->first_site);
+    int status = read_sites(reader, thread->first_site);
+    return status == TMPALLOC_OK ? image_reader_window(reader, thread) : status;
 }
 
-static int read_threads(struct reader *reader) {
+static int read_threads(struct image_reader *reader) {
     uint64_t address = reader->image.first_thread;
     while (address != 0) {
         struct agent_thread thread;
-        int status = read_element(reader, address, &thread, sizeof thread);
+        int status = image_reader_element(reader, address, &thread, sizeof thread);
         if (status == TMPALLOC_OK && thread.reset_generation == reader->image.reset_generation)
             status = merge_thread(reader, &thread);
         if (status != TMPALLOC_OK)
@@ -362,7 +348,7 @@ static int read_threads(struct reader *reader) {
     return TMPALLOC_OK;
 }
 
-static int read_all(struct reader *reader, uint64_t address) {
+static int read_all(struct image_reader *reader, uint64_t address) {
     int status = read_image(reader, address);
     if (status != TMPALLOC_OK)
         return status;
@@ -376,7 +362,7 @@ static int read_all(struct reader *reader, uint64_t address) {
                                                : error_no_memory(reader->error);
 }
 
-static void deinit(struct reader *reader) {
+static void deinit(struct image_reader *reader) {
     image_memory_deinit(&reader->memory);
     snapshot_builder_deinit(&reader->builder);
     memory_release(reader->free);
@@ -389,8 +375,8 @@ static void deinit(struct reader *reader) {
 }
 
 static int init(const struct agent_image_source *source, struct stacks *stacks, struct error *error,
-                struct reader **ret) {
-    struct reader *reader = memory_allocate_zeroed(1, sizeof *reader);
+                struct image_reader **ret) {
+    struct image_reader *reader = memory_allocate_zeroed(1, sizeof *reader);
     if (!reader)
         return error_no_memory(error);
     reader->stacks = stacks;
@@ -406,7 +392,7 @@ static int init(const struct agent_image_source *source, struct stacks *stacks, 
 int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
                      struct snapshot *ret, struct error *error) {
-    struct reader *reader = NULL;
+    struct image_reader *reader = NULL;
     int status = init(source, stacks, error, &reader);
     if (status != TMPALLOC_OK)
         return status;
@@ -429,7 +415,7 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
 
 /* Single elements. */
 
-static int read_site_stack(struct reader *reader, uint64_t address, uint32_t *ret) {
+int image_reader_site_stack(struct image_reader *reader, uint64_t address, uint32_t *ret) {
     struct agent_site site;
     int status = image_memory_read(&reader->memory, address, &site, sizeof site, reader->error);
     return status == TMPALLOC_OK ? read_stack(reader, site.stack, site.entry_point, ret) : status;
@@ -437,20 +423,20 @@ static int read_site_stack(struct reader *reader, uint64_t address, uint32_t *re
 
 _Static_assert(ENGINE_BETWEEN_LIMIT >= AGENT_BETWEEN_LIMIT, "there is a place for each");
 
-static int read_between(struct reader *reader, const struct agent_caught *caught,
+static int read_between(struct image_reader *reader, const struct agent_caught *caught,
                         struct engine_caught *ret) {
     int status = TMPALLOC_OK;
     if (caught->between_count > AGENT_BETWEEN_LIMIT)
-        return damaged(reader, "number of allocations", caught->between_count);
+        return image_reader_damaged(reader, "number of allocations", caught->between_count);
     ret->between_count = caught->between_count;
     for (uint32_t i = 0; i < caught->between_count && status == TMPALLOC_OK; i++) {
         ret->between[i].size_bytes = caught->between[i].size_bytes;
-        status = read_site_stack(reader, caught->between[i].site, &ret->between[i].stack);
+        status = image_reader_site_stack(reader, caught->between[i].site, &ret->between[i].stack);
     }
     return status;
 }
 
-static int read_caught(struct reader *reader, uint64_t address, struct engine_caught *ret) {
+static int read_caught(struct image_reader *reader, uint64_t address, struct engine_caught *ret) {
     struct agent_caught caught;
     int status = image_memory_read(&reader->memory, address, &caught, sizeof caught, reader->error);
     if (status != TMPALLOC_OK)
@@ -460,7 +446,7 @@ static int read_caught(struct reader *reader, uint64_t address, struct engine_ca
                                   .distance = caught.distance,
                                   .free_stack = ENGINE_NO_STACK,
                                   .catches = caught.catches};
-    status = read_site_stack(reader, caught.site, &ret->stack);
+    status = image_reader_site_stack(reader, caught.site, &ret->stack);
     if (status == TMPALLOC_OK && caught.free_stack != 0)
         status = read_stack(reader, caught.free_stack, caught.entry_point, &ret->free_stack);
     return status == TMPALLOC_OK ? read_between(reader, &caught, ret) : status;
@@ -469,7 +455,7 @@ static int read_caught(struct reader *reader, uint64_t address, struct engine_ca
 int agent_image_read_caught(const struct agent_image_source *source, uint64_t address,
                             uint64_t caught, struct stacks *stacks, struct engine_caught *ret,
                             struct error *error) {
-    struct reader *reader = NULL;
+    struct image_reader *reader = NULL;
     int status = init(source, stacks, error, &reader);
     if (status != TMPALLOC_OK)
         return status;
@@ -482,13 +468,13 @@ int agent_image_read_caught(const struct agent_image_source *source, uint64_t ad
 
 int agent_image_read_site(const struct agent_image_source *source, uint64_t address, uint64_t site,
                           struct stacks *stacks, uint32_t *stack_ret, struct error *error) {
-    struct reader *reader = NULL;
+    struct image_reader *reader = NULL;
     int status = init(source, stacks, error, &reader);
     if (status != TMPALLOC_OK)
         return status;
     status = read_image(reader, address);
     if (status == TMPALLOC_OK)
-        status = read_site_stack(reader, site, stack_ret);
+        status = image_reader_site_stack(reader, site, stack_ret);
     deinit(reader);
     return status;
 }

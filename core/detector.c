@@ -1,6 +1,5 @@
 #include "detector.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 #include "error.h"
@@ -30,18 +29,12 @@
 /* Kept apart from what every allocation runs through. */
 #define COLD __attribute__((noinline))
 
-struct ring_entry {
-    _Atomic uint64_t address; /* 0: none */
-    _Atomic uint64_t size_bytes;
-    _Atomic(void *) site;
-};
-
 struct window {
     _Atomic uint64_t allocations; /* so far: the ordinal of the latest */
     _Atomic(void *) owner;
     uint64_t stamp; /* its number, where a word has it */
     struct window *next_unused;
-    struct ring_entry ring[];
+    struct window_entry ring[];
 };
 
 struct chunk {
@@ -119,7 +112,7 @@ static bool is_of(const struct window *window, uint64_t word) {
 /* A block in a window. */
 struct found {
     struct window *owner;
-    struct ring_entry *entry;
+    struct window_entry *entry;
     uint64_t distance;
 };
 
@@ -242,7 +235,7 @@ static struct window *new_window(struct detector *detector) {
     struct chunk *chunk = number < OWNER_COUNT ? chunk_for(detector, number) : NULL;
     if (!chunk)
         return NULL;
-    size_t ring_bytes = (detector->ring_mask + 1) * sizeof(struct ring_entry);
+    size_t ring_bytes = (detector->ring_mask + 1) * sizeof(struct window_entry);
     struct window *window = memory_allocate_zeroed(1, sizeof *window + ring_bytes);
     if (!window)
         return NULL;
@@ -303,7 +296,7 @@ void detector_after_fork(struct detector *detector) {
 static uint64_t add_to_ring(struct detector *detector, struct window *window, uint64_t address,
                             uint64_t size_bytes, void *site) {
     uint64_t ordinal = atomic_load_explicit(&window->allocations, memory_order_relaxed) + 1;
-    struct ring_entry *entry = &window->ring[ordinal & detector->ring_mask];
+    struct window_entry *entry = &window->ring[ordinal & detector->ring_mask];
     atomic_store_explicit(&entry->address, address, memory_order_relaxed);
     atomic_store_explicit(&entry->size_bytes, size_bytes, memory_order_relaxed);
     atomic_store_explicit(&entry->site, site, memory_order_relaxed);
@@ -409,7 +402,7 @@ static bool get_word(struct detector *detector, uint64_t address, bool take, uin
 
 static void describe(uint64_t address, const struct found *found, uint64_t word,
                      struct detector_block *ret) {
-    const struct ring_entry *entry = found->entry;
+    const struct window_entry *entry = found->entry;
     ret->address = address;
     ret->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
     ret->distance = found->distance;
@@ -420,7 +413,7 @@ static void describe(uint64_t address, const struct found *found, uint64_t word,
 
 /* The owner may give the entry to its next allocation at any time: a plain store could wipe that
  * one out. */
-static bool claim(struct ring_entry *entry, uint64_t address) {
+static bool claim(struct window_entry *entry, uint64_t address) {
     return atomic_compare_exchange_strong_explicit(&entry->address, &address, 0,
                                                    memory_order_relaxed, memory_order_relaxed);
 }
@@ -460,7 +453,7 @@ enum detector_verdict detector_freed(struct detector *detector, struct window *w
 void detector_later(const struct detector *detector, const struct window *window,
                     const struct detector_block *block, uint64_t number,
                     struct detector_block *ret) {
-    const struct ring_entry *entry = &window->ring[(block->word + number) & detector->ring_mask];
+    const struct window_entry *entry = &window->ring[(block->word + number) & detector->ring_mask];
     ret->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
     ret->site = atomic_load_explicit(&entry->site, memory_order_relaxed);
 }
@@ -468,7 +461,7 @@ void detector_later(const struct detector *detector, const struct window *window
 /* Another thread's entry may be another block's by now: then the word is too old to find it. */
 int detector_put_back(struct detector *detector, const struct detector_block *block) {
     struct window *owner = owner_of(detector, block->word);
-    struct ring_entry *entry = &owner->ring[block->word & detector->ring_mask];
+    struct window_entry *entry = &owner->ring[block->word & detector->ring_mask];
     uint64_t empty = 0;
     atomic_compare_exchange_strong_explicit(&entry->address, &empty, block->address,
                                             memory_order_relaxed, memory_order_relaxed);
@@ -485,4 +478,25 @@ bool detector_find(struct detector *detector, uint64_t address, struct detector_
         return false;
     describe(address, &found, word, ret);
     return true;
+}
+
+void detector_for_each(struct detector *detector, const struct window *window,
+                       bool (*visit)(void *arg, const struct detector_block *block), void *arg) {
+    uint64_t allocations = atomic_load_explicit(&window->allocations, memory_order_acquire);
+    for (uint64_t age = 0; age <= detector->max_threshold && age < allocations; age++) {
+        const struct window_entry *entry = &window->ring[(allocations - age) & detector->ring_mask];
+        uint64_t address = atomic_load_explicit(&entry->address, memory_order_relaxed);
+        struct detector_block block;
+        /* A block whose free was not seen may have left its entry. */
+        bool found = address && detector_find(detector, address, &block) && block.distance == age &&
+                     is_of(window, block.word);
+        if (found && !visit(arg, &block))
+            return;
+    }
+}
+
+struct window_layout detector_window_layout(const struct detector *detector) {
+    return (struct window_layout){.allocations_off = offsetof(struct window, allocations),
+                                  .ring_off = offsetof(struct window, ring),
+                                  .ring_entries = detector->ring_mask + 1};
 }

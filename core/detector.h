@@ -22,6 +22,7 @@
 #ifndef TMPALLOC_DETECTOR_H
 #define TMPALLOC_DETECTOR_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +47,22 @@ struct detector_block {
     void *site;        /* as given to detector_allocated() */
     void *owner;       /* as given to detector_add_window() */
     uint64_t word;     /* for detector_put_back() */
+};
+
+/* A place in a window's ring. */
+struct window_entry {
+    _Atomic uint64_t address; /* 0: none */
+    _Atomic uint64_t size_bytes;
+    _Atomic(void *) site;
+};
+
+/* How a debugger finds the blocks in the memory of a window, by offsets from its address: the
+ * number of the thread's latest allocation, a 64-bit word, and the ring, in which the n-th
+ * allocation has the place n modulo ring_entries. */
+struct window_layout {
+    uint32_t allocations_off;
+    uint32_t ring_off;
+    uint32_t ring_entries;
 };
 
 /* max_threshold <= DETECTOR_THRESHOLD_LIMIT.  *alone is not 0 while no thread but the caller's can
@@ -92,5 +109,11 @@ void detector_later(const struct detector *detector, const struct window *window
 
 /* Looks without freeing.  False: the address starts no block in any window. */
 bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret);
+
+/* Calls visit for each block in this window, the latest first, until it returns false. */
+void detector_for_each(struct detector *detector, const struct window *window,
+                       bool (*visit)(void *arg, const struct detector_block *block), void *arg);
+
+struct window_layout detector_window_layout(const struct detector *detector);
 
 #endif

@@ -35,6 +35,7 @@ void snapshot_builder_deinit(struct snapshot_builder *builder) {
     map_deinit(&builder->by_stack);
     memory_release(builder->sites);
     memory_release(builder->tids);
+    memory_release(builder->blocks);
 }
 
 static struct snapshot_site *add_site(struct snapshot_builder *builder, uint32_t stack) {
@@ -140,6 +141,17 @@ int snapshot_builder_add_thread(struct snapshot_builder *builder, struct snapsho
     return TMPALLOC_OK;
 }
 
+int snapshot_builder_add_block(struct snapshot_builder *builder,
+                               const struct snapshot_block *block) {
+    size_t count = builder->snapshot.block_count;
+    if (memory_reserve((void **)&builder->blocks, &builder->block_capacity, count + 1,
+                       sizeof *builder->blocks))
+        return TMPALLOC_E_NOMEM;
+    builder->blocks[count] = *block;
+    builder->snapshot.block_count++;
+    return TMPALLOC_OK;
+}
+
 static int compare_tids(const void *a, const void *b) {
     const struct site_tid *x = a, *y = b;
     if (x->site->stack != y->site->stack)
@@ -187,8 +199,19 @@ static int list_sites(struct snapshot_builder *builder, struct snapshot *snapsho
     return TMPALLOC_OK;
 }
 
+static int list_blocks(struct snapshot_builder *builder, struct snapshot *snapshot) {
+    size_t count = snapshot->block_count;
+    snapshot->blocks = arena_allocate(&snapshot->storage, count, sizeof *snapshot->blocks);
+    if (!snapshot->blocks)
+        return TMPALLOC_E_NOMEM;
+    if (count > 0)
+        memcpy(snapshot->blocks, builder->blocks, count * sizeof *snapshot->blocks);
+    return TMPALLOC_OK;
+}
+
 int snapshot_builder_finish(struct snapshot_builder *builder, struct snapshot *ret) {
-    if (list_sites(builder, &builder->snapshot) || list_tids(builder, &builder->snapshot))
+    if (list_sites(builder, &builder->snapshot) || list_tids(builder, &builder->snapshot) ||
+        list_blocks(builder, &builder->snapshot))
         return TMPALLOC_E_NOMEM;
     *ret = builder->snapshot;
     builder->snapshot = (struct snapshot){0};
@@ -206,6 +229,8 @@ int snapshot_copy(const struct snapshot *snapshot, struct snapshot *ret) {
         for (size_t k = 0; k < site->thread_count && status == TMPALLOC_OK; k++)
             status = snapshot_builder_add_thread(&builder, copy, site->threads[k]);
     }
+    for (size_t i = 0; i < snapshot->block_count && status == TMPALLOC_OK; i++)
+        status = snapshot_builder_add_block(&builder, &snapshot->blocks[i]);
     if (status == TMPALLOC_OK)
         status = snapshot_builder_finish(&builder, ret);
     snapshot_builder_deinit(&builder);

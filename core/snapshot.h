@@ -27,11 +27,22 @@ struct snapshot_site {
     struct site_distance *by_distance; /* max_threshold + 1 */
 };
 
+/* A block in its thread's window: it can still become temporary. */
+struct snapshot_block {
+    uint64_t address;
+    uint64_t size_bytes;
+    uint64_t age; /* other allocations of the thread since */
+    int64_t tid;
+    uint32_t stack;
+};
+
 struct snapshot {
     uint32_t max_threshold;
     struct snapshot_totals totals;
     struct snapshot_site *sites; /* by stack number, allocations > 0 */
     size_t site_count;
+    struct snapshot_block *blocks; /* thread by thread, the latest first */
+    size_t block_count;
     struct arena storage; /* of the above */
 };
 
@@ -39,8 +50,8 @@ void snapshot_deinit(struct snapshot *snapshot);
 /* TMPALLOC_OK, or TMPALLOC_E_NOMEM with *ret untouched. */
 int snapshot_copy(const struct snapshot *snapshot, struct snapshot *ret);
 /* What `later` has more than `earlier`, in place; smallest and largest sizes and threads stay
- * those of `later`.  Sites without new allocations and temporaries are removed.  Both are of the
- * same source, with no reset in between. */
+ * those of `later`.  Sites without new allocations and temporaries are removed, blocks stay.  Both
+ * are of the same source, with no reset in between. */
 void snapshot_subtract(struct snapshot *later, const struct snapshot *earlier);
 
 /* Sums sites of several threads. */
@@ -52,6 +63,8 @@ struct snapshot_builder {
     struct site_tid *tids;
     size_t tid_count;
     size_t tid_capacity;
+    struct snapshot_block *blocks;
+    size_t block_capacity;
 };
 
 void snapshot_builder_init(struct snapshot_builder *builder, uint32_t max_threshold,
@@ -66,6 +79,9 @@ int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot
 /* A thread that allocated there; TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int snapshot_builder_add_thread(struct snapshot_builder *builder, struct snapshot_site *site,
                                 int64_t tid);
+/* A block of a site that was or will be added; TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int snapshot_builder_add_block(struct snapshot_builder *builder,
+                               const struct snapshot_block *block);
 /* TMPALLOC_OK with the caller as *ret's owner, or TMPALLOC_E_NOMEM with *ret untouched. */
 int snapshot_builder_finish(struct snapshot_builder *builder, struct snapshot *ret);
 

@@ -266,6 +266,31 @@ static int add_thread_sites(struct snapshot_builder *builder, const struct track
     return status;
 }
 
+struct block_list {
+    struct snapshot_builder *builder;
+    int64_t tid;
+    int status;
+};
+
+static bool add_block(void *arg, const struct detector_block *block) {
+    struct block_list *list = arg;
+    const struct site *site = block->site;
+    if (!site)
+        return true;
+    list->status = snapshot_builder_add_block(
+        list->builder, &(struct snapshot_block){block->address, block->size_bytes, block->distance,
+                                                list->tid, site->stack});
+    return list->status == TMPALLOC_OK;
+}
+
+static int add_thread_blocks(struct snapshot_builder *builder, const struct tracker *tracker,
+                             const struct tracker_thread *thread) {
+    struct block_list list = {.builder = builder, .tid = thread->tid, .status = TMPALLOC_OK};
+    if (thread->alive)
+        detector_for_each(tracker->detector, thread->window, add_block, &list);
+    return list.status;
+}
+
 int tracker_snapshot(struct tracker *tracker, struct snapshot *ret) {
     struct snapshot_builder builder;
     int status = TMPALLOC_OK;
@@ -273,6 +298,9 @@ int tracker_snapshot(struct tracker *tracker, struct snapshot *ret) {
     struct tracker_thread *thread = tracker->threads;
     for (; thread && status == TMPALLOC_OK; thread = thread->next)
         status = add_thread_sites(&builder, thread);
+    thread = tracker->threads;
+    for (; thread && status == TMPALLOC_OK; thread = thread->next)
+        status = add_thread_blocks(&builder, tracker, thread);
     if (status == TMPALLOC_OK)
         status = snapshot_builder_finish(&builder, ret);
     snapshot_builder_deinit(&builder);

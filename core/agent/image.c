@@ -45,6 +45,7 @@ int image_create(const struct image_options *options) {
         .site_bytes = sizeof(struct agent_site),
         .stack_bytes = sizeof(struct agent_stack),
         .free_bytes = sizeof(struct agent_free),
+        .window_entry_bytes = sizeof(struct agent_window_entry),
         .max_threshold = options->max_threshold,
         .pid = getpid(),
         .generation = 2,

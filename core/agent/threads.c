@@ -25,10 +25,25 @@ struct detector *threads_detector(void) {
 /* glibc 2.32 and later; elsewhere NULL. */
 extern char __libc_single_threaded __attribute__((weak));
 
+_Static_assert(sizeof(struct window_entry) == sizeof(struct agent_window_entry) &&
+                   offsetof(struct window_entry, address) ==
+                       offsetof(struct agent_window_entry, address) &&
+                   offsetof(struct window_entry, size_bytes) ==
+                       offsetof(struct agent_window_entry, size_bytes) &&
+                   offsetof(struct window_entry, site) == offsetof(struct agent_window_entry, site),
+               "the debugger reads windows as they are");
+
 int threads_init(void) {
     pthread_mutexattr_init(&robust);
     pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
-    return detector_create(image->max_threshold, &__libc_single_threaded, &detector);
+    int status = detector_create(image->max_threshold, &__libc_single_threaded, &detector);
+    if (status != TMPALLOC_OK)
+        return status;
+    const struct window_layout layout = detector_window_layout(detector);
+    image->window_allocations_off = layout.allocations_off;
+    image->window_ring_off = layout.ring_off;
+    image->window_entries = layout.ring_entries;
+    return status;
 }
 
 static struct thread *record_at(uint64_t address) {
@@ -117,6 +132,8 @@ static struct thread *allocate_record(void) {
         return NULL;
     }
     pthread_mutex_init(&thread->life, &robust);
+    thread->image.window = (uintptr_t)thread->window;
+    thread->image.life = (uintptr_t)&thread->life.__data.__lock;
     return thread;
 }
 

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     8
+#define AGENT_IMAGE_VERSION     9
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -188,6 +188,13 @@ struct agent_image {
     uint32_t function_count;
     uint32_t within; /* 1: calls count only while a function that encloses them is on the stack */
     struct agent_function functions[AGENT_FUNCTIONS];
+    /* Where in a window the number of its thread's latest allocation is, a 64-bit word; and how
+     * many struct agent_window_entry, a power of two, are where.  The n-th allocation has entry
+     * n modulo their number; those before the latest max_threshold + 1 are void. */
+    uint32_t window_allocations_off;
+    uint32_t window_ring_off;
+    uint32_t window_entries;
+    uint32_t window_entry_bytes; /* as thread_bytes */
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -203,6 +210,18 @@ struct agent_thread {
     uint64_t deallocations;
     uint64_t cross_thread_frees;
     uint64_t dropped;
+    uint64_t window;
+    /* Address of the 32-bit word of the robust futex that the thread holds until it ends: it lives
+     * unless that is 0 or has FUTEX_OWNER_DIED, see linux/futex.h.  The window of one that has
+     * ended is void. */
+    uint64_t life;
+};
+
+/* A block in the window of a thread. */
+struct agent_window_entry {
+    uint64_t address; /* 0: none, or freed */
+    uint64_t size_bytes;
+    uint64_t site; /* struct agent_site */
 };
 
 struct agent_distance {
@@ -300,12 +319,13 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2664, functions, 2280);
+AGENT_IMAGE_LAYOUT(agent_image, 2680, window_entry_bytes, 2676);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 16, reserved, 12);
 _Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
                "the image has a place for each");
-AGENT_IMAGE_LAYOUT(agent_thread, 80, dropped, 72);
+AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
+AGENT_IMAGE_LAYOUT(agent_window_entry, 24, site, 16);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
 AGENT_IMAGE_LAYOUT(agent_site, 160, reserved, 156);

@@ -31,6 +31,8 @@ static uint64_t use(const struct snapshot *snapshot, const struct stacks *stacks
         for (size_t k = 0; k < SITE_FREE_STACKS && site->free_stacks[k] != SITE_NO_STACK; k++)
             sum += stacks_get(stacks, site->free_stacks[k])->count;
     }
+    for (size_t i = 0; i < snapshot->block_count; i++)
+        sum += stacks_get(stacks, snapshot->blocks[i].stack)->count + snapshot->blocks[i].age;
     return sum;
 }
 

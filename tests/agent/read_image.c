@@ -69,6 +69,15 @@ static void print_site(const struct snapshot_site *site, uint32_t max_threshold,
     printf("}");
 }
 
+static void print_block(const struct snapshot_block *block, const struct stacks *stacks,
+                        bool more) {
+    printf("%s\n{\"address\": %" PRIu64 ", \"size\": %" PRIu64 ", \"age\": %" PRIu64
+           ", \"tid\": %" PRId64 ", \"stack\": ",
+           more ? "," : "", block->address, block->size_bytes, block->age, block->tid);
+    print_stack(stacks_get(stacks, block->stack));
+    printf("}");
+}
+
 static void print_snapshot(const struct snapshot *snapshot, const struct agent_image_facts *facts,
                            const struct stacks *stacks) {
     const struct snapshot_totals *totals = &snapshot->totals;
@@ -84,6 +93,9 @@ static void print_snapshot(const struct snapshot *snapshot, const struct agent_i
         printf(i ? ",\n" : "\n");
         print_site(&snapshot->sites[i], snapshot->max_threshold, stacks);
     }
+    printf("], \"blocks\": [");
+    for (size_t i = 0; i < snapshot->block_count; i++)
+        print_block(&snapshot->blocks[i], stacks, i > 0);
     printf("]}\n");
 }
 

@@ -1,5 +1,6 @@
 """The reader of images: right answers from right ones, one clear line from all others."""
 
+import json
 import struct
 import subprocess
 
@@ -7,8 +8,10 @@ import pytest
 
 MAGIC = b"tmpalloc-agent\x1a\0"
 IMAGE = {"version": 16, "image": 24, "thread_bytes": 32, "max_threshold": 44, "pid": 48}
-IMAGE |= {"reset_generation": 64, "first_thread": 72, "entry_point_count": 128}
-THREAD = {"next": 0, "first_site": 8}
+IMAGE |= {"generation": 56, "reset_generation": 64, "first_thread": 72, "entry_point_count": 128}
+IMAGE |= {"window_ring_off": 2668, "window_entries": 2672, "window_entry_bytes": 2676}
+THREAD = {"next": 0, "first_site": 8, "generation": 16, "window": 80, "life": 88}
+WINDOW_ENTRY = {"address": 0, "site": 16}
 SITE = {"next": 0, "stack": 8, "threads": 16, "first_free": 24, "entry_point": 32}
 SITE |= {"allocations": 40}
 FREE = {"next": 0, "stack": 8, "entry_point": 16}
@@ -24,6 +27,7 @@ static void *run(void *arg) {
     return NULL;
 }
 int main(void) {
+    void *kept[3];
     pthread_t threads[3];
     pthread_attr_t small;
     pthread_attr_init(&small);
@@ -32,8 +36,10 @@ int main(void) {
     run(NULL);
     for (int i = 0; i < 3; i++) pthread_create(&threads[i], &small, run, NULL);
     for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
-    observe_ends();
-    return 0;
+    for (int i = 0; i < 3; i++) kept[i] = malloc(70 + i);
+    free(kept[1]);
+    observe_dump(getenv("OBSERVER_DUMP"));
+    return kept[0] == kept[2];
 }"""
 
 
@@ -80,6 +86,20 @@ class Dump:
     @property
     def free(self):
         return self.number(self.site + SITE["first_free"])
+
+    @property
+    def window_entry(self):
+        """The first that holds a block, of a living thread."""
+        window = self.number(self.living_thread + THREAD["window"])
+        ring = window + self.number(self.image + IMAGE["window_ring_off"], 4)
+        return next(ring + 24 * i for i in range(32) if self.number(ring + 24 * i))
+
+    @property
+    def living_thread(self):
+        thread = self.thread
+        while not self.number(self.number(thread + THREAD["life"]), 4) & 0x3FFFFFFF:
+            thread = self.number(thread + THREAD["next"])
+        return thread
 
     @property
     def stack(self):
@@ -140,6 +160,23 @@ def test_records_from_before_a_reset_are_left_out(dump, reading):
     assert '"allocations": 0' in done.stdout and '"sites": []' in done.stdout
 
 
+def blocks(reading, dump):
+    return [(b["size"], b["age"]) for b in json.loads(reading(dump).stdout)["blocks"]]
+
+
+def test_blocks_of_living_threads_are_found_while_tracking_goes_on(dump, reading):
+    found = blocks(reading, dump)
+    assert [size for size, _ in found if size in (70, 71, 72)] == [72, 70]
+    ages = dict(found)
+    assert ages[70] == ages[72] + 2
+    generation = dump.number(dump.image + IMAGE["generation"])
+    dump.put(dump.living_thread + THREAD["generation"], generation - 2)
+    assert blocks(reading, dump) == []
+    dump.put(dump.living_thread + THREAD["generation"], generation)
+    dump.put(dump.image + IMAGE["generation"], generation - 1)
+    assert blocks(reading, dump) == []
+
+
 DAMAGES = {
     "no magic": lambda d: d.put(d.anchor, 0),
     "no magic in the mapping": lambda d: d.put(d.image, 0),
@@ -162,6 +199,13 @@ DAMAGES = {
     "a way to free nowhere": lambda d: d.put(d.site + SITE["first_free"], 0x1008),
     "a free stack nowhere": lambda d: d.put(d.free + FREE["stack"], 0x1008),
     "a free's entry point": lambda d: d.put(d.free + FREE["entry_point"], 40, 4),
+    "windows without an end": lambda d: d.put(d.image + IMAGE["window_entries"], 1 << 31, 4),
+    "small windows": lambda d: d.put(d.image + IMAGE["window_entries"], 16, 4),
+    "no number of windows": lambda d: d.put(d.image + IMAGE["window_entries"], 33, 4),
+    "another block size": lambda d: d.put(d.image + IMAGE["window_entry_bytes"], 32, 4),
+    "a window nowhere": lambda d: d.put(d.living_thread + THREAD["window"], 0x1008),
+    "a life nowhere": lambda d: d.put(d.living_thread + THREAD["life"], 0x1008),
+    "a block of no site": lambda d: d.put(d.window_entry + WINDOW_ENTRY["site"], 0x1008),
     "a stack nowhere": lambda d: d.put(d.site + SITE["stack"], 0x1008),
     "a stack beyond": lambda d: d.put(d.site + SITE["stack"], 1 << 57),
     "a deep stack": lambda d: d.put(d.stack, 1025, 4),

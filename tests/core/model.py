@@ -143,3 +143,12 @@ class Model:
         """Site name -> its counters."""
         names = {site for _, site, _, _ in self.allocated}
         return {name: self._site(name, threshold) for name in names}
+
+    def blocks(self):
+        """What is in the windows, by thread, the latest first."""
+        return [
+            {"tid": tid, "age": age, **allocation._asdict()}
+            for tid, thread in sorted(self.threads.items())
+            for age, allocation in enumerate(reversed(thread.latest))
+            if allocation
+        ]

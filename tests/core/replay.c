@@ -253,6 +253,14 @@ static void print_totals(const struct snapshot *snapshot, uint32_t threshold) {
     printf("]}");
 }
 
+static void print_block(const struct trace *trace, const struct stacks *stacks,
+                        const struct snapshot_block *block) {
+    printf("{\"tid\": %" PRId64 ", \"age\": %" PRIu64 ", \"address\": %" PRIu64
+           ", \"size\": %" PRIu64 ", \"site\": \"%s\"}",
+           block->tid, block->age, block->address, block->size_bytes,
+           trace->sites[stacks_get(stacks, block->stack)->frames[0].offset]);
+}
+
 static void print(const struct trace *trace, uint32_t threshold, uint32_t max_threshold) {
     static struct replay replay;
     struct snapshot snapshot;
@@ -265,6 +273,11 @@ static void print(const struct trace *trace, uint32_t threshold, uint32_t max_th
         printf("%s", i ? ", " : "");
         print_site(trace, tracker_stacks(replay.tracker), &snapshot.sites[i], threshold,
                    max_threshold);
+    }
+    printf("], \"blocks\": [");
+    for (size_t i = 0; i < snapshot.block_count; i++) {
+        printf("%s", i ? ", " : "");
+        print_block(trace, tracker_stacks(replay.tracker), &snapshot.blocks[i]);
     }
     printf("]}\n");
     finish(&replay, &snapshot);

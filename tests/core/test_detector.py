@@ -50,13 +50,15 @@ def assert_equals_model(result, model, threshold):
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=stream_name)
-def test_counters_equal_those_of_the_model(replay, stream):
+def test_counters_and_blocks_equal_those_of_the_model(replay, stream):
     seed, family, max_threshold, disciplined = stream
     length = 1500 if max_threshold > 16 else 600
     events = make_stream(seed, family, length, disciplined)
     threshold = seed % (max_threshold + 1)
     result = replay(events, "--max-threshold", max_threshold, "--threshold", threshold)
-    assert_equals_model(result, Model(max_threshold).feed(events), threshold)
+    model = Model(max_threshold).feed(events)
+    assert_equals_model(result, model, threshold)
+    assert sorted(result["blocks"], key=lambda b: (b["tid"], b["age"])) == model.blocks()
 
 
 def test_streams_contain_what_they_are_made_for():
