@@ -3,11 +3,16 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
+# For hooked.py: --import-mode=importlib adds no folder by itself.
+sys.path.append(str(HERE))
+
+from hooked import Hooked  # noqa: E402
 ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("TMPALLOC_BUILD") or ROOT / ".build")
 
@@ -98,3 +103,20 @@ def driver():
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     return run
+
+
+@pytest.fixture
+def make_hooked(agent, observer, compile, read_image, tmp_path):
+    """Programs whose calls reach the agent in a way: "preloaded", or hooked while they run: "late"."""
+    return lambda way: Hooked(way, agent, observer, compile, read_image, tmp_path)
+
+
+@pytest.fixture(params=["preloaded", "late"])
+def hooked(request, make_hooked):
+    """The test runs once in each way."""
+    return make_hooked(request.param)
+
+
+@pytest.fixture
+def late(make_hooked):
+    return make_hooked("late")
