@@ -88,6 +88,7 @@ export class Flame {
   // Zooms to a node of the model; its nearest caller that is there.
   show(node) {
     this.#draw(node);
+    this.element.scrollTop = (this.#nearest(node).depth - 1) * ROW_PIXELS;
     this.element.scrollIntoView({ block: "nearest" });
   }
 
@@ -173,7 +174,18 @@ export class Flame {
     select(this.element)
       .selectAll("g.frame")
       .classed("focused", (each) => each === datum);
-    if (datum) this.#tell(datum);
+    if (!datum) return;
+    this.#tell(datum);
+    this.#scrollTo(datum);
+  }
+
+  // With a caller above and what it calls below.
+  #scrollTo(datum) {
+    const { scrollTop, clientHeight } = this.element;
+    const top = (datum.depth - 1) * ROW_PIXELS;
+    const bottom = (datum.depth + 2) * ROW_PIXELS;
+    if (top < scrollTop) this.element.scrollTop = top;
+    else if (bottom > scrollTop + clientHeight) this.element.scrollTop = bottom - clientHeight;
   }
 
   #visible(datum) {

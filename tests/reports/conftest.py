@@ -1,15 +1,10 @@
-"""Reports of described profiles, and the schemas that others published for them."""
+"""Reports of described profiles."""
 
-import fcntl
-import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-
-from support import execute
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("TMPALLOC_BUILD") or HERE.parents[1] / ".build")
@@ -52,21 +47,3 @@ class Driver:
 @pytest.fixture(scope="session")
 def driver():
     return Driver(BUILD / "report_driver")
-
-
-@pytest.fixture(scope="session")
-def schema():
-    """Loads a published schema, by its place in the packages that schemas/package.json names."""
-    folder = BUILD / "schemas"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in ("package.json", "package-lock.json"):
-            text = (HERE / "schemas" / name).read_bytes()
-            if not (folder / name).exists() or (folder / name).read_bytes() != text:
-                shutil.rmtree(folder / "node_modules", ignore_errors=True)
-                (folder / name).write_bytes(text)
-        if not (folder / "node_modules" / ".package-lock.json").exists():
-            options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-            execute("npm", "ci", *options, "--prefix", folder)
-    return lambda path: json.loads((folder / "node_modules" / path).read_text())

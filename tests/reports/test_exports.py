@@ -1,28 +1,18 @@
 """Formats that other programs read, checked by what those programs' authors published."""
 
-import gzip
-import importlib.util
 import json
 import re
-from pathlib import Path
 
-import jsonschema
 import pytest
-from support import execute
+
+from published import read_pprof, read_sarif, read_speedscope
 
 DESCRIPTIONS = ["example", "names", "none"]
 
 
 @pytest.fixture
-def speedscope(driver, schema):
-    """A report that has been checked by the format's schema."""
-
-    def load(description):
-        document = json.loads(driver.report(description, "speedscope"))
-        jsonschema.validate(document, schema("speedscope/dist/release/file-format-schema.json"))
-        return document
-
-    return load
+def speedscope(driver):
+    return lambda description: read_speedscope(driver.report(description, "speedscope"))
 
 
 @pytest.mark.parametrize("description", DESCRIPTIONS)
@@ -46,17 +36,13 @@ def test_speedscope_stacks_are_the_folded_ones(driver, speedscope):
 
 
 @pytest.fixture
-def sarif(driver, schema):
-    """The only run of a report that has been checked by the format's schema."""
+def sarif(driver):
+    """Reads a report that was written in some folder."""
 
-    def load(description, folder="/home/user/example"):
-        log = json.loads(driver.report(description, "sarif", "--folder", folder))
-        place = "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
-        jsonschema.validate(log, schema(place))
-        assert log["version"] == "2.1.0"
-        return log["runs"][0]
+    def read(description, folder="/home/user/example"):
+        return read_sarif(driver.report(description, "sarif", "--folder", folder))
 
-    return load
+    return read
 
 
 def message(result):
@@ -157,54 +143,9 @@ def test_sarif_fingerprints_survive_a_rebuild_elsewhere(sarif):
     assert by_line[10] == by_line[15] != by_line[20] == by_line[25]
 
 
-PPROF = Path("/usr/share/gocode/src/github.com/google/pprof/proto")
-
-
-@pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    """The message of the published profile.proto."""
-    folder = tmp_path_factory.mktemp("pprof")
-    execute("protoc", "--proto_path", PPROF, "--python_out", folder, PPROF / "profile.proto")
-    spec = importlib.util.spec_from_file_location("profile_pb2", folder / "profile_pb2.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Profile
-
-
 @pytest.fixture
-def pprof(driver, published):
-    """A report as the format's own description reads it, with all that readers require."""
-
-    def load(description):
-        compressed = driver.run(description, "pprof").stdout
-        profile = published.FromString(gzip.decompress(compressed))
-        profile.DiscardUnknownFields()
-        assert gzip.decompress(compressed) == profile.SerializeToString(deterministic=True)
-        check_pprof(profile)
-        return profile
-
-    return load
-
-
-def check_pprof(profile):
-    strings = profile.string_table
-    assert strings[0] == "" and len(set(strings)) == len(strings)
-    mappings = {m.id: m for m in profile.mapping}
-    locations = {location.id: location for location in profile.location}
-    functions = {f.id: f for f in profile.function}
-    assert len(mappings) == len(profile.mapping) and 0 not in mappings
-    assert len(locations) == len(profile.location) and 0 not in locations
-    assert len(functions) == len(profile.function) and 0 not in functions
-    for sample in profile.sample:
-        assert len(sample.value) == len(profile.sample_type)
-        assert sample.location_id and set(sample.location_id) <= set(locations)
-    for location in profile.location:
-        assert location.line and {line.function_id for line in location.line} <= set(functions)
-        if location.mapping_id:
-            mapping = mappings[location.mapping_id]
-            assert mapping.memory_start <= location.address < mapping.memory_limit
-    for function in profile.function:
-        assert strings[function.name] and strings[function.filename] is not None
+def pprof(driver):
+    return lambda description: read_pprof(driver.run(description, "pprof").stdout)
 
 
 @pytest.mark.parametrize("description", DESCRIPTIONS)

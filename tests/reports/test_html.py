@@ -256,8 +256,23 @@ def test_a_row_opens_its_stacks_and_leads_to_the_flame_graph(page):
     assert len(stacks) == 3
     shown.click("td.details button")
     assert shown.frames()["join"] == shown.frames()["all"]
+    assert shown.text("#frame-details").startswith("join at ")
     shown.type("tr.row:nth-child(2) .name", Keys.ENTER)
     assert shown.elements("td.details") == []
+
+
+@pytest.mark.parametrize("width", [420, 700, 1000])
+def test_long_names_fit_the_window(browser, page, width):
+    browser.set_window_size(width, 900)
+    shown = page("names")
+    for i in range(7):
+        shown.elements("tr.row .name")[i].click()
+    for selector in ("html", ".scroll"):
+        assert shown.run(
+            "const e = document.querySelector(arguments[0]);"
+            "return e.scrollWidth <= e.clientWidth", selector
+        )
+    browser.set_window_size(1400, 1000)
 
 
 def test_it_is_light_or_dark_as_the_system_or_the_reader_wants(browser, page):
