@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import stat
 import time
 from pathlib import Path
 
@@ -14,9 +13,6 @@ import pytest
 GOLDEN = Path(__file__).resolve().parent / "golden"
 #: Set to write the golden files anew; look at the difference before you believe it.
 UPDATE = "TMPALLOC_UPDATE_GOLDEN" in os.environ
-
-
-FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "sarif", "html"]
 
 CASES = {
     "summary": "example summary",
@@ -315,68 +311,6 @@ site new allocate main
     assert json.loads(driver.report(text.encode(), "json"))["sites"][0]["same_scope"] == count
 
 
-ALLOCATORS = """malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign valloc
-pvalloc free cfree __libc_malloc __GI___libc_malloc __libc_memalign __posix_memalign je_malloc
-je_free tc_malloc tc_new tc_newarray_nothrow tc_deletearray mi_malloc mi_new mi_free mi_realloc"""
-CXX_ALLOCATORS = [
-    "operator new",
-    "operator new[]",
-    "operator new(unsigned long)",
-    "operator delete",
-    "operator delete[]",
-    "std::allocator<char>::allocate",
-    "std::allocator_traits<std::allocator<int> >::allocate",
-    "std::__new_allocator<char>::allocate",
-    "__gnu_cxx::new_allocator<int>::allocate",
-    "std::__1::allocator<char>::allocate",
-]
-OTHERS = [
-    "main",
-    "mallocate",
-    "my_malloc",
-    "xmalloc",
-    "strdup",
-    "mi_parse_arguments",
-    "tc_init",
-    "je_",
-    "operator newt",
-    "operator<",
-    "Foo::operator new",
-    "std::allocators",
-    "std::allocator_helper<int>::f",
-    "std::vector<int, std::allocator<int> >::push_back",
-    "freeze",
-    "",
-]
-
-
-def test_allocators_are_told_from_their_callers(driver):
-    names = [*ALLOCATORS.split(), *CXX_ALLOCATORS, *OTHERS]
-    answers = driver.run(b"", "allocators", *names).stdout.decode().splitlines()
-    expected = ["yes"] * (len(names) - len(OTHERS)) + ["no"] * len(OTHERS)
-    assert answers == [f"{answer} {name}" for answer, name in zip(expected, names)]
-
-
-def test_a_stack_of_allocators_alone_is_at_its_outermost_frame(driver):
-    text = """threshold 0 0
-process 1
-engine breakpoint
-totals 1 1 0 0 0
-frame malloc | malloc | - | -
-frame new | operator new | - | -
-site malloc new
-  temporaries 0 1 1
-  allocations 1 1
-  threads 1
-site
-  temporaries 0 1 1
-  allocations 1 1
-  threads 1
-"""
-    sites = json.loads(driver.report(text.encode(), "json"))["sites"]
-    assert [s["location"]["function"] for s in sites] == ["operator new", None]
-
-
 @pytest.mark.parametrize("number", [0, 8, 99, 4294967295])
 def test_an_unknown_site_is_refused(driver, number):
     line = driver.error("example", "site", number)
@@ -568,91 +502,6 @@ def test_csv_has_no_formulas(driver):
         "'@module",
     )
     assert [v for r in rows for v in r.values() if v.startswith(("=", "+", "-", "@"))] == []
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_written_report_is_the_printed_one_for_its_owner_alone(driver, tmp_path, name):
-    file = tmp_path / "report"
-    driver.report("example", name, "--write", file)
-    assert file.read_bytes() == driver.run("example", name).stdout
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["report"]
-
-
-def test_the_umask_can_take_more_rights_away(driver, tmp_path):
-    driver.report("example", "csv", "--write", tmp_path / "report", umask=0o277)
-    assert stat.S_IMODE((tmp_path / "report").stat().st_mode) == 0o400
-
-
-def test_a_report_is_written_into_the_current_folder(driver, tmp_path):
-    driver.report("example", "folded", "--write", "report", cwd=tmp_path)
-    assert (tmp_path / "report").read_text() == driver.report("example", "folded")
-
-
-def test_an_existing_file_is_replaced_only_by_force(driver, tmp_path):
-    file = tmp_path / "report"
-    file.write_text("old")
-    line = driver.error("example", "csv", "--write", file)
-    assert line == f"error -5: {file} exists; --force replaces it\n"
-    assert file.read_text() == "old"
-    driver.report("example", "csv", "--write", file, "--force")
-    assert file.read_text().startswith("id,count")
-    assert os.listdir(tmp_path) == ["report"]
-
-
-def test_a_symbolic_link_is_never_followed(driver, tmp_path):
-    victim = tmp_path / "victim"
-    victim.write_text("precious")
-    link = tmp_path / "report"
-    link.symlink_to(victim)
-    assert "exists" in driver.error("example", "csv", "--write", link)
-    driver.report("example", "csv", "--write", link, "--force")
-    assert victim.read_text() == "precious"
-    assert not link.is_symlink() and link.read_text().startswith("id,count")
-
-
-def test_a_dangling_link_is_an_existing_file(driver, tmp_path):
-    link = tmp_path / "report"
-    link.symlink_to(tmp_path / "elsewhere")
-    line = driver.error("example", "csv", "--write", link)
-    assert line == f"error -5: {link} exists; --force replaces it\n"
-    assert not (tmp_path / "elsewhere").exists()
-
-
-@pytest.mark.parametrize("kind", ["folder", "fifo"])
-def test_what_is_no_regular_file_is_not_replaced_even_by_force(driver, tmp_path, kind):
-    target = tmp_path / "target"
-    target.mkdir() if kind == "folder" else os.mkfifo(target)
-    line = driver.error("example", "csv", "--write", target, "--force", timeout=20)
-    assert line == f"error -5: {target} is not a regular file\n"
-    assert os.listdir(tmp_path) == ["target"]
-
-
-def test_a_device_is_not_replaced_even_by_force(driver):
-    line = driver.error("example", "csv", "--write", "/dev/full", "--force")
-    assert line == "error -5: /dev/full is not a regular file\n"
-    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
-
-
-def test_a_missing_folder_is_named(driver, tmp_path):
-    file = tmp_path / "missing" / "report"
-    line = driver.error("example", "csv", "--write", file)
-    assert line == f"error -5: can't write {file}: No such file or directory\n"
-
-
-def test_a_path_that_ends_with_a_slash_names_no_file(driver, tmp_path):
-    line = driver.error("example", "csv", "--write", f"{tmp_path}/")
-    assert line == f"error -5: {tmp_path}/ names a folder, not a file\n"
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(driver, tmp_path, name):
-    file = tmp_path / "report"
-    file.write_text("old")
-    line = driver.error("example", name, "--write", file, "--force", "--file-limit", 200)
-    assert line == f"error -5: can't write {file}: File too large\n"
-    assert file.read_text() == "old"
-    assert os.listdir(tmp_path) == ["report"]
 
 
 @pytest.mark.parametrize(
