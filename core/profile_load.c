@@ -9,6 +9,7 @@
 
 #include "memory.h"
 #include "profile_amounts.h"
+#include "profile_json.h"
 #include "profile_symbols.h"
 #include "profile_threshold.h"
 #include "report.h"
@@ -16,16 +17,27 @@
 #define SCHEMA        "tmpalloc/1"
 #define SCHEMA_PREFIX "tmpalloc/"
 
-/* What is read takes memory for each value, in jansson about 100 bytes. */
-#define LARGEST_FILE_BYTES (UINT64_C(512) << 20)
-#define MOST_VALUES        (UINT64_C(24) << 20)
+#define LARGEST_FILE_BYTES (UINT64_C(1) << 30)
+/* Of what is parsed at once: jansson takes about 100 bytes for each. */
+#define MOST_VALUES (UINT64_C(4) << 20)
+
+/* What a file has but for its sites and numbered frames. */
+static const char *const members[] = {"schema",  "engine", "threshold", "max_threshold",
+                                      "process", "totals", "build_ids"};
 
 struct reader {
     const char *name;
     struct error *error;
     struct profile *profile;
     struct profile_symbols symbols;
-    const json_t *build_ids;  /* by path of a module; NULL: unknown */
+    const char *text;
+    json_t *root;             /* the members */
+    struct json_piece frames; /* the arrays that are parsed item by item; NULL: there is none */
+    struct json_piece sites;
+    const struct symbol **numbered; /* frames that stacks may refer to by number */
+    size_t numbered_count;
+    size_t numbered_capacity;
+    size_t site_capacity;     /* of profile->sites, until these move to the profile's storage */
     struct profile_sums sums; /* of the sites so far */
     size_t site;              /* the one that is read, from 1; 0: none */
 };
@@ -118,12 +130,24 @@ static int read_frame(struct reader *reader, const json_t *frame, const struct s
     if (status == TMPALLOC_OK)
         status = get_string(reader, frame, "module", &symbol.module);
     if (status == TMPALLOC_OK && symbol.module)
-        status = get_string(reader, reader->build_ids, symbol.module, &symbol.build_id);
+        status = get_string(reader, json_object_get(reader->root, "build_ids"), symbol.module,
+                            &symbol.build_id);
     if (status != TMPALLOC_OK)
         return status;
     symbol.line = (uint32_t)line;
     *ret = profile_symbols_intern(&reader->symbols, &symbol);
     return *ret ? TMPALLOC_OK : no_memory(reader);
+}
+
+/* A frame of a stack, itself or its number. */
+static int get_frame(struct reader *reader, const json_t *frame, const struct symbol **ret) {
+    if (!json_is_integer(frame))
+        return read_frame(reader, frame, ret);
+    json_int_t number = json_integer_value(frame);
+    if (number < 0 || (uint64_t)number >= reader->numbered_count)
+        return refuse(reader, "a frame", "no number of one");
+    *ret = reader->numbered[number];
+    return TMPALLOC_OK;
 }
 
 static int read_stack(struct reader *reader, const json_t *array, const json_t *truncated,
@@ -136,7 +160,7 @@ static int read_stack(struct reader *reader, const json_t *array, const json_t *
     if (!symbols)
         return no_memory(reader);
     for (size_t i = 0; i < count; i++) {
-        int status = read_frame(reader, json_array_get(array, i), &symbols[i]);
+        int status = get_frame(reader, json_array_get(array, i), &symbols[i]);
         if (status != TMPALLOC_OK)
             return status;
     }
@@ -296,24 +320,6 @@ static int read_site(struct reader *reader, const json_t *object, struct profile
     return status == TMPALLOC_OK ? read_order(reader, object, site) : status;
 }
 
-static int read_sites(struct reader *reader, const json_t *root) {
-    struct profile *profile = reader->profile;
-    const json_t *array = json_object_get(root, "sites");
-    if (!json_is_array(array))
-        return refuse(reader, "sites", "no list");
-    profile->site_count = json_array_size(array);
-    profile->sites = arena_allocate(&profile->storage, profile->site_count, sizeof *profile->sites);
-    if (!profile->sites)
-        return no_memory(reader);
-    for (size_t i = 0; i < profile->site_count; i++) {
-        reader->site = i + 1;
-        int status = read_site(reader, json_array_get(array, i), &profile->sites[i]);
-        if (status != TMPALLOC_OK)
-            return status;
-    }
-    return profile_judge(profile) == TMPALLOC_OK ? TMPALLOC_OK : no_memory(reader);
-}
-
 static int read_arguments(struct reader *reader, const json_t *process) {
     const json_t *array = json_object_get(process, "arguments");
     if (!array || json_is_null(array))
@@ -390,64 +396,182 @@ static int check_schema(const struct reader *reader, const json_t *root) {
     return status;
 }
 
-static int read_root(struct reader *reader, const json_t *root) {
-    int status = check_schema(reader, root);
-    if (status == TMPALLOC_OK)
-        status = read_thresholds(reader, root);
-    if (status == TMPALLOC_OK)
-        status = read_process(reader, root);
-    if (status == TMPALLOC_OK)
-        status = read_totals(reader, root);
-    return status == TMPALLOC_OK ? read_sites(reader, root) : status;
+/* Parsing: the text's outer structure first, then one piece after the other. */
+
+static int cut_short(const struct reader *reader) {
+    return error_set(reader->error, TMPALLOC_E_IO, "%s is cut short", reader->name);
 }
 
-static int read_profile(const json_t *root, const char *name, struct error *error,
-                        struct profile **ret) {
-    struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
-    if (!profile)
-        return error_no_memory(error);
-    struct reader reader = {.name = name,
-                            .error = error,
-                            .profile = profile,
-                            .build_ids = json_object_get(root, "build_ids")};
-    profile_symbols_init(&reader.symbols, &profile->storage);
-    int status = read_root(&reader, root);
-    profile_symbols_deinit(&reader.symbols);
-    if (status == TMPALLOC_OK)
-        *ret = profile;
-    else
-        profile_destroy(profile);
-    return status;
+static int no_json(const struct reader *reader, const char *at) {
+    return error_set(reader->error, TMPALLOC_E_IO, "%s holds no JSON at byte %zu", reader->name,
+                     (size_t)(at - reader->text));
 }
 
-/* An upper limit of how many values a JSON text has, each of which jansson keeps. */
-static uint64_t count_values(const char *text, size_t size_bytes) {
+static int refuse_step(const struct reader *reader, const struct json_walk *walk,
+                       enum json_step step) {
+    return step == JSON_CUT ? cut_short(reader) : no_json(reader, walk->at);
+}
+
+static uint64_t count_values(const struct json_piece *piece) {
     uint64_t count = 1;
-    for (size_t i = 0; i < size_bytes; i++)
-        count += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    for (size_t i = 0; i < piece->size; i++)
+        count += piece->start[i] == ',' || piece->start[i] == '[' || piece->start[i] == '{';
     return count;
 }
 
-static int refuse_json(const char *name, const json_error_t *problem, struct error *error) {
-    if (json_error_code(problem) == json_error_out_of_memory)
-        return error_no_memory(error);
-    if (json_error_code(problem) == json_error_premature_end_of_input)
-        return error_set(error, TMPALLOC_E_IO, "%s is cut short", name);
-    return error_set(error, TMPALLOC_E_IO, "%s holds no JSON: line %d, column %d", name,
-                     problem->line, problem->column);
+static int parse_piece(const struct reader *reader, const struct json_piece *piece, json_t **ret) {
+    json_error_t problem;
+    if (count_values(piece) > MOST_VALUES)
+        return refuse(reader, "an item", "too large");
+    *ret = json_loadb(piece->start, piece->size, JSON_DECODE_ANY, &problem);
+    if (*ret)
+        return TMPALLOC_OK;
+    if (json_error_code(&problem) == json_error_out_of_memory)
+        return no_memory(reader);
+    return no_json(reader, piece->start + problem.position);
+}
+
+typedef int read_item(struct reader *reader, const json_t *item);
+
+/* Parses and reads the items of an array one by one. */
+static int read_array(struct reader *reader, const struct json_piece *array, read_item *read) {
+    struct json_walk walk;
+    struct json_piece name, value;
+    enum json_step step = json_walk_init(&walk, array);
+    while (step == JSON_ITEM && (step = json_walk_next(&walk, &name, &value)) == JSON_ITEM) {
+        json_t *item;
+        int status = parse_piece(reader, &value, &item);
+        if (status != TMPALLOC_OK)
+            return status;
+        status = read(reader, item);
+        json_decref(item);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    return step == JSON_END ? TMPALLOC_OK : refuse_step(reader, &walk, step);
+}
+
+static int add_numbered(struct reader *reader, const json_t *item) {
+    void *numbered = reader->numbered;
+    if (memory_reserve(&numbered, &reader->numbered_capacity, reader->numbered_count + 1,
+                       sizeof(*reader->numbered)) != 0)
+        return no_memory(reader);
+    reader->numbered = numbered;
+    int status = read_frame(reader, item, &reader->numbered[reader->numbered_count]);
+    reader->numbered_count += status == TMPALLOC_OK;
+    return status;
+}
+
+static int add_site(struct reader *reader, const json_t *item) {
+    struct profile *profile = reader->profile;
+    void *sites = profile->sites;
+    if (memory_reserve(&sites, &reader->site_capacity, profile->site_count + 1,
+                       sizeof *profile->sites) != 0)
+        return no_memory(reader);
+    profile->sites = sites;
+    profile->sites[profile->site_count] = (struct profile_site){0};
+    reader->site = profile->site_count + 1;
+    return read_site(reader, item, &profile->sites[profile->site_count++]);
+}
+
+/* The sites become part of the profile's storage. */
+static int keep_sites(struct reader *reader) {
+    struct profile *profile = reader->profile;
+    struct profile_site *sites =
+        arena_allocate(&profile->storage, profile->site_count, sizeof *sites);
+    if (sites && profile->site_count > 0)
+        memcpy(sites, profile->sites, profile->site_count * sizeof *sites);
+    memory_release(profile->sites);
+    profile->sites = sites;
+    return sites && profile_judge(profile) == TMPALLOC_OK ? TMPALLOC_OK : no_memory(reader);
+}
+
+static int read_sites(struct reader *reader) {
+    if (!reader->sites.start || *reader->sites.start != '[')
+        return refuse(reader, "sites", "no list");
+    if (reader->frames.start && *reader->frames.start != '[')
+        return refuse(reader, "frames", "no list");
+    int status = TMPALLOC_OK;
+    if (reader->frames.start)
+        status = read_array(reader, &reader->frames, add_numbered);
+    if (status == TMPALLOC_OK)
+        status = read_array(reader, &reader->sites, add_site);
+    if (status == TMPALLOC_OK)
+        return keep_sites(reader);
+    memory_release(reader->profile->sites);
+    return status;
+}
+
+static bool is_named(const struct json_piece *name, const char *wanted) {
+    size_t length = strlen(wanted);
+    return name->size == length + 2 && memcmp(name->start + 1, wanted, length) == 0;
+}
+
+static int read_member(struct reader *reader, const struct json_piece *name,
+                       const struct json_piece *value) {
+    if (is_named(name, "sites"))
+        reader->sites = *value;
+    if (is_named(name, "frames"))
+        reader->frames = *value;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        json_t *member;
+        if (!is_named(name, members[i]))
+            continue;
+        int status = parse_piece(reader, value, &member);
+        if (status != TMPALLOC_OK)
+            return status;
+        return json_object_set_new(reader->root, members[i], member) == 0 ? TMPALLOC_OK
+                                                                          : no_memory(reader);
+    }
+    return TMPALLOC_OK;
+}
+
+static int read_members(struct reader *reader, const struct json_piece *text) {
+    struct json_walk walk;
+    struct json_piece name, value;
+    enum json_step step = json_walk_init(&walk, text);
+    if (step == JSON_ITEM && !walk.object)
+        return refuse(reader, "it", "no object");
+    while (step == JSON_ITEM && (step = json_walk_next(&walk, &name, &value)) == JSON_ITEM) {
+        int status = read_member(reader, &name, &value);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    if (step != JSON_END)
+        return refuse_step(reader, &walk, step);
+    return json_walk_is_all(&walk) ? TMPALLOC_OK : no_json(reader, walk.at);
+}
+
+static int read_all(struct reader *reader, const struct json_piece *text) {
+    int status = read_members(reader, text);
+    if (status == TMPALLOC_OK)
+        status = check_schema(reader, reader->root);
+    if (status == TMPALLOC_OK)
+        status = read_thresholds(reader, reader->root);
+    if (status == TMPALLOC_OK)
+        status = read_process(reader, reader->root);
+    if (status == TMPALLOC_OK)
+        status = read_totals(reader, reader->root);
+    return status == TMPALLOC_OK ? read_sites(reader) : status;
 }
 
 int profile_parse(const char *text, size_t size_bytes, const char *name, struct error *error,
                   struct profile **ret) {
-    json_error_t problem;
-    if (count_values(text, size_bytes) > MOST_VALUES)
-        return error_set(error, TMPALLOC_E_IO, "%s is too large: more than %" PRIu64 " values",
-                         name, MOST_VALUES);
-    json_t *root = json_loadb(text, size_bytes, 0, &problem);
-    if (!root)
-        return refuse_json(name, &problem, error);
-    int status = read_profile(root, name, error, ret);
-    json_decref(root);
+    struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
+    if (!profile)
+        return error_no_memory(error);
+    struct reader reader = {
+        .name = name, .error = error, .profile = profile, .text = text, .root = json_object()};
+    profile_symbols_init(&reader.symbols, &profile->storage);
+    const struct json_piece whole = {text, size_bytes};
+    int status = reader.root ? read_all(&reader, &whole) : error_no_memory(error);
+    profile_symbols_deinit(&reader.symbols);
+    json_decref(reader.root);
+    memory_release(reader.numbered);
+    if (status == TMPALLOC_OK)
+        *ret = profile;
+    else
+        profile_destroy(profile);
     return status;
 }
 

@@ -34,19 +34,45 @@ static json_t *new_frame(const struct symbol *symbol, void *arg) {
     return value_checked(frame, failed);
 }
 
-static json_t *stack_array(struct symbol_values *frames, const struct profile_stack *stack) {
+/* A document on its way. */
+struct document {
+    const struct profile *profile;
+    struct symbol_values frames;
+    json_t *numbered;   /* frames that stacks refer to by their place here */
+    struct map numbers; /* address of a symbol to that place */
+};
+
+/* How a frame is written in a stack; a new reference. */
+typedef json_t *frame_value(struct document *document, const struct symbol *symbol);
+
+static json_t *frame_object(struct document *document, const struct symbol *symbol) {
+    return value_of_symbol(&document->frames, symbol);
+}
+
+static json_t *frame_number(struct document *document, const struct symbol *symbol) {
+    uint64_t key = (uint64_t)(uintptr_t)symbol, number = json_array_size(document->numbered);
+    if (map_get(&document->numbers, key, &number))
+        return value_count(number);
+    int failed = json_array_append_new(document->numbered, frame_object(document, symbol));
+    failed |= map_put(&document->numbers, key, number);
+    return value_checked(value_count(number), failed);
+}
+
+static json_t *stack_array(struct document *document, const struct profile_stack *stack,
+                           frame_value *value) {
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < stack->count; i++)
-        failed |= json_array_append_new(array, value_of_symbol(frames, stack->symbols[i]));
+        failed |= json_array_append_new(array, value(document, stack->symbols[i]));
     return value_checked(array, failed);
 }
 
-static json_t *free_stacks_array(struct symbol_values *frames, const struct profile_site *site) {
+static json_t *free_stacks_array(struct document *document, const struct profile_site *site,
+                                 frame_value *value) {
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < site->free_stack_count; i++)
-        failed |= json_array_append_new(array, stack_array(frames, &site->free_stacks[i]));
+        failed |= json_array_append_new(array, stack_array(document, &site->free_stacks[i], value));
     return value_checked(array, failed);
 }
 
@@ -94,22 +120,23 @@ static json_t *threads_array(const struct profile_site *site) {
 }
 
 /* What depends on the frames that are shown. */
-static int set_frames(json_t *object, struct symbol_values *frames, const struct profile *profile,
-                      const struct profile_site *site) {
-    int failed = json_object_set_new(object, "stack", stack_array(frames, &site->stack));
+static int set_frames(json_t *object, struct document *document, const struct profile_site *site,
+                      frame_value *value) {
+    int failed = json_object_set_new(object, "stack", stack_array(document, &site->stack, value));
     failed |= json_object_set_new(object, "truncated", json_boolean(site->stack.truncated));
     failed |= json_object_set_new(object, "location_index", value_count(site->location));
-    failed |= json_object_set_new(object, "same_scope_by_distance",
-                                  distances_array(profile, site->same_scope_by_distance, false));
-    failed |= json_object_set_new(object, "free_stacks", free_stacks_array(frames, site));
+    failed |= json_object_set_new(
+        object, "same_scope_by_distance",
+        distances_array(document->profile, site->same_scope_by_distance, false));
+    failed |= json_object_set_new(object, "free_stacks", free_stacks_array(document, site, value));
     failed |= json_object_set_new(object, "free_truncated", free_truncated_array(site));
     return failed;
 }
 
-static json_t *native_object(struct symbol_values *frames, const struct profile *profile,
-                             const struct profile_site *native) {
+/* Its stacks are long and much alike. */
+static json_t *native_object(struct document *document, const struct profile_site *native) {
     json_t *object = json_object();
-    return value_checked(object, set_frames(object, frames, profile, native));
+    return value_checked(object, set_frames(object, document, native, frame_number));
 }
 
 static int set_counters(json_t *object, const struct profile *profile,
@@ -131,33 +158,29 @@ static int set_counters(json_t *object, const struct profile *profile,
     return failed;
 }
 
-static json_t *site_object(struct symbol_values *frames, const struct profile *profile,
-                           const struct profile_site *site) {
+static json_t *site_object(struct document *document, const struct profile_site *site) {
     json_t *object = json_object();
-    int failed = set_counters(object, profile, site);
+    int failed = set_counters(object, document->profile, site);
     const char *pattern =
         site->pattern == PATTERN_NONE ? NULL : profile_pattern_name(site->pattern);
     failed |= json_object_set_new(object, "threads", threads_array(site));
     failed |= json_object_set_new(object, "same_scope", value_count(site->same_scope));
     failed |= json_object_set_new(object, "pattern", value_text(pattern));
     failed |=
-        json_object_set_new(object, "location", value_of_symbol(frames, profile_location(site)));
-    failed |= set_frames(object, frames, profile, site);
+        json_object_set_new(object, "location", frame_object(document, profile_location(site)));
+    failed |= set_frames(object, document, site, frame_object);
     failed |= json_object_set_new(object, "order", value_count(site->order));
     if (site->native)
-        failed |=
-            json_object_set_new(object, "native", native_object(frames, profile, site->native));
+        failed |= json_object_set_new(object, "native", native_object(document, site->native));
     return value_checked(object, failed);
 }
 
-static json_t *sites_array(const struct profile *profile, json_t *build_ids) {
-    struct symbol_values frames;
-    symbol_values_init(&frames, new_frame, build_ids);
+static json_t *sites_array(struct document *document) {
+    const struct profile *profile = document->profile;
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < profile->site_count && !failed; i++)
-        failed |= json_array_append_new(array, site_object(&frames, profile, &profile->sites[i]));
-    symbol_values_deinit(&frames);
+        failed |= json_array_append_new(array, site_object(document, &profile->sites[i]));
     return value_checked(array, failed);
 }
 
@@ -188,10 +211,25 @@ static json_t *process_object(const struct profile *profile) {
     return value_checked(object, failed);
 }
 
+/* The sites, and what is collected with them. */
+static int set_sites(json_t *object, const struct profile *profile) {
+    json_t *build_ids = json_object();
+    struct document document = {.profile = profile, .numbered = json_array()};
+    symbol_values_init(&document.frames, new_frame, build_ids);
+    map_init(&document.numbers);
+    json_t *sites = sites_array(&document);
+    int failed = json_object_set_new(object, "build_ids", build_ids);
+    if (json_array_size(document.numbered) > 0)
+        failed |= json_object_set(object, "frames", document.numbered);
+    failed |= json_object_set_new(object, "sites", sites);
+    json_decref(document.numbered);
+    map_deinit(&document.numbers);
+    symbol_values_deinit(&document.frames);
+    return failed;
+}
+
 static json_t *profile_object(const struct profile *profile) {
     json_t *object = json_object();
-    json_t *build_ids = json_object();
-    json_t *sites = sites_array(profile, build_ids);
     int failed = 0;
     failed |= json_object_set_new(object, "schema", value_text("tmpalloc/1"));
     failed |= json_object_set_new(object, "engine", value_text(profile->engine));
@@ -199,8 +237,7 @@ static json_t *profile_object(const struct profile *profile) {
     failed |= json_object_set_new(object, "max_threshold", value_count(profile->max_threshold));
     failed |= json_object_set_new(object, "process", process_object(profile));
     failed |= json_object_set_new(object, "totals", totals_object(profile));
-    failed |= json_object_set_new(object, "build_ids", build_ids);
-    failed |= json_object_set_new(object, "sites", sites);
+    failed |= set_sites(object, profile);
     return value_checked(object, failed);
 }
 

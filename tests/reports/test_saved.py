@@ -87,8 +87,9 @@ def test_saved_results_answer_every_threshold_that_was_recorded(driver, saved):
 def test_the_interpreters_own_frames_are_a_second_view_of_a_site(saved):
     def add_native(profile):
         site = profile["sites"][1]
+        profile["frames"] = [dict(site["stack"][2], function="eval"), site["stack"][0]]
         site["native"] = {
-            "stack": site["stack"][:2] + [dict(site["stack"][2], function="eval")],
+            "stack": [1, site["stack"][1], 0],
             "location_index": 2,
             "free_stacks": [],
         }
@@ -272,7 +273,7 @@ HOSTILE = {
     "a newer schema": (setting("tmpalloc/2", "schema"), "has the schema tmpalloc/2"),
     "another schema": (setting("x", "schema"), "schema is not tmpalloc/1"),
     "a schema with an escape": (setting("tmpalloc/\x1b[31m", "schema"), "schema tmpalloc/ [31m:"),
-    "no object": (lambda profile: [profile], "schema is not tmpalloc/1"),
+    "no object": (lambda profile: [profile], "it is no object"),
     "no sites": (without(S), "sites is no list"),
     "sites by name": (setting({}, S), "sites is no list"),
     "a site that is a number": (setting(3, S, 1), "description of site 2 is no object"),
@@ -285,6 +286,7 @@ HOSTILE = {
     "many distances": (setting(3, "max_threshold"), "by_distance of site 1 is no list"),
     "an empty stack": (setting([], S, 2, "stack"), "a stack of site 3 is no list of frames"),
     "a frame of text": (setting("main", S, 2, "stack", 0), "a frame of site 3 is no object"),
+    "a frame that isn't numbered": (setting(7, S, 2, "stack", 0), "a frame of site 3 is no number"),
     "a decimal address": (setting("12", S, 0, "stack", 0, "address"), "address of site 1"),
     "a long address": (setting("0x" + "f" * 17, S, 0, "stack", 0, "address"), "no address"),
     "a large line": (setting(2**32, S, 0, "stack", 0, "line"), "line of site 1 is no whole"),
@@ -335,12 +337,14 @@ def test_every_beginning_of_a_file_is_refused(saved, tmp_path):
 @pytest.mark.parametrize(
     "content, part",
     [
-        (b"\1\2", "holds no JSON: line 1"),
-        (b"[" * 100000, "holds no JSON"),
-        (b"[" + b"[]," * (13 << 20) + b"[]]", "more than 25165824 values"),
-        (b'{"schema":"tmpalloc/1"} trailing', "holds no JSON"),
+        (b"\1\2", "holds no JSON at byte 0"),
+        (b'{"schema":"tmpalloc/1",, ', "holds no JSON at byte 23"),
+        (b'{"totals":[1,}]}', "holds no JSON at byte 1"),
+        (b'{"process":' + b"[" * 9999 + b"]" * 9999 + b"}", "holds no JSON at byte 2"),
+        (b'{"totals":[' + b"[]," * (2 << 20) + b"[]]}", "an item is too large"),
+        (b'{"schema":"tmpalloc/1"} trailing', "holds no JSON at byte 23"),
     ],
-    ids=["binary", "deep", "many values", "more behind it"],
+    ids=["binary", "two commas", "bad value", "deep", "many values", "more behind it"],
 )
 def test_what_is_no_json_gets_one_line(saved, tmp_path, content, part):
     path = tmp_path / "file"
@@ -355,7 +359,7 @@ def test_what_is_no_file_gets_one_line_at_once(saved, tmp_path):
         file.truncate(1 << 40)
     assert "is not a regular file" in saved.error(pipe)
     assert "is not a regular file" in saved.error(tmp_path)
-    assert "is larger than 512.000MB" in saved.error(huge)
+    assert "is larger than 1.000GB" in saved.error(huge)
     assert "can't read" in saved.error(tmp_path / "none")
 
 

@@ -66,6 +66,13 @@ static void a_check_is_a_verdict(void) {
     check("--baseline base.json --tolerance 100", 0, -1);
     CHECK(says("check --baseline base.json", "caller_b"));
     check("--max-count 0 --report json verdict.json --force", 1, -1);
+    say("mark early", TMPALLOC_OK);
+    check("--max-count 0 --since early", 2, -1);
+    allocate(make_stack(caller_a, 5), 100, 0x1000);
+    check("--max-count 0 --since early", 0, -1);
+    enter("free", make_stack(caller_a, 5), 0x1000, 0);
+    check("--max-count 0 --since early", 1, -1);
+    check("--max-bytes 100 --since early", 0, -1);
     CHECK(says("check --max-count 9 --report json nowhere/verdict.json", "can't write nowhere/"));
     CHECK(world.failed == 2);
 }
