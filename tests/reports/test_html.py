@@ -110,8 +110,8 @@ def page(browser, driver, tmp_path):
     """Shows a description's report; afterwards the browser must have nothing to complain of."""
     file = tmp_path / "report.html"
 
-    def show(description):
-        driver.report(description, "html", "--write", file, "--force")
+    def show(description, *options):
+        driver.report(description, "html", "--write", file, "--force", *options)
         browser.get(file.as_uri())
         return Page(browser)
 
@@ -152,6 +152,16 @@ def test_callers_are_shown_when_they_are_asked_for(driver, page):
     shown = page("example")
     shown.click("#inclusive")
     assert sorted(shown.rows()) == sorted(table(driver, "example", 1, "--inclusive"))
+
+
+def test_what_was_suppressed_is_counted_at_every_threshold(page, tmp_path):
+    (tmp_path / "suppressions").write_text("join # known")
+    shown = page("example", "--suppress", tmp_path / "suppressions")
+    assert "join" not in shown.names()
+    assert shown.elements("#totals dd")[0].text == "508"
+    assert shown.text("#shown") == "5 of 5 locations, 400 temporaries suppressed"
+    shown.type("#threshold", Keys.HOME)
+    assert shown.text("#shown") == "4 of 4 locations"
 
 
 def test_the_table_is_sorted_by_each_column(page):
