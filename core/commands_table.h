@@ -33,6 +33,8 @@ struct command {
     COMMAND(summary)                                                                               \
     COMMAND(tree)                                                                                  \
     COMMAND(site)                                                                                  \
+    COMMAND(live)                                                                                  \
+    COMMAND(explain)                                                                               \
     COMMAND(catch)                                                                                 \
     COMMAND(mark)                                                                                  \
     COMMAND(report)                                                                                \

@@ -53,6 +53,9 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
  * needed again. */
 void engine_breakpoint_unloading(struct engine_breakpoint *engine);
 
+/* Drops the windows of threads that have ended; without it that is done when it first matters. */
+void engine_breakpoint_remove_exited(struct engine_breakpoint *engine);
+
 /* The tracker's windows were flushed: calls in progress free nothing that counts. */
 void engine_breakpoint_flushed(struct engine_breakpoint *engine);
 

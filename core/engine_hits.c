@@ -51,7 +51,7 @@ static void thread_exited(struct engine_breakpoint *engine, struct tracker_threa
     tracker_thread_exited(engine->parts.tracker, thread);
 }
 
-static void remove_exited_threads(struct engine_breakpoint *engine) {
+void engine_breakpoint_remove_exited(struct engine_breakpoint *engine) {
     size_t count = tracker_thread_count(engine->parts.tracker);
     struct exited exited = {.engine = engine};
     exited.threads = memory_allocate(count * sizeof(struct tracker_thread *));
@@ -70,7 +70,7 @@ static int find_thread(struct engine_breakpoint *engine, const struct tmpalloc_t
     if (*ret)
         return TMPALLOC_OK;
     if (tracker_thread_count(engine->parts.tracker) > engine->thread_check + THREAD_SLACK)
-        remove_exited_threads(engine);
+        engine_breakpoint_remove_exited(engine);
     struct tracker_thread *added =
         tracker_get_thread(engine->parts.tracker, thread->key, thread->tid);
     return added ? call_threads_add(&engine->threads, thread->key, added, ret) : TMPALLOC_E_NOMEM;

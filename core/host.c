@@ -291,6 +291,18 @@ int host_set_variable(struct host *host, const char *name, uint64_t number, stru
     return answer(status, error, what);
 }
 
+int host_evaluate(struct host *host, const char *expression, uint64_t *ret, struct error *error) {
+    const char *what = "evaluate an expression";
+    if (!host->primitives.evaluate)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    uint64_t result = 0;
+    host->primitives.evaluate(host->primitives.arg, expression, &result, &status);
+    if (status == TMPALLOC_OK)
+        *ret = result;
+    return answer(status, error, what);
+}
+
 int host_quit(struct host *host, int32_t exit_status, struct error *error) {
     const char *what = "quit";
     if (!host->primitives.quit)

@@ -1,5 +1,6 @@
 #include "profile.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
@@ -9,7 +10,8 @@
 struct expansion {
     struct profile_stack stack;
     size_t location;
-    uint32_t location_frame; /* the physical frame of the location */
+    uint32_t location_frame;         /* the physical frame of the location */
+    const struct profile_site *site; /* with this stack; NULL: none */
     bool done;
 };
 
@@ -217,6 +219,35 @@ static int build_sites(struct builder *builder) {
     return profile_judge(profile);
 }
 
+static int compare_blocks(const void *left, const void *right) {
+    const struct profile_block *a = left, *b = right;
+    if (a->age != b->age)
+        return a->age < b->age ? -1 : 1;
+    return a->tid < b->tid ? -1 : a->tid > b->tid;
+}
+
+/* Those of sites that are left out, for nothing was allocated there since a mark, are too. */
+static int build_blocks(struct builder *builder) {
+    struct profile *profile = builder->profile;
+    const struct snapshot *snapshot = builder->source->snapshot;
+    for (size_t i = 0; i < profile->site_count; i++)
+        builder->expansions[profile->sites[i].stack_number].site = &profile->sites[i];
+    profile->blocks =
+        arena_allocate(&profile->storage, snapshot->block_count, sizeof *profile->blocks);
+    if (!profile->blocks)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < snapshot->block_count; i++) {
+        const struct snapshot_block *from = &snapshot->blocks[i];
+        const struct profile_site *site = builder->expansions[from->stack].site;
+        if (site)
+            profile->blocks[profile->block_count++] =
+                (struct profile_block){from->address, from->size_bytes, from->age, from->tid, site};
+    }
+    if (profile->block_count > 0)
+        qsort(profile->blocks, profile->block_count, sizeof *profile->blocks, compare_blocks);
+    return TMPALLOC_OK;
+}
+
 static int copy_string(struct profile *profile, const char *string, const char **ret) {
     *ret = string ? keep_copy(profile, string, strlen(string) + 1, 1) : NULL;
     return string && !*ret ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
@@ -258,6 +289,8 @@ static int build(struct profile *profile, const struct profile_source *source) {
     if (!builder.expansions)
         return TMPALLOC_E_NOMEM;
     status = build_sites(&builder);
+    if (status == TMPALLOC_OK)
+        status = build_blocks(&builder);
     memory_release(builder.expansions);
     memory_release(builder.symbols);
     return status;

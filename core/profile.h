@@ -49,6 +49,15 @@ struct profile_site {
     const struct profile_site *native;
 };
 
+/* A block that can still become temporary. */
+struct profile_block {
+    uint64_t address;
+    uint64_t size_bytes;
+    uint64_t age; /* other allocations of its thread since: its distance, if that frees it now */
+    int64_t tid;
+    const struct profile_site *site;
+};
+
 struct profile {
     const char *engine; /* "breakpoint", "hardware", "agent"; "several" */
     uint32_t threshold;
@@ -62,6 +71,9 @@ struct profile {
     struct site_distance *by_distance;
     struct profile_site *sites; /* by bytes, then count, then first sight */
     size_t site_count;
+    struct profile_block *blocks; /* the youngest first; none in one that was read from a file or
+                                     that something was suppressed in */
+    size_t block_count;
     struct profile_suppressed {
         size_t locations; /* with temporaries */
         uint64_t count;

@@ -148,6 +148,7 @@ static int suppress(struct suppression *suppression) {
             profile->sites[kept++] = profile->sites[i];
     }
     profile->site_count = kept;
+    profile->block_count = 0; /* their sites have moved */
     return TMPALLOC_OK;
 }
 

@@ -36,6 +36,14 @@ int report_summary(const struct profile *profile, const struct report_options *o
  * frames without branches is one row. */
 int report_tree(const struct profile *profile, const struct report_options *options,
                 struct text *text, struct error *error);
+/* The blocks that can still become temporary, at most max_age other allocations old, one row each,
+ * the youngest first; same_scope doesn't matter. */
+int report_live(const struct profile *profile, uint64_t max_age,
+                const struct report_options *options, struct text *text, struct error *error);
+/* The block of these that holds an address, and what freeing it now would make of it; this_tid (0:
+ * unknown) is the thread that the user looks at. */
+int report_explain(const struct profile *profile, uint64_t address, int64_t this_tid,
+                   struct text *text, struct error *error);
 /* Fails with TMPALLOC_E_ARGUMENT for an unknown id. */
 int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
                 struct text *text, struct error *error);

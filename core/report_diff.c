@@ -7,7 +7,6 @@
 #include "report_table.h"
 
 #define LINES_BESIDE_ROWS 5 /* header, hidden rows, unchanged ones, total, prompt */
-#define ROWS_AT_LEAST     10
 
 /* How a site is now. */
 enum change { NEW, WORSE, BETTER, GONE, UNCHANGED };
@@ -114,16 +113,6 @@ static void print_row(const struct row *row, struct table *table) {
     table_add_cell_string(table, change_names[row->change]);
 }
 
-static size_t rows_to_show(const struct diff *diff) {
-    size_t rows = diff->options->rows;
-    if (rows == REPORT_ROWS_FIT) {
-        size_t height = diff->options->terminal_rows;
-        rows =
-            height > ROWS_AT_LEAST + LINES_BESIDE_ROWS ? height - LINES_BESIDE_ROWS : ROWS_AT_LEAST;
-    }
-    return rows == 0 || rows > diff->count ? diff->count : rows;
-}
-
 static void print_hidden(const struct diff *diff, size_t shown, struct table *table) {
     struct report_pair hidden = {0};
     for (size_t i = shown; i < diff->count; i++)
@@ -158,7 +147,7 @@ static int print(const struct diff *diff, struct text *text) {
                               diff->options, &table);
     if (status != TMPALLOC_OK)
         return status;
-    size_t shown = rows_to_show(diff);
+    size_t shown = report_rows_to_show(diff->options, diff->count, LINES_BESIDE_ROWS);
     for (size_t i = 0; i < shown; i++)
         print_row(&diff->rows[i], table);
     print_hidden(diff, shown, table);

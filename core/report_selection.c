@@ -1,6 +1,7 @@
 #include "report_selection.h"
 
 #define CALLERS_SHOWN 4
+#define ROWS_AT_LEAST 10
 
 static bool has_thread(const struct profile_site *site, int64_t tid) {
     for (size_t i = 0; i < site->thread_count; i++) {
@@ -62,6 +63,16 @@ void report_nothing(const struct profile *profile, struct text *text) {
     if (profile->suppressed.count > 0)
         text_append_count(text, profile->suppressed.count);
     text_append(text, profile->suppressed.count > 0 ? " suppressed.\n" : ".\n");
+}
+
+size_t report_rows_to_show(const struct report_options *options, size_t count,
+                           size_t lines_beside) {
+    size_t rows = options->rows;
+    if (rows == REPORT_ROWS_FIT) {
+        size_t height = options->terminal_rows;
+        rows = height > ROWS_AT_LEAST + lines_beside ? height - lines_beside : ROWS_AT_LEAST;
+    }
+    return rows == 0 || rows > count ? count : rows;
 }
 
 void report_append_callers(struct text *text, const struct profile_site *site) {

@@ -25,6 +25,9 @@ bool report_matches(const struct report_options *options, const struct symbol *l
 /* "No temporary allocation ..." and how many are elsewhere. */
 void report_nothing(const struct profile *profile, struct text *text);
 
+/* How many of `count` rows a table has, with so many other lines beside them on the screen. */
+size_t report_rows_to_show(const struct report_options *options, size_t count, size_t lines_beside);
+
 /* Appends "foo at a.c:4 < bar < main": the location and some of its callers. */
 void report_append_callers(struct text *text, const struct profile_site *site);
 

@@ -6,7 +6,6 @@
 #include "report_selection.h"
 #include "report_table.h"
 
-#define ROWS_AT_LEAST     10
 #define LINES_BESIDE_ROWS 3 /* header, hidden branches, prompt */
 #define CHAIN_NAMED       3 /* longer chains show their ends only */
 #define NODE_NONE         UINT32_MAX
@@ -151,16 +150,6 @@ static int sort_chains(struct tree *tree) {
     return TMPALLOC_OK;
 }
 
-static size_t rows_to_show(const struct tree *tree) {
-    uint32_t rows = tree->options->rows;
-    if (rows == REPORT_ROWS_FIT) {
-        uint32_t height = tree->options->terminal_rows;
-        rows =
-            height > ROWS_AT_LEAST + LINES_BESIDE_ROWS ? height - LINES_BESIDE_ROWS : ROWS_AT_LEAST;
-    }
-    return rows == 0 || rows > tree->top_count ? tree->top_count : rows;
-}
-
 static void append_node(const struct tree *tree, uint32_t number, bool full, struct text *text) {
     uint32_t location = tree->nodes[number].location;
     if (location == LOCATION_CUT)
@@ -240,7 +229,7 @@ static int print(struct tree *tree, struct text *text) {
                               tree->options, &table);
     if (status != TMPALLOC_OK)
         return status;
-    size_t shown = rows_to_show(tree);
+    size_t shown = report_rows_to_show(tree->options, tree->top_count, LINES_BESIDE_ROWS);
     for (size_t i = 0; i < shown; i++)
         print_chain(tree, tree->tops[i], table);
     print_hidden(tree, shown, table);

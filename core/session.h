@@ -93,6 +93,11 @@ int session_need_recording(const struct session *session, struct error *error);
 /* The counters, for the caller to own. */
 int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);
 
+/* TMPALLOC_E_STATE says why a profile has no blocks now that can still become temporary. */
+int session_check_blocks(struct session *session, struct error *error);
+/* The thread that the user has selected; 0: unknown. */
+int64_t session_this_tid(struct session *session);
+
 /* Temporaries, at the session's threshold, of the locations that match. */
 int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
                   uint64_t *bytes_ret, struct error *error);

@@ -334,6 +334,15 @@ class GdbHost(Host):
     def set_variable(self, name, number):
         gdb.set_convenience_variable(f"_tmpalloc_{name}", number)
 
+    def evaluate(self, expression):
+        with setting("may-call-functions", "off"):
+            value = gdb.parse_and_eval(expression)
+            if value.type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+                value = value.referenced_value()
+            if value.type.strip_typedefs().code == gdb.TYPE_CODE_ARRAY:
+                value = value.address
+            return int(value)
+
     def select_frame(self, key, pc, inlined):
         self._threads[key].switch()
         frame = gdb.newest_frame()

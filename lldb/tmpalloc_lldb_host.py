@@ -15,7 +15,7 @@ from tmpalloc_lldb_process import (
     is_own_child,
     loaded_files,
 )
-from tmpalloc_lldb_variables import set_variable
+from tmpalloc_lldb_variables import evaluate, set_variable
 
 #: Names of the function that ends a process, of which LLDB knows one.
 _EXITS = ("_exit", "_Exit", "__GI__exit")
@@ -216,6 +216,10 @@ class LldbHost(LldbEvents):
     def set_variable(self, name, number):
         target = self.debugger.GetSelectedTarget() or self.debugger.GetDummyTarget()
         set_variable(target, f"$tmpalloc_{name}", number)
+
+    def evaluate(self, expression):
+        frame = self.selected_process().GetSelectedThread().GetSelectedFrame()
+        return evaluate(self.debugger.GetSelectedTarget(), frame, expression)
 
     def select_frame(self, key, pc, inlined):
         process = self.selected_process()

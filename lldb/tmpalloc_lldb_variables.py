@@ -1,4 +1,4 @@
-"""Variables of LLDB's expressions."""
+"""Variables and values of LLDB's expressions."""
 
 import lldb
 
@@ -21,3 +21,23 @@ def set_variable(target, name, number):
     target.EvaluateExpression(name, options).SetValueFromCString(str(number), error)
     if error.Fail():
         raise RuntimeError(error.GetCString())
+
+
+def evaluate(target, frame, expression):
+    """The number that an expression gives; of an array its address.  Nothing runs in the program."""
+    options = lldb.SBExpressionOptions()
+    options.SetAllowJIT(False)
+    # A variable's own name needs no compiler.
+    value = frame.GetValueForVariablePath(expression) if frame else None
+    if not value or value.GetError().Fail():
+        evaluating = frame or target
+        value = evaluating.EvaluateExpression(expression, options)
+    if value.GetType().IsReferenceType():
+        value = value.Dereference()
+    if value.GetType().GetCanonicalType().IsArrayType():
+        return value.GetLoadAddress()
+    error = lldb.SBError()
+    number = value.GetValueAsUnsigned(error)
+    if error.Fail() or value.GetError().Fail():
+        raise RuntimeError(value.GetError().GetCString() or error.GetCString())
+    return number

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 5
+#define TMPALLOC_HOST_VERSION 6
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -180,6 +180,10 @@ struct tmpalloc_host {
      *  inlined functions there the one that is so many further out.  The frame is then shown with
      *  its source, as the debugger does when it stops there. */
     void (*select_frame)(void *arg, uint64_t key, uint64_t pc, uint32_t inlined, int *status);
+
+    /** Evaluates an expression in the selected frame, with no call of a function of the process: a
+     *  number or a pointer is stored in *ret as it is, of an array its address. */
+    void (*evaluate)(void *arg, const char *expression, uint64_t *ret, int *status);
 };
 
 /** The place where a command's text will be shown. */

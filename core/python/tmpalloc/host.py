@@ -20,6 +20,9 @@ ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
 AGENT = "libtmpalloc-agent.so"
 
 
+_WORD_MASK = (1 << 64) - 1
+
+
 class Unsupported(Exception):
     """Raised by a primitive that this debugger or target can never do."""
 
@@ -126,6 +129,10 @@ class Host:
         """Selects and shows a frame: see struct tmpalloc_host."""
         raise NotImplementedError
 
+    def evaluate(self, expression):
+        """The number that an expression gives in the selected frame, without calling anything."""
+        raise NotImplementedError
+
     def take_interrupt(self):
         """True when the user interrupted a primitive since the last call."""
         interrupt, self._interrupt = self._interrupt, None
@@ -226,6 +233,9 @@ class Host:
 
     def _c_select_frame(self, key, pc, inlined):
         self.select_frame(key, pc, inlined)
+
+    def _c_evaluate(self, expression, ret):
+        ret[0] = self.evaluate(expression.decode()) & _WORD_MASK
 
 
 def _by_search_order(modules):
