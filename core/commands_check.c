@@ -17,7 +17,7 @@ static const struct tmpalloc_option_info check_options[] = {
     {"at", '\0', "REGEX", NULL, "only locations that match"},
     {"baseline", '\0', "FILE", NULL, "fail above what 'tmpalloc save FILE' kept"},
     {"tolerance", '\0', "PERCENT", NULL, "how much more than the baseline is allowed (default: 0)"},
-    {"report", '\0', "FORMAT", NULL, "also write a report, to the FILE behind it"},
+    {"report", '\0', "FORMAT", report_format_names, "also write a report, to the FILE behind it"},
     OPTION_FORCE,
     {"exit", '\0', "WHEN", exits,
      "end the debugger with status 1 or 2 (default: auto, in batch mode)"},
@@ -92,8 +92,8 @@ static int read_request(const struct command_call *call, struct request *request
     int status = check_words(call);
     if (status == TMPALLOC_OK)
         status = read_numbers(call, &request->limits);
-    if (status == TMPALLOC_OK && format)
-        status = command_find_format(call, format, &request->report);
+    if (format)
+        request->report = report_format(format);
     if (status == TMPALLOC_OK)
         status = read_at(call, request);
     return status == TMPALLOC_OK ? read_baseline(call, request) : status;

@@ -122,7 +122,7 @@ static int run_site(const struct command_call *call) {
     return status;
 }
 
-int command_find_format(const struct command_call *call, const char *name, report_function **ret) {
+static int find_format(const struct command_call *call, const char *name, report_function **ret) {
     *ret = report_format(name);
     if (*ret)
         return TMPALLOC_OK;
@@ -155,7 +155,7 @@ int command_write_report(const struct command_call *call, const struct profile *
 static int run_report(const struct command_call *call) {
     report_function *report;
     struct profile *profile = NULL;
-    int status = command_find_format(call, call->arguments->words[0], &report);
+    int status = find_format(call, call->arguments->words[0], &report);
     if (status == TMPALLOC_OK)
         status = command_open_report(call, &profile);
     if (status == TMPALLOC_OK)

@@ -89,8 +89,6 @@ struct command_file {
 int command_open_file(const struct command_call *call, const char *path, struct command_file *ret);
 void command_close_file(struct command_file *file);
 
-/* The format's function; TMPALLOC_E_ARGUMENT names those that there are. */
-int command_find_format(const struct command_call *call, const char *name, report_function **ret);
 /* Writes a report of the profile, replacing a file where --force says so, and a line about it. */
 int command_write_report(const struct command_call *call, const struct profile *profile,
                          report_function *report, const char *path);

@@ -62,6 +62,7 @@ struct profile {
     const char *engine; /* "breakpoint", "hardware", "agent"; "several" */
     uint32_t threshold;
     uint32_t max_threshold;
+    bool incomplete; /* the process went on after this was read, and has ended */
     int64_t pid;
     const char *executable;       /* NULL: unknown */
     const char *const *arguments; /* NULL-terminated; NULL: unknown */

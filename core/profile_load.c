@@ -22,8 +22,8 @@
 #define MOST_VALUES (UINT64_C(4) << 20)
 
 /* What a file has but for its sites and numbered frames. */
-static const char *const members[] = {"schema",  "engine", "threshold", "max_threshold",
-                                      "process", "totals", "build_ids"};
+static const char *const members[] = {"schema",   "engine",  "threshold", "max_threshold",
+                                      "complete", "process", "totals",    "build_ids"};
 
 struct reader {
     const char *name;
@@ -370,11 +370,12 @@ static int read_totals(const struct reader *reader, const json_t *root) {
                        sizeof fields / sizeof *fields);
 }
 
-static int read_thresholds(const struct reader *reader, const json_t *root) {
+static int read_kind(const struct reader *reader, const json_t *root) {
     uint64_t largest = 0, threshold = 0;
     int status = get_number(reader, root, "max_threshold", DETECTOR_THRESHOLD_LIMIT, &largest);
     if (status == TMPALLOC_OK)
         status = get_number(reader, root, "threshold", largest, &threshold);
+    reader->profile->incomplete = json_is_false(json_object_get(root, "complete"));
     reader->profile->max_threshold = (uint32_t)largest;
     reader->profile->threshold = (uint32_t)threshold;
     return status;
@@ -547,7 +548,7 @@ static int read_all(struct reader *reader, const struct json_piece *text) {
     if (status == TMPALLOC_OK)
         status = check_schema(reader, reader->root);
     if (status == TMPALLOC_OK)
-        status = read_thresholds(reader, reader->root);
+        status = read_kind(reader, reader->root);
     if (status == TMPALLOC_OK)
         status = read_process(reader, reader->root);
     if (status == TMPALLOC_OK)

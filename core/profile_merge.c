@@ -184,8 +184,10 @@ static void describe(struct profile *const *profiles, size_t count, struct profi
     sum->engine = profiles[0]->engine;
     sum->executable = profiles[0]->executable;
     sum->max_threshold = profiles[0]->max_threshold;
+    sum->incomplete = profiles[0]->incomplete;
     for (size_t i = 1; i < count; i++) {
         const struct profile *other = profiles[i];
+        sum->incomplete |= other->incomplete;
         if (other->max_threshold < sum->max_threshold)
             sum->max_threshold = other->max_threshold;
         if (strcmp(other->engine, sum->engine) != 0)

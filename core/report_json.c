@@ -235,6 +235,7 @@ static json_t *profile_object(const struct profile *profile) {
     failed |= json_object_set_new(object, "engine", value_text(profile->engine));
     failed |= json_object_set_new(object, "threshold", value_count(profile->threshold));
     failed |= json_object_set_new(object, "max_threshold", value_count(profile->max_threshold));
+    failed |= json_object_set_new(object, "complete", json_boolean(!profile->incomplete));
     failed |= json_object_set_new(object, "process", process_object(profile));
     failed |= json_object_set_new(object, "totals", totals_object(profile));
     failed |= set_sites(object, profile);

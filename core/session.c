@@ -260,7 +260,10 @@ int session_profile(struct session *session, const struct recording_query *query
     status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    return recording_profile(session->recording, query, error, ret);
+    status = recording_profile(session->recording, query, error, ret);
+    if (status == TMPALLOC_OK)
+        (*ret)->incomplete = session_is_incomplete(session);
+    return status;
 }
 
 /* --- events ---------------------------------------------------------------------------------- */

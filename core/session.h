@@ -79,6 +79,8 @@ void session_unload(struct session *session);
 /* Writes a file that session_load() reads. */
 int session_save(struct session *session, const char *path, bool force, struct text *text,
                  struct error *error);
+/* Whether the process went on after its results were read for the last time, and has ended. */
+bool session_is_incomplete(const struct session *session);
 /* Appends why the results can't be judged: there are none, or the process went on after them.
  * Nothing when they can. */
 void session_append_stale(struct session *session, struct text *text);

@@ -85,6 +85,7 @@ static int save_recording(struct session *session, const char *path, bool force,
     status = recording_whole_profile(session->recording, threshold, error, &profile, &native);
     if (status != TMPALLOC_OK)
         return status;
+    profile->incomplete = session_is_incomplete(session);
     status = write_profile(profile, path, force, text, error);
     profile_destroy(profile);
     profile_destroy(native);
@@ -99,24 +100,26 @@ int session_save(struct session *session, const char *path, bool force, struct t
     return status == TMPALLOC_OK ? save_recording(session, path, force, text, error) : status;
 }
 
-static bool is_current(const struct recording *recording) {
-    return !recording->copied || recording->age == RECORDING_EXIT ||
-           recording->age == RECORDING_EXEC || recording->age == RECORDING_CORE;
+bool session_is_incomplete(const struct session *session) {
+    const struct recording *recording = session->recording;
+    return session->state == SESSION_ENDED && recording->copied &&
+           recording->age != RECORDING_EXIT && recording->age != RECORDING_EXEC &&
+           recording->age != RECORDING_CORE;
 }
 
 void session_append_stale(struct session *session, struct text *text) {
     const struct recording *recording = session->recording;
-    if (session->loaded)
-        return;
-    if (!recording)
+    if (session->loaded) {
+        if (session->loaded->incomplete)
+            text_printf(text, "%s: a process went on after its last results were read",
+                        text_get(&session->loaded_from));
+    } else if (!recording) {
         text_append(text, "nothing was recorded");
-    else if (recording->process.pid == 0)
+    } else if (recording->process.pid == 0) {
         text_append(text, "no process was started");
-    else if (session->state == SESSION_ENDED && recording->copied &&
-             recording->age == RECORDING_NEVER)
-        text_printf(text, "process %lld %s before its results could be read",
-                    (long long)recording->process.pid, session->ended);
-    else if (session->state == SESSION_ENDED && !is_current(recording))
-        text_printf(text, "process %lld %s, its last results were read before that",
-                    (long long)recording->process.pid, session->ended);
+    } else if (session_is_incomplete(session)) {
+        text_printf(text, "process %lld %s, %s results were read before that",
+                    (long long)recording->process.pid, session->ended,
+                    recording->age == RECORDING_NEVER ? "no" : "its last");
+    }
 }

@@ -93,6 +93,8 @@ def test_a_verdict_is_a_variable_and_the_end_of_a_batch(debugger, compile, libra
         debugger.continue_(),  # to its end
         f"{check} 50",
         variable(debugger),
+        "tmpalloc save saved.json",
+        "tmpalloc load saved.json",
         "tmpalloc check --max-count 50",
         debugger.script("print('never reached')"),
     ]
@@ -104,6 +106,7 @@ def test_a_verdict_is_a_variable_and_the_end_of_a_batch(debugger, compile, libra
     assert len(result.outputs[3].splitlines()) <= 10
     assert "check passed" in result.outputs[5]
     assert "nothing to check: process" in result.outputs[8]
+    assert "saved.json: a process went on after" in result.text
     assert result.status == 2 and "never reached" not in result.text
 
 

@@ -431,6 +431,7 @@ def test_json_has_the_schema(driver, name):
             "engine": str,
             "threshold": int,
             "max_threshold": int,
+            "complete": bool,
             "process": dict,
             "totals": dict,
             "build_ids": dict,
