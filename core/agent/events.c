@@ -52,9 +52,12 @@ struct agent_stack *events_stack(const struct call *call) {
         return NULL;
     struct agent_stack *stack =
         (struct agent_stack *)capture_stack(cache, return_slot(call), frame_pointer(call));
-    if (__builtin_expect(python != NULL, 0) && stack)
-        return merged_stacks_find(python, cache, stack, return_slot(call), frame_pointer(call));
-    return stack;
+    if (__builtin_expect(python == NULL, 1) || !stack)
+        return stack;
+    struct agent_stack *merged = merged_stacks_find(python, stack);
+    return merged
+               ? merged
+               : merged_stacks_merge(python, cache, stack, return_slot(call), frame_pointer(call));
 }
 
 static struct agent_stack *add_lone_stack(struct thread *thread, uint64_t address) {

@@ -15,9 +15,16 @@
 /* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
 #define SPREAD UINT64_C(0x9e3779b97f4a7c15)
 
+struct pair {
+    const struct agent_stack *native;
+    const struct python_entry *entry;
+    struct agent_stack *result;
+};
+
 struct merged_stacks {
     struct python_cache *python;
-    const struct pair *recent[1 << RECENT_BITS];
+    const struct python_entry *entry; /* captured last */
+    struct pair recent[1 << RECENT_BITS];
     struct map pairs;  /* hash of a pair -> struct pair * */
     struct map frames; /* hash of code and line -> struct known_frame * */
     struct map places; /* hash of code and instruction -> struct known_place * */
@@ -26,12 +33,6 @@ struct merged_stacks {
     uint64_t loops[PYTHON_DEPTH_LIMIT];
     uintptr_t bounds[CAPTURE_DEPTH_LIMIT];
     uint64_t pcs[AGENT_STACK_LIMIT];
-};
-
-struct pair {
-    const struct agent_stack *native;
-    const struct python_entry *entry;
-    struct agent_stack *result;
 };
 
 struct known_frame {
@@ -206,44 +207,57 @@ static struct agent_stack *merge(struct merged_stacks *merged, struct capture_ca
 
 /* Pairs. */
 
-static const struct pair *add_pair(struct merged_stacks *merged, uint64_t hash,
-                                   const struct agent_stack *native,
-                                   const struct python_entry *entry, struct agent_stack *result) {
+static struct agent_stack *add_pair(struct merged_stacks *merged, uint64_t hash,
+                                    const struct agent_stack *native,
+                                    const struct python_entry *entry, struct agent_stack *result) {
     struct pair *pair = arena_allocate(&merged->arena, 1, sizeof *pair);
     if (!result || !pair || map_put(&merged->pairs, hash, (uintptr_t)pair))
         return NULL;
     *pair = (struct pair){.native = native, .entry = entry, .result = result};
-    return pair;
+    return result;
 }
 
-static __attribute__((noinline)) const struct pair *
-find_pair(struct merged_stacks *merged, struct capture_cache *cache,
-          const struct agent_stack *native, const struct python_entry *entry, uintptr_t return_slot,
-          uintptr_t frame_pointer) {
+static struct agent_stack *find_pair(struct merged_stacks *merged, struct capture_cache *cache,
+                                     struct agent_stack *native, uintptr_t return_slot,
+                                     uintptr_t frame_pointer) {
     uint64_t value;
+    const struct python_entry *entry = merged->entry;
     uint64_t hash = map_hash((uintptr_t)native) + (uintptr_t)entry;
     for (; map_get(&merged->pairs, hash, &value); hash++) {
         const struct pair *pair = (const struct pair *)(uintptr_t)value;
         if (pair->native == native && pair->entry == entry)
-            return pair;
+            return pair->result;
     }
     return add_pair(merged, hash, native, entry,
                     merge(merged, cache, native, entry, return_slot, frame_pointer));
 }
 
-struct agent_stack *merged_stacks_find(struct merged_stacks *merged, struct capture_cache *cache,
-                                       struct agent_stack *native, uintptr_t return_slot,
-                                       uintptr_t frame_pointer) {
-    const struct python_entry *entry = python_capture(merged->python);
-    if (!entry || entry->count == 0)
-        return native;
+static struct pair *recent_slot(struct merged_stacks *merged, const struct agent_stack *native,
+                                const struct python_entry *entry) {
     uint64_t hash = ((uintptr_t)native + (uintptr_t)entry * 3) * SPREAD;
-    const struct pair **slot = &merged->recent[hash >> (64 - RECENT_BITS)];
-    const struct pair *pair = *slot;
-    if (!pair || pair->native != native || pair->entry != entry)
-        pair = find_pair(merged, cache, native, entry, return_slot, frame_pointer);
-    if (!pair)
+    return &merged->recent[hash >> (64 - RECENT_BITS)];
+}
+
+__attribute__((flatten)) struct agent_stack *merged_stacks_find(struct merged_stacks *merged,
+                                                                struct agent_stack *native) {
+    const struct python_entry *entry = python_capture(merged->python);
+    const struct pair *pair = recent_slot(merged, native, entry);
+    merged->entry = entry;
+    return pair->native == native && pair->entry == entry ? pair->result : NULL;
+}
+
+struct agent_stack *merged_stacks_merge(struct merged_stacks *merged, struct capture_cache *cache,
+                                        struct agent_stack *native, uintptr_t return_slot,
+                                        uintptr_t frame_pointer) {
+    const struct python_entry *entry = merged->entry;
+    struct agent_stack *result = native;
+    if (!entry)
         return native;
-    *slot = pair;
-    return pair->result;
+    if (entry->count > 0)
+        result = find_pair(merged, cache, native, return_slot, frame_pointer);
+    if (!result)
+        return native;
+    *recent_slot(merged, native, entry) =
+        (struct pair){.native = native, .entry = entry, .result = result};
+    return result;
 }

@@ -21,10 +21,15 @@ int merged_stacks_create(struct merged_stacks **ret);
 /* Another thread uses it from now on.  NULL is fine. */
 void merged_stacks_forget(struct merged_stacks *merged);
 
-/* `native` with the calling thread's Python frames: itself when there are none, or when there is no
- * memory to merge them.  return_slot and frame_pointer are those that it was captured with. */
-struct agent_stack *merged_stacks_find(struct merged_stacks *merged, struct capture_cache *cache,
-                                       struct agent_stack *native, uintptr_t return_slot,
-                                       uintptr_t frame_pointer) __attribute__((noinline));
+/* `native` with the calling thread's Python frames; NULL: these two are not among those that came
+ * together lately, and merged_stacks_merge() has to be called for them. */
+struct agent_stack *merged_stacks_find(struct merged_stacks *merged, struct agent_stack *native)
+    __attribute__((noinline));
+
+/* `native` itself when there are no Python frames, or when there is no memory to merge them.
+ * return_slot and frame_pointer are those that it was captured with. */
+struct agent_stack *merged_stacks_merge(struct merged_stacks *merged, struct capture_cache *cache,
+                                        struct agent_stack *native, uintptr_t return_slot,
+                                        uintptr_t frame_pointer) __attribute__((noinline, cold));
 
 #endif

@@ -89,7 +89,7 @@ struct python_loop_code python_here_loop_code(void) {
 }
 
 /* The state may be another thread's, which may be releasing it just now. */
-static bool is_own(uintptr_t state) {
+static __attribute__((noinline, cold)) bool is_own(uintptr_t state) {
     uint64_t owner;
     return read_safely(NULL, state + here.runtime.offsets.thread_pthread, &owner, sizeof owner) &&
            owner == pthread_self();
