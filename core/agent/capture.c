@@ -27,7 +27,8 @@ struct capture_cache {
     struct capture_pages pages;
     struct cfi_rows *rows;
     struct capture_walk walk;
-    struct map entries; /* hash of pcs -> struct capture_entry */
+    const struct capture_node *walked; /* what was made of it; NULL: nothing */
+    struct map entries;                /* hash of pcs -> struct capture_entry */
     struct arena entry_arena;
     uint64_t walks;
 };
@@ -74,6 +75,7 @@ static __attribute__((noinline)) void follow_generation(struct capture_cache *ca
     cfi_rows_clear(cache->rows);
     memset(cache->predictor, 0, sizeof cache->predictor);
     cache->history = 0;
+    cache->walked = NULL;
     cache->generation = current;
 }
 
@@ -124,13 +126,14 @@ static struct capture_entry *walk_stack(struct capture_cache *cache,
     if (cache->refused++ > TRIED_WITHOUT_MEMORY && cache->refused % TRIED_WITHOUT_MEMORY)
         return NULL;
     cache->walks++;
+    cache->walked = NULL;
     if (capture_walk_run(walk, start) != TMPALLOC_OK)
         return NULL;
     struct capture_entry *entry = find_entry(cache);
     if (entry)
         cache->refused = 0;
     if (entry && !walk->unstable)
-        *node_ret = capture_memo_add(&cache->memo, departure, walk, entry);
+        *node_ret = cache->walked = capture_memo_add(&cache->memo, departure, walk, entry);
     return entry;
 }
 
@@ -180,6 +183,7 @@ static struct capture_walk *walk_now(struct capture_cache *cache) {
     uint32_t current = atomic_load_explicit(&generation, memory_order_acquire);
     if (current != cache->generation)
         follow_generation(cache, current);
+    cache->walked = NULL;
     return &cache->walk;
 }
 
@@ -189,10 +193,20 @@ enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slo
     return capture_walk_to(walk_now(cache), &start, outer_slot);
 }
 
-size_t capture_bounds(struct capture_cache *cache, uintptr_t return_slot, uintptr_t frame_pointer,
-                      uintptr_t *bounds, size_t limit) {
+/* Of the node that was found last, by a walk with that start. */
+static bool has_walked(const struct capture_cache *cache, const struct capture_start *start) {
+    return cache->walked && cache->history == history_of(cache->walked) &&
+           cache->walk.start.return_slot == start->return_slot &&
+           cache->walk.start.frame_pointer == start->frame_pointer;
+}
+
+const uintptr_t *capture_bounds(struct capture_cache *cache, uintptr_t return_slot,
+                                uintptr_t frame_pointer, size_t *count_ret) {
     struct capture_start start = {.return_slot = return_slot, .frame_pointer = frame_pointer};
-    return capture_walk_bounds(walk_now(cache), &start, bounds, limit);
+    if (!has_walked(cache, &start))
+        capture_walk_run(walk_now(cache), &start);
+    *count_ret = cache->walk.bound_count;
+    return cache->walk.bounds;
 }
 
 void capture_set_depth(uint32_t frames) {

@@ -64,10 +64,10 @@ enum capture_path {
 enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
                                uintptr_t frame_pointer, uintptr_t outer_slot);
 
-/* Walks the stack that capture_stack() finds, and stores for each frame the stack pointer of the
- * next one outwards, at most `limit`.  Returns how many there are. */
-size_t capture_bounds(struct capture_cache *cache, uintptr_t return_slot, uintptr_t frame_pointer,
-                      uintptr_t *bounds, size_t limit);
+/* For each frame of the stack that capture_stack() found last, with the same arguments, the stack
+ * pointer of the next one outwards: an array of *count_ret, the cache's until its next use. */
+const uintptr_t *capture_bounds(struct capture_cache *cache, uintptr_t return_slot,
+                                uintptr_t frame_pointer, size_t *count_ret);
 
 /* Frames kept per stack, 1..CAPTURE_DEPTH_LIMIT (the default); for caches created afterwards. */
 void capture_set_depth(uint32_t frames);

@@ -22,6 +22,7 @@ struct step {
 
 void capture_walk_deinit(struct capture_walk *walk) {
     memory_release(walk->pcs);
+    memory_release(walk->bounds);
     memory_release(walk->cells);
 }
 
@@ -174,7 +175,9 @@ static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint6
 
 static bool add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
     if (memory_reserve((void **)&walk->pcs, &walk->pc_capacity, walk->pc_count + 1,
-                       sizeof *walk->pcs)) {
+                       sizeof *walk->pcs) ||
+        memory_reserve((void **)&walk->bounds, &walk->bound_capacity, walk->bound_count + 1,
+                       sizeof *walk->bounds)) {
         walk->no_memory = true;
         return false;
     }
@@ -201,7 +204,7 @@ static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
 
 static void begin(struct capture_walk *walk, const struct capture_start *start, uint64_t pc) {
     walk->start = *start;
-    walk->pc_count = walk->cell_count = 0;
+    walk->pc_count = walk->bound_count = walk->cell_count = 0;
     walk->modules = 0;
     walk->truncated = walk->unstable = walk->pinned = walk->no_memory = false;
     for (uint32_t i = 0; i < CFI_REGISTERS; i++)
@@ -213,12 +216,16 @@ static void begin(struct capture_walk *walk, const struct capture_start *start, 
         (struct walk_location){.kind = LOCATION_VALUE, .value = {.bits = pc}};
 }
 
+static uintptr_t stack_pointer(const struct capture_walk *walk) {
+    return walk->registers[CFI_STACK_POINTER].value.bits;
+}
+
 int capture_walk_run(struct capture_walk *walk, const struct capture_start *start) {
     uint64_t pc = *(const uint64_t *)start->return_slot;
     bool exact = false;
     begin(walk, start, pc);
     while (visit(walk, &pc, &exact))
-        continue;
+        walk->bounds[walk->bound_count++] = stack_pointer(walk);
     return walk->no_memory ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
 }
 
@@ -228,7 +235,7 @@ static bool visit_outwards(struct capture_walk *walk, uint64_t *pc, bool *exact,
     *interrupted |= *exact;
     if (!visit(walk, pc, exact))
         return false;
-    *slot = walk->registers[CFI_STACK_POINTER].value.bits - WORD_BYTES;
+    *slot = stack_pointer(walk) - WORD_BYTES;
     return true;
 }
 
@@ -250,16 +257,4 @@ enum capture_path capture_walk_to(struct capture_walk *walk, const struct captur
     if (interrupted)
         return CAPTURE_PATH_INTERRUPTED;
     return slot == outer_slot ? CAPTURE_PATH_CALLS : CAPTURE_PATH_UNKNOWN;
-}
-
-size_t capture_walk_bounds(struct capture_walk *walk, const struct capture_start *start,
-                           uintptr_t *bounds, size_t limit) {
-    uint64_t pc = *(const uint64_t *)start->return_slot;
-    uintptr_t slot;
-    size_t count = 0;
-    bool exact = false, interrupted = false;
-    begin(walk, start, pc);
-    while (count < limit && visit_outwards(walk, &pc, &exact, &interrupted, &slot))
-        bounds[count++] = slot + WORD_BYTES;
-    return count;
 }

@@ -43,6 +43,9 @@ struct capture_walk {
     uint64_t *pcs; /* with CAPTURE_PC_EXACT */
     size_t pc_count;
     size_t pc_capacity;
+    uintptr_t *bounds; /* of each pc: the stack pointer of the next frame outwards */
+    size_t bound_count;
+    size_t bound_capacity;
     struct capture_cell *cells;
     size_t cell_count;
     size_t cell_capacity;
@@ -56,7 +59,7 @@ struct capture_walk {
 
 void capture_walk_deinit(struct capture_walk *walk);
 
-/* Fills pcs, cells and flags; their arrays are used again by the next run.  TMPALLOC_OK or
+/* Fills pcs, bounds, cells and flags; their arrays are used again by the next run.  TMPALLOC_OK or
  * TMPALLOC_E_NOMEM. */
 int capture_walk_run(struct capture_walk *walk, const struct capture_start *start);
 
@@ -64,11 +67,6 @@ int capture_walk_run(struct capture_walk *walk, const struct capture_start *star
  * memory frames can't be found. */
 enum capture_path capture_walk_to(struct capture_walk *walk, const struct capture_start *start,
                                   uintptr_t outer_slot);
-
-/* Walks, and stores for each frame the stack pointer of the next one outwards, at most `limit`.
- * Returns how many there are. */
-size_t capture_walk_bounds(struct capture_walk *walk, const struct capture_start *start,
-                           uintptr_t *bounds, size_t limit);
 
 static inline uint64_t capture_cell_read(int64_t place, const struct capture_start *start) {
     uint64_t word;

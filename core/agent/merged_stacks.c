@@ -31,7 +31,6 @@ struct merged_stacks {
     struct arena arena;
     /* Work areas. */
     uint64_t loops[PYTHON_DEPTH_LIMIT];
-    uintptr_t bounds[CAPTURE_DEPTH_LIMIT];
     uint64_t pcs[AGENT_STACK_LIMIT];
 };
 
@@ -131,6 +130,7 @@ struct merging {
     const struct agent_stack *native;
     const struct python_entry *entry;
     size_t loop_count;
+    const uintptr_t *bounds;
     size_t bound_count;
     uintptr_t return_slot;
     uint32_t next_place; /* of the entry */
@@ -151,8 +151,8 @@ static bool runs_next(const struct merging *merging, uint32_t i) {
     uint64_t loop = merging->merged->loops[merging->next_loop];
     if (!loop)
         return is_in_loop_function(merging->native->pcs[i]);
-    uintptr_t start = i ? merging->merged->bounds[i - 1] : merging->return_slot;
-    return i < merging->bound_count && loop >= start && loop < merging->merged->bounds[i];
+    uintptr_t start = i ? merging->bounds[i - 1] : merging->return_slot;
+    return i < merging->bound_count && loop >= start && loop < merging->bounds[i];
 }
 
 static void add_pc(struct merging *merging, uint64_t pc) {
@@ -195,8 +195,7 @@ static struct agent_stack *merge(struct merged_stacks *merged, struct capture_ca
     struct merging merging = {
         .merged = merged, .native = native, .entry = entry, .return_slot = return_slot};
     merging.loop_count = python_capture_loops(merged->python, merged->loops, PYTHON_DEPTH_LIMIT);
-    merging.bound_count =
-        capture_bounds(cache, return_slot, frame_pointer, merged->bounds, CAPTURE_DEPTH_LIMIT);
+    merging.bounds = capture_bounds(cache, return_slot, frame_pointer, &merging.bound_count);
     for (uint32_t i = 0; i < native->count; i++) {
         if (runs_next(&merging, i))
             add_run(&merging);

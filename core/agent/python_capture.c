@@ -41,6 +41,8 @@ struct python_cache {
     struct map entries; /* hash of places -> struct python_entry */
     struct arena entry_arena;
     uint64_t walks;
+    struct python_node *walked; /* what was made of the latest walk; NULL: nothing */
+    size_t frame_count;         /* of that walk */
     struct python_frame frames[PYTHON_DEPTH_LIMIT];
     struct python_place places[PYTHON_DEPTH_LIMIT];
 };
@@ -125,16 +127,16 @@ static void drop_implied(struct python_cache *cache, size_t count) {
     log->count = kept;
 }
 
-/* Fills frames and the log; gives the number of frames. */
-static size_t walk_frames(struct python_cache *cache, uintptr_t thread, bool *truncated_ret) {
+/* Fills frames and the log. */
+static void walk_frames(struct python_cache *cache, uintptr_t thread, bool *truncated_ret) {
     struct log *log = &cache->log;
     const struct python_process process = {.read = read_logged, .arg = log};
     log->count = 0;
     log->unstable = log->no_memory = false;
-    size_t count = python_frames_list(&process, python_here(), thread, cache->frames,
-                                      PYTHON_DEPTH_LIMIT, truncated_ret);
-    drop_implied(cache, count);
-    return count;
+    cache->walked = NULL;
+    cache->frame_count = python_frames_list(&process, python_here(), thread, cache->frames,
+                                            PYTHON_DEPTH_LIMIT, truncated_ret);
+    drop_implied(cache, cache->frame_count);
 }
 
 /* Fills places.  Less than `count`: a frame whose code isn't to be had. */
@@ -192,9 +194,9 @@ static struct python_entry *find_entry(struct python_cache *cache, size_t count,
 static struct python_entry *walk(struct python_cache *cache, uintptr_t thread) {
     bool truncated;
     cache->walks++;
-    size_t count = walk_frames(cache, thread, &truncated);
-    size_t known = find_codes(cache, count);
-    if (known < count)
+    walk_frames(cache, thread, &truncated);
+    size_t known = find_codes(cache, cache->frame_count);
+    if (known < cache->frame_count)
         truncated = cache->log.unstable = true;
     if (known > 0)
         atomic_store_explicit(&trusted, true, memory_order_relaxed);
@@ -225,6 +227,7 @@ static struct python_entry *renew(struct python_cache *cache, struct python_node
     if (entry && !cache->log.unstable) {
         node->result = entry;
         node->made = deaths;
+        cache->walked = node;
     }
     return entry;
 }
@@ -259,6 +262,7 @@ static struct python_entry *search(struct python_cache *cache, uintptr_t thread,
     if (node) {
         node->result = entry;
         node->made = deaths;
+        cache->walked = node;
         *slot = node;
         note_found(cache, node);
     }
@@ -294,8 +298,11 @@ size_t python_capture_loops(struct python_cache *cache, uint64_t *loops, size_t 
     bool truncated;
     size_t found = 0;
     uintptr_t thread = python_here_thread(&cache->self);
-    size_t count = thread ? walk_frames(cache, thread, &truncated) : 0;
-    for (size_t i = 0; i < count && found < limit; i++) {
+    if (!thread)
+        return 0;
+    if (!cache->walked || cache->walked != cache->last)
+        walk_frames(cache, thread, &truncated);
+    for (size_t i = 0; i < cache->frame_count && found < limit; i++) {
         if (cache->frames[i].is_entry)
             loops[found++] = cache->frames[i].loop;
     }

@@ -51,8 +51,9 @@ void python_cache_destroy(struct python_cache *cache);
 /* NULL: there is no memory for a stack that wasn't seen before. */
 struct python_entry *python_capture(struct python_cache *cache);
 
-/* The same frames, walked now: for each entry, innermost first, an address in the C stack frame of
- * its call of the evaluation loop (0: unknown, before 3.10).  Returns how many, at most `limit`. */
+/* Of the stack that python_capture() found last: for each entry, innermost first, an address in the
+ * C stack frame of its call of the evaluation loop (0: unknown, before 3.10).  Returns how many, at
+ * most `limit`. */
 size_t python_capture_loops(struct python_cache *cache, uint64_t *loops, size_t limit);
 
 /* Stacks walked anew since the cache was created, for tests and statistics. */
