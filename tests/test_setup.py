@@ -144,6 +144,13 @@ def poor_machine(tmp_path):
     return {"PATH": str(tools)}
 
 
+def fake(tmp_path, name, body="exit 0"):
+    """A program of the poor machine."""
+    file = tmp_path / "bin" / name
+    file.write_text(f"#!/usr/bin/bash\n{body}\n")
+    file.chmod(0o755)
+
+
 def test_without_apt_it_lists_what_is_missing_with_status_1(poor_machine):
     result = setup("build", **poor_machine)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
@@ -160,12 +167,18 @@ def test_a_failed_installation_is_tried_again_with_fresh_lists_then_status_1(
         "sudo": 'exec "$@"',
     }
     for name, body in fakes.items():
-        file = tmp_path / "bin" / name
-        file.write_text(f"#!/usr/bin/bash\n{body}\n")
-        file.chmod(0o755)
+        fake(tmp_path, name, body)
     result = setup("build", **poor_machine)
     assert result.returncode == 1
     assert result.stderr.startswith("setup.sh: could not install gcc ")
     *_, first, update, second = (tmp_path / "calls").read_text().splitlines()
     assert (first, update) == (second, "-q update")
     assert first.endswith(" lldb-19 python3-lldb-19")
+
+
+def test_node_and_npm_of_another_origin_than_debian_are_taken(poor_machine, tmp_path):
+    fake(tmp_path, "dpkg-query")  # has neither of them
+    assert " nodejs npm " in setup("build", **poor_machine).stderr
+    for name in ("node", "npm"):
+        fake(tmp_path, name)
+    assert "npm" not in setup("build", **poor_machine).stderr

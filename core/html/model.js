@@ -125,7 +125,9 @@ export class Model {
   // zoomed node fills the width is left out, and its callers know that they are cut.
   tree(measure, zoomed) {
     const values = this.#values(measure);
-    const least = values[zoomed] / NODES_ABREAST;
+    let widest = zoomed;
+    while (values[widest] === 0 && widest > 0) widest = this.callers[widest];
+    const least = values[widest] / NODES_ABREAST;
     const nodes = new Array(values.length);
     nodes[0] = { name: "all", node: 0, value: values[0], children: [], cut: false };
     for (let node = 1; node < values.length; node++) {

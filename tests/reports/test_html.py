@@ -11,6 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # Frames are where they belong at once.
 ARGUMENTS += ["--force-prefers-reduced-motion", "--window-size=1400,1000"]
 
