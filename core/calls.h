@@ -20,7 +20,8 @@ struct activation {
 
 struct call {
     struct activation activation;
-    bool awaits_return; /* an allocation; of a free only the entry is observed */
+    bool
+        awaits_return; /* of a free only the entry is observed, where the function's end is known */
     struct entry_signature signature;
     uint64_t entry_address;
     uint64_t entry_end; /* end of the entry point's code */

@@ -67,6 +67,10 @@ static int read_words(const struct arguments *arguments, struct session_options 
     for (size_t i = 0; i < arguments->value_count; i++) {
         if (strcmp(arguments->values[i].name, "allocator") != 0)
             continue;
+        if (strcmp(arguments->values[i].value, "python") == 0) {
+            options->objects = true;
+            continue;
+        }
         status = add_custom(options, arguments->values[i].value, error);
         if (status != TMPALLOC_OK)
             return status;

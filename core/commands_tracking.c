@@ -9,8 +9,8 @@ static const struct tmpalloc_option_info start_options[] = {
     {"engine", '\0', "ENGINE", engines, "how calls are observed (default: auto)"},
     {"max-threshold", '\0', "N", NULL, "highest threshold that can be asked later (default: 16)"},
     {"allocator", '\0', "SPEC", NULL,
-     "count custom functions: alloc=NAME[:size=ARG],free=NAME[:ptr=ARG][,realloc=NAME:ptr=ARG:"
-     "size=ARG]; may be repeated"},
+     "count python's objects, or custom functions: alloc=NAME[:size=ARG],free=NAME[:ptr=ARG]"
+     "[,realloc=NAME:ptr=ARG:size=ARG]; may be repeated"},
     {"mmap", '\0', NULL, NULL, "count mmap and munmap, too"},
     {"within", '\0', "FUNCTION", NULL, "count only while FUNCTION is on the call stack"},
     {"stack-depth", '\0', "N", NULL, "most frames kept of a call stack (default: 256)"},

@@ -20,6 +20,7 @@ struct engine_agent_options {
     const struct entry_custom *custom; /* used until destroy, as `within` */
     size_t custom_count;
     const char *within; /* count only while this function is on the thread's stack; NULL: always */
+    struct interpreted_stacks *objects; /* count CPython's object allocator, too; NULL: don't */
 };
 
 /* What a breakpoint means: the process is left, or the agent has something to tell. */

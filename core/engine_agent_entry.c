@@ -358,7 +358,9 @@ static int hook(struct entry *entry) {
     uint32_t count;
     uint64_t result, place = entry->page + FUNCTIONS_OFFSET;
     int status = engine_agent_list_functions(agent, functions, &count, entry->error);
-    if (status != TMPALLOC_OK || count == 0)
+    if (status == TMPALLOC_OK)
+        status = engine_agent_write_tables(agent, entry->error);
+    if (status != TMPALLOC_OK || !engine_agent_has_functions(agent))
         return status;
     status = host_write_data(agent->parts.host, place, functions, count * sizeof(functions[0]),
                              entry->error);

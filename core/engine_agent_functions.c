@@ -1,4 +1,5 @@
-/* Functions that the user named, hooked by the agent: custom allocators, and that of --within. */
+/* Functions that the agent hooks by the user's wish: custom allocators, CPython's object allocator,
+ * and the function of --within. */
 #include <string.h>
 
 #include "engine_agent_state.h"
@@ -62,9 +63,26 @@ int engine_agent_await_functions(struct engine_agent *agent, struct error *error
     struct agent_image image;
     if (!agent->awaited)
         return TMPALLOC_OK;
-    if (engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.function_count == 0)
+    if (engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.function_count == 0 &&
+        image.tables[0] == 0)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "the agent was ready too early");
     return engine_agent_break_where_it_tells(agent, error);
+}
+
+int engine_agent_write_tables(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    struct python_tables tables = {.settled = 0};
+    int status = engine_agent_image(agent, &image, error);
+    if (status == TMPALLOC_OK && agent->options.objects)
+        status = interpreted_stacks_tables(agent->options.objects, &tables, error);
+    if (status == TMPALLOC_E_STATE)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, "there is no CPython in the process");
+    memcpy(image.tables, tables.addresses, sizeof(image.tables));
+    image.tables_settled = tables.settled;
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, &image, tables, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, &image, tables_settled, error)
+                                 : status;
 }
 
 /* All files that come with the program are loaded by now. */
@@ -75,6 +93,8 @@ static int write_functions(struct engine_agent *agent, struct error *error) {
         status = engine_agent_find_entries(agent, agent->options.mappings, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_list_functions(agent, image.functions, &image.function_count, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_write_tables(agent, error);
     if (status == TMPALLOC_OK)
         status = ENGINE_AGENT_WRITE(agent, &image, functions, error);
     return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, &image, function_count, error)

@@ -56,12 +56,16 @@ struct agent_image_source engine_agent_source(const struct engine_parts *parts);
 /* Functions that the user named, which the agent hooks as well. */
 
 static inline bool engine_agent_has_functions(const struct engine_agent *agent) {
-    return agent->options.custom_count > 0 || agent->options.within;
+    return agent->options.custom_count > 0 || agent->options.within || agent->options.objects;
 }
 
 /* At most AGENT_FUNCTIONS, as the agent wants them.  TMPALLOC_E_UNSUPPORTED: one isn't there. */
 int engine_agent_list_functions(const struct engine_agent *agent, struct agent_function *functions,
                                 uint32_t *count_ret, struct error *error);
+
+/* Tells the agent where the tables of CPython's object allocator are, or that none are wanted.
+ * TMPALLOC_E_UNSUPPORTED: they aren't known. */
+int engine_agent_write_tables(struct engine_agent *agent, struct error *error);
 
 /* TMPALLOC_E_UNSUPPORTED names one that the agent could not hook. */
 int engine_agent_check_functions(struct engine_agent *agent, struct error *error);

@@ -45,13 +45,24 @@ int engine_breakpoint_create(const struct engine_parts *parts,
     call_threads_init(&engine->threads);
     map_init(&engine->internal_calls);
     freeing_init(&engine->freeing, parts->unwinder, parts->python);
+    engine->objects = (struct engine_objects){
+        .host = parts->host, .modules = parts->modules, .python = options->objects};
     *ret = engine;
     return TMPALLOC_OK;
+}
+
+/* Whether the process can be written to. */
+static bool is_here(struct engine_breakpoint *engine) {
+    struct tmpalloc_process process;
+    return host_process(engine->parts.host, &process, NULL) == TMPALLOC_OK && process.pid != 0 &&
+           process.pid == engine->pid && process.stopped;
 }
 
 void engine_breakpoint_destroy(struct engine_breakpoint *engine) {
     if (!engine)
         return;
+    if (is_here(engine))
+        engine_objects_restore(&engine->objects);
     breakpoints_deinit(&engine->breakpoints);
     call_threads_deinit(&engine->threads);
     entry_points_deinit(&engine->entries);
@@ -90,6 +101,18 @@ static int set_entries(struct engine_breakpoint *engine, struct error *error) {
     if (engine->options.within && engine->threads_within == 0)
         return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, false, error);
     return TMPALLOC_OK;
+}
+
+int engine_follow_objects(struct engine_breakpoint *engine, struct error *error) {
+    size_t known = engine->objects.count;
+    int status = engine_objects_follow(&engine->objects, error);
+    for (size_t i = known; i < engine->objects.count; i++) {
+        int set = breakpoints_require(&engine->breakpoints, engine->objects.functions[i].address,
+                                      BREAKPOINT_ENTRY, NULL, error);
+        if (set != TMPALLOC_OK)
+            return set;
+    }
+    return status;
 }
 
 static int set_within(struct engine_breakpoint *engine, struct error *error) {
@@ -160,6 +183,10 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
     entry_points_deinit(&old);
     if (status == TMPALLOC_OK)
         status = set_within(engine, error);
+    if (status == TMPALLOC_OK && resolved == TMPALLOC_OK)
+        status = engine_follow_objects(engine, error);
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return TMPALLOC_E_STATE;
     return status == TMPALLOC_OK ? resolved : status;
 }
 
@@ -169,6 +196,10 @@ const struct entry_points *engine_breakpoint_entry_points(const struct engine_br
 
 size_t engine_breakpoint_active(const struct engine_breakpoint *engine) {
     return engine->active_entries;
+}
+
+bool engine_breakpoint_has_objects(const struct engine_breakpoint *engine) {
+    return engine->objects.found;
 }
 
 void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct text *text) {

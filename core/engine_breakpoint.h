@@ -20,7 +20,8 @@ struct engine_breakpoint_options {
     enum tmpalloc_breakpoint_kind kind;
     struct entry_options entries;
     const char *within; /* count only while this function is on the thread's stack; NULL: always */
-    uint64_t only_thread; /* key of the one thread to count; 0: all */
+    uint64_t only_thread;               /* key of the one thread to count; 0: all */
+    struct interpreted_stacks *objects; /* count CPython's object allocator, too; NULL: don't */
 };
 
 /* What an engine works with; all outlive it. */
@@ -66,6 +67,8 @@ int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct 
 /* The entry points found; the first `active` ones have breakpoints. */
 const struct entry_points *engine_breakpoint_entry_points(const struct engine_breakpoint *engine);
 size_t engine_breakpoint_active(const struct engine_breakpoint *engine);
+/* Whether CPython's object allocator is among what counts. */
+bool engine_breakpoint_has_objects(const struct engine_breakpoint *engine);
 /* Appends the names of those that did not fit the debug registers, separated by ", ". */
 void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct text *text);
 

@@ -275,7 +275,7 @@ static struct call describe_call(const struct stop *stop, const struct entry_poi
     bool stores = signature->result == ENTRY_STORED;
     return (struct call){
         .activation = {true, stop->stack_pointer, return_address},
-        .awaits_return = signature->role != ENTRY_FREE,
+        .awaits_return = signature->role != ENTRY_FREE || entry->size_bytes == 0,
         .signature = *signature,
         .entry_address = entry->address,
         .entry_end = entry->address + entry->size_bytes,
@@ -342,6 +342,14 @@ static bool is_internal_call(struct stop *stop, const struct entry_point *entry,
     return internal != 0;
 }
 
+static int begin_call(struct stop *stop, const struct entry_point *entry, struct call *call) {
+    uint64_t return_address = call->activation.return_address;
+    if (call->signature.role != ENTRY_FREE)
+        return begin_allocation(stop, call);
+    int watched = call->awaits_return ? watch_return(stop, return_address) : TMPALLOC_OK;
+    return watched == TMPALLOC_OK ? record_free(stop, entry, return_address) : watched;
+}
+
 static int handle_entry(struct stop *stop, const struct entry_point *entry,
                         uint64_t return_address) {
     struct call next = describe_call(stop, entry, return_address);
@@ -354,8 +362,7 @@ static int handle_entry(struct stop *stop, const struct entry_point *entry,
         return TMPALLOC_OK;
     }
     abandon_call(stop);
-    status = next.awaits_return ? begin_allocation(stop, &next)
-                                : record_free(stop, entry, return_address);
+    status = begin_call(stop, entry, &next);
     if (status >= 0)
         stop->thread->call = next;
     return status;
@@ -397,6 +404,8 @@ static int handle_return(struct stop *stop) {
         return TMPALLOC_OK;
     call->activation.active = false;
     unwatch_return(engine);
+    if (call->signature.role == ENTRY_FREE)
+        return TMPALLOC_OK;
     uint64_t address;
     int status = allocated_address(stop, call, &address);
     if (status == TMPALLOC_OK)
@@ -419,7 +428,7 @@ static const struct entry_point *entry_at(const struct engine_breakpoint *engine
         if (engine->entries.items[i].address == address)
             return &engine->entries.items[i];
     }
-    return NULL;
+    return engine_objects_at(&engine->objects, address);
 }
 
 static uint32_t highest_argument(const struct entry_signature *signature) {
@@ -468,6 +477,7 @@ static int handle_call(struct stop *stop, const struct entry_point *entry, uint6
     if (entry)
         note_allocation(stop->engine, entry);
     uint64_t return_address;
+    engine_follow_objects(stop->engine, NULL);
     int status = host_read_data(stop->engine->parts.host, stop->stack_pointer, &return_address,
                                 sizeof(return_address), stop->error);
     if (status == TMPALLOC_OK && stop->breakpoint->roles & BREAKPOINT_WITHIN)

@@ -5,6 +5,7 @@
 #include "breakpoints.h"
 #include "calls.h"
 #include "engine_breakpoint.h"
+#include "engine_objects.h"
 #include "freeing.h"
 
 struct engine_breakpoint {
@@ -16,6 +17,7 @@ struct engine_breakpoint {
     struct entry_points entries;
     size_t active_entries; /* the first ones of entries, those with breakpoints */
     size_t entry_limit;    /* as many as debug registers allow */
+    struct engine_objects objects;
     struct module_symbol within;
     uint32_t threads_within;
     struct call_threads threads;
@@ -28,6 +30,9 @@ struct engine_breakpoint {
     uint64_t generation;         /* of the modules when captures were last valid */
     uint64_t returns_generation; /* and when unloaded return sites were last released */
 };
+
+/* CPython's object allocator may have other functions now; as engine_objects_follow(). */
+int engine_follow_objects(struct engine_breakpoint *engine, struct error *error);
 
 /* Handles a hit of this breakpoint; a failure means that its event was lost.  TMPALLOC_STOP: the
  * thread is about to free something that is caught. */

@@ -244,7 +244,8 @@ static bool parse_part(char *part, struct entry_custom *custom) {
 
 int entry_custom_parse(const char *spec, struct entry_custom *ret, struct error *error) {
     static const char accepted[] =
-        "alloc=NAME[:size=ARG],free=NAME[:ptr=ARG][,realloc=NAME:ptr=ARG:size=ARG], ARG 1 to 6";
+        "python, or alloc=NAME[:size=ARG],free=NAME[:ptr=ARG][,realloc=NAME:ptr=ARG:size=ARG], "
+        "ARG 1 to 6";
     struct entry_custom custom = {
         .alloc_signature = ALLOCATE(1, 0),
         .free_signature = FREE,

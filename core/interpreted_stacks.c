@@ -112,6 +112,19 @@ enum python_answer interpreted_stacks_refresh(struct interpreted_stacks *python,
     return python->answer;
 }
 
+int interpreted_stacks_tables(struct interpreted_stacks *python, struct python_tables *ret,
+                              struct error *error) {
+    const struct python_process process = process_of(python);
+    uint32_t version;
+    enum python_answer answer = interpreted_stacks_refresh(python, &version);
+    if (answer == PYTHON_ABSENT)
+        return error_set(error, TMPALLOC_E_STATE, "there is no CPython in the process");
+    if (answer != PYTHON_FOUND || !python_tables_find(&process, &python->runtime, ret))
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the object allocator of this CPython is not known");
+    return TMPALLOC_OK;
+}
+
 /* Code objects. */
 
 static bool read_identity(const struct python_process *process,

@@ -10,7 +10,7 @@
 #ifndef TMPALLOC_INTERPRETED_STACKS_H
 #define TMPALLOC_INTERPRETED_STACKS_H
 
-#include "python_offsets.h"
+#include "python_tables.h"
 #include "symbolizer.h"
 #include "unwinder.h"
 
@@ -25,6 +25,11 @@ void interpreted_stacks_destroy(struct interpreted_stacks *python); /* NULL is a
  * version as 0x030b for 3.11; 0: unknown. */
 enum python_answer interpreted_stacks_refresh(struct interpreted_stacks *python,
                                               uint32_t *version_ret);
+
+/* The tables of its object allocator.  TMPALLOC_E_STATE: there is no CPython;
+ * TMPALLOC_E_UNSUPPORTED: it isn't known. */
+int interpreted_stacks_tables(struct interpreted_stacks *python, struct python_tables *ret,
+                              struct error *error);
 
 /* The stack of the current, stopped thread with this id, captured at this stack pointer, with its
  * Python frames; without any it is the captured one.  Memory that can't be read leaves frames out.

@@ -80,6 +80,10 @@ bool modules_find_binding(struct modules *modules, const char *name, uint32_t ig
                           struct module_symbol *ret);
 /* The loaded file with this DT_SONAME; *ret is untouched when there is none. */
 bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *ret);
+/* Bytes that a loaded file has in its pages of code, but uses for nothing: from the end of its code
+ * to that of the last page.  False: there are fewer than that. */
+bool modules_find_room(struct modules *modules, uint32_t module, size_t size_bytes,
+                       uint64_t *address_ret);
 /* Like modules_find_function in all loaded files in order; `name` may also be a demangled C++ or
  * Rust name, with or without its parameter list. */
 bool modules_find_user_function(struct modules *modules, const char *name,

@@ -105,6 +105,33 @@ bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *
     return false;
 }
 
+/* No page is smaller on x86-64, and bytes of the file fill the last one (System V ABI, AMD64, 5.1).
+ */
+#define PAGE_BYTES 4096
+
+static bool has_room(const GElf_Phdr *segment, size_t size_bytes, uint64_t *end_ret) {
+    uint64_t end = (segment->p_vaddr + segment->p_memsz + 15) & ~UINT64_C(15);
+    *end_ret = end;
+    return segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && end % PAGE_BYTES != 0 &&
+           PAGE_BYTES - end % PAGE_BYTES >= size_bytes;
+}
+
+bool modules_find_room(struct modules *modules, uint32_t module, size_t size_bytes,
+                       uint64_t *address_ret) {
+    GElf_Phdr segment;
+    GElf_Addr bias;
+    struct frame frame = {.module = module};
+    Dwfl_Module *file = modules_dwfl(modules, module);
+    Elf *elf = file ? dwfl_module_getelf(file, &bias) : NULL;
+    for (int i = 0; elf && gelf_getphdr(elf, i, &segment); i++) {
+        if (!has_room(&segment, size_bytes, &frame.offset))
+            continue;
+        *address_ret = modules_address(modules, &frame);
+        return true;
+    }
+    return false;
+}
+
 bool modules_find_user_function(struct modules *modules, const char *name,
                                 struct module_symbol *ret) {
     size_t count = modules_loaded_count(modules);

@@ -59,7 +59,11 @@ static uint32_t count_native(const struct stack *stack, uint32_t first) {
 static int collect_symbols(struct builder *builder, const struct stack *stack,
                            struct expansion *expansion) {
     bool located = false, python = has_python(stack);
-    uint32_t left_out = python ? builder->source->interpreter : FRAME_NO_MODULE;
+    uint32_t interpreter = builder->source->interpreter;
+    uint32_t left_out = python ? interpreter : FRAME_NO_MODULE;
+    /* Before and after all Python functions it allocates as well. */
+    bool objects = python || (interpreter != FRAME_NO_MODULE && stack->count > 0 &&
+                              stack->frames[0].module == interpreter);
     size_t total = 0;
     for (uint32_t i = 0; i < stack->count; i++) {
         if (i > 0 && left_out != FRAME_NO_MODULE && stack->frames[i].module == left_out)
@@ -79,7 +83,7 @@ static int collect_symbols(struct builder *builder, const struct stack *stack,
                 expansion->location = total;
                 expansion->location_frame = i;
                 located = !is_entry_point && !profile_is_allocator(resolved[k].function) &&
-                          !(python && profile_is_python_allocator(resolved[k].function));
+                          !(objects && profile_is_python_allocator(resolved[k].function));
             }
             builder->symbols[total++] = &resolved[k];
         }

@@ -80,6 +80,10 @@ static int check_start(const struct session *session, const struct session_optio
         return error_set(error, TMPALLOC_E_ARGUMENT,
                          "--within needs more breakpoints than there are debug registers: use "
                          "--engine breakpoint");
+    if (options->engine == SESSION_HARDWARE && options->objects)
+        return error_set(error, TMPALLOC_E_ARGUMENT,
+                         "--allocator python needs more breakpoints than there are debug "
+                         "registers: use --engine breakpoint");
     return TMPALLOC_OK;
 }
 

@@ -35,6 +35,7 @@ struct session_options {
     struct suppressions *suppressions; /* owned; NULL: none */
     char *within;                      /* owned; NULL: everywhere */
     struct entry_custom *custom;       /* owned */
+    bool objects;                      /* CPython's object allocator counts */
     size_t custom_count;
 };
 

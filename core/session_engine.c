@@ -76,6 +76,7 @@ static int create_breakpoint(struct session *session, struct recording *recordin
         .kind = session->chosen == SESSION_HARDWARE ? TMPALLOC_HARDWARE : TMPALLOC_SOFTWARE,
         .entries = {options->custom, options->custom_count, options->mappings, AGENT_FILE_SONAME},
         .within = options->within,
+        .objects = options->objects ? recording->python : NULL,
     };
     const struct engine_parts parts = parts_of(session, recording);
     int status = find_only_thread(session, &engine_options.only_thread, error);
@@ -97,6 +98,7 @@ static int create_agent(struct session *session, struct recording *recording, st
         .custom = options->custom,
         .custom_count = options->custom_count,
         .within = options->within,
+        .objects = options->objects ? recording->python : NULL,
     };
     const struct engine_parts parts = parts_of(session, recording);
     recording->engine = session_engine_name(SESSION_AGENT);

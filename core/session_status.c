@@ -21,6 +21,12 @@ static void append_entry_points(const struct session *session, struct text *text
     text_append(text, ")");
 }
 
+/* The agent is given up where it can't have them. */
+static bool has_objects(const struct session *session) {
+    return session->options.objects &&
+           (session->agent || engine_breakpoint_has_objects(session->engine));
+}
+
 static void append_left_out(const struct engine_breakpoint *engine, struct text *text) {
     if (!engine ||
         engine_breakpoint_active(engine) == engine_breakpoint_entry_points(engine)->count)
@@ -58,6 +64,8 @@ static void append_missing(const struct session *session, struct text *text) {
 void session_append_found(struct session *session, struct text *text) {
     text_printf(text, "tmpalloc: tracking process %lld, ",
                 (long long)session->recording->process.pid);
+    if (has_objects(session))
+        text_append(text, "CPython's object allocator and ");
     append_entry_points(session, text);
     append_left_out(session->engine, text);
     append_missing(session, text);

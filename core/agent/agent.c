@@ -73,7 +73,7 @@ static bool hook_functions(void) {
     struct agent_function functions[AGENT_FUNCTIONS];
     uint32_t count = image->function_count;
     int status = TMPALLOC_E_UNSUPPORTED;
-    if (count > 0 && count <= AGENT_FUNCTIONS) {
+    if ((count > 0 || image->tables[0]) && count <= AGENT_FUNCTIONS) {
         memcpy(functions, image->functions, sizeof functions);
         image->function_count = 0;
         status = install_functions(image, functions, count);

@@ -1,6 +1,7 @@
 #include "function_hooks.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "capture_pages.h"
 #include "function_entry.h"
@@ -42,6 +43,24 @@ void function_hooks_tell_stops(uint64_t *stops) {
 
 uintptr_t function_hooks_entry(uint32_t i) {
     return (uintptr_t)function_entries + (uintptr_t)i * FUNCTION_ENTRY_BYTES;
+}
+
+uintptr_t function_hooks_number(uintptr_t hook) {
+    return (hook - (uintptr_t)function_entries) / FUNCTION_ENTRY_BYTES;
+}
+
+uint32_t function_hooks_place(const struct agent_function *function) {
+    uint32_t i = 0;
+    while (i < image->function_count &&
+           memcmp(&image->functions[i], function, sizeof *function) != 0)
+        i++;
+    if (i < AGENT_FUNCTIONS && i == image->function_count) {
+        image->functions[i] = *function;
+        image->entry_points[AGENT_ENTRY_COUNT + i] = function->address;
+        image->function_count++;
+        image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;
+    }
+    return i;
 }
 
 static uint64_t argument(const struct function_frame *frame, uint8_t number) {

@@ -13,8 +13,13 @@
 /* The functions behind the hooks of the image's functions. */
 extern uintptr_t function_hooks_real[AGENT_FUNCTIONS];
 
-/* The hook of functions[i]. */
+/* The hook of functions[i]; and which i a hook is of, AGENT_FUNCTIONS or above: it is none. */
 uintptr_t function_hooks_entry(uint32_t i);
+uintptr_t function_hooks_number(uintptr_t hook);
+
+/* Where a function is among the image's, added if it is new.  It keeps its place for ever: call
+ * sites refer to it.  AGENT_FUNCTIONS: there is none left.  One caller at a time. */
+uint32_t function_hooks_place(const struct agent_function *function);
 
 /* Stores where they stop, by entry point. */
 void function_hooks_tell_stops(uint64_t *stops);

@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 
 #include "function_hooks.h"
+#include "function_tables.h"
 #include "hooks_real.h"
 #include "loaded_symbols.h"
 #include "patch.h"
@@ -124,6 +125,7 @@ static int install(struct installation *installation, uint32_t number) {
 int install_hooks(struct agent_image *image, bool preloaded) {
     struct installation installation = {.image = image, .preloaded = preloaded};
     int status = TMPALLOC_OK;
+    function_tables_undo();
     find_code(hooks[HOOK_malloc].counting, &hooks_own_code);
     if (preloaded)
         hooks_find_real();
@@ -135,26 +137,9 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     return status;
 }
 
-/* A function keeps its place for ever: call sites refer to it.  AGENT_FUNCTIONS: there is none
- * left.
- */
-static uint32_t find_place(struct agent_image *image, const struct agent_function *function) {
-    uint32_t i = 0;
-    while (i < image->function_count &&
-           memcmp(&image->functions[i], function, sizeof *function) != 0)
-        i++;
-    if (i < AGENT_FUNCTIONS && i == image->function_count) {
-        image->functions[i] = *function;
-        image->entry_points[AGENT_ENTRY_COUNT + i] = function->address;
-        image->function_count++;
-        image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;
-    }
-    return i;
-}
-
 static int install_function(struct agent_image *image, const struct agent_function *function) {
     struct patch_span span = {0};
-    uint32_t i = find_place(image, function);
+    uint32_t i = function_hooks_place(function);
     if (i == AGENT_FUNCTIONS)
         return TMPALLOC_E_UNSUPPORTED;
     int status =
@@ -173,11 +158,14 @@ int install_functions(struct agent_image *image, const struct agent_function *fu
         image->hooking[i] = AGENT_NOT_HOOKED;
     for (uint32_t i = 0; i < count && status == TMPALLOC_OK; i++)
         status = install_function(image, &functions[i]);
+    if (status == TMPALLOC_OK)
+        function_tables_install();
     return status;
 }
 
 /* What can't be changed is still told. */
 void install_undo(struct agent_image *image) {
+    function_tables_undo();
     patch_undo();
     relocations_undo();
     for (uint32_t i = 0; i < AGENT_ENTRY_POINTS_LIMIT; i++) {

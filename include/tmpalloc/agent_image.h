@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     9
+#define AGENT_IMAGE_VERSION     10
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -72,6 +72,9 @@ enum agent_entry_point {
  * functions[i] has index AGENT_ENTRY_COUNT + i. */
 #define AGENT_ENTRY_POINTS_LIMIT 64
 #define AGENT_FUNCTIONS          24
+
+/* Tables of functions that are hooked, too. */
+#define AGENT_TABLES 2
 
 /* What such a function does. */
 enum agent_role {
@@ -195,6 +198,10 @@ struct agent_image {
     uint32_t window_ring_off;
     uint32_t window_entries;
     uint32_t window_entry_bytes; /* as thread_bytes */
+    /* Tables of CPython's allocator functions, as python_tables.h has them; 0: none.  What they
+     * lead to becomes functions. */
+    uint64_t tables[AGENT_TABLES];
+    uint64_t tables_settled; /* address of a word that is 0 while tables may still be written to */
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -319,7 +326,7 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2680, window_entry_bytes, 2676);
+AGENT_IMAGE_LAYOUT(agent_image, 2704, tables_settled, 2696);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 16, reserved, 12);
 _Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
@@ -374,10 +381,10 @@ enum agent_tells {
  * Tracking ends when no debugger traces the process any more.  TMPALLOC_E_NOMEM;
  * TMPALLOC_E_UNSUPPORTED: malloc or free is refused, and nothing is hooked.
  *
- * hook(functions, count, addresses, address_count, unannounced): hooks functions in addition, after
- * install() and under the same conditions.  They are added to `functions`, where each keeps its
- * place; `hooking` tells what became of it.  TMPALLOC_E_UNSUPPORTED: one is refused, or there are
- * too many; TMPALLOC_E_NOMEM.
+ * hook(functions, count, addresses, address_count, unannounced): hooks functions in addition, and
+ * what `tables` lead to, after install() and under the same conditions.  They are added to
+ * `functions`, where each keeps its place; `hooking` tells what became of it.
+ * TMPALLOC_E_UNSUPPORTED: one is refused, or there are too many; TMPALLOC_E_NOMEM.
  *
  * An agent that was preloaded with the word `functions` does the same by itself: a debugger that is
  * told that it is ready writes functions and function_count.  It starts unless there are none or
