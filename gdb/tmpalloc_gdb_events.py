@@ -1,0 +1,138 @@
+"""What happens to the tracked process in GDB: its hits, stops and end, its files and breakpoints."""
+
+from collections import namedtuple
+
+import gdb
+
+from tmpalloc import binding
+from tmpalloc.host import AGENT, Host
+
+
+def _disable_in_agent(breakpoint):
+    """A breakpoint on malloc is about the allocator's, not about what calls it on the way."""
+    locations = getattr(breakpoint, "locations", ())  # GDB 13
+    for location in locations if len(locations) > 1 else ():
+        if location.enabled and (gdb.solib_name(location.address) or "").endswith(AGENT):
+            location.enabled = False
+
+
+#: The inferior that has breakpoints of ours: its number, its process, its program space then.
+Tracked = namedtuple("Tracked", "number pid program")
+
+
+class OwnBreakpoint(gdb.Breakpoint):
+    """A breakpoint that users don't see and that stops the program without a word, if at all."""
+
+    def __init__(self, host, id, address, hardware):
+        kind = gdb.BP_HARDWARE_BREAKPOINT if hardware else gdb.BP_BREAKPOINT
+        # Decimal, because not every source language of GDB reads 0x.
+        try:
+            super().__init__(f"*{address}", type=kind, internal=True)
+        except gdb.error:
+            # It exists nevertheless when only its insertion failed.
+            if self.is_valid():
+                self.delete()
+            raise
+        self.silent = True
+        self._host = host
+        self._id = id
+
+    def stop(self):
+        """Called by GDB at each hit; False lets the program go on."""
+        return self._host.hit(self._id)
+
+
+def addresses(breakpoint):
+    """Addresses of a breakpoint of the user in the selected program; none before GDB 13."""
+    number = gdb.selected_inferior().num
+    locations = getattr(breakpoint, "locations", ()) if breakpoint.is_valid() else ()
+    return {l.address for l in locations if l.address and number in l.thread_groups}
+
+
+class GdbEvents(Host):
+    """The part of the host that GDB tells what happens."""
+
+    def __init__(self):
+        super().__init__()
+        self.session = None
+        self._breakpoints = {}  # by the core's numbers
+        self._tracked = None
+        self._in_hit = False
+        self._places = {}  # of the user's breakpoints that are enabled, as they were told
+        self._in_call = False
+
+    def hit(self, id):
+        """Forwards a hit; True stops the program, as the core or the user asks for it."""
+        # A fork's child that GDB keeps has the parent's breakpoints in its memory.
+        if gdb.selected_inferior().num != self._tracked.number:
+            return False
+        self._in_hit = True
+        try:
+            return self.session.breakpoint_hit(id)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            self._in_hit = False
+
+    def event(self, event):
+        """Forwards an event; False when the core can't do what it has to."""
+        if self._in_hit:
+            return True
+        try:
+            return self.session.event(event)
+        except KeyboardInterrupt:
+            return False  # the user's next prompt is near, and an event handler has no caller
+
+    def file_loaded(self, event):
+        """Called by GDB for each file whose symbols it reads, soon after it was mapped."""
+        objfile = event.new_objfile
+        # A separate debug file adds no code.
+        if objfile.owner is None and gdb.selected_inferior().pid:
+            if self._tracked is None or self._tracked.program == objfile.progspace:
+                self.event(binding.EVENT_MODULES)
+
+    def files_cleared(self, event):
+        """Called by GDB when it forgets all files of a program space, as exec makes it do.
+
+        That is before GDB tries, and fails, to insert our breakpoints into the new program.  The
+        other reasons are the file command and, for a new program space, a fork.
+        """
+        selected, tracked = gdb.selected_inferior(), self._tracked
+        if tracked and selected.pid == tracked.pid:
+            # With "set follow-exec-mode new" it goes on as another inferior.
+            if event.progspace == tracked.program or selected.num != tracked.number:
+                self.event(binding.EVENT_EXECED)
+
+    def breakpoint_modified(self, breakpoint):
+        """Called by GDB, also when it gives a breakpoint a location in each other inferior.
+
+        There the address of one of ours means something else, or can't be written at all.
+        """
+        # GDB calls this at each hit, too, because the hit is counted.
+        if not isinstance(breakpoint, OwnBreakpoint):
+            _disable_in_agent(breakpoint)
+            self._tell_places(breakpoint)
+        elif self._tracked and len(gdb.inferiors()) > 1:
+            for location in getattr(breakpoint, "locations", ()):  # GDB 13
+                if location.enabled and self._tracked.number not in location.thread_groups:
+                    location.enabled = False
+
+    def _tell_places(self, breakpoint):
+        """Tells the core before GDB writes a breakpoint of the user to the program."""
+        if self._in_call:
+            return
+        places = addresses(breakpoint) if self._tracked and breakpoint.enabled else set()
+        before, self._places[breakpoint.number] = self._places.get(breakpoint.number, set()), places
+        if not places <= before and not self.event(binding.EVENT_BREAKPOINTS):
+            breakpoint.enabled = False
+
+    def exited(self, event):
+        """Called by GDB when a process exited, was killed or is detached."""
+        if self._tracked is None or self._tracked.number == event.inferior.num:
+            self.event(binding.EVENT_EXITED)
+
+    def stopped(self, event):
+        """Called by GDB when the user gets the prompt."""
+        if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
+            signal = isinstance(event, gdb.SignalEvent)
+            self.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)

@@ -1,0 +1,44 @@
+"""Processes and files as GDB tells them."""
+
+import re
+
+import gdb
+
+_FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0-9a-f]+)", re.M)
+_SECTIONS = "maintenance info target-sections"
+_VDSO = "system-supplied DSO at "
+_CORE_FILE = re.compile(r"Local core dump file:\s+`(.+)', file type")
+
+
+def local_path(path):
+    """GDB marks files that it reads through gdbserver; the core looks for the same path here."""
+    return path[len("target:") :] if path.startswith("target:") else path
+
+
+def loaded_files():
+    """(path, run-time address of .text) of the current program's files, the executable first."""
+    # "info files" tells the same, but nothing in a child that GDB followed after a fork.
+    files, path = [], ""
+    for found in _FILE_OR_TEXT.finditer(gdb.execute(_SECTIONS, to_string=True)):
+        if found[1]:
+            path = found[1]
+        elif not path.startswith(_VDSO):
+            files.append((path, int(found[2], 16)))
+    main = gdb.current_progspace().filename
+    files.sort(key=lambda file: file[0] != main)
+    return [(local_path(path), address) for path, address in files]
+
+
+def core_file():
+    """Path of the core file that is looked at; "" when there is none."""
+    found = _CORE_FILE.search(gdb.execute("info files", to_string=True))
+    return found[1] if found else ""
+
+
+def is_readable():
+    """Whether the selected inferior's memory and registers can be read now."""
+    try:
+        gdb.newest_frame()
+    except gdb.error:
+        return False
+    return True
