@@ -73,31 +73,46 @@ static void leave(tmpalloc_session *session) {
     pthread_mutex_unlock(&session->mutex);
 }
 
-static int execute(tmpalloc_session *session, const char *line,
-                   const struct tmpalloc_terminal *terminal) {
-    struct error error = {.text = ""};
-    text_clear(&session->output);
-    int status = commands_execute(&session->session, line, terminal, &session->output, &error);
+/* What a command left is its output, or one line about its failure. */
+static int finish(tmpalloc_session *session, int status, struct error *error,
+                  const char **text_ret) {
     if (status == TMPALLOC_OK && session->output.failed)
-        status = error_no_memory(&error);
+        status = error_no_memory(error);
     if (status != TMPALLOC_OK) {
         text_clear(&session->output);
-        text_printf(&session->output, "%s\n", error.text);
+        text_printf(&session->output, "%s\n", error->text);
     }
+    *text_ret = session->output.failed ? "out of memory\n" : text_get(&session->output);
+    leave(session);
+    return status;
+}
+
+static int enter_command(tmpalloc_session *session, const char **text_ret) {
+    int status = enter(session);
+    if (status == TMPALLOC_OK)
+        text_clear(&session->output);
+    else
+        *text_ret = "the session is busy with a stop of the program: try again\n";
     return status;
 }
 
 int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
                              const struct tmpalloc_terminal *terminal, const char **text_ret) {
-    int status = enter(session);
-    if (status != TMPALLOC_OK) {
-        *text_ret = "the session is busy with a stop of the program: try again\n";
+    struct error error = {.text = ""};
+    int status = enter_command(session, text_ret);
+    if (status != TMPALLOC_OK)
         return status;
-    }
-    status = execute(session, line, terminal);
-    *text_ret = session->output.failed ? "out of memory\n" : text_get(&session->output);
-    leave(session);
-    return status;
+    status = commands_execute(&session->session, line, terminal, &session->output, &error);
+    return finish(session, status, &error, text_ret);
+}
+
+int tmpalloc_session_data(tmpalloc_session *session, const char *line, const char **text_ret) {
+    struct error error = {.text = ""};
+    int status = enter_command(session, text_ret);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = commands_data(&session->session, line, &session->output, &error);
+    return finish(session, status, &error, text_ret);
 }
 
 int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id) {

@@ -13,6 +13,8 @@ static const struct command *const commands[] = {
 
 const struct tmpalloc_option_info command_no_options[] = {OPTION_END};
 
+static const struct tmpalloc_terminal no_terminal = {0};
+
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 const struct tmpalloc_command_info *commands_get(uint32_t i) {
@@ -60,7 +62,10 @@ const struct command command_help = {
     .run = run_help,
 };
 
-static int run_command(const struct command *command, struct command_call *call, const char *rest) {
+typedef int command_run(const struct command_call *call);
+
+static int run_command(const struct command *command, command_run *run, struct command_call *call,
+                       const char *rest) {
     struct arguments arguments = {0};
     int status = arguments_parse(&command->info, rest, &arguments, call->error);
     if (status != TMPALLOC_OK) {
@@ -69,26 +74,41 @@ static int run_command(const struct command *command, struct command_call *call,
         return status;
     }
     call->arguments = &arguments;
-    status = command->run(call);
+    status = run(call);
     if (status != TMPALLOC_OK && command->failed)
         command->failed(call);
     arguments_deinit(&arguments);
     return status;
 }
 
-int commands_execute(struct session *session, const char *line,
-                     const struct tmpalloc_terminal *terminal, struct text *text,
-                     struct error *error) {
-    static const struct tmpalloc_terminal plain = {0};
+static int execute(const char *line, bool data, struct command_call *call) {
     line += strspn(line, " \t\n");
     if (*line == '\0')
         line = "help";
     size_t length = strcspn(line, " \t\n");
     const struct command *command = find_command(line, length);
     if (!command)
-        return refuse_command(line, length, error);
+        return refuse_command(line, length, call->error);
+    if (data && !command->data)
+        return error_set(call->error, TMPALLOC_E_UNSUPPORTED, "%s has no result for programs",
+                         command->info.name);
+    session_poll(call->session);
+    return run_command(command, data ? command->data : command->run, call, line + length);
+}
+
+int commands_execute(struct session *session, const char *line,
+                     const struct tmpalloc_terminal *terminal, struct text *text,
+                     struct error *error) {
+    struct command_call call = {.session = session,
+                                .terminal = terminal ? terminal : &no_terminal,
+                                .text = text,
+                                .error = error};
+    return execute(line, false, &call);
+}
+
+int commands_data(struct session *session, const char *line, struct text *text,
+                  struct error *error) {
     struct command_call call = {
-        .session = session, .terminal = terminal ? terminal : &plain, .text = text, .error = error};
-    session_poll(session);
-    return run_command(command, &call, line + length);
+        .session = session, .terminal = &no_terminal, .text = text, .error = error};
+    return execute(line, true, &call);
 }

@@ -12,4 +12,9 @@ int commands_execute(struct session *session, const char *line,
                      const struct tmpalloc_terminal *terminal, struct text *text,
                      struct error *error);
 
+/* The same with the result as JSON, see report_data.h.  TMPALLOC_E_UNSUPPORTED: this command has no
+ * such result. */
+int commands_data(struct session *session, const char *line, struct text *text,
+                  struct error *error);
+
 #endif

@@ -1,6 +1,7 @@
 #include "commands_options.h"
 #include "commands_table.h"
 #include "profile_suppress.h"
+#include "report_data.h"
 
 static const char *const sort_columns[] = {"own", "total", "count", "share", NULL};
 static const char *const groupings[] = {"location", "stack", NULL};
@@ -100,6 +101,10 @@ static int run_summary(const struct command_call *call) {
     return run_table(call, report_summary);
 }
 
+static int summary_data(const struct command_call *call) {
+    return run_table(call, report_summary_data);
+}
+
 static int run_tree(const struct command_call *call) {
     return run_table(call, report_tree);
 }
@@ -173,6 +178,7 @@ const struct command command_summary = {
          "allocates itself, Share how many of its allocations were temporary.",
          summary_options, 0, 0},
     .run = run_summary,
+    .data = summary_data,
 };
 
 const struct command command_tree = {

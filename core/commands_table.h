@@ -18,6 +18,8 @@ struct command_call {
 struct command {
     struct tmpalloc_command_info info;
     int (*run)(const struct command_call *call);
+    /* The same with JSON as the text, see report_data.h; NULL: there is no such form. */
+    int (*data)(const struct command_call *call);
     /* Called after a failure, also when the line was not accepted, with arguments NULL then; NULL:
      * nothing is to be done. */
     void (*failed)(const struct command_call *call);

@@ -1,6 +1,7 @@
 #include "commands_options.h"
 #include "commands_table.h"
 #include "report_check.h"
+#include "session_data.h"
 
 static const char *const engines[] = {"auto", "agent", "breakpoint", "hardware", NULL};
 static const char *const whens[] = {"auto", "on", "off", NULL};
@@ -35,6 +36,16 @@ static int run_start(const struct command_call *call) {
     return status;
 }
 
+static int status_data(const struct command_call *call) {
+    return session_status_data(call->session, call->text, call->error);
+}
+
+static int start_data(const struct command_call *call) {
+    int status = run_start(call);
+    text_clear(call->text);
+    return status == TMPALLOC_OK ? status_data(call) : status;
+}
+
 static int run_stop(const struct command_call *call) {
     return session_stop(call->session, call->text, call->error);
 }
@@ -57,6 +68,7 @@ const struct command command_start = {
              "Counters of a process that was stopped before go on; another process begins at zero.",
              start_options, 0, 0},
     .run = run_start,
+    .data = start_data,
 };
 
 const struct command command_stop = {
@@ -73,6 +85,7 @@ const struct command command_reset = {
 const struct command command_status = {
     .info = {"status", "", "Show what is tracked, and the counters.", command_no_options, 0, 0},
     .run = run_status,
+    .data = status_data,
 };
 
 const struct command command_mark = {

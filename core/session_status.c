@@ -147,13 +147,7 @@ static void append_amount(struct text *text, const char *name, uint64_t count, u
 
 static void append_temporaries(struct session *session, const struct snapshot *snapshot,
                                struct text *text) {
-    struct site_distance sum = {0, 0};
-    for (size_t i = 0; i < snapshot->site_count; i++) {
-        for (uint32_t d = 0; d <= session->threshold && d <= snapshot->max_threshold; d++) {
-            sum.count += snapshot->sites[i].by_distance[d].count;
-            sum.bytes += snapshot->sites[i].by_distance[d].bytes;
-        }
-    }
+    const struct site_distance sum = snapshot_temporaries(snapshot, session->threshold);
     append_amount(text, "temporaries", sum.count, sum.bytes);
     text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", session->threshold,
                 snapshot->max_threshold);

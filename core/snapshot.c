@@ -218,6 +218,17 @@ int snapshot_builder_finish(struct snapshot_builder *builder, struct snapshot *r
     return TMPALLOC_OK;
 }
 
+struct site_distance snapshot_temporaries(const struct snapshot *snapshot, uint32_t threshold) {
+    struct site_distance sum = {0, 0};
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        for (uint32_t d = 0; d <= threshold && d <= snapshot->max_threshold; d++) {
+            sum.count += snapshot->sites[i].by_distance[d].count;
+            sum.bytes += snapshot->sites[i].by_distance[d].bytes;
+        }
+    }
+    return sum;
+}
+
 int snapshot_copy(const struct snapshot *snapshot, struct snapshot *ret) {
     struct snapshot_builder builder;
     struct snapshot_site *copy;

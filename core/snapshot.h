@@ -54,6 +54,9 @@ int snapshot_copy(const struct snapshot *snapshot, struct snapshot *ret);
  * are of the same source, with no reset in between. */
 void snapshot_subtract(struct snapshot *later, const struct snapshot *earlier);
 
+/* All temporaries at a threshold; what is above the highest recorded counts as that. */
+struct site_distance snapshot_temporaries(const struct snapshot *snapshot, uint32_t threshold);
+
 /* Sums sites of several threads. */
 struct snapshot_builder {
     struct snapshot snapshot;

@@ -8,6 +8,7 @@ from tmpalloc import binding
 from tmpalloc.command_table import complete
 from tmpalloc.session import Session
 from tmpalloc_gdb_host import GdbHost
+from tmpalloc_gdb_mi import register
 
 
 class _Command(gdb.Command):
@@ -132,6 +133,7 @@ def load():
     _Threshold(_session)
     _Amount(_session, "count", 0)
     _Amount(_session, "bytes", 1)
+    register(_session)
     gdb.events.new_objfile.connect(host.file_loaded)
     gdb.events.clear_objfiles.connect(host.files_cleared)
     gdb.events.breakpoint_created.connect(host.breakpoint_modified)

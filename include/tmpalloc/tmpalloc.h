@@ -251,6 +251,15 @@ TMPALLOC_API int tmpalloc_session_execute(tmpalloc_session *session, const char 
                                           const struct tmpalloc_terminal *terminal,
                                           const char **text_ret);
 
+/** Executes start, status or summary, with their options, for a program such as an IDE.
+ *
+ * *text_ret is a JSON object on one line, or one line that explains the failure
+ * (TMPALLOC_E_UNSUPPORTED: of another command); it belongs to the session until its next
+ * tmpalloc_session_execute() or tmpalloc_session_data().  Sizes are in bytes; what is unknown or
+ * doesn't apply is null or not there.  More fields may come. */
+TMPALLOC_API int tmpalloc_session_data(tmpalloc_session *session, const char *line,
+                                       const char **text_ret);
+
 /** Handles the hit of breakpoint `id` by the thread that read_registers and current_thread speak
  *  of.  TMPALLOC_STOP: the program is to stop here without a word; the following
  *  TMPALLOC_EVENT_STOPPED says why.  Whatever else the answer is, it is to be resumed. */

@@ -284,9 +284,7 @@ static void allocate(uint64_t *stack, uint64_t size, uint64_t address) {
 /* --- the user ------------------------------------------------------------------------------------
  */
 
-static const char *say(const char *line, int wanted) {
-    const char *text = NULL;
-    int status = tmpalloc_session_execute(world.session, line, NULL, &text);
+static const char *answer(const char *line, int status, const char *text, int wanted) {
     if (!text || (status != TMPALLOC_OK && (strchr(text, '\n') != text + strlen(text) - 1))) {
         printf("'%s': not one line: %s\n", line, text ? text : "NULL");
         failures++;
@@ -296,6 +294,18 @@ static const char *say(const char *line, int wanted) {
         failures++;
     }
     return text;
+}
+
+static const char *say(const char *line, int wanted) {
+    const char *text = NULL;
+    int status = tmpalloc_session_execute(world.session, line, NULL, &text);
+    return answer(line, status, text, wanted);
+}
+
+static const char *say_data(const char *line, int wanted) {
+    const char *text = NULL;
+    int status = tmpalloc_session_data(world.session, line, &text);
+    return answer(line, status, text, wanted);
 }
 
 static bool says(const char *line, const char *part) {
@@ -348,6 +358,10 @@ static void a_call_is_two_stops_and_a_free_one(void) {
     CHECK(says("status", "allocations         1 (100B)"));
     CHECK(says("status", "temporaries         1 (100B)"));
     CHECK(says("summary", "caller_a"));
+    CHECK(strstr(say_data("status", TMPALLOC_OK), "\"temporaries\": 1, \"temporary_bytes\": 100"));
+    CHECK(strstr(say_data("summary -r 1", TMPALLOC_OK), "\"function\": \"caller_a\""));
+    say_data("tree", TMPALLOC_E_UNSUPPORTED);
+    say_data("summary --nonsense", TMPALLOC_E_ARGUMENT);
 }
 
 static void nested_calls_count_once(void) {

@@ -155,6 +155,7 @@ def _prototypes():
             c_int,
             [session, c_char_p, POINTER(Terminal), POINTER(c_char_p)],
         ),
+        "tmpalloc_session_data": (c_int, [session, c_char_p, POINTER(c_char_p)]),
         "tmpalloc_session_breakpoint_hit": (c_int, [session, c_uint64]),
         "tmpalloc_session_event": (c_int, [session, c_int]),
         "tmpalloc_session_count": (

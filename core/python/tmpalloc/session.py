@@ -1,7 +1,9 @@
 """Sessions of libtmpalloc.so."""
 
 import ctypes
+import json
 import os
+import shlex
 
 from . import binding
 from .command_table import Command, Option
@@ -46,6 +48,19 @@ class Session:
         )
         self._raise_interrupt()
         return status == binding.OK, (text.value or b"").decode(errors="replace")
+
+    def data(self, words):
+        """Executes the words of a command line; returns (True, what its JSON says), or
+        (False, one line).
+        """
+        text = ctypes.c_char_p()
+        status = self._library.tmpalloc_session_data(
+            self._session, os.fsencode(shlex.join(words)), ctypes.byref(text)
+        )
+        self._raise_interrupt()
+        if status == binding.OK:
+            return True, json.loads(text.value)
+        return False, text.value.decode(errors="replace")
 
     def breakpoint_hit(self, id):
         """A breakpoint of the host was hit; True when the program is to stop there."""
