@@ -63,7 +63,8 @@ int report_speedscope(const struct profile *profile, struct text *text, struct e
 
 /* pprof's profile.proto, compressed: all sites, with temporaries and all allocations as values. */
 int report_pprof(const struct profile *profile, struct text *text, struct error *error);
-/* SARIF 2.1.0: one result per location with temporaries, files relative to the working directory.
+/* SARIF 2.1.0: one result per location with temporaries, files relative to the working directory;
+ * what is elsewhere is placed at the line of its nearest caller there.
  * Its fingerprint depends on function and file, and on the order of the lines in that function. */
 int report_sarif(const struct profile *profile, struct text *text, struct error *error);
 

@@ -65,10 +65,11 @@ static void append_encoded(struct text *text, const char *path) {
     }
 }
 
+/* A relative path stays relative, to something unknown. */
 static json_t *file_uri(const char *path) {
     struct text text;
     text_init(&text);
-    text_append(&text, "file://");
+    text_append(&text, *path == '/' ? "file://" : "");
     append_encoded(&text, path);
     json_t *uri = value_take(&text);
     text_deinit(&text);
@@ -79,7 +80,7 @@ static json_t *file_uri(const char *path) {
 static const char *below_root(const struct findings *findings, const char *path) {
     size_t length = strlen(findings->root);
     if (*path != '/')
-        return path;
+        return strncmp(path, "../", 3) == 0 ? NULL : path;
     return length > 0 && strncmp(path, findings->root, length) == 0 ? path + length : NULL;
 }
 
@@ -172,26 +173,33 @@ static json_t *free_stacks_array(struct findings *findings, const struct profile
     return value_checked(stacks, failed);
 }
 
-/* Code hosts take only what is in a file: where the location is in none, its nearest caller's line
- * is what somebody can change; else the module. */
-static json_t *annotated_object(struct findings *findings, const struct finding *finding) {
-    const struct profile_stack *stack = &finding->site->stack;
-    const char *path = finding->location->module;
-    uint32_t line = 0;
-    for (size_t i = finding->site->location; i < stack->count; i++) {
-        if (is_in_file(stack->symbols[i])) {
-            path = stack->symbols[i]->file;
-            line = stack->symbols[i]->line;
-            break;
-        }
+/* From the location out, the first frame below the working directory; else the first one in any
+ * file; NULL when there is none. */
+static const struct symbol *annotated_symbol(const struct findings *findings,
+                                             const struct profile_site *site) {
+    const struct symbol *first = NULL;
+    for (size_t i = site->location; i < site->stack.count; i++) {
+        const struct symbol *symbol = site->stack.symbols[i];
+        if (!is_in_file(symbol))
+            continue;
+        if (below_root(findings, symbol->file))
+            return symbol;
+        first = first ? first : symbol;
     }
-    if (!path)
-        path = findings->profile->executable;
+    return first;
+}
+
+/* Code hosts show what is in a file of theirs: where the location is in a library or its header,
+ * the line of its nearest caller there is what somebody can change. */
+static json_t *annotated_object(struct findings *findings, const struct finding *finding) {
+    const struct symbol *symbol = annotated_symbol(findings, finding->site);
+    const char *module = finding->location->module;
+    const char *path = symbol ? symbol->file : module ? module : findings->profile->executable;
     json_t *object = json_object();
     int failed = 0;
     if (path)
-        failed |=
-            json_object_set_new(object, "physicalLocation", physical_object(findings, path, line));
+        failed |= json_object_set_new(object, "physicalLocation",
+                                      physical_object(findings, path, symbol ? symbol->line : 0));
     failed |=
         json_object_set_new(object, "logicalLocations", logical_array(findings, finding->location));
     return value_checked(object, failed);

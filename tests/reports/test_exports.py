@@ -103,12 +103,30 @@ def test_sarif_files_are_relative_to_the_working_directory(sarif):
     assert physical(elsewhere)["artifactLocation"] == uri
 
 
-def test_sarif_places_what_is_in_no_file_at_its_callers_line(sarif):
+def test_sarif_places_what_is_elsewhere_at_its_callers_line_here(sarif):
     place = next(r for r in sarif("example")["results"] if "log_message" in message(r))
     assert physical(place)["artifactLocation"]["uri"] == "main.c"
     assert physical(place)["region"] == {"startLine": 19}
     plugin = next(r for r in sarif("example")["results"] if "libplugin" in message(r))
     assert physical(plugin) == {"artifactLocation": {"uri": "file:///opt/plugin/libplugin.so"}}
+
+
+def test_sarif_places_what_a_header_does_at_the_line_that_includes_it(sarif):
+    text = """threshold 0 0\nprocess 1\nengine agent\ntotals 1 1 0 0 0
+    frame vector | insert | /usr/include/vector.tcc:70 | /bin/f
+    frame libc | start | ../csu/start.c:5 | /bin/f
+    frame fill | fill | /home/ci/a.cc:5 | /bin/f\nsite vector libc fill
+    temporaries 0 9 9000\nallocations 9 9000\nthreads 1\n"""
+    text = text.replace("\n    ", "\n").encode()
+    here = sarif(text, "/home/ci")["results"][0]
+    assert message(here).startswith("insert at vector.tcc:70: ")
+    assert physical(here)["artifactLocation"] == {"uri": "a.cc", "uriBaseId": "%SRCROOT%"}
+    steps = here["codeFlows"][0]["threadFlows"][0]["locations"]
+    artifacts = [s["location"]["physicalLocation"]["artifactLocation"] for s in steps]
+    assert artifacts[1:] == [{"uri": "../csu/start.c"}, {"uri": "file:///usr/include/vector.tcc"}]
+    elsewhere = sarif(text, "/srv")["results"][0]
+    assert physical(elsewhere)["artifactLocation"] == {"uri": "file:///usr/include/vector.tcc"}
+    assert fingerprint(elsewhere) == fingerprint(here)
 
 
 def test_sarif_uris_are_encoded(sarif):
