@@ -82,8 +82,8 @@ const struct command command_load = {
 };
 
 const struct command command_diff = {
-    .info = {"diff", "OLD [NEW]",
-             "Compare the results, or the saved ones in NEW, with those in OLD.\n"
+    .info = {"diff", "OLD-FILE [NEW-FILE]",
+             "Compare the results, or the saved ones in NEW-FILE, with those in OLD-FILE.\n"
              "Call sites are the same when their functions' names are: lines may differ.",
              diff_options, 1, 2},
     .run = run_diff,

@@ -170,3 +170,12 @@ int profile_suppress(struct profile *profile, const struct suppressions *suppres
     text_deinit(&suppression.scratch);
     return status == TMPALLOC_OK ? status : error_no_memory(error);
 }
+
+bool profile_suppressed_site(const struct profile *profile, struct profile_site *ret) {
+    static const struct symbol symbol = {.function = "(suppressed)"};
+    static const struct symbol *const stack[] = {&symbol};
+    const struct profile_suppressed *suppressed = &profile->suppressed;
+    *ret = (struct profile_site){
+        .count = suppressed->count, .bytes = suppressed->bytes, .stack = {stack, 1, false}};
+    return suppressed->count > 0;
+}

@@ -20,4 +20,9 @@ void suppressions_destroy(struct suppressions *suppressions); /* NULL is allowed
 int profile_suppress(struct profile *profile, const struct suppressions *suppressions,
                      struct error *error);
 
+/* What was taken out as one site, for formats whose sites are to add up to the totals: at a
+ * location
+ * "(suppressed)", with nothing but its temporaries.  False: nothing was. */
+bool profile_suppressed_site(const struct profile *profile, struct profile_site *ret);
+
 #endif

@@ -4,6 +4,7 @@
 #include "locations.h"
 #include "map.h"
 #include "memory.h"
+#include "profile_suppress.h"
 #include "report.h"
 #include "report_gzip.h"
 #include "report_pprof.pb-c.h"
@@ -365,6 +366,9 @@ static void build(struct builder *builder, Pprof__Profile *message) {
     set_comments(builder, message);
     for (size_t i = 0; i < profile->site_count && !builder->failed; i++)
         add_sample(builder, &profile->sites[i]);
+    struct profile_site suppressed;
+    if (profile_suppressed_site(profile, &suppressed) && !builder->failed)
+        add_sample(builder, &suppressed);
     put_executable_first(builder);
     message->drop_frames = intern_string(builder, text_get(&builder->allocators));
     message->n_sample = builder->samples.count;

@@ -1,4 +1,5 @@
 #include "locations.h"
+#include "profile_suppress.h"
 #include "report.h"
 #include "report_values.h"
 
@@ -50,6 +51,9 @@ static json_t *samples_array(struct locations *frames, const struct profile *pro
         if (profile->sites[i].count > 0)
             failed |= json_array_append_new(array, sample_array(frames, &profile->sites[i].stack));
     }
+    struct profile_site suppressed;
+    if (profile_suppressed_site(profile, &suppressed))
+        failed |= json_array_append_new(array, sample_array(frames, &suppressed.stack));
     return value_checked(array, failed);
 }
 
@@ -63,6 +67,10 @@ static json_t *weights_array(const struct profile *profile, bool by_bytes, uint6
             failed |= json_array_append_new(array, value_count(weight));
         *sum_ret += weight;
     }
+    uint64_t suppressed = by_bytes ? profile->suppressed.bytes : profile->suppressed.count;
+    if (profile->suppressed.count > 0)
+        failed |= json_array_append_new(array, value_count(suppressed));
+    *sum_ret += suppressed;
     return value_checked(array, failed);
 }
 

@@ -161,9 +161,9 @@ static int loaded_status(const struct session *session, struct text *text, struc
     if (status != TMPALLOC_OK)
         return status;
     const struct snapshot_totals *totals = &profile->totals;
-    text_printf(text, "tmpalloc: results of %s engine%s from %s\n", profile->engine,
-                strcmp(profile->engine, "several") == 0 ? "s" : "",
-                text_get(&session->loaded_from));
+    text_printf(text, "tmpalloc: results of %s engine%s from %s%s\n", profile->engine,
+                strcmp(profile->engine, "several") == 0 ? "s" : "", text_get(&session->loaded_from),
+                profile->incomplete ? ", read before a process ended" : "");
     if (profile->executable)
         text_printf(text, "%-20s%s\n", "executable", profile->executable);
     append_amount(text, "allocations", totals->allocations, totals->allocated_bytes);

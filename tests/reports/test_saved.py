@@ -1,5 +1,6 @@
 """Results in files: loaded again, summed, suppressed; files that are no such results."""
 
+import gzip
 import json
 import os
 import re
@@ -228,6 +229,13 @@ def test_what_is_suppressed_is_left_out_and_counted(driver, saved, tmp_path):
     assert [site["id"] for site in profile["sites"]][:2] == [3, 4]
     assert "\n(suppressed) 76032100\n" in driver.report("example", "folded", "--suppress", file)
     assert "\r\n,477,76032100,," in driver.report("example", "csv", "--suppress", file)
+    speedscope = json.loads(driver.report("example", "speedscope", "--suppress", file))
+    assert speedscope["shared"]["frames"][-1] == {"name": "(suppressed)"}
+    assert [p["endValue"] for p in speedscope["profiles"]] == [76046278, 508]
+    assert [p["weights"][-1] for p in speedscope["profiles"]] == [76032100, 477]
+    assert b"(suppressed)" in gzip.decompress(
+        driver.run("example", "pprof", "--suppress", file).stdout
+    )
     file.write_text(".")
     nothing = driver.report("example", "summary", "--suppress", file)
     assert nothing.endswith("508 elsewhere at threshold 1, of which 508 suppressed.\n")
@@ -295,10 +303,6 @@ HOSTILE = {
     "five free stacks": (setting([[1]] * 5, S, 0, "free_stacks"), "at most 4 stacks"),
     "threads in disorder": (setting([2, 1], S, 0, "threads"), "ascending"),
     "threads of text": (setting(["1"], S, 0, "threads"), "ascending"),
-    "more freed in scope": (
-        setting(10**6, S, 0, "same_scope_by_distance", 0, "count"),
-        "more than by_distance",
-    ),
     "an overflow": (setting(2**63 - 1, S, 1, "by_distance", 0, "bytes"), "site 2 is too large"),
     "arguments in a row": (setting("a b", "process", "arguments"), "arguments is no list"),
     "no process": (setting([], "process"), "pid is no whole number"),
@@ -324,6 +328,12 @@ def test_a_file_without_what_was_added_to_the_schema_is_read(driver, saved):
 
     path = saved.change(saved.save("example"), strip)
     assert "buffer_append at buffer.c:31" in saved.report(path, "summary")
+
+
+def test_more_same_scope_frees_than_temporaries_are_as_many(saved):
+    change = setting(10**6, S, 0, "same_scope_by_distance", 0, "count")
+    path = saved.change(saved.save("example"), change)
+    assert json.loads(saved.report(path, "json", "--threshold", 0))["sites"][0]["same_scope"] == 76
 
 
 def test_every_beginning_of_a_file_is_refused(saved, tmp_path):
