@@ -107,8 +107,10 @@ int engine_follow_objects(struct engine_breakpoint *engine, struct error *error)
     size_t known = engine->objects.count;
     int status = engine_objects_follow(&engine->objects, error);
     for (size_t i = known; i < engine->objects.count; i++) {
-        int set = breakpoints_require(&engine->breakpoints, engine->objects.functions[i].address,
-                                      BREAKPOINT_ENTRY, NULL, error);
+        uint64_t function = engine->objects.functions[i].address;
+        int set = function ? breakpoints_require(&engine->breakpoints, function, BREAKPOINT_ENTRY,
+                                                 NULL, error)
+                           : TMPALLOC_OK;
         if (set != TMPALLOC_OK)
             return set;
     }

@@ -49,21 +49,40 @@ static int find_room(struct engine_objects *objects, struct error *error) {
                                            "there is no room for stubs in the loaded files");
 }
 
+static struct entry_point describe(const struct engine_objects *objects, uint64_t function,
+                                   enum python_table_word word) {
+    return (struct entry_point){
+        .signature = signatures[word],
+        .address = function,
+        .module = modules_frame(objects->modules, function, true).module,
+    };
+}
+
+/* A debugger that let the process go has left the tables as they were. */
+static int adopt_stub(struct engine_objects *objects, uint64_t address, enum python_table_word word,
+                      struct error *error) {
+    struct stub stub;
+    uint64_t i = (address - objects->stubs) / sizeof(stub);
+    if (i >= ENGINE_OBJECT_FUNCTIONS)
+        return TMPALLOC_OK;
+    int status = host_read_data(objects->host, address, &stub, sizeof(stub), error);
+    if (status != TMPALLOC_OK)
+        return status;
+    objects->functions[i] = describe(objects, stub.function, word);
+    if (objects->count <= i)
+        objects->count = i + 1;
+    return TMPALLOC_OK;
+}
+
 static int add_stub(struct engine_objects *objects, uint64_t function, enum python_table_word word,
                     struct error *error) {
     struct stub stub = {.jump = JUMP, .function = function};
     if (objects->count == ENGINE_OBJECT_FUNCTIONS)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "CPython's allocator is changed too often");
-    int status = objects->stubs == 0 ? find_room(objects, error) : TMPALLOC_OK;
-    if (status == TMPALLOC_OK)
-        status = host_write_data(objects->host, stub_address(objects, objects->count), &stub,
+    int status = host_write_data(objects->host, stub_address(objects, objects->count), &stub,
                                  sizeof(stub), error);
     if (status == TMPALLOC_OK)
-        objects->functions[objects->count++] = (struct entry_point){
-            .signature = signatures[word],
-            .address = function,
-            .module = modules_frame(objects->modules, function, true).module,
-        };
+        objects->functions[objects->count++] = describe(objects, function, word);
     return status;
 }
 
@@ -80,17 +99,46 @@ static int lead_to_stub(struct engine_objects *objects, uint64_t cell, uint64_t 
     return host_write_data(objects->host, cell, &stub, sizeof(stub), error);
 }
 
-/* What isn't in a loaded file will be, once the dynamic linker has relocated the table. */
-static int follow_table(struct engine_objects *objects, uint64_t table, struct error *error) {
+/* What is to be done with a table's words, one after the other. */
+typedef int visit_function(struct engine_objects *objects, uint64_t cell, uint64_t function,
+                           enum python_table_word word, struct error *error);
+
+static int visit_tables(struct engine_objects *objects, visit_function *visit,
+                        struct error *error) {
     uint64_t words[PYTHON_TABLE_WORDS];
-    int status = host_read_data(objects->host, table, words, sizeof(words), error);
-    for (uint32_t i = PYTHON_TABLE_MALLOC; i < PYTHON_TABLE_WORDS && status == TMPALLOC_OK; i++) {
-        if (is_stub(objects, words[i]) ||
-            modules_frame(objects->modules, words[i], true).module == FRAME_NO_MODULE)
-            continue;
-        status = lead_to_stub(objects, table + i * sizeof(words[0]), words[i],
-                              (enum python_table_word)i, error);
+    int status = TMPALLOC_OK;
+    for (size_t t = 0; t < PYTHON_TABLES && status == TMPALLOC_OK; t++) {
+        uint64_t table = objects->tables.addresses[t];
+        status = host_read_data(objects->host, table, words, sizeof(words), error);
+        for (uint32_t i = PYTHON_TABLE_MALLOC; i < PYTHON_TABLE_WORDS && status == TMPALLOC_OK; i++)
+            status = visit(objects, table + i * sizeof(words[0]), words[i],
+                           (enum python_table_word)i, error);
     }
+    return status;
+}
+
+/* What isn't in a loaded file will be, once the dynamic linker has relocated the table. */
+static int follow(struct engine_objects *objects, uint64_t cell, uint64_t function,
+                  enum python_table_word word, struct error *error) {
+    if (is_stub(objects, function) ||
+        modules_frame(objects->modules, function, true).module == FRAME_NO_MODULE)
+        return TMPALLOC_OK;
+    return lead_to_stub(objects, cell, function, word, error);
+}
+
+static int adopt(struct engine_objects *objects, uint64_t cell, uint64_t function,
+                 enum python_table_word word, struct error *error) {
+    (void)cell;
+    return adopt_stub(objects, function, word, error);
+}
+
+static int find(struct engine_objects *objects, struct error *error) {
+    int status = interpreted_stacks_tables(objects->python, &objects->tables, error);
+    if (status == TMPALLOC_OK)
+        status = find_room(objects, error);
+    if (status == TMPALLOC_OK)
+        status = visit_tables(objects, adopt, error);
+    objects->found = status == TMPALLOC_OK;
     return status;
 }
 
@@ -98,34 +146,28 @@ int engine_objects_follow(struct engine_objects *objects, struct error *error) {
     uint64_t settled = 0;
     if (!objects->python || objects->settled)
         return TMPALLOC_OK;
-    int status = objects->found
-                     ? TMPALLOC_OK
-                     : interpreted_stacks_tables(objects->python, &objects->tables, error);
-    objects->found = status == TMPALLOC_OK;
+    int status = objects->found ? TMPALLOC_OK : find(objects, error);
     if (status == TMPALLOC_OK)
         status = host_read_data(objects->host, objects->tables.settled, &settled, sizeof(settled),
                                 error);
-    for (size_t i = 0; i < PYTHON_TABLES && status == TMPALLOC_OK; i++)
-        status = follow_table(objects, objects->tables.addresses[i], error);
+    if (status == TMPALLOC_OK)
+        status = visit_tables(objects, follow, error);
     objects->settled = status == TMPALLOC_OK && settled != 0;
     return status;
 }
 
-static void restore_table(struct engine_objects *objects, uint64_t table) {
-    uint64_t words[PYTHON_TABLE_WORDS];
-    if (host_read_data(objects->host, table, words, sizeof(words), NULL) != TMPALLOC_OK)
-        return;
-    for (size_t i = PYTHON_TABLE_MALLOC; i < PYTHON_TABLE_WORDS; i++) {
-        if (!is_stub(objects, words[i]))
-            continue;
-        size_t number = (size_t)(words[i] - objects->stubs) / sizeof(struct stub);
-        host_write_data(objects->host, table + i * sizeof(words[0]),
-                        &objects->functions[number].address, sizeof(words[0]), NULL);
-    }
+static int restore(struct engine_objects *objects, uint64_t cell, uint64_t function,
+                   enum python_table_word word, struct error *error) {
+    (void)word;
+    if (!is_stub(objects, function))
+        return TMPALLOC_OK;
+    size_t number = (size_t)(function - objects->stubs) / sizeof(struct stub);
+    return host_write_data(objects->host, cell, &objects->functions[number].address,
+                           sizeof(function), error);
 }
 
 void engine_objects_restore(struct engine_objects *objects) {
-    for (size_t i = 0; i < PYTHON_TABLES && objects->found; i++)
-        restore_table(objects, objects->tables.addresses[i]);
+    if (objects->found)
+        visit_tables(objects, restore, NULL);
     objects->found = objects->settled = false;
 }

@@ -22,7 +22,7 @@ struct engine_objects {
     bool settled;                      /* and nobody else will write to them */
     struct python_tables tables;
     uint64_t stubs; /* address of the first one; 0: not yet */
-    struct entry_point functions[ENGINE_OBJECT_FUNCTIONS];
+    struct entry_point functions[ENGINE_OBJECT_FUNCTIONS]; /* by stub; address 0: it has none */
     size_t count;
 };
 
