@@ -111,6 +111,8 @@ static enum report_sort parse_sort(const char *word) {
         return SORT_TOTAL;
     if (word && strcmp(word, "count") == 0)
         return SORT_COUNT;
+    if (word && strcmp(word, "scope") == 0)
+        return SORT_SCOPE;
     return word && strcmp(word, "share") == 0 ? SORT_SHARE : SORT_OWN;
 }
 

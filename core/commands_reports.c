@@ -3,7 +3,7 @@
 #include "profile_suppress.h"
 #include "report_data.h"
 
-static const char *const sort_columns[] = {"own", "total", "count", "share", NULL};
+static const char *const sort_columns[] = {"own", "total", "count", "share", "scope", NULL};
 static const char *const groupings[] = {"location", "stack", NULL};
 
 static const struct tmpalloc_option_info summary_options[] = {
@@ -175,7 +175,8 @@ const struct command command_summary = {
          "Show where temporary allocations are made, one row for each location.\n"
          "A block is temporary when the thread that allocated it frees it after at most N other\n"
          "allocations of its own. Total counts what is anywhere beneath the location, Own what it\n"
-         "allocates itself, Share how many of its allocations were temporary.",
+         "allocates itself, Share how many of its allocations were temporary, Scope how many of\n"
+         "these the allocating function freed itself, or what it called.",
          summary_options, 0, 0},
     .run = run_summary,
     .data = summary_data,

@@ -131,6 +131,8 @@ bool profile_is_allocator(const char *function);
 const char *profile_pattern_name(enum profile_pattern pattern); /* "" for PATTERN_NONE */
 /* "grows step by step: reserve the final size once"; NULL when there is nothing to advise. */
 const char *profile_pattern_advice(enum profile_pattern pattern);
+/* The same for one site, which also depends on who frees; also for mixed sizes. */
+const char *profile_site_advice(const struct profile_site *site);
 /* The symbol of the site's location. */
 const struct symbol *profile_location(const struct profile_site *site);
 

@@ -241,6 +241,23 @@ const char *profile_pattern_advice(enum profile_pattern pattern) {
     }
 }
 
+/* At least 80% of its temporaries. */
+static bool frees_itself(const struct profile_site *site) {
+    return site->count > 0 && (double)site->same_scope >= 0.8 * (double)site->count;
+}
+
+const char *profile_site_advice(const struct profile_site *site) {
+    bool itself = frees_itself(site);
+    if (site->pattern == PATTERN_REPEATS && itself)
+        return "repeats one size, freed by the function that allocates it: use a local variable or "
+               "keep one buffer";
+    if (site->pattern == PATTERN_MIXED)
+        return itself ? "mixed sizes, freed by the function that allocates them: use a local "
+                        "variable or keep one buffer"
+                      : "mixed sizes: keep one buffer that is large enough for all";
+    return profile_pattern_advice(site->pattern);
+}
+
 const struct symbol *profile_location(const struct profile_site *site) {
     return site->stack.symbols[site->location];
 }

@@ -7,7 +7,7 @@
 #include "profile.h"
 #include "text.h"
 
-enum report_sort { SORT_OWN, SORT_TOTAL, SORT_COUNT, SORT_SHARE };
+enum report_sort { SORT_OWN, SORT_TOTAL, SORT_COUNT, SORT_SHARE, SORT_SCOPE };
 
 struct report_options {
     enum report_sort sort;

@@ -151,7 +151,7 @@ static void append_frames(const struct profile_site *site, struct text *text) {
 static void append_worst(const struct check *check, const struct report_pair *pair,
                          struct text *text) {
     const struct profile_site *site = pair->site;
-    const char *advice = profile_pattern_advice(site->pattern);
+    const char *advice = profile_site_advice(site);
     text_printf(text, "Worst is site %u: ", site->id);
     append_amount(text, pair->after);
     if (exceeds_baseline(check)) {

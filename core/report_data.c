@@ -46,8 +46,7 @@ static int set_site(json_t *object, struct symbol_values *places, const struct r
     const char *pattern =
         site->pattern == PATTERN_NONE ? NULL : profile_pattern_name(site->pattern);
     int failed = json_object_set_new(object, "pattern", value_text(pattern));
-    failed |=
-        json_object_set_new(object, "advice", value_text(profile_pattern_advice(site->pattern)));
+    failed |= json_object_set_new(object, "advice", value_text(profile_site_advice(site)));
     failed |= json_object_set_new(object, "site", value_count(site->id));
     if (rows->options->by_stack)
         failed |= json_object_set_new(object, "stack", stack_array(places, &site->stack));
@@ -66,6 +65,8 @@ static json_t *row_object(struct symbol_values *places, const struct report_rows
     failed |= json_object_set_new(object, "temporaries", value_count(row->own.count));
     failed |= json_object_set_new(object, "share_percent",
                                   percent_of(row->own.count, row->own_allocations));
+    failed |= json_object_set_new(object, "scope_percent",
+                                  percent_of(row->own_same_scope, row->own.count));
     if (row->site)
         failed |= set_site(object, places, rows, row->site);
     return value_checked(object, failed);

@@ -31,6 +31,7 @@ static void count_own(struct report_row *row, const struct profile_site *site,
     row->own_allocations += site->counters.allocations;
     if (amount.count == 0)
         return;
+    row->own_same_scope += site->same_scope;
     if (!row->site || amount.bytes > row->site_amount.bytes) {
         row->site = site;
         row->site_amount = amount;
@@ -112,10 +113,12 @@ static int descending(uint64_t a, uint64_t b) {
     return a > b ? -1 : a < b;
 }
 
-/* Rows without allocations have no share; equal fractions give equal quotients. */
-static int descending_share(const struct report_row *a, const struct report_row *b) {
-    double left = a->own_allocations ? (double)a->own.count / (double)a->own_allocations : 0;
-    double right = b->own_allocations ? (double)b->own.count / (double)b->own_allocations : 0;
+/* Equal fractions give equal quotients. */
+static double quotient(uint64_t part, uint64_t whole) {
+    return whole ? (double)part / (double)whole : 0;
+}
+
+static int descending_quotient(double left, double right) {
     return left > right ? -1 : left < right;
 }
 
@@ -127,7 +130,11 @@ static int compare_by(enum report_sort sort, const struct report_row *a,
     case SORT_COUNT:
         return descending(a->own.count, b->own.count);
     case SORT_SHARE:
-        return descending_share(a, b);
+        return descending_quotient(quotient(a->own.count, a->own_allocations),
+                                   quotient(b->own.count, b->own_allocations));
+    case SORT_SCOPE:
+        return descending_quotient(quotient(a->own_same_scope, a->own.count),
+                                   quotient(b->own_same_scope, b->own.count));
     default:
         return descending(a->own.bytes, b->own.bytes);
     }
@@ -174,8 +181,9 @@ struct report_amount report_rows_hidden(const struct report_rows *rows, size_t s
     return hidden;
 }
 
+/* Mixed sizes are too frequent for a line each. */
 const char *report_row_advice(const struct report_row *row) {
-    return row->site ? profile_pattern_advice(row->site->pattern) : NULL;
+    return row->site && row->site->pattern != PATTERN_MIXED ? profile_site_advice(row->site) : NULL;
 }
 
 /* What fits the terminal with the advice below the table, at least ROWS_AT_LEAST. */

@@ -13,6 +13,7 @@ struct report_row {
     struct report_amount site_amount;
     struct report_amount own;
     uint64_t own_allocations;
+    uint64_t own_same_scope;
     uint64_t total_bytes;
     uint64_t order;     /* of first sight */
     uint64_t last_site; /* id of the site that was counted last in total_bytes */

@@ -5,13 +5,21 @@
 #include "report_stack.h"
 #include "report_table.h"
 
-#define BAR_WIDTH 40
+#define BAR_WIDTH       40
+#define BAR_LEAST       10
+#define BESIDE_BAR      34  /* columns for the other cells */
+#define TWO_STACKS_WIDE 140 /* columns from which on stacks stand side by side */
 
 static const struct table_column distance_columns[] = {
     {"Distance", true, 0},
     {"Blocks", true, 0},
     {"Memory", true, 0},
     {"# temporary, . not any more", false, 1},
+};
+
+static const struct table_column stack_columns[] = {
+    {"Allocated at", false, 0},
+    {"Temporaries freed at", false, 0},
 };
 
 static const char *plural(uint64_t count) {
@@ -72,26 +80,89 @@ static void append_threads(const struct profile_site *site, struct text *text) {
 }
 
 static void append_pattern(const struct profile_site *site, struct text *text) {
-    const char *advice = profile_pattern_advice(site->pattern);
-    if (site->pattern != PATTERN_NONE)
-        text_printf(text, "  Pattern      %s\n",
-                    advice ? advice : profile_pattern_name(site->pattern));
+    const char *advice = profile_site_advice(site);
+    if (advice)
+        text_printf(text, "  Pattern      %s\n", advice);
 }
 
-static void append_free_stacks(const struct profile_site *site, struct text *text) {
+static void append_free_stack(const struct profile_site *site, size_t number, struct text *text) {
+    if (site->free_stack_count > 1)
+        text_printf(text, " (%zu of %zu recorded stacks)", number + 1, site->free_stack_count);
+    text_append(text, "\n");
+    report_append_stack(&site->free_stacks[number], SIZE_MAX, text);
+}
+
+static void append_stacks(const struct profile_site *site, struct text *text) {
+    text_append(text, "\nAllocated at\n");
+    report_append_stack(&site->stack, site->location, text);
     for (size_t i = 0; i < site->free_stack_count; i++) {
         text_append(text, "\nTemporaries freed at");
-        if (site->free_stack_count > 1)
-            text_printf(text, " (%zu of %zu recorded stacks)", i + 1, site->free_stack_count);
-        text_append(text, "\n");
-        report_append_stack(&site->free_stacks[i], SIZE_MAX, text);
+        append_free_stack(site, i, text);
     }
 }
 
-static void append_bar(struct text *text, char sign, uint64_t count, uint64_t largest) {
+/* Moves *lines beyond its first line. */
+static void add_line(struct table *table, const char **lines, size_t width) {
+    struct text *cell = table_add_cell(table);
+    struct text line;
+    size_t length = strcspn(*lines, "\n");
+    text_init(&line);
+    text_append_bytes(&line, *lines, length);
+    table_fit(cell, text_get(&line), width);
+    cell->failed |= line.failed;
+    text_deinit(&line);
+    *lines += length + ((*lines)[length] == '\n');
+}
+
+static int print_side_by_side(const char *left, const char *right,
+                              const struct report_options *options, struct text *text) {
+    struct table *table;
+    size_t width = options->columns / 2 - 1;
+    int status =
+        table_create(stack_columns, sizeof stack_columns / sizeof *stack_columns, options, &table);
+    if (status != TMPALLOC_OK)
+        return status;
+    while (*left || *right) {
+        table_add_row(table, TABLE_NO_PARENT, TABLE_NORMAL);
+        add_line(table, &left, width);
+        add_line(table, &right, width);
+    }
+    text_append(text, "\n");
+    status = table_print(table, text);
+    table_destroy(table);
+    return status;
+}
+
+static int append_stacks_side_by_side(const struct profile_site *site,
+                                      const struct report_options *options, struct text *text) {
+    struct text left, right;
+    text_init(&left);
+    text_init(&right);
+    report_append_stack(&site->stack, site->location, &left);
+    if (site->free_stack_count == 1)
+        report_append_stack(&site->free_stacks[0], SIZE_MAX, &right);
+    for (size_t i = 0; i < site->free_stack_count && site->free_stack_count > 1; i++)
+        append_free_stack(site, i, &right);
+    int status = left.failed || right.failed
+                     ? TMPALLOC_E_NOMEM
+                     : print_side_by_side(text_get(&left), text_get(&right), options, text);
+    text_deinit(&left);
+    text_deinit(&right);
+    return status;
+}
+
+static size_t bar_width(const struct report_options *options) {
+    size_t columns = options->columns;
+    if (columns == 0 || columns >= BAR_WIDTH + BESIDE_BAR)
+        return BAR_WIDTH;
+    return columns > BAR_LEAST + BESIDE_BAR ? columns - BESIDE_BAR : BAR_LEAST;
+}
+
+static void append_bar(struct text *text, char sign, uint64_t count, uint64_t largest,
+                       size_t width) {
     char bar[BAR_WIDTH];
     memset(bar, sign, sizeof bar);
-    uint64_t length = (count * BAR_WIDTH + largest - 1) / largest;
+    uint64_t length = (count * width + largest - 1) / largest;
     text_append_bytes(text, bar, length);
 }
 
@@ -105,7 +176,7 @@ static uint64_t largest_count(const struct profile *profile, const struct profil
 }
 
 static void add_distances(const struct profile *profile, const struct profile_site *site,
-                          uint64_t largest, struct table *table) {
+                          uint64_t largest, size_t width, struct table *table) {
     for (uint32_t i = 0; i <= profile->max_threshold; i++) {
         const struct site_distance *distance = &site->by_distance[i];
         bool temporary = i <= profile->threshold;
@@ -115,7 +186,7 @@ static void add_distances(const struct profile *profile, const struct profile_si
         text_printf(table_add_cell(table), "%u", i);
         text_append_count(table_add_cell(table), distance->count);
         text_append_size(table_add_cell(table), distance->bytes);
-        append_bar(table_add_cell(table), temporary ? '#' : '.', distance->count, largest);
+        append_bar(table_add_cell(table), temporary ? '#' : '.', distance->count, largest, width);
     }
 }
 
@@ -130,7 +201,7 @@ static int append_histogram(const struct profile *profile, const struct profile_
                               options, &table);
     if (status != TMPALLOC_OK)
         return status;
-    add_distances(profile, site, largest, table);
+    add_distances(profile, site, largest, bar_width(options), table);
     text_append(text, "\n");
     status = table_print(table, text);
     table_destroy(table);
@@ -151,9 +222,12 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
     append_ends(site, text);
     append_threads(site, text);
     append_pattern(site, text);
-    text_append(text, "\nAllocated at\n");
-    report_append_stack(&site->stack, site->location, text);
-    append_free_stacks(site, text);
-    int status = append_histogram(profile, site, options, text);
+    int status = TMPALLOC_OK;
+    if (options->columns >= TWO_STACKS_WIDE && site->free_stack_count > 0)
+        status = append_stacks_side_by_side(site, options, text);
+    else
+        append_stacks(site, text);
+    if (status == TMPALLOC_OK)
+        status = append_histogram(profile, site, options, text);
     return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
 }

@@ -8,7 +8,7 @@
 
 #include "profile.h"
 
-#define LINES_AROUND 2
+#define LINES_AROUND 3
 #define LINE_BYTES   200
 #define TAB_WIDTH    4
 

@@ -2,9 +2,9 @@
 #include "report_table.h"
 
 static const struct table_column summary_columns[] = {
-    {"Location", false, 0},  {"Total Memory", true, 4}, {"Total %", true, 1},
+    {"Location", false, 0},  {"Total Memory", true, 5}, {"Total %", true, 1},
     {"Own Memory", true, 0}, {"Own %", true, 2},        {"Temporaries", true, 0},
-    {"Share", true, 3},      {"Pattern", false, 0},
+    {"Share", true, 4},      {"Scope", true, 3},        {"Pattern", false, 0},
 };
 
 static void print_row(const struct report_rows *rows, const struct report_row *row,
@@ -26,6 +26,9 @@ static void print_row(const struct report_rows *rows, const struct report_row *r
     struct text *share = table_add_cell(table);
     if (row->own_allocations > 0)
         report_append_percent(share, row->own.count, row->own_allocations);
+    struct text *scope = table_add_cell(table);
+    if (row->own.count > 0)
+        report_append_percent(scope, row->own_same_scope, row->own.count);
     table_add_cell_string(table, row->site ? profile_pattern_name(row->site->pattern) : "");
 }
 

@@ -9,7 +9,7 @@
 
 #include "memory.h"
 
-#define COLUMNS_MAX     8
+#define COLUMNS_MAX     9
 #define SEPARATOR       "  "
 #define SEPARATOR_WIDTH 2
 #define FIRST_MIN_WIDTH 20

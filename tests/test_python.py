@@ -68,7 +68,7 @@ def row_of(summary, location):
     assert len(rows) == 1, summary
     fields = rows[0].split()
     assert fields[3] == fields[5]  # nothing is allocated beneath
-    return (fields[5], int(fields[7]), *fields[9:])
+    return (fields[5], int(fields[7]), *fields[10:])
 
 
 def test_the_growth_rule_of_lists_gives_what_memray_says_of_the_example():

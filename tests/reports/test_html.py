@@ -121,8 +121,9 @@ def page(browser, driver, tmp_path):
 
 
 def cells(line):
-    """The cells of a summary's row; share and pattern may be missing."""
-    expression = r"(.*?) +(\S+B) +(\S+%) +(\S+B) +(\S+%) +([\d,]+)(?: +(\S+%))?(?:  (\w+))?"
+    """The cells of a summary's row but for the scope; share and pattern may be missing."""
+    expression = r"(.*?) +(\S+B) +(\S+%) +(\S+B) +(\S+%) +([\d,]+)"
+    expression += r"(?: +(\S+%))?(?: +\S+%)?(?:  (\w+))?"
     return [cell or "" for cell in re.fullmatch(expression, line).groups()]
 
 

@@ -43,6 +43,8 @@ CASES = {
     "site_1": "example site 1",
     "site_2": "example site 2",
     "site_6_truncated": "example site 6",
+    "site_wide": "example site 2 --columns 150",
+    "site_narrow": "example site 1 --columns 60",
     "site_without_temporaries": "none site 1",
     "json": "example json",
     "json_names": "names json",
@@ -112,7 +114,7 @@ def test_without_a_terminal_nothing_is_cut(driver):
 
 def test_a_shortened_name_keeps_file_and_line(driver):
     text = driver.report("names", "summary", "--columns", 100)
-    assert re.search(r"^std::un\.\.\.egistry\.cpp:1207 ", text, re.MULTILINE)
+    assert re.search(r"^std::uno\.\.\.registry\.cpp:1207 ", text, re.MULTILINE)
 
 
 def test_names_cannot_control_the_terminal(driver):
@@ -256,7 +258,7 @@ site malloc f b
   threads 1
 """
     row = driver.report(text.encode(), "summary").splitlines()[1]
-    assert row.split() == "f at f.c:1 400B 100.00% 400B 100.00% 20 90.91% grows".split()
+    assert row.split() == "f at f.c:1 400B 100.00% 400B 100.00% 20 90.91% 0.00% grows".split()
 
 
 def test_a_recursive_function_counts_once_in_total_memory(driver):
@@ -322,6 +324,35 @@ def test_no_site_is_known_when_there_is_none(driver):
     assert line == "error -2: no site 1: there are no sites\n"
 
 
+@pytest.mark.parametrize(
+    "equal, same_scope, advice, in_summary",
+    [
+        (9, 7, "repeats one size: reuse a buffer or a pool", True),
+        (9, 8, "repeats one size, freed by the function that allocates it: use a local", True),
+        (5, 7, "mixed sizes: keep one buffer that is large enough for all", False),
+        (5, 8, "mixed sizes, freed by the function that allocates them: use a local", False),
+    ],
+)
+def test_advice_depends_on_sizes_and_on_who_frees(driver, equal, same_scope, advice, in_summary):
+    text = f"""threshold 0 0
+process 1
+engine breakpoint
+totals 10 100 10 0 0
+frame malloc | malloc | - | -
+frame f | f | /src/f.c:1 | -
+site malloc f
+  temporaries 0 10 100
+  allocations 10 100
+  equal {equal}
+  threads 1
+  scope 0 1 {same_scope} {same_scope * 10}
+""".encode()
+    assert f"\n  Pattern      {advice}" in driver.report(text, "site", 1)
+    header, row, *rest = driver.report(text, "summary").splitlines()
+    assert row.split()[-2] == f"{same_scope * 10}.00%" and header.split()[-2] == "Scope"
+    assert [line.startswith(f"f at f.c:1 {advice}") for line in rest] == [True] * in_summary
+
+
 def site_at(source, line):
     return f"""threshold 0 0
 process 1
@@ -343,14 +374,16 @@ def source_lines(text):
 
 def test_a_site_shows_the_source_around_its_location(driver, tmp_path):
     source = tmp_path / "f.c"
-    source.write_bytes(b"one\ntwo\n\tthree\n\nfive\x1b[0m\r\nsix\nseven\n")
-    text = driver.report(site_at(source, 4), "site", 1)
+    source.write_bytes(b"one\ntwo\n\tthree\n\n\nsix\x1b[0m\r\nseven\neight\nnine\n")
+    text = driver.report(site_at(source, 5), "site", 1)
     assert source_lines(text) == [
         "            2  two",
         "            3      three",
-        "    ->      4",
-        "            5  five [0m",
-        "            6  six",
+        "            4",
+        "    ->      5",
+        "            6  six [0m",
+        "            7  seven",
+        "            8  eight",
     ]
 
 
