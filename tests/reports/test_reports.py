@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -583,15 +582,19 @@ def many_sites(count, depth):
     return "\n".join(lines).encode()
 
 
+def processor_seconds(run, *arguments):
+    before = os.times()
+    run(*arguments)
+    after = os.times()
+    used = after.children_user + after.children_system
+    return used - before.children_user - before.children_system
+
+
 @pytest.mark.parametrize(
     "report, seconds",
     [("summary --rows 0", 2), ("tree", 2), ("folded", 2), ("csv", 2), ("json", 10)],
 )
 def test_ten_thousand_sites_take_little_time(driver, report, seconds):
     text = many_sites(10_000, 30)
-    start = time.monotonic()
-    driver.run(text, "site", 0)
-    reading = time.monotonic() - start
-    start = time.monotonic()
-    driver.report(text, *report.split())
-    assert time.monotonic() - start - reading < seconds
+    reading = processor_seconds(driver.run, text, "site", 0)
+    assert processor_seconds(driver.report, text, *report.split()) - reading < seconds
