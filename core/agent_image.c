@@ -170,8 +170,8 @@ static int intern(struct image_reader *reader, uint64_t address, uint32_t entry_
     return TMPALLOC_OK;
 }
 
-static int read_stack(struct image_reader *reader, uint64_t address, uint32_t entry_point,
-                      uint32_t *ret) {
+int image_reader_stack(struct image_reader *reader, uint64_t address, uint32_t entry_point,
+                       uint32_t *ret) {
     if (entry_point >= reader->image.entry_point_count)
         return image_reader_damaged(reader, "entry point", entry_point);
     if (address >= ADDRESS_LIMIT)
@@ -185,6 +185,13 @@ static int read_stack(struct image_reader *reader, uint64_t address, uint32_t en
     if (status == TMPALLOC_OK && map_put(&reader->numbers, key, *ret))
         status = error_no_memory(reader->error);
     return status;
+}
+
+int image_reader_site_stack(struct image_reader *reader, uint64_t address, uint32_t *ret) {
+    struct agent_site site;
+    int status = image_memory_read(&reader->memory, address, &site, sizeof site, reader->error);
+    return status == TMPALLOC_OK ? image_reader_stack(reader, site.stack, site.entry_point, ret)
+                                 : status;
 }
 
 /* Sites. */
@@ -232,7 +239,7 @@ static int add_free(struct image_reader *reader, struct snapshot_site *part) {
     uint32_t stack, shared_frames = 0;
     int status = TMPALLOC_OK;
     if (free->stack != 0) {
-        status = read_stack(reader, free->stack, free->entry_point, &stack);
+        status = image_reader_stack(reader, free->stack, free->entry_point, &stack);
         if (status != TMPALLOC_OK)
             return status;
         shared_frames = count_shared_frames(reader, part->stack, stack);
@@ -300,7 +307,7 @@ static int add_site(struct image_reader *reader, const struct agent_site *site) 
                 .by_realloc = site->by_realloc,
             },
     };
-    int status = read_stack(reader, site->stack, site->entry_point, &part.stack);
+    int status = image_reader_stack(reader, site->stack, site->entry_point, &part.stack);
     if (status == TMPALLOC_OK)
         status = read_frees(reader, site->first_free, &part);
     if (status == TMPALLOC_OK && snapshot_builder_add(&reader->builder, &part, &sum) != TMPALLOC_OK)
@@ -348,10 +355,7 @@ static int read_threads(struct image_reader *reader) {
     return TMPALLOC_OK;
 }
 
-static int read_all(struct image_reader *reader, uint64_t address) {
-    int status = read_image(reader, address);
-    if (status != TMPALLOC_OK)
-        return status;
+static int read_all(struct image_reader *reader) {
     const struct snapshot_totals totals = {.dropped = reader->image.dropped};
     snapshot_builder_init(&reader->builder, reader->image.max_threshold, &totals);
     size_t distances = (size_t)reader->image.max_threshold + 1;
@@ -362,7 +366,7 @@ static int read_all(struct image_reader *reader, uint64_t address) {
                                                : error_no_memory(reader->error);
 }
 
-static void deinit(struct image_reader *reader) {
+void image_reader_close(struct image_reader *reader) {
     image_memory_deinit(&reader->memory);
     snapshot_builder_deinit(&reader->builder);
     memory_release(reader->free);
@@ -374,8 +378,8 @@ static void deinit(struct image_reader *reader) {
     memory_release(reader);
 }
 
-static int init(const struct agent_image_source *source, struct stacks *stacks, struct error *error,
-                struct image_reader **ret) {
+int image_reader_open(const struct agent_image_source *source, uint64_t address,
+                      struct stacks *stacks, struct error *error, struct image_reader **ret) {
     struct image_reader *reader = memory_allocate_zeroed(1, sizeof *reader);
     if (!reader)
         return error_no_memory(error);
@@ -383,9 +387,11 @@ static int init(const struct agent_image_source *source, struct stacks *stacks, 
     reader->error = error;
     int status = image_memory_init(&reader->memory, source, error);
     if (status == TMPALLOC_OK)
+        status = read_image(reader, address);
+    if (status == TMPALLOC_OK)
         *ret = reader;
     else
-        deinit(reader);
+        image_reader_close(reader);
     return status;
 }
 
@@ -393,10 +399,10 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
                      struct snapshot *ret, struct error *error) {
     struct image_reader *reader = NULL;
-    int status = init(source, stacks, error, &reader);
+    int status = image_reader_open(source, address, stacks, error, &reader);
     if (status != TMPALLOC_OK)
         return status;
-    status = read_all(reader, address);
+    status = read_all(reader);
     if (status == TMPALLOC_OK && snapshot_builder_finish(&reader->builder, ret) != TMPALLOC_OK)
         status = error_no_memory(error);
     if (status == TMPALLOC_OK) {
@@ -409,72 +415,6 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
             .memory_limit_bytes = reader->image.memory_limit_bytes,
         };
     }
-    deinit(reader);
-    return status;
-}
-
-/* Single elements. */
-
-int image_reader_site_stack(struct image_reader *reader, uint64_t address, uint32_t *ret) {
-    struct agent_site site;
-    int status = image_memory_read(&reader->memory, address, &site, sizeof site, reader->error);
-    return status == TMPALLOC_OK ? read_stack(reader, site.stack, site.entry_point, ret) : status;
-}
-
-_Static_assert(ENGINE_BETWEEN_LIMIT >= AGENT_BETWEEN_LIMIT, "there is a place for each");
-
-static int read_between(struct image_reader *reader, const struct agent_caught *caught,
-                        struct engine_caught *ret) {
-    int status = TMPALLOC_OK;
-    if (caught->between_count > AGENT_BETWEEN_LIMIT)
-        return image_reader_damaged(reader, "number of allocations", caught->between_count);
-    ret->between_count = caught->between_count;
-    for (uint32_t i = 0; i < caught->between_count && status == TMPALLOC_OK; i++) {
-        ret->between[i].size_bytes = caught->between[i].size_bytes;
-        status = image_reader_site_stack(reader, caught->between[i].site, &ret->between[i].stack);
-    }
-    return status;
-}
-
-static int read_caught(struct image_reader *reader, uint64_t address, struct engine_caught *ret) {
-    struct agent_caught caught;
-    int status = image_memory_read(&reader->memory, address, &caught, sizeof caught, reader->error);
-    if (status != TMPALLOC_OK)
-        return status;
-    *ret = (struct engine_caught){.address = caught.address,
-                                  .size_bytes = caught.size_bytes,
-                                  .distance = caught.distance,
-                                  .free_stack = ENGINE_NO_STACK,
-                                  .catches = caught.catches};
-    status = image_reader_site_stack(reader, caught.site, &ret->stack);
-    if (status == TMPALLOC_OK && caught.free_stack != 0)
-        status = read_stack(reader, caught.free_stack, caught.entry_point, &ret->free_stack);
-    return status == TMPALLOC_OK ? read_between(reader, &caught, ret) : status;
-}
-
-int agent_image_read_caught(const struct agent_image_source *source, uint64_t address,
-                            uint64_t caught, struct stacks *stacks, struct engine_caught *ret,
-                            struct error *error) {
-    struct image_reader *reader = NULL;
-    int status = init(source, stacks, error, &reader);
-    if (status != TMPALLOC_OK)
-        return status;
-    status = read_image(reader, address);
-    if (status == TMPALLOC_OK)
-        status = read_caught(reader, caught, ret);
-    deinit(reader);
-    return status;
-}
-
-int agent_image_read_site(const struct agent_image_source *source, uint64_t address, uint64_t site,
-                          struct stacks *stacks, uint32_t *stack_ret, struct error *error) {
-    struct image_reader *reader = NULL;
-    int status = init(source, stacks, error, &reader);
-    if (status != TMPALLOC_OK)
-        return status;
-    status = read_image(reader, address);
-    if (status == TMPALLOC_OK)
-        status = image_reader_site_stack(reader, site, stack_ret);
-    deinit(reader);
+    image_reader_close(reader);
     return status;
 }

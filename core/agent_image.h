@@ -48,6 +48,13 @@ int agent_image_read_caught(const struct agent_image_source *source, uint64_t ad
                             uint64_t caught, struct stacks *stacks, struct engine_caught *ret,
                             struct error *error);
 
+/* Calls emit(arg, address, visit) for each struct agent_site with this stack until one returns
+ * another status than TMPALLOC_OK, which is then the answer; the rest is as above. */
+int agent_image_find_sites(const struct agent_image_source *source, uint64_t address,
+                           struct stacks *stacks, uint32_t stack,
+                           int (*emit)(void *arg, uint64_t site, uint64_t visit), void *arg,
+                           struct error *error);
+
 /* The number in `stacks` of the call stack of a struct agent_site. */
 int agent_image_read_site(const struct agent_image_source *source, uint64_t address, uint64_t site,
                           struct stacks *stacks, uint32_t *stack_ret, struct error *error);

@@ -25,13 +25,21 @@ struct image_reader {
     struct snapshot_builder builder;
 };
 
+/* Begins a reading with the image's fixed part; see agent_image_read(). */
+int image_reader_open(const struct agent_image_source *source, uint64_t address,
+                      struct stacks *stacks, struct error *error, struct image_reader **ret);
+void image_reader_close(struct image_reader *reader);
+
 /* Sets and returns the error about a number that can't be. */
 int image_reader_damaged(struct image_reader *reader, const char *what, uint64_t number);
 
 /* Reads an element, which is visited once: so no list is endless, and none leads into another. */
 int image_reader_element(struct image_reader *reader, uint64_t address, void *buffer, size_t size);
 
-/* The number of the call stack of a struct agent_site. */
+/* The number of a struct agent_stack through an entry point; of the call stack of a struct
+ * agent_site. */
+int image_reader_stack(struct image_reader *reader, uint64_t address, uint32_t entry_point,
+                       uint32_t *ret);
 int image_reader_site_stack(struct image_reader *reader, uint64_t address, uint32_t *ret);
 
 /* Adds the blocks in a thread's window to reader->builder. */

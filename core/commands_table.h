@@ -38,6 +38,7 @@ struct command {
     COMMAND(live)                                                                                  \
     COMMAND(explain)                                                                               \
     COMMAND(catch)                                                                                 \
+    COMMAND(watch)                                                                                 \
     COMMAND(mark)                                                                                  \
     COMMAND(report)                                                                                \
     COMMAND(save)                                                                                  \

@@ -84,6 +84,8 @@ enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_
 int engine_agent_set_catches(struct engine_agent *agent, struct error *error);
 /* At a stop: brings the numbers of matches in parts.catches up to date, where they can be read. */
 void engine_agent_count_matches(struct engine_agent *agent);
+/* At a stop: the next allocation with parts.catches' awaited_stack is told. */
+int engine_agent_await(struct engine_agent *agent, struct error *error);
 /* Handles a hit of AGENT_TELLS.  TMPALLOC_STOP: the current thread is about to free something that
  * is caught.  TMPALLOC_E_UNSUPPORTED: a function that the user named isn't there or can't be
  * hooked, and the agent counts nothing. */

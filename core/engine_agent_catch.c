@@ -30,7 +30,8 @@ static void fill_catches(const struct engine_catches *catches, struct agent_imag
     }
     image->catch_anywhere = catches->anywhere;
     image->catch_generation = catches->generation;
-    image->catching = (image->catching & AGENT_WATCHING) | catches->active;
+    image->watched = catches->watched;
+    image->catching = catches->active | (catches->watched ? AGENT_WATCHING : 0);
 }
 
 static int write_catches(struct engine_agent *agent, const struct agent_image *image,
@@ -40,7 +41,25 @@ static int write_catches(struct engine_agent *agent, const struct agent_image *i
         status = ENGINE_AGENT_WRITE(agent, image, catch_anywhere, error);
     if (status == TMPALLOC_OK)
         status = ENGINE_AGENT_WRITE(agent, image, catch_generation, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, watched, error);
     return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, catching, error) : status;
+}
+
+/* Its breakpoints are in the code while they are of use. */
+static int set_breakpoints(struct engine_agent *agent, const struct agent_image *image,
+                           struct error *error) {
+    const struct engine_catches *catches = agent->parts.catches;
+    int status = TMPALLOC_OK;
+    if (catches->active || catches->watched || catches->awaited_stack != ENGINE_NO_STACK)
+        status = engine_agent_break_where_it_tells(agent, error);
+    else
+        breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_TELL, false, NULL);
+    if (!catches->active)
+        breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_CATCH, false, NULL);
+    else if (status == TMPALLOC_OK && image)
+        status = break_where_it_stops(agent, image, error);
+    return status == TMPALLOC_OK && image ? engine_agent_write_breakpoints(agent, error) : status;
 }
 
 int engine_agent_set_catches(struct engine_agent *agent, struct error *error) {
@@ -48,22 +67,14 @@ int engine_agent_set_catches(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
     if (agent->anchor == 0)
         return TMPALLOC_OK;
-    int status = engine_agent_image(agent, &image, NULL);
-    if (!catches->active && (status != TMPALLOC_OK || image.catching == 0))
+    bool is_ready = engine_agent_image(agent, &image, NULL) == TMPALLOC_OK;
+    if (!catches->active && (!is_ready || (image.catching == 0 && !catches->watched)))
         return TMPALLOC_OK;
-    if (catches->active) {
-        int broken = engine_agent_break_where_it_tells(agent, error);
-        if (broken == TMPALLOC_OK && status == TMPALLOC_OK)
-            broken = break_where_it_stops(agent, &image, error);
-        if (broken != TMPALLOC_OK || status != TMPALLOC_OK)
-            return broken;
-        status = engine_agent_write_breakpoints(agent, error);
-    } else {
-        breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_CATCH, false, NULL);
-        breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_TELL, false, NULL);
-    }
+    int status = set_breakpoints(agent, is_ready ? &image : NULL, error);
+    if (status != TMPALLOC_OK || !is_ready)
+        return status;
     fill_catches(catches, &image);
-    return status == TMPALLOC_OK ? write_catches(agent, &image, error) : status;
+    return write_catches(agent, &image, error);
 }
 
 void engine_agent_count_matches(struct engine_agent *agent) {
@@ -112,7 +123,49 @@ static int add_caught(struct engine_agent *agent, uint64_t address, struct error
     return engine_catches_add(agent->parts.catches, &caught);
 }
 
+/* Watching. */
+
+struct marking {
+    struct engine_agent *agent;
+    uint64_t site; /* one of those found */
+};
+
+/* The agent looks at a site again when it finds another number there than it wrote. */
+static int mark_site(void *arg, uint64_t site, uint64_t visit) {
+    struct marking *marking = arg;
+    uint64_t changed = visit ^ UINT64_C(1) << 31;
+    marking->site = site;
+    return host_write_data(marking->agent->parts.host, site + offsetof(struct agent_site, visit),
+                           &changed, sizeof(changed), NULL);
+}
+
+int engine_agent_await(struct engine_agent *agent, struct error *error) {
+    const struct agent_image_source source = engine_agent_source(&agent->parts);
+    const struct engine_catches *catches = agent->parts.catches;
+    struct marking marking = {.agent = agent};
+    struct agent_image image;
+    int status = engine_agent_image(agent, &image, error);
+    if (status == TMPALLOC_OK)
+        status = set_breakpoints(agent, &image, error);
+    if (status == TMPALLOC_OK && catches->awaited_stack != ENGINE_NO_STACK)
+        status =
+            agent_image_find_sites(&source, agent->anchor, tracker_stacks(agent->parts.tracker),
+                                   catches->awaited_stack, mark_site, &marking, error);
+    image.awaited = marking.site;
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, &image, awaited, error) : status;
+}
+
+static int tell_allocated(struct engine_agent *agent, uint64_t address, struct error *error) {
+    struct engine_catches *catches = agent->parts.catches;
+    struct agent_caught caught;
+    int status = host_read_data(agent->parts.host, address, &caught, sizeof(caught), error);
+    if (status == TMPALLOC_OK && catches->awaited_stack != ENGINE_NO_STACK)
+        catches->allocated(catches->arg, caught.address, caught.size_bytes);
+    return status;
+}
+
 int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *error) {
+    const struct engine_catches *catches = agent->parts.catches;
     const struct breakpoint *breakpoint = breakpoints_by_id(&agent->breakpoints, id);
     static const char *const names[] = {"rdi", "rsi"};
     uint64_t arguments[2];
@@ -128,6 +181,11 @@ int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *err
         return status == TMPALLOC_OK ? engine_agent_set_catches(agent, error) : status;
     case AGENT_TELLS_UNDECIDED:
         return decide(agent, arguments[1], error);
+    case AGENT_TELLS_ALLOCATED:
+        return tell_allocated(agent, arguments[1], error);
+    case AGENT_TELLS_FREED:
+        catches->freed(catches->arg);
+        return TMPALLOC_OK;
     default:
         return TMPALLOC_OK;
     }

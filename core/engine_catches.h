@@ -43,6 +43,12 @@ struct engine_catches {
     /* Of the others those that an allocation with this stack is one of. */
     uint32_t (*decide)(void *arg, uint32_t stack);
     void *arg;
+    /* A block to be watched.  Both are called while a hit is handled: when the stack has allocated
+     * one, which is then `watched`, and when that is about to be freed. */
+    uint32_t awaited_stack; /* ENGINE_NO_STACK: none */
+    uint64_t watched;       /* its address; 0: none */
+    void (*allocated)(void *arg, uint64_t address, uint64_t size_bytes);
+    void (*freed)(void *arg);
     struct engine_caught *caught; /* at the present stop; for the engines to add to */
     size_t caught_count;
     size_t caught_capacity;

@@ -187,11 +187,13 @@ static void describe_between(const struct stop *stop, const struct tracker_relea
 }
 
 /* The stopped thread is about to end a block. */
-static int catch_temporary(struct stop *stop, const struct tracker_release *release) {
+static int catch_block(struct stop *stop, const struct tracker_release *release) {
     struct engine_breakpoint *engine = stop->engine;
     struct engine_catches *catches = engine->parts.catches;
     const struct detector_block *block = &release->block;
     const struct site *site = block->site;
+    if (catches && catches->watched == release->address)
+        catches->freed(catches->arg);
     if (!catches || !catches->active || release->verdict != DETECTOR_TEMPORARY || !site)
         return TMPALLOC_OK;
     uint32_t stops = engine_catches_match(catches, block->size_bytes, block->distance, site->stack);
@@ -228,7 +230,7 @@ static int record_free(struct stop *stop, const struct entry_point *entry,
     const struct freeing_call call = {entry->address, stop->stack_pointer, return_address,
                                       tracker_thread_tid(stop->thread->thread)};
     int status = freeing_note(&engine->freeing, &call, NULL, &freed, stop->error);
-    return status == TMPALLOC_OK ? catch_temporary(stop, &freed) : status;
+    return status == TMPALLOC_OK ? catch_block(stop, &freed) : status;
 }
 
 /* The hardware engine watches one return at a time. */
@@ -266,7 +268,7 @@ static int begin_allocation(struct stop *stop, struct call *call) {
         return TMPALLOC_OK;
     check_owner(stop, call->pointer);
     tracker_take(engine->parts.tracker, stop->thread->thread, call->pointer, &call->old);
-    return catch_temporary(stop, &call->old);
+    return catch_block(stop, &call->old);
 }
 
 static struct call describe_call(const struct stop *stop, const struct entry_point *entry,
@@ -417,6 +419,9 @@ static int handle_return(struct stop *stop) {
                                call->size_bytes, call->stack, &site);
     if (status != TMPALLOC_OK)
         return status;
+    struct engine_catches *catches = engine->parts.catches;
+    if (catches && catches->awaited_stack == call->stack)
+        catches->allocated(catches->arg, address, call->size_bytes);
     return freeing_allocated(&engine->freeing, site, call->capture, call->activation.return_slot);
 }
 

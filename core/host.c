@@ -322,6 +322,28 @@ int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inl
     return answer(status, error, what);
 }
 
+int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
+                           struct error *error) {
+    const char *what = "set a watchpoint";
+    if (!host->primitives.insert_watchpoint)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.insert_watchpoint(host->primitives.arg, address, bytes, &status);
+    return answer(status, error, what);
+}
+
+int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *error) {
+    const char *what = "end a watchpoint";
+    if (!host->primitives.end_watchpoint)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    uint64_t hits = 0;
+    host->primitives.end_watchpoint(host->primitives.arg, &hits, &status);
+    if (status == TMPALLOC_OK)
+        *hits_ret = hits;
+    return answer(status, error, what);
+}
+
 void host_show(struct host *host, const char *text) {
     int status = TMPALLOC_E_HOST;
     if (host->primitives.message)

@@ -38,6 +38,9 @@ int host_insert_breakpoint(struct host *host, uint64_t id, uint64_t address,
                            enum tmpalloc_breakpoint_kind kind, struct error *error);
 int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct error *error);
 int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
+int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
+                           struct error *error);
+int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *error);
 /* Lines of any length, without a newline at the end. */
 void host_show(struct host *host, const char *text);
 void host_message(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -48,6 +48,17 @@ bool report_matches(const struct report_options *options, const struct symbol *l
     return matches(options->filter, scratch);
 }
 
+int report_find_site(const struct profile *profile, uint32_t id, const struct profile_site **ret,
+                     struct error *error) {
+    if (profile->site_count == 0)
+        return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: there are no sites", id);
+    if (id == 0 || id > profile->site_count)
+        return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: sites are 1 to %zu", id,
+                         profile->site_count);
+    *ret = &profile->sites[id - 1];
+    return TMPALLOC_OK;
+}
+
 void report_nothing(const struct profile *profile, struct text *text) {
     if (profile->count == 0) {
         text_printf(text, "No temporary allocations at threshold %u among ", profile->threshold);

@@ -22,6 +22,10 @@ int report_compile_regex(const char *pattern, regex_t *ret, struct error *error)
 bool report_matches(const struct report_options *options, const struct symbol *location,
                     struct text *scratch);
 
+/* The site with this id; TMPALLOC_E_ARGUMENT says which there are. */
+int report_find_site(const struct profile *profile, uint32_t id, const struct profile_site **ret,
+                     struct error *error);
+
 /* "No temporary allocation ..." and how many are elsewhere. */
 void report_nothing(const struct profile *profile, struct text *text);
 

@@ -210,19 +210,16 @@ static int append_histogram(const struct profile *profile, const struct profile_
 
 int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
                 struct text *text, struct error *error) {
-    if (profile->site_count == 0)
-        return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: there are no sites", id);
-    if (id == 0 || id > profile->site_count)
-        return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: sites are 1 to %zu", id,
-                         profile->site_count);
-    const struct profile_site *site = &profile->sites[id - 1];
+    const struct profile_site *site;
+    int status = report_find_site(profile, id, &site, error);
+    if (status != TMPALLOC_OK)
+        return status;
     append_title(site, text);
     append_temporaries(profile, site, text);
     append_sizes(site, text);
     append_ends(site, text);
     append_threads(site, text);
     append_pattern(site, text);
-    int status = TMPALLOC_OK;
     if (options->columns >= TWO_STACKS_WIDE && site->free_stack_count > 0)
         status = append_stacks_side_by_side(site, options, text);
     else

@@ -13,6 +13,7 @@ void session_init(struct session *session, const struct tmpalloc_host *host) {
     text_init(&session->missing);
     session_catches_init(session);
     text_init(&session->loaded_from);
+    session_watch_init(session);
 }
 
 void session_options_deinit(struct session_options *options) {
@@ -39,6 +40,7 @@ bool session_is_active(const struct session *session) {
 }
 
 static void end_tracking(struct session *session, const char *what) {
+    session_watch_end(session);
     session_engine_destroy(session);
     session->catches.engine.caught_count = 0;
     session->state = SESSION_ENDED;
@@ -190,6 +192,7 @@ int session_start(struct session *session, struct session_options *options, stru
 int session_stop(struct session *session, struct text *text, struct error *error) {
     if (!session_is_active(session))
         return error_set(error, TMPALLOC_E_STATE, "not tracking: 'tmpalloc start' begins");
+    session_watch_end(session);
     int status = session_engine_stop(session, error);
     if (status != TMPALLOC_OK)
         return status;

@@ -9,6 +9,7 @@
 #include "recording.h"
 #include "report_selection.h"
 #include "session_catch.h"
+#include "session_watch.h"
 
 #define SESSION_DEFAULT_MAX_THRESHOLD 16
 #define SESSION_DEFAULT_THRESHOLD     1
@@ -56,6 +57,7 @@ struct session {
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t threshold;  /* of reports that name none */
     struct session_catches catches;
+    struct session_watch watch;
     struct profile *loaded;  /* results from files, which reports are about; NULL: none */
     struct text loaded_from; /* these files, for messages */
 };

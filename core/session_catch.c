@@ -20,8 +20,7 @@ static const struct symbol *locate(struct profile_stack *stack, size_t location)
     return symbol;
 }
 
-/* The location of a stack; NULL without memory. */
-static const struct symbol *find_location(const struct recording *recording, uint32_t number) {
+const struct symbol *session_find_location(const struct recording *recording, uint32_t number) {
     const struct profile_source source = recording_source(recording, false);
     struct profile_stack stack;
     size_t location;
@@ -50,7 +49,7 @@ static uint32_t decide(void *arg, uint32_t stack) {
     uint64_t known;
     if (map_get(&catches->decided, stack, &known))
         return (uint32_t)known;
-    const struct symbol *location = find_location(session->recording, stack);
+    const struct symbol *location = session_find_location(session->recording, stack);
     uint32_t matches = location ? compare(catches, location) : 0;
     map_put(&catches->decided, stack, matches); /* without memory it is found out again */
     return matches;
@@ -269,7 +268,8 @@ static uint32_t find_site(struct session *session, uint32_t stack) {
     const struct recording_query query = {.threshold = session->threshold};
     struct profile *profile = NULL;
     uint32_t id = 0;
-    if (session_profile(session, &query, NULL, &profile) != TMPALLOC_OK)
+    if (session_need_recording(session, NULL) != TMPALLOC_OK ||
+        session_profile(session, &query, NULL, &profile) != TMPALLOC_OK)
         return 0;
     for (size_t i = 0; i < profile->site_count && id == 0; i++)
         id = profile->sites[i].stack_number == stack ? profile->sites[i].id : 0;
@@ -288,8 +288,9 @@ static void append_text(struct session *session, const struct engine_caught *cau
     if (profile_expand(&source, caught->stack, &stack, &location) != TMPALLOC_OK)
         return;
     for (uint32_t i = 0; i < caught->between_count; i++)
-        between[i] = (struct report_between){caught->between[i].size_bytes,
-                                             find_location(recording, caught->between[i].stack)};
+        between[i] =
+            (struct report_between){caught->between[i].size_bytes,
+                                    session_find_location(recording, caught->between[i].stack)};
     text_init(&names);
     append_names(&session->catches, caught->catches, &names);
     const struct report_caught report = {
@@ -299,7 +300,7 @@ static void append_text(struct session *session, const struct engine_caught *cau
         .distance = caught->distance,
         .site = site,
         .stack = &stack,
-        .free_location = find_location(recording, caught->free_stack),
+        .free_location = session_find_location(recording, caught->free_stack),
         .between = between,
         .between_count = caught->between_count,
     };

@@ -12,7 +12,9 @@
 #include "map.h"
 #include "text.h"
 
+struct recording;
 struct session;
+struct symbol;
 
 struct session_catch {
     uint32_t id; /* counted from 1, not used again; 0: this place is free */
@@ -45,6 +47,9 @@ int session_catch_add(struct session *session, const struct session_catch_option
                       struct text *text, struct error *error);
 int session_catch_delete(struct session *session, uint32_t id, struct text *text,
                          struct error *error);
+
+/* The location of a stack; NULL: it has none, or without memory. */
+const struct symbol *session_find_location(const struct recording *recording, uint32_t number);
 
 /* One row of the status for each. */
 void session_catches_append(struct session *session, struct text *text);

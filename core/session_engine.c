@@ -348,6 +348,10 @@ int session_engine_hit(struct session *session, uint64_t id, struct error *error
     return copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
 }
 
+int session_engine_await(struct session *session, struct error *error) {
+    return session->agent ? engine_agent_await(session->agent, error) : TMPALLOC_OK;
+}
+
 int session_engine_set_catches(struct session *session, struct error *error) {
     return session->agent ? engine_agent_set_catches(session->agent, error) : TMPALLOC_OK;
 }

@@ -34,6 +34,9 @@ int session_engine_hit(struct session *session, uint64_t id, struct error *error
 /* The catches have changed; may be called while a hit is handled. */
 int session_engine_set_catches(struct session *session, struct error *error);
 
+/* The same for the stack that is awaited; only at a stop. */
+int session_engine_await(struct session *session, struct error *error);
+
 /* Brings the recording's results up to date, if they are elsewhere and can be read now. */
 int session_engine_update(struct session *session, struct error *error);
 /* The same at a stop that no command is given at: when it is worth it, or always. */

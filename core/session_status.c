@@ -191,6 +191,7 @@ int session_status(struct session *session, struct text *text, struct error *err
         session_engine_update(session, NULL) == TMPALLOC_OK &&
         session->recording->age == RECORDING_NEVER) {
         session_catches_append(session, text);
+        session_watch_append(session, text);
         return TMPALLOC_OK;
     }
     int status = session_snapshot(session, &snapshot, error);
@@ -208,6 +209,7 @@ int session_status(struct session *session, struct text *text, struct error *err
     if (session->recording->copied)
         append_bytes(text, "agent memory", session->recording->agent_bytes);
     session_catches_append(session, text);
+    session_watch_append(session, text);
     snapshot_deinit(&snapshot);
     return TMPALLOC_OK;
 }

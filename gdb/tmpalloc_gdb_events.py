@@ -6,6 +6,7 @@ import gdb
 
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
+from tmpalloc_gdb_watch import Watch
 
 
 def _disable_in_agent(breakpoint):
@@ -60,6 +61,7 @@ class GdbEvents(Host):
         self._in_hit = False
         self._places = {}  # of the user's breakpoints that are enabled, as they were told
         self._in_call = False
+        self._watch = Watch()
 
     def hit(self, id):
         """Forwards a hit; True stops the program, as the core or the user asks for it."""
@@ -128,11 +130,13 @@ class GdbEvents(Host):
 
     def exited(self, event):
         """Called by GDB when a process exited, was killed or is detached."""
+        self._watch.delete_ended()
         if self._tracked is None or self._tracked.number == event.inferior.num:
             self.event(binding.EVENT_EXITED)
 
     def stopped(self, event):
         """Called by GDB when the user gets the prompt."""
+        self._watch.delete_ended()
         if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
             signal = isinstance(event, gdb.SignalEvent)
             self.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)

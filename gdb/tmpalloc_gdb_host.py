@@ -194,5 +194,11 @@ class GdbHost(GdbEvents):
         frame.select()
         gdb.execute("frame")
 
+    def insert_watchpoint(self, address, size):
+        self._watch.insert(address, size)
+
+    def end_watchpoint(self):
+        return self._watch.end(not self._in_hit)
+
     def quit(self, status):
         self.exit_status = status

@@ -51,6 +51,7 @@ class LldbHost(LldbEvents):
         super().__init__(debugger, module)
         self._local = (None, False)
         self._thread = None  # that the core has selected
+        self._watchpoint = None
         self._preloads = None  # a target and its own LD_PRELOAD setting
 
     def _selected_frame(self):
@@ -230,6 +231,18 @@ class LldbHost(LldbEvents):
                 frame = frame.GetParent()
         process.SetSelectedThread(thread)
         thread.SetSelectedFrame(frame.GetFrameID())
+
+    def insert_watchpoint(self, address, size):
+        error = lldb.SBError()
+        target = self.selected_process().GetTarget()
+        self._watchpoint = target.WatchAddress(address, size, True, True, error)
+        checked(error)
+
+    def end_watchpoint(self):
+        ended, self._watchpoint = self._watchpoint, None
+        hits = ended.GetHitCount()
+        self.selected_process().GetTarget().DeleteWatchpoint(ended.GetID())
+        return hits
 
     def quit(self, status):
         self.exit_status = status

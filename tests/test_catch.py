@@ -175,3 +175,78 @@ def test_breakpoints_of_the_user_go_on_stopping_beside_catches(debugger, start, 
     assert kinds == [False, True, False, False, False, False]
     assert "release_records" in result.outputs[5], result.text
     assert "release(" in result.outputs[3].replace(" (", "(") and result.exit_statuses == [3]
+
+
+# --- watching ----------------------------------------------------------------------------------------
+
+
+def watchpoints_of(debugger):
+    return {"gdb": "info watchpoints", "lldb": "watchpoint list"}[debugger.name]
+
+
+def test_the_next_block_of_a_site_is_watched_until_it_is_freed(debugger, start, compile):
+    program = compile(PROGRAMS / "watched.c", "-fno-builtin")
+    listed, go, end = watchpoints_of(debugger), debugger.continue_(), debugger.break_at("end_round")
+    steps = [end, start, "tmpalloc watch 1", debugger.run(), "tmpalloc watch 9"]
+    steps += ["tmpalloc watch 1", "tmpalloc status", go, listed]
+    steps += ["tmpalloc watch 1", go, "tmpalloc status", go, go, listed]
+    steps += ["tmpalloc watch 1", "tmpalloc watch --delete", "tmpalloc watch --delete", go, go, go]
+    result = debugger.session(program, steps)
+    outputs = result.outputs
+    assert result.exit_statuses == [3], result.text
+    assert "no process is tracked whose blocks could be watched" in outputs[2]
+    assert "no site 9: sites are 1 to 1" in outputs[4]
+    assert "waiting for the next block of site 1, make at watched.c:5\n" in outputs[5]
+    assert re.search(r"(?m)^watch +the next block at make at watched.c:5$", outputs[6])
+    began = r"tmpalloc: watch: (0x\w+) of 24B at make at watched.c:5, its first 8 bytes until it is freed"
+    unused = re.search(began, outputs[7])[1]
+    assert f"tmpalloc: watch: {unused} is freed, never read and never written\n" in outputs[7]
+    assert "end_round" in outputs[7]
+    used = re.search(began, outputs[10])[1]
+    assert re.search(r"fill ?\(", outputs[10]) and "is freed after" not in outputs[10]
+    assert re.search(rf"(?m)^watch +{used} of 24B at make at watched.c:5$", outputs[11])
+    assert re.search(r"look ?\(", outputs[12])
+    assert f"tmpalloc: watch: {used} is freed after 2 uses\n" in outputs[13]
+    for output in outputs[8], outputs[14]:
+        assert "No watchpoints" in output
+    assert "nothing is watched any more" in outputs[16]
+    assert "nothing is watched: 'tmpalloc watch SITE' begins" in outputs[17]
+    assert not any("tmpalloc: watch" in output for output in outputs[18:])
+
+
+THREADS = """#include <semaphore.h>
+#include <pthread.h>
+#include <stdlib.h>
+static sem_t began, ends;
+__attribute__((noinline)) void end_round(void) { __asm__ volatile("" ::: "memory"); }
+static void *play(void *unused) {
+    void *volatile block = malloc(24);
+    free(block);
+    end_round();
+    sem_post(&began);
+    sem_wait(&ends);
+    return unused;
+}
+int main(void) {
+    pthread_t threads[2];
+    sem_init(&began, 0, 0);
+    sem_init(&ends, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_create(&threads[i], NULL, play, NULL);
+        sem_wait(&began);
+    }
+    sem_post(&ends);
+    sem_post(&ends);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    return 3;
+}"""
+
+
+def test_the_block_of_a_thread_that_was_never_at_the_site_is_watched_as_well(debugger, compile):
+    program = compile(THREADS, "-pthread", "-fno-builtin")
+    steps = [debugger.break_at("end_round"), "tmpalloc start --engine agent", debugger.run()]
+    steps += ["tmpalloc watch 1", debugger.continue_(), debugger.continue_()]
+    result = debugger.session(program, steps)
+    assert "is freed, never read and never written" in result.outputs[4], result.text
+    assert result.exit_statuses == [3]

@@ -1,5 +1,7 @@
 #include "catches.h"
 
+#include <string.h>
+
 #include "tracer.h"
 
 #include "tmpalloc/tmpalloc.h"
@@ -90,20 +92,10 @@ static const struct agent_caught *describe(const struct call *call,
     return caught;
 }
 
-static void tell_watched(struct thread *thread, uintptr_t block) {
-    for (size_t i = 0; i < AGENT_WATCHED_LIMIT; i++) {
-        if (image->watched[i] != block)
-            continue;
-        thread->caught = (struct agent_caught){.address = block};
-        tell(AGENT_TELLS_FREED, &thread->caught);
-        return;
-    }
-}
-
 const struct agent_caught *catches_freeing(const struct call *call, uintptr_t block,
                                            const struct taken *taken) {
-    if (image->catching & AGENT_WATCHING)
-        tell_watched(call->thread, block);
+    if (image->catching & AGENT_WATCHING && image->watched == block)
+        tell(AGENT_TELLS_FREED, NULL);
     if (taken->verdict != DETECTOR_TEMPORARY)
         return NULL;
     uint32_t matches = find_matches(&taken->block);
@@ -111,9 +103,22 @@ const struct agent_caught *catches_freeing(const struct call *call, uintptr_t bl
     return stops && is_debugger_there() ? describe(call, &taken->block, stops) : NULL;
 }
 
+/* Every thread has sites of its own. */
+static bool is_same_place(const struct agent_site *one, const struct agent_site *other) {
+    const struct agent_stack *stack = (const struct agent_stack *)(uintptr_t)one->stack;
+    const struct agent_stack *another = (const struct agent_stack *)(uintptr_t)other->stack;
+    return one->entry_point == other->entry_point && stack->count == another->count &&
+           stack->truncated == another->truncated &&
+           memcmp(stack->pcs, another->pcs, stack->count * sizeof stack->pcs[0]) == 0;
+}
+
 void catches_allocated(struct thread *thread, struct agent_site *site, uintptr_t block,
                        uint64_t size_bytes) {
-    site->watched = 0;
+    uint64_t awaited = IMAGE_LOAD(&image->awaited);
+    if (!awaited || !is_same_place(site, (const struct agent_site *)(uintptr_t)awaited) ||
+        !__atomic_compare_exchange_n(&image->awaited, &awaited, 0, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED))
+        return;
     thread->caught =
         (struct agent_caught){.address = block, .size_bytes = size_bytes, .site = (uintptr_t)site};
     tell(AGENT_TELLS_ALLOCATED, &thread->caught);

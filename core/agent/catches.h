@@ -12,7 +12,7 @@ void catches_tell(enum agent_tells reason, const void *about);
 const struct agent_caught *catches_freeing(const struct call *call, uintptr_t block,
                                            const struct taken *taken);
 
-/* A block was allocated at a site that was watched. */
+/* A block was allocated at a site that may be awaited. */
 void catches_allocated(struct thread *thread, struct agent_site *site, uintptr_t block,
                        uint64_t size_bytes);
 

@@ -119,7 +119,7 @@ static void visit_site(struct thread *thread, struct agent_site *site, uintptr_t
         site->previous_size = NO_PREVIOUS_SIZE;
     site->visit = thread->visit;
     add_site_thread(site, thread->image.tid);
-    if (site->watched)
+    if (IMAGE_LOAD(&image->awaited))
         catches_allocated(thread, site, block, size_bytes);
 }
 

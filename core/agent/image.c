@@ -90,6 +90,7 @@ void image_in_child(void) {
     *image = forked;
     image->pid = getpid();
     image->catching = 0;
+    image->awaited = 0;
     image_reset();
 }
 

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     10
+#define AGENT_IMAGE_VERSION     11
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -102,9 +102,8 @@ enum agent_hooking {
 /* Most catches at once: each is a bit of a 32-bit number, with some to spare. */
 #define AGENT_CATCHES 16
 
-/* Set beside the bits of catches: there are watched blocks, at most so many. */
-#define AGENT_WATCHING      (UINT32_C(1) << 31)
-#define AGENT_WATCHED_LIMIT 4
+/* Set beside the bits of catches: there is a watched block. */
+#define AGENT_WATCHING (UINT32_C(1) << 31)
 
 /* Most allocations between a block's own and its free that are told. */
 #define AGENT_BETWEEN_LIMIT 16
@@ -184,7 +183,10 @@ struct agent_image {
     uint32_t catch_anywhere;   /* bits of `catches`: those to which the call site doesn't matter */
     uint64_t catch_generation; /* of the others: a site's answer from another one is void; not 0 */
     struct agent_catch catches[AGENT_CATCHES];
-    uint64_t watched[AGENT_WATCHED_LIMIT]; /* addresses of blocks; 0: none */
+    uint64_t watched; /* address of the block whose free is to be told */
+    /* struct agent_site: the next allocation with its call stack, through its entry point, is to be
+     * told.  The agent sets it to 0 then. */
+    uint64_t awaited;
     /* By entry point that frees: where its hook stops at what is caught, just before it calls the
      * function itself.  rdi is the address of a struct agent_caught there. */
     uint64_t stops[AGENT_ENTRY_POINTS_LIMIT];
@@ -265,8 +267,6 @@ struct agent_site {
     uint64_t same_free;        /* struct agent_free of the call with these; 0: there is none */
     uint64_t same_stack;       /* struct agent_site with another entry point */
     uint64_t catch_generation; /* of the image when that was decided; 0: never */
-    uint32_t watched;          /* 1: the next block is to be told, see AGENT_TELLS_ALLOCATED */
-    uint32_t reserved;
 };
 
 /* An allocation after that of a block that is caught. */
@@ -326,7 +326,7 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2704, tables_settled, 2696);
+AGENT_IMAGE_LAYOUT(agent_image, 2688, tables_settled, 2680);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 16, reserved, 12);
 _Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
@@ -335,7 +335,7 @@ AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
 AGENT_IMAGE_LAYOUT(agent_window_entry, 24, site, 16);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
-AGENT_IMAGE_LAYOUT(agent_site, 160, reserved, 156);
+AGENT_IMAGE_LAYOUT(agent_site, 152, catch_generation, 144);
 AGENT_IMAGE_LAYOUT(agent_between, 16, site, 8);
 AGENT_IMAGE_LAYOUT(agent_caught, 312, between, 56);
 AGENT_IMAGE_LAYOUT(agent_free, 24, by_distance, 24);
@@ -347,10 +347,9 @@ enum agent_tells {
     AGENT_TELLS_READY,     /* the image is there; about nothing */
     AGENT_TELLS_HOOKED,    /* functions are, as `hooking` says, or aren't; about nothing */
     AGENT_TELLS_UNDECIDED, /* about a struct agent_site: its catch_generation isn't the image's */
-    AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of a site that was watched, and isn't
-                              any more: its address, size_bytes and site */
-    AGENT_TELLS_FREED      /* the same of a block in `watched`, which is left there; only its
-                              address */
+    AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of what was awaited: its address,
+                              size_bytes and site */
+    AGENT_TELLS_FREED      /* what is watched is about to be freed; about nothing */
 };
 
 /* How a debugger controls the agent while the process is stopped.
@@ -361,9 +360,10 @@ enum agent_tells {
  * within may be written before a start, breakpoints and breakpoint_bytes at any time.
  *
  * It catches by writing to `catches`, catch_anywhere, a new catch_generation, and at last catching,
- * at any stop; catch_matches and catch_generation of a site when it is asked for them; watched of a
- * site with another number in the low half of its visit; and `watched`.  Breakpoints are needed at
- * `stops`, and at a function of the library that does nothing:
+ * at any stop; and catch_matches and catch_generation of a site when it is asked for them.  It
+ * watches by writing to `awaited`, together with another number in the low half of the visit of
+ * each site with that call stack, or `watched`.  Breakpoints are needed at `stops`, and at a
+ * function of the library that does nothing:
  *
  * tell(reason, about): an enum agent_tells and the address of what it is about.  The thread goes on
  * at once, whatever the debugger has written meanwhile.

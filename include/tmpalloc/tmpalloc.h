@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 6
+#define TMPALLOC_HOST_VERSION 7
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -184,6 +184,16 @@ struct tmpalloc_host {
     /** Evaluates an expression in the selected frame, with no call of a function of the process: a
      *  number or a pointer is stored in *ret as it is, of an array its address. */
     void (*evaluate)(void *arg, const char *expression, uint64_t *ret, int *status);
+
+    /** Sets a hardware watchpoint on 1, 2, 4 or 8 bytes, as if the user had: the program stops
+     *  after each read and write of them.  There is one at a time; may be called while a hit is
+     *  handled. */
+    void (*insert_watchpoint)(void *arg, uint64_t address, uint32_t bytes, int *status);
+
+    /** Ends it and stores in *hits_ret how often the program has stopped there; fails when there is
+     *  none, or the user has deleted it.  May be called while a hit is handled.  The process may
+     *  be gone. */
+    void (*end_watchpoint)(void *arg, uint64_t *hits_ret, int *status);
 };
 
 /** The place where a command's text will be shown. */

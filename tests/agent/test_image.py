@@ -9,7 +9,7 @@ import pytest
 MAGIC = b"tmpalloc-agent\x1a\0"
 IMAGE = {"version": 16, "image": 24, "thread_bytes": 32, "max_threshold": 44, "pid": 48}
 IMAGE |= {"generation": 56, "reset_generation": 64, "first_thread": 72, "entry_point_count": 128}
-IMAGE |= {"window_ring_off": 2668, "window_entries": 2672, "window_entry_bytes": 2676}
+IMAGE |= {"window_ring_off": 2652, "window_entries": 2656, "window_entry_bytes": 2660}
 THREAD = {"next": 0, "first_site": 8, "generation": 16, "window": 80, "life": 88}
 WINDOW_ENTRY = {"address": 0, "site": 16}
 SITE = {"next": 0, "stack": 8, "threads": 16, "first_free": 24, "entry_point": 32}

@@ -133,6 +133,14 @@ class Host:
         """The number that an expression gives in the selected frame, without calling anything."""
         raise NotImplementedError
 
+    def insert_watchpoint(self, address, size):
+        """Sets a watchpoint of the user on the bytes at an address."""
+        raise NotImplementedError
+
+    def end_watchpoint(self):
+        """Ends it; returns how often the program has stopped there."""
+        raise NotImplementedError
+
     def take_interrupt(self):
         """True when the user interrupted a primitive since the last call."""
         interrupt, self._interrupt = self._interrupt, None
@@ -236,6 +244,12 @@ class Host:
 
     def _c_evaluate(self, expression, ret):
         ret[0] = self.evaluate(expression.decode()) & _WORD_MASK
+
+    def _c_insert_watchpoint(self, address, size):
+        self.insert_watchpoint(address, size)
+
+    def _c_end_watchpoint(self, ret):
+        ret[0] = self.end_watchpoint()
 
 
 def _by_search_order(modules):
