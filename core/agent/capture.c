@@ -24,7 +24,6 @@ struct capture_cache {
     uint64_t history; /* made of the node that was found last */
     const struct capture_node *predictor[1 << PREDICTOR_BITS];
     struct capture_memo memo;
-    struct capture_pages pages;
     struct cfi_rows *rows;
     struct capture_walk walk;
     const struct capture_node *walked; /* what was made of it; NULL: nothing */
@@ -45,7 +44,6 @@ int capture_cache_init(struct capture_cache **ret) {
         return TMPALLOC_E_NOMEM;
     }
     cache->walk.rows = cache->rows;
-    cache->walk.pages = &cache->pages;
     cache->walk.depth_limit = atomic_load_explicit(&depth_limit, memory_order_relaxed);
     cache->generation = atomic_load_explicit(&generation, memory_order_acquire);
     *ret = cache;
@@ -53,7 +51,6 @@ int capture_cache_init(struct capture_cache **ret) {
 }
 
 void capture_cache_forget(struct capture_cache *cache) {
-    cache->pages = (struct capture_pages){0};
     cache->history = 0;
 }
 

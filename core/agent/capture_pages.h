@@ -1,5 +1,5 @@
-/* Which memory can be read: asked of the kernel once per page, so that wrong frame information
- * can't make the walk of a stack crash the program. */
+/* Which memory can be read: asked of the kernel once per page and walk, so that wrong frame
+ * information can't make the walk of a stack crash the program. */
 #ifndef TMPALLOC_AGENT_CAPTURE_PAGES_H
 #define TMPALLOC_AGENT_CAPTURE_PAGES_H
 

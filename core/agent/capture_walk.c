@@ -50,7 +50,7 @@ static bool load(struct capture_walk *walk, struct walk_value address, bool rela
                  struct walk_value *ret) {
     if (!address.based && !pin(walk))
         return false;
-    if (address.bits % WORD_BYTES || !capture_pages_readable(walk->pages, address.bits)) {
+    if (address.bits % WORD_BYTES || !capture_pages_readable(&walk->pages, address.bits)) {
         walk->unstable = true;
         return false;
     }
@@ -204,6 +204,7 @@ static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
 
 static void begin(struct capture_walk *walk, const struct capture_start *start, uint64_t pc) {
     walk->start = *start;
+    walk->pages = (struct capture_pages){0};
     walk->pc_count = walk->bound_count = walk->cell_count = 0;
     walk->modules = 0;
     walk->truncated = walk->unstable = walk->pinned = walk->no_memory = false;

@@ -37,7 +37,7 @@ struct walk_location {
 
 struct capture_walk {
     struct cfi_rows *rows;
-    struct capture_pages *pages;
+    struct capture_pages pages;
     uint32_t depth_limit;
     struct capture_start start;
     uint64_t *pcs; /* with CAPTURE_PC_EXACT */

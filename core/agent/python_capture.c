@@ -58,7 +58,6 @@ int python_cache_init(struct python_cache **ret) {
 void python_cache_forget(struct python_cache *cache) {
     cache->self = (struct python_self){0};
     cache->last = NULL;
-    cache->log.pages = (struct capture_pages){0};
 }
 
 void python_cache_destroy(struct python_cache *cache) {
@@ -131,6 +130,7 @@ static void drop_implied(struct python_cache *cache, size_t count) {
 static void walk_frames(struct python_cache *cache, uintptr_t thread, bool *truncated_ret) {
     struct log *log = &cache->log;
     const struct python_process process = {.read = read_logged, .arg = log};
+    log->pages = (struct capture_pages){0};
     log->count = 0;
     log->unstable = log->no_memory = false;
     cache->walked = NULL;
