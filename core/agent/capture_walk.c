@@ -27,7 +27,8 @@ void capture_walk_deinit(struct capture_walk *walk) {
 }
 
 static bool log_cell(struct capture_walk *walk, int64_t place, struct walk_value *ret) {
-    if (memory_reserve((void **)&walk->cells, &walk->cell_capacity, walk->cell_count + 1,
+    if (walk->cell_count == walk->cell_capacity &&
+        memory_reserve((void **)&walk->cells, &walk->cell_capacity, walk->cell_count + 1,
                        sizeof *walk->cells)) {
         walk->no_memory = true;
         return false;
@@ -143,7 +144,18 @@ static struct walk_location locate(struct step *step, const struct cfi_recovery 
     }
 }
 
-/* Makes the registers those of the caller.  All are located before any is changed. */
+/* Makes the registers those of the caller. */
+static void change_simply(struct step *step, const struct cfi_row *row) {
+    struct walk_location *registers = step->walk->registers;
+    registers[CFI_RETURN_ADDRESS] =
+        at_offset(LOCATION_MEMORY, step->cfa, row->return_address.offset);
+    registers[CFI_STACK_POINTER] = at_offset(LOCATION_VALUE, step->cfa, 0);
+    for (uint32_t i = 0; i < row->count; i++)
+        registers[row->recoveries[i].target] =
+            at_offset(LOCATION_MEMORY, step->cfa, row->recoveries[i].offset);
+}
+
+/* The same where they may depend on each other: all are located before any is changed. */
 static void change_registers(struct step *step, const struct cfi_row *row) {
     struct walk_location *registers = step->walk->registers;
     struct walk_location located[CFI_REGISTERS];
@@ -163,7 +175,10 @@ static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint6
     walk->truncated = true;
     if (walk->pc_count == walk->depth_limit || !find_cfa(&step, &row->cfa))
         return false;
-    change_registers(&step, row);
+    if (row->simple)
+        change_simply(&step, row);
+    else
+        change_registers(&step, row);
     if (!get_value(walk, CFI_RETURN_ADDRESS, false, &pc))
         return false;
     walk->registers[CFI_RETURN_ADDRESS] =
@@ -173,14 +188,20 @@ static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint6
     return pc.bits != 0;
 }
 
-static bool add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
-    if (memory_reserve((void **)&walk->pcs, &walk->pc_capacity, walk->pc_count + 1,
-                       sizeof *walk->pcs) ||
-        memory_reserve((void **)&walk->bounds, &walk->bound_capacity, walk->bound_count + 1,
-                       sizeof *walk->bounds)) {
+/* For a frame and its bound. */
+static bool make_room(struct capture_walk *walk) {
+    size_t needed = walk->pc_count + 1;
+    if (needed <= walk->pc_capacity && needed <= walk->bound_capacity)
+        return true;
+    if (memory_reserve((void **)&walk->pcs, &walk->pc_capacity, needed, sizeof *walk->pcs) ||
+        memory_reserve((void **)&walk->bounds, &walk->bound_capacity, needed, sizeof *walk->bounds))
         walk->no_memory = true;
+    return !walk->no_memory;
+}
+
+static bool add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
+    if (!make_room(walk))
         return false;
-    }
     walk->pcs[walk->pc_count++] = pc | (exact ? CAPTURE_PC_EXACT : 0);
     return true;
 }

@@ -112,6 +112,13 @@ static int fill_row(struct arena *arena, const struct cfi_state *state, uint64_t
     return status;
 }
 
+static bool is_simple(const struct cfi_row *row) {
+    bool simple = row->return_address.kind == CFI_AT_OFFSET;
+    for (uint32_t i = 0; i < row->count; i++)
+        simple &= row->recoveries[i].kind == CFI_AT_OFFSET;
+    return simple;
+}
+
 static int create_row(struct cfi_rows *rows, uintptr_t pc, bool exact, struct cfi_row **ret) {
     const struct cfi_module *module;
     struct cfi_function function;
@@ -133,7 +140,9 @@ static int create_row(struct cfi_rows *rows, uintptr_t pc, bool exact, struct cf
     row->signal = function.signal;
     row->identity = module->identity;
     *ret = row;
-    return fill_row(&rows->arena, &program->state, function.return_column, row);
+    int status = fill_row(&rows->arena, &program->state, function.return_column, row);
+    row->simple = is_simple(row);
+    return status;
 }
 
 /* Addresses of code leave the top bit free. */

@@ -26,6 +26,7 @@ struct cfi_row {
     uintptr_t pc;
     bool exact;
     bool signal;             /* the frame called a signal handler: its caller was interrupted */
+    bool simple;             /* all that is recovered is at an offset from the CFA */
     uint8_t count;           /* of recoveries; registers without one are the same in the caller */
     uint32_t identity;       /* of the module */
     struct cfi_recovery cfa; /* CFI_REGISTER or CFI_EXPRESSION */
