@@ -61,9 +61,14 @@ static enum check_verdict judge(const struct check *check) {
     return failed ? CHECK_FAILED : CHECK_PASSED;
 }
 
+static void append_count(struct text *text, uint64_t count) {
+    text_append_count(text, count);
+    text_append(text, count == 1 ? " temporary" : " temporaries");
+}
+
 static void append_amount(struct text *text, struct report_amount amount) {
-    text_append_count(text, amount.count);
-    text_append(text, amount.count == 1 ? " temporary of " : " temporaries of ");
+    append_count(text, amount.count);
+    text_append(text, " of ");
     text_append_size(text, amount.bytes);
 }
 
@@ -72,7 +77,7 @@ static void append_limits(const struct check *check, struct text *text) {
     const char *separator = "; allowed: ";
     if (limits->most_count != CHECK_NO_LIMIT) {
         text_append(text, separator);
-        text_append_count(text, limits->most_count);
+        append_count(text, limits->most_count);
         separator = ", ";
     }
     if (limits->most_bytes != CHECK_NO_LIMIT) {

@@ -43,6 +43,11 @@ static void append_files(struct text *text, char *const *paths, size_t count) {
     text_append(text, count > 1 ? ")" : "");
 }
 
+static void append_sites(struct text *text, const struct profile *profile) {
+    text_append_count(text, profile->site_count);
+    text_append(text, profile->site_count == 1 ? " call site" : " call sites");
+}
+
 int session_load(struct session *session, char *const *paths, size_t count, struct text *text,
                  struct error *error) {
     struct profile *loaded = NULL;
@@ -56,8 +61,9 @@ int session_load(struct session *session, char *const *paths, size_t count, stru
     append_files(&session->loaded_from, paths, count);
     text_append(text, "tmpalloc: loaded ");
     text_append_count(text, loaded->totals.allocations);
-    text_printf(text, " allocations of %zu call sites from %s\n", loaded->site_count,
-                text_get(&session->loaded_from));
+    text_append(text, " allocations of ");
+    append_sites(text, loaded);
+    text_printf(text, " from %s\n", text_get(&session->loaded_from));
     return TMPALLOC_OK;
 }
 
@@ -68,8 +74,11 @@ static int write_profile(const struct profile *profile, const char *path, bool f
     int status = report_json(profile, &content, error);
     if (status == TMPALLOC_OK)
         status = report_write_file(path, force, &content, error);
-    if (status == TMPALLOC_OK)
-        text_printf(text, "tmpalloc: saved %zu call sites to %s\n", profile->site_count, path);
+    if (status == TMPALLOC_OK) {
+        text_append(text, "tmpalloc: saved ");
+        append_sites(text, profile);
+        text_printf(text, " to %s\n", path);
+    }
     text_deinit(&content);
     return status;
 }

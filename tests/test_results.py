@@ -133,6 +133,7 @@ STATEMENTS = (
     "insert into numbers values (1, 'one'), (2, 'two'), (3, 'three');"
     "select name, n * n from numbers where n > 1 order by name;"
 )
+FORMATS = "json csv folded speedscope pprof sarif html".split()
 REPORTS = [
     "summary",
     "summary -t 0 --by stack -r 0",
@@ -140,7 +141,7 @@ REPORTS = [
     "tree -t 3 -r 0",
     "site 1",
     "site 7 -t 9",
-    *(f"report {format} @{format} -t 5 --force" for format in ("json", "csv", "folded")),
+    *(f"report {format} @{format} -t 5 --force" for format in FORMATS),
 ]
 
 
@@ -155,7 +156,7 @@ def test_saved_results_of_sqlite3_give_the_same_reports(debugger, library, tmp_p
     live = debugger.session(program, [*steps, *reports], [":memory:", STATEMENTS])
     assert "saved" in live.outputs[2], live.text
     files = read_reports(tmp_path)
-    assert len(files) == 3
+    assert len(files) == len(FORMATS)
     loaded = debugger.session(None, ["tmpalloc load saved.json", *reports, "tmpalloc status"])
     assert loaded.outputs[1:-1] == live.outputs[3:]
     assert read_reports(tmp_path) == files

@@ -16,6 +16,7 @@
 #include "profile_merge.h"
 #include "profile_suppress.h"
 #include "profile_threshold.h"
+#include "report_check.h"
 #include "report_diff.h"
 
 struct invocation {
@@ -33,15 +34,33 @@ struct invocation {
     bool native_frames;
 };
 
-static int print_diff(const struct invocation *invocation, const struct profile *profile,
-                      struct text *text, struct error *error) {
+/* No temporary is allowed, or none more than before. */
+static int print_check(const struct profile *profile, const struct profile *before,
+                       struct text *text, struct error *error) {
+    enum check_verdict verdict;
+    const struct check_limits limits = {.most_count = before ? CHECK_NO_LIMIT : 0,
+                                        .most_bytes = CHECK_NO_LIMIT,
+                                        .baseline = before,
+                                        .baseline_name = "before"};
+    int status = report_check(profile, &limits, text, &verdict, error);
+    if (status == TMPALLOC_OK)
+        text_printf(text, "verdict %d\n", (int)verdict);
+    return status;
+}
+
+static int print_comparison(const struct invocation *invocation, const struct profile *profile,
+                            struct text *text, struct error *error) {
+    bool diff = strcmp(invocation->report, "diff") == 0;
     struct profile *loaded, *before;
+    if (!invocation->before)
+        return print_check(profile, NULL, text, error);
     int status = profile_load(invocation->before, error, &loaded);
     if (status != TMPALLOC_OK)
         return status;
     status = profile_at(loaded, profile->threshold, false, error, &before);
     if (status == TMPALLOC_OK) {
-        status = report_diff(before, profile, &invocation->options, text, error);
+        status = diff ? report_diff(before, profile, &invocation->options, text, error)
+                      : print_check(profile, before, text, error);
         profile_destroy(before);
     }
     profile_destroy(loaded);
@@ -58,8 +77,8 @@ static int print_report(const struct invocation *invocation, const struct profil
     if (strcmp(report, "site") == 0)
         return report_site(profile, (uint32_t)number(invocation->id), &invocation->options, text,
                            error);
-    if (strcmp(report, "diff") == 0)
-        return print_diff(invocation, profile, text, error);
+    if (strcmp(report, "diff") == 0 || strcmp(report, "check") == 0)
+        return print_comparison(invocation, profile, text, error);
     report_function *format = report_format(report);
     if (!format)
         die("unknown report", report);

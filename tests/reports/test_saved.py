@@ -203,6 +203,43 @@ def test_a_diff_of_the_same_results_has_no_rows(driver, saved):
     assert saved.report(nothing, "diff", "--before", nothing).startswith("0 new, ")
 
 
+def test_a_verdict_has_ten_lines_at_most_with_the_worst_stack_first(driver, saved):
+    text = driver.report("example", "check")
+    lines = text.splitlines()
+    assert len(lines) <= 11 and lines[-1] == "verdict 1"
+    assert lines[0] == (
+        "tmpalloc: check failed at threshold 1: 508 temporaries of 72.523MB; allowed: 0 temporaries"
+    )
+    assert lines[1].startswith("Worst is site 1: 77 temporaries of 72.485MB; grows step by step")
+    assert lines[2].startswith("  #1   buffer_append at /home/user/example/buffer.c:31")
+    deep = saved.change(saved.save("example"), deepen)
+    lines = saved.report(deep, "check").splitlines()
+    assert len(lines) == 11 and lines[-2] == "  38 more frames"
+
+
+def deepen(profile):
+    stack = profile["sites"][0]["stack"]
+    stack += stack[-1:] * 40
+
+
+def test_a_verdict_by_a_baseline_names_what_grew_most(driver, saved):
+    before = saved.save("example")
+    changed = saved.change(before, rebuilt)
+    lines = saved.report(changed, "check", "--before", before).splitlines()
+    assert lines[0].endswith("; allowed: 508 temporaries of 72.523MB in before")
+    grown = "500 temporaries of 31.250KB, before 400 temporaries of 25.000KB; repeats one size"
+    assert lines[1].startswith(f"Worst is site 2: {grown}") and " join at " in lines[2]
+    same = saved.report(before, "check", "--before", before)
+    assert "check passed" in same and same.endswith("verdict 0\n")
+    assert "all clean" in saved.report(changed, "check", "--before", before, "--fail-each")
+
+
+def test_without_allocations_there_is_no_verdict(driver, tmp_path):
+    empty = b"engine agent\nprocess 1\nthreshold 1 1\ntotals 0 0 0 0 0\n"
+    text = driver.report(empty, "check")
+    assert text == "tmpalloc: nothing to check: no allocation was seen\nverdict 2\n"
+
+
 SUPPRESSIONS = """
 # What is known.
 ^join at  # issue 12: C++ library
