@@ -32,12 +32,13 @@ struct entry {
     struct tmpalloc_thread *threads;
     size_t thread_count;
     size_t thread_capacity;
-    bool alone;   /* calls run in their thread alone */
-    bool hooking; /* else loading: calls may need what any thread holds, so all run then */
-    bool still;   /* nothing runs but calls */
-    bool moved;   /* the process went on */
+    bool alone;    /* calls run in their thread alone */
+    bool hooking;  /* else loading: calls may need what any thread holds, so all run then */
+    bool still;    /* nothing runs but calls */
+    bool moved;    /* the process went on */
+    uint64_t safe; /* key of the thread that calls */
     uint64_t page;
-    size_t avoided_count; /* addresses of breakpoints on the page */
+    size_t avoided_count; /* addresses on the page that no jump may cover */
     struct error *error;
 };
 
@@ -208,6 +209,7 @@ static int select_safe_thread(struct entry *entry) {
     if (status == TMPALLOC_OK && (moved || safe == 0))
         status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
                            "its threads leave no moment outside of the allocator");
+    entry->safe = safe;
     return status == TMPALLOC_OK ? host_select_thread(entry->agent->parts.host, safe, entry->error)
                                  : status;
 }
@@ -315,7 +317,7 @@ static int load(struct entry *entry) {
                                  : status;
 }
 
-/* Puts the address of a breakpoint on the page, if it may matter. */
+/* Puts an address on the page, of a breakpoint say, if it may matter. */
 static int write_avoided(void *arg, uint64_t address) {
     struct entry *entry = arg;
     uint64_t place = entry->page + entry->avoided_count * sizeof(address);
@@ -351,6 +353,21 @@ static int install(struct entry *entry) {
                      "the allocator's functions can't be hooked");
 }
 
+/* A thread that is about to execute a function's first bytes isn't let go on, as one in the
+ * allocator is: the function may be main(). */
+static int avoid_threads(struct entry *entry) {
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < entry->thread_count && status == TMPALLOC_OK; i++) {
+        const struct capture *stack;
+        status = capture(entry, entry->threads[i].key, &stack);
+        if (status == TMPALLOC_OK)
+            status = write_avoided(entry, stack->pcs[0]);
+    }
+    return status == TMPALLOC_OK
+               ? host_select_thread(entry->agent->parts.host, entry->safe, entry->error)
+               : status;
+}
+
 /* Functions that the user named. */
 static int hook(struct entry *entry) {
     struct engine_agent *agent = entry->agent;
@@ -360,6 +377,8 @@ static int hook(struct entry *entry) {
     int status = engine_agent_list_functions(agent, functions, &count, entry->error);
     if (status == TMPALLOC_OK)
         status = engine_agent_write_tables(agent, entry->error);
+    if (status == TMPALLOC_OK)
+        status = avoid_threads(entry);
     if (status != TMPALLOC_OK || !engine_agent_has_functions(agent))
         return status;
     status = host_write_data(agent->parts.host, place, functions, count * sizeof(functions[0]),

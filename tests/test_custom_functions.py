@@ -1,6 +1,7 @@
 """Functions that the user names: allocators of any signature, and where tracking is to happen."""
 
 import json
+import re
 
 import pytest
 from support import allocations, number
@@ -95,6 +96,20 @@ def test_what_the_agent_cannot_hook_is_named_and_breakpoints_count(debugger, sig
     )
     assert "the agent can't be used: take_stubborn can't be hooked" in result.outputs[1]
     assert result.exit_statuses == [0]
+
+
+def test_a_thread_in_the_first_bytes_of_a_function_stays_there(debugger, compile, library):
+    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
+    steps = [debugger.break_at("case_begins"), debugger.run()]
+    steps += [debugger.break_on_address("(long)inner+1"), debugger.continue_()]
+    steps += [debugger.delete_breakpoints(), debugger.evaluate("$pc"), "tmpalloc start --within inner"]
+    steps += [debugger.evaluate("$pc"), debugger.continue_(), "tmpalloc status"]
+    result = debugger.session(program, steps)
+    assert "breakpoint engine (auto: inner can't be hooked)" in result.outputs[6]
+    places = [re.search(r"0x[0-9a-f]+|\d{6,}", result.outputs[i])[0] for i in (5, 7)]
+    assert places[0] == places[1]
+    assert result.exit_statuses == [0]
+    assert allocations(result.outputs[9]) == 4 + 2 + 2  # all but those of the call that was there
 
 
 def test_stop_gives_the_functions_back_and_start_takes_others(debugger, compile, library):
