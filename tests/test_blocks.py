@@ -1,13 +1,12 @@
 """What can still become temporary: `tmpalloc live` and `tmpalloc explain`."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
+from cpython import PYTHON, needs_python
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
-PYTHON = os.path.realpath("/usr/bin/python3")
 
 ROW = re.compile(r"(?m)^(\S.*?) +0x([0-9a-f]+) +(\d+)B +(\d+) +(\d+) +(\d+)$")
 
@@ -125,7 +124,7 @@ main()
 """
 
 
-@pytest.mark.skipif(not os.path.exists(PYTHON), reason="there is no /usr/bin/python3")
+@needs_python
 def test_a_python_object_is_explained_by_python_functions(debugger, start, tmp_path):
     file = tmp_path / "keep.py"
     file.write_text(PYTHON_PROGRAM)

@@ -1,18 +1,16 @@
 """CPython's object allocator, counted as an allocator of its own."""
 
 import json
-import os
 import subprocess
+from pathlib import Path
 
 import pytest
+from cpython import PYTHON, clean_environment, needs_python, sizes_of_growing_list
 from support import number
-from test_semantics import PROGRAMS
-from test_python import PYTHON, clean_environment, sizes_of_growing_list
 
-pytestmark = [
-    pytest.mark.usefixtures("library"),
-    pytest.mark.skipif(not os.path.exists(PYTHON), reason="there is no /usr/bin/python3"),
-]
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+
+pytestmark = [pytest.mark.usefixtures("library"), needs_python]
 
 PROGRAM = """
 import ctypes, sys
