@@ -129,9 +129,10 @@ bool profile_is_python_allocator(const char *function);
  * points of jemalloc, tcmalloc and mimalloc. */
 bool profile_is_allocator(const char *function);
 const char *profile_pattern_name(enum profile_pattern pattern); /* "" for PATTERN_NONE */
-/* "grows step by step: reserve the final size once"; NULL when there is nothing to advise. */
-const char *profile_pattern_advice(enum profile_pattern pattern);
-/* The same for one site, which also depends on who frees; also for mixed sizes. */
+/* "grows step by step: reserve the final size once"; NULL when there is nothing to advise.  A site
+ * frees itself when at least so much of its temporaries have the same scope. */
+#define PROFILE_ITSELF_PERCENT 80
+const char *profile_pattern_advice(enum profile_pattern pattern, bool frees_itself);
 const char *profile_site_advice(const struct profile_site *site);
 /* The symbol of the site's location. */
 const struct symbol *profile_location(const struct profile_site *site);

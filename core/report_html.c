@@ -81,6 +81,19 @@ static json_t *distances_array(const struct profile *profile,
     return value_checked(array, failed);
 }
 
+/* Distance and count one after the other, of what the location's function frees itself. */
+static json_t *scopes_array(const struct profile *profile, const struct profile_site *site) {
+    json_t *array = json_array();
+    int failed = 0;
+    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
+        if (site->same_scope_by_distance[i].count == 0)
+            continue;
+        failed |= json_array_append_new(array, value_count(i));
+        failed |= json_array_append_new(array, value_count(site->same_scope_by_distance[i].count));
+    }
+    return value_checked(array, failed);
+}
+
 static json_t *site_object(struct calls *calls, const struct profile *profile,
                            const struct profile_site *site) {
     const struct site_counters *counters = &site->counters;
@@ -98,6 +111,7 @@ static json_t *site_object(struct calls *calls, const struct profile *profile,
     failed |= json_object_set_new(object, "stack", value_count(stack_node(calls, &site->stack, 0)));
     failed |= json_object_set_new(object, "frees", free_nodes_array(calls, site));
     failed |= json_object_set_new(object, "distances", distances_array(profile, site->by_distance));
+    failed |= json_object_set_new(object, "scopes", scopes_array(profile, site));
     note_allocators(calls, site);
     return value_checked(object, failed);
 }
@@ -147,15 +161,14 @@ static json_t *frames_array(const struct calls *calls) {
     return value_checked(array, failed);
 }
 
+/* Of each pattern: for sites that others free, and for those that free themselves. */
 static json_t *advice_object(void) {
     json_t *object = json_object();
     int failed = 0;
-    for (enum profile_pattern pattern = PATTERN_GROWS; pattern <= PATTERN_MIXED; pattern++) {
-        const char *advice = profile_pattern_advice(pattern);
-        if (advice)
-            failed |=
-                json_object_set_new(object, profile_pattern_name(pattern), json_string(advice));
-    }
+    for (enum profile_pattern pattern = PATTERN_GROWS; pattern <= PATTERN_MIXED; pattern++)
+        failed |= json_object_set_new(object, profile_pattern_name(pattern),
+                                      json_pack("[ss]", profile_pattern_advice(pattern, false),
+                                                profile_pattern_advice(pattern, true)));
     return value_checked(object, failed);
 }
 
@@ -188,6 +201,7 @@ static json_t *data_object(struct calls *calls, const struct profile *profile) {
     int failed = set_process(object, profile);
     failed |= set_totals(object, profile);
     failed |= json_object_set_new(object, "advice", advice_object());
+    failed |= json_object_set_new(object, "itselfPercent", value_count(PROFILE_ITSELF_PERCENT));
     failed |= json_object_set_new(object, "patternNeeds", value_count(PROFILE_PATTERN_TEMPORARIES));
     failed |= json_object_set_new(object, "frames", frames_array(calls));
     failed |= json_object_set(object, "nodeCallers", calls->callers);

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,7 +210,7 @@ static json_t *annotated_object(struct findings *findings, const struct finding 
 
 static json_t *message_object(struct findings *findings, const struct finding *finding) {
     struct text *text = &findings->scratch;
-    const char *advice = profile_pattern_advice(finding->site->pattern);
+    const char *advice = profile_site_advice(finding->site);
     profile_append_location(text, finding->location);
     text_append(text, ": ");
     text_append_count(text, finding->count);
@@ -218,7 +219,9 @@ static json_t *message_object(struct findings *findings, const struct finding *f
     text_append(text, ". ");
     report_append_percent(text, finding->count, finding->allocations);
     text_append(text, " of what is allocated here is freed again almost at once");
-    text_printf(text, advice ? ". It %s." : ".", advice);
+    text_append(text, ".");
+    if (advice)
+        text_printf(text, " %c%s.", toupper((unsigned char)*advice), advice + 1);
     return text_object(value_take(text));
 }
 

@@ -42,6 +42,12 @@ function sumUpTo(distances, threshold) {
   return sum;
 }
 
+function sumScopes(scopes, threshold) {
+  let sum = 0;
+  for (let i = 0; i < scopes.length && scopes[i] <= threshold; i += 2) sum += scopes[i + 1];
+  return sum;
+}
+
 export class Model {
   constructor(data) {
     this.data = data;
@@ -56,7 +62,18 @@ export class Model {
   select(threshold) {
     this.threshold = threshold;
     Object.assign(this, sumUpTo(this.data.distances, threshold));
-    for (const site of this.sites) Object.assign(site, sumUpTo(site.distances, threshold));
+    for (const site of this.sites) {
+      Object.assign(site, sumUpTo(site.distances, threshold));
+      site.scope = sumScopes(site.scopes, threshold);
+    }
+  }
+
+  // What to do about a site; null: nothing.
+  advice(site) {
+    if (site.count < this.data.patternNeeds) return null;
+    const itself = site.scope * 100 >= site.count * this.data.itselfPercent;
+    const text = this.data.advice[site.pattern][itself ? 1 : 0];
+    return `${text[0].toUpperCase()}${text.slice(1)}.`;
   }
 
   frameOf(node) {
@@ -73,7 +90,7 @@ export class Model {
   // One row for each location with temporaries of its own or beneath it.
   rows() {
     const rows = this.frames.map((frame, number) => {
-      const sums = { count: 0, bytes: 0, allocations: 0, total: 0 };
+      const sums = { count: 0, bytes: 0, allocations: 0, total: 0, scope: 0 };
       return { frame, number, ...sums, sites: [], last: -1 };
     });
     this.sites.forEach((site, i) => this.#addSite(rows, site, i));
@@ -88,6 +105,7 @@ export class Model {
     if (site.count === 0) return;
     own.count += site.count;
     own.bytes += site.bytes;
+    own.scope += site.scope;
     own.sites.push(site);
     // Recursion must not count a stack twice.
     for (let node = site.location; node > 0; node = this.callers[node]) {
@@ -103,6 +121,7 @@ export class Model {
     row.sites.sort((a, b) => b.bytes - a.bytes || a.id - b.id);
     const site = row.sites[0];
     row.pattern = site && site.count >= this.data.patternNeeds ? site.pattern : "";
+    row.advice = site ? this.advice(site) : null;
     row.share = row.allocations > 0 ? row.count / row.allocations : 0;
   }
 

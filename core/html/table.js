@@ -6,6 +6,15 @@ import { count, percent, plural, size } from "./format.js";
 const ROWS_AT_ONCE = 100;
 const SITES_IN_DETAILS = 5;
 
+const HINTS = {
+  total: "Bytes of temporaries allocated anywhere beneath the location",
+  own: "Bytes of temporaries that the location allocates itself",
+  count: "How many temporaries the location allocates itself",
+  share: "How many of the location's allocations were temporary",
+  scope: "How many temporaries the allocating function frees itself, or what it calls",
+  pattern: "Whether blocks grow, repeat one size, or have mixed sizes",
+};
+
 const COLUMNS = [
   { key: "location", title: "Location", value: (row) => row.frame.short, text: true },
   { key: "total", title: "Total", value: (row) => row.total, kind: "total" },
@@ -14,6 +23,7 @@ const COLUMNS = [
   { key: "own-part", title: "Own %", value: (row) => row.bytes, kind: "part" },
   { key: "count", title: "Temporaries", value: (row) => row.count },
   { key: "share", title: "Share", value: (row) => row.share, kind: "share" },
+  { key: "scope", title: "Scope", value: (row) => row.scope / row.count || 0, kind: "scope" },
   { key: "pattern", title: "Pattern", value: (row) => row.pattern, text: true },
 ];
 
@@ -44,7 +54,8 @@ export class Table {
   }
 
   #header(column) {
-    const button = element("button", { type: "button", click: () => this.#sortBy(column) });
+    const title = HINTS[column.key] ?? null;
+    const button = element("button", { type: "button", title, click: () => this.#sortBy(column) });
     button.append(column.title, element("span", { class: "arrow", "aria-hidden": "true" }));
     const attributes = { scope: "col", class: column.kind ?? column.key, "data-key": column.key };
     return element("th", { ...attributes, "data-text": column.text ?? false }, button);
@@ -135,14 +146,14 @@ export class Table {
       element("td", { class: "part own-part", style: `--part: ${own}` }, own),
       element("td", { class: "count" }, count(row.count)),
       element("td", { class: "share" }, row.allocations > 0 ? percent(row.count, row.allocations) : ""),
-      element("td", { class: "pattern" }, this.#badge(row.pattern)),
+      element("td", { class: "scope" }, row.count > 0 ? percent(row.scope, row.count) : ""),
+      element("td", { class: "pattern" }, this.#badge(row)),
     ];
     const line = element("tr", { class: "row" }, ...cells);
     return open ? [line, this.#details(row)] : [line];
   }
 
-  #badge(pattern) {
-    const advice = this.model.data.advice[pattern] ?? null;
+  #badge({ pattern, advice }) {
     return pattern ? element("span", { class: `badge ${pattern}`, title: advice }, pattern) : "";
   }
 
@@ -155,10 +166,9 @@ export class Table {
   }
 
   #details(row) {
-    const advice = this.model.data.advice[row.pattern];
     const cell = element("td", { colspan: COLUMNS.length, class: "details" });
     if (row.sites.length === 0) cell.append(element("p", {}, "Allocates nothing temporary itself."));
-    if (advice) cell.append(element("p", { class: "advice" }, `It ${advice}.`));
+    if (row.advice) cell.append(element("p", { class: "advice" }, row.advice));
     const shown = row.sites.slice(0, SITES_IN_DETAILS);
     cell.append(...shown.map((site) => this.#siteDetails(site)));
     const more = row.sites.length - shown.length;
@@ -176,6 +186,7 @@ export class Table {
       `${plural(site.count, "temporary", "temporaries")}, ${size(site.bytes)}`,
       `${percent(site.count, site.allocations)} of ${plural(site.allocations, "allocation", "allocations")}`,
       `each ${sizes}`,
+      `${percent(site.scope, site.count)} freed by the function itself`,
       plural(site.threads, "thread", "threads"),
     ];
     if (site.byRealloc > 0) facts.push(`${count(site.byRealloc)} ended by realloc`);

@@ -86,7 +86,7 @@ def test_sarif_results_are_of_the_rule_of_their_pattern(sarif):
     }
     assert message(run["results"][0]) == (
         "buffer_append at buffer.c:31: 77 temporary allocations, 72.485MB. 98.72% of what is "
-        "allocated here is freed again almost at once. It grows step by step: reserve the final "
+        "allocated here is freed again almost at once. Grows step by step: reserve the final "
         "size once."
     )
 

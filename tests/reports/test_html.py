@@ -121,9 +121,9 @@ def page(browser, driver, tmp_path):
 
 
 def cells(line):
-    """The cells of a summary's row but for the scope; share and pattern may be missing."""
+    """The cells of a summary's row; share, scope and pattern may be missing."""
     expression = r"(.*?) +(\S+B) +(\S+%) +(\S+B) +(\S+%) +([\d,]+)"
-    expression += r"(?: +(\S+%))?(?: +\S+%)?(?:  (\w+))?"
+    expression += r"(?: +(\S+%))?(?: +(\S+%))?(?:  (\w+))?"
     return [cell or "" for cell in re.fullmatch(expression, line).groups()]
 
 
@@ -261,7 +261,8 @@ def test_a_row_opens_its_stacks_and_leads_to_the_flame_graph(page):
     shown.click("tr.row:nth-child(2) .name")
     assert shown.element("tr.row:nth-child(2) .name").get_attribute("aria-expanded") == "true"
     details = shown.text("td.details")
-    assert "It repeats one size: reuse a buffer or a pool." in details
+    assert "Repeats one size: reuse a buffer or a pool." in details
+    assert "75.00% freed by the function itself" in details
     assert "80.00% of 500 allocations" in details and "2 threads" in details
     stacks = [[li.text for li in s.find_elements(By.TAG_NAME, "li")] for s in shown.elements(".stack")]
     assert stacks[0][0] == "operator new at new_op.cc:50" and stacks[0][-1] == "_start in example"
