@@ -33,7 +33,7 @@ static size_t multiply(size_t count, size_t size) {
                              : "memory");                                                          \
     } while (0)
 
-/* The hooks. */
+/* The hooks.  All that an event takes is compiled into its hook, where it shares registers. */
 
 #define HOOK __attribute__((noinline, flatten))
 
