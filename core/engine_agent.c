@@ -50,11 +50,12 @@ int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
     char variable[256];
     snprintf(variable, sizeof(variable),
              AGENT_ENVIRONMENT "=start,traced,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
-                               ",memory-limit=%" PRIu64 "%s%s%s%s",
+                               ",memory-limit=%" PRIu64 "%s%s%s%s%s",
              options->max_threshold, options->stack_depth, options->memory_limit_bytes,
              options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "",
              engine_agent_has_functions(agent) ? ",functions" : "",
-             options->within ? ",within" : "");
+             options->within ? ",within" : "",
+             agent->parts.host->primitives.tells_breakpoints ? "" : ",unannounced");
     int status = host_preload(agent->parts.host, agent->file.path, variable, error);
     agent->preloading = status == TMPALLOC_OK;
     agent->awaited = engine_agent_has_functions(agent);
@@ -382,14 +383,15 @@ static int find_conflict(void *arg, uint64_t address) {
 
 int engine_agent_avoid_breakpoints(struct engine_agent *agent, struct error *error) {
     struct conflict conflict = {.address = 0};
-    if (engine_agent_image(agent, &conflict.image, NULL) != TMPALLOC_OK || !agent->install ||
+    if (engine_agent_image(agent, &conflict.image, NULL) != TMPALLOC_OK ||
         host_breakpoints(agent->parts.host, find_conflict, &conflict, NULL) != TMPALLOC_OK ||
         conflict.address == 0)
         return TMPALLOC_OK;
     struct error reason = {.text = ""};
-    int status = conflict.function ? error_set(&reason, TMPALLOC_E_UNSUPPORTED,
-                                               "it can't be hooked in another way")
-                                   : engine_agent_install_again(agent, &reason);
+    int status =
+        conflict.function || !agent->install
+            ? error_set(&reason, TMPALLOC_E_UNSUPPORTED, "it can't be hooked in another way")
+            : engine_agent_install_again(agent, &reason);
     if (status == TMPALLOC_OK)
         return status;
     return error_set(error, status,

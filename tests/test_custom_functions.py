@@ -112,6 +112,17 @@ def test_a_thread_in_the_first_bytes_of_a_function_stays_there(debugger, compile
     assert allocations(result.outputs[9]) == 4 + 2 + 2  # all but those of the call that was there
 
 
+def test_a_breakpoint_within_the_replaced_bytes_breaks_nothing(debugger, compile, library):
+    program = compile(PROGRAMS / "custom_allocators.cpp", name="custom")
+    steps = [f"tmpalloc start --engine agent {CUSTOM[0]}", debugger.break_at("case_begins")]
+    steps += [debugger.run(), debugger.break_on_address("(long)pool_take+1"), debugger.continue_()]
+    result = debugger.session(program, [*steps, "tmpalloc status"])
+    if debugger.name == "gdb":  # the other one tells of no breakpoint
+        assert "won't be hit until 'tmpalloc stop'" in "".join(result.outputs[3:5])
+    assert result.exit_statuses == [0], result.text
+    assert number(result.outputs[5], "deallocations") == 4
+
+
 def test_stop_gives_the_functions_back_and_start_takes_others(debugger, compile, library):
     program = compile(PROGRAMS / "custom_allocators.cpp", name="custom")
     names = ["pool_take", "pool_give", "pool_resize", "main"]

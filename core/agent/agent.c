@@ -69,14 +69,16 @@ static bool begin(void) {
 }
 
 /* Those that the debugger has written when it was told that all is ready. */
-static bool hook_functions(void) {
+static bool hook_functions(bool unannounced) {
     struct agent_function functions[AGENT_FUNCTIONS];
     uint32_t count = image->function_count;
     int status = TMPALLOC_E_UNSUPPORTED;
     if ((count > 0 || image->tables[0]) && count <= AGENT_FUNCTIONS) {
         memcpy(functions, image->functions, sizeof functions);
         image->function_count = 0;
+        patch_avoid(NULL, 0, unannounced);
         status = install_functions(image, functions, count);
+        patch_avoid(NULL, 0, false);
     }
     if (status != TMPALLOC_OK)
         install_undo(image);
@@ -99,7 +101,7 @@ static void set_up(void) {
     catches_tell(AGENT_TELLS_READY, NULL);
     if (options.traced)
         tracer_watch();
-    if (options.start && (!options.functions || hook_functions()))
+    if (options.start && (!options.functions || hook_functions(options.unannounced)))
         image_start();
 }
 

@@ -65,6 +65,8 @@ static void parse_word(char *word, struct environment_options *options) {
         options->image.within = true;
     else if (strcmp(word, "functions") == 0)
         options->functions = true;
+    else if (strcmp(word, "unannounced") == 0)
+        options->unannounced = true;
 }
 
 static void parse(char *words, struct environment_options *options) {

@@ -6,8 +6,9 @@
 
 struct environment_options {
     bool start;
-    bool functions; /* some are to be hooked first */
-    bool traced;    /* tracking ends when no debugger traces the process any more */
+    bool functions;   /* some are to be hooked first */
+    bool unannounced; /* the debugger sets breakpoints there without a word */
+    bool traced;      /* tracking ends when no debugger traces the process any more */
     struct image_options image;
 };
 

@@ -409,6 +409,7 @@ enum agent_tells {
  *     mappings              mmap and munmap count
  *     python                Python frames are wanted
  *     functions             functions that the user named are hooked first, see hook()
+ *     unannounced           as for hook()
  *     within                calls count only while such a function is on the stack */
 #define AGENT_ENVIRONMENT           "TMPALLOC_AGENT"
 #define AGENT_DEFAULT_MAX_THRESHOLD 16
