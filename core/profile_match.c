@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "locations.h"
 #include "map.h"
 #include "memory.h"
 #include "text.h"
@@ -51,13 +52,6 @@ static void compose(struct profile_match *match, const struct profile_stack *sta
     }
 }
 
-static uint64_t hash_names(const char *names) {
-    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-    for (; *names; names++)
-        hash = (hash ^ (unsigned char)*names) * 0x100000001b3;
-    return hash;
-}
-
 static int add(struct profile_match *match, uint64_t hash, struct matched *first, uint32_t *ret) {
     size_t size = match->names.length + 1;
     struct matched *added = arena_allocate(&match->storage, 1, sizeof *added + size);
@@ -75,7 +69,7 @@ int profile_match_stack(struct profile_match *match, const struct profile_stack 
     if (match->names.failed)
         return TMPALLOC_E_NOMEM;
     const char *names = text_get(&match->names);
-    uint64_t hash = hash_names(names), found = 0;
+    uint64_t hash = locations_hash_string(0, names), found = 0;
     map_get(&match->by_hash, hash, &found);
     struct matched *latest = (struct matched *)(uintptr_t)found;
     for (const struct matched *known = latest; known; known = known->next) {

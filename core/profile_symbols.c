@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "locations.h"
+
 struct interned_string {
     struct interned_string *next; /* with the same hash */
     char text[];
@@ -23,15 +25,8 @@ void profile_symbols_deinit(struct profile_symbols *symbols) {
     map_deinit(&symbols->symbols);
 }
 
-static uint64_t hash_string(const char *string) {
-    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-    for (; *string; string++)
-        hash = (hash ^ (unsigned char)*string) * 0x100000001b3;
-    return hash;
-}
-
 const char *profile_symbols_string(struct profile_symbols *symbols, const char *string) {
-    uint64_t hash = hash_string(string), found = 0;
+    uint64_t hash = locations_hash_string(0, string), found = 0;
     map_get(&symbols->strings, hash, &found);
     struct interned_string *first = (struct interned_string *)(uintptr_t)found;
     for (struct interned_string *known = first; known; known = known->next) {
