@@ -193,6 +193,24 @@ static void add_scope(struct snapshot_site *site, char **words) {
     site->scopes = scope;
 }
 
+static void add_block(struct description *description, const struct snapshot_site *site,
+                      char *rest) {
+    struct snapshot *snapshot = &description->snapshot;
+    char *words[WORDS_MAX] = {0};
+    split(rest, " ", words, WORDS_MAX);
+    if (snapshot->block_count == description->block_capacity) {
+        description->block_capacity = description->block_capacity * 2 + 16;
+        snapshot->blocks = checked(
+            realloc(snapshot->blocks, description->block_capacity * sizeof *snapshot->blocks));
+    }
+    snapshot->blocks[snapshot->block_count++] =
+        (struct snapshot_block){.address = number(words[0]),
+                                .size_bytes = number(words[1]),
+                                .age = number(words[2]),
+                                .tid = (int64_t)number(words[3]),
+                                .stack = site->stack};
+}
+
 static void add_threads(struct snapshot_site *site, char **words, size_t count) {
     site->threads = checked(calloc(count, sizeof *site->threads));
     for (size_t i = 0; i < count; i++)
@@ -265,6 +283,8 @@ static void parse_site_item(struct description *description, const char *keyword
     struct snapshot_site *site = &snapshot->sites[snapshot->site_count - 1];
     if (strcmp(keyword, "free") == 0)
         add_free_stack(description, site, rest);
+    else if (strcmp(keyword, "block") == 0)
+        add_block(description, site, rest);
     else
         parse_counters(site, keyword, rest);
 }

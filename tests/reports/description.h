@@ -12,6 +12,7 @@
  *                                                means truncated; the lines below belong to it:
  *   temporaries DISTANCE COUNT BYTES | allocations COUNT BYTES | sizes MIN MAX | larger N | equal N
  *   realloc N | threads TID... | scope DISTANCE SHARED_FRAMES COUNT BYTES | free ID...
+ *   block ADDRESS SIZE AGE TID
  */
 #ifndef DESCRIPTION_H
 #define DESCRIPTION_H
@@ -32,6 +33,7 @@ struct description {
     struct stacks *stacks;
     struct snapshot snapshot;
     size_t capacity;
+    size_t block_capacity;
     char *engine;
     int64_t pid;
     char *executable;

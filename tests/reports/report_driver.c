@@ -77,6 +77,11 @@ static int print_report(const struct invocation *invocation, const struct profil
     if (strcmp(report, "site") == 0)
         return report_site(profile, (uint32_t)number(invocation->id), &invocation->options, text,
                            error);
+    if (strcmp(report, "live") == 0)
+        return report_live(profile, UINT64_MAX, &invocation->options, text, error);
+    if (strcmp(report, "explain") == 0)
+        return report_explain(profile, number(invocation->id), invocation->options.tid, text,
+                              error);
     if (strcmp(report, "diff") == 0 || strcmp(report, "check") == 0)
         return print_comparison(invocation, profile, text, error);
     report_function *format = report_format(report);
@@ -195,7 +200,7 @@ static int run(const struct invocation *invocation, struct description *descript
 }
 
 static enum report_sort sort_by_name(const char *name) {
-    static const char *const names[] = {"own", "total", "count", "share"};
+    static const char *const names[] = {"own", "total", "count", "share", "scope"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0)
             return (enum report_sort)i;

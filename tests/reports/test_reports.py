@@ -45,6 +45,15 @@ CASES = {
     "site_wide": "example site 2 --columns 150",
     "site_narrow": "example site 1 --columns 60",
     "site_without_temporaries": "none site 1",
+    "live": "example live",
+    "live_terminal": "example live --columns 60 --rows 2",
+    "live_filter": "example live --filter join --tid 4242",
+    "live_nothing_matches": "example live --filter nowhere",
+    "live_without_blocks": "none live",
+    "explain": "example explain 140737354031110 --tid 4243",
+    "explain_other_thread": "example explain 93824992231424 --tid 4243",
+    "explain_no_bytes": "example explain 140737354035200",
+    "explain_end_of_block": "example explain 93825000624192",
     "json": "example json",
     "json_names": "names json",
     "json_without_temporaries": "none json",
@@ -55,6 +64,9 @@ CASES = {
     "csv": "example csv",
     "csv_names": "names csv",
 }
+
+#: Reports that people read.
+FOR_PEOPLE = ("summary", "tree", "site", "live", "explain")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -87,7 +99,7 @@ def test_text_without_a_terminal_does_not_depend_on_the_locale(driver, case):
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in CASES.values() if c.split()[1] in ("summary", "tree", "site")]
+    "case", [c for c in CASES.values() if c.split()[1] in FOR_PEOPLE]
 )
 def test_no_line_ends_with_blanks_and_the_text_ends_with_a_newline(driver, case):
     description, *arguments = case.split()
@@ -323,6 +335,25 @@ def test_no_site_is_known_when_there_is_none(driver):
     assert line == "error -2: no site 1: there are no sites\n"
 
 
+def test_rows_can_be_sorted_by_scope(driver):
+    text = """threshold 0 0
+process 1
+engine breakpoint
+totals 30 300 30 0 0
+frame malloc | malloc | - | -
+"""
+    for name, same_scope in ("f", 3), ("g", 8), ("h", 5):
+        text += f"""frame {name} | {name} | /src/f.c:1 | -
+site malloc {name}
+  temporaries 0 10 100
+  allocations 10 100
+  threads 1
+  scope 0 1 {same_scope} {same_scope * 10}
+"""
+    lines = driver.report(text.encode(), "summary", "--sort", "scope").splitlines()
+    assert [line[0] for line in lines[1:4]] == ["g", "h", "f"]
+
+
 @pytest.mark.parametrize(
     "equal, same_scope, advice, in_summary",
     [
@@ -546,6 +577,9 @@ def test_csv_has_no_formulas(driver):
         "example tree",
         "example tree --columns 60 --filter join",
         "example site 2",
+        "example site 2 --columns 150",
+        "example live --columns 60 --filter join",
+        "example explain 140737354031110",
         "example json",
         "names json",
         "example folded",
