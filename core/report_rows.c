@@ -78,6 +78,8 @@ static int collect_rows(struct report_rows *rows) {
     const struct profile *profile = rows->profile;
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
+        if (!report_has_thread(site, rows->options))
+            continue;
         int status = rows->options->by_stack ? add_site_by_stack(rows, site)
                                              : add_site_by_location(rows, site);
         if (status != TMPALLOC_OK)

@@ -3,7 +3,10 @@
 #define CALLERS_SHOWN 4
 #define ROWS_AT_LEAST 10
 
-static bool has_thread(const struct profile_site *site, int64_t tid) {
+bool report_has_thread(const struct profile_site *site, const struct report_options *options) {
+    int64_t tid = options->tid;
+    if (tid == 0)
+        return true;
     for (size_t i = 0; i < site->thread_count; i++) {
         if (site->threads[i] == tid)
             return true;
@@ -13,7 +16,7 @@ static bool has_thread(const struct profile_site *site, int64_t tid) {
 
 struct report_amount report_select(const struct profile_site *site,
                                    const struct report_options *options) {
-    if (options->tid != 0 && !has_thread(site, options->tid))
+    if (!report_has_thread(site, options))
         return (struct report_amount){0, 0};
     if (options->same_scope)
         return (struct report_amount){site->same_scope, site->same_scope_bytes};

@@ -9,6 +9,9 @@ struct report_amount {
     uint64_t bytes;
 };
 
+/* Whether the thread that options ask for, if any, allocated there. */
+bool report_has_thread(const struct profile_site *site, const struct report_options *options);
+
 /* The temporaries of a site that tid and same_scope leave; zero when none. */
 struct report_amount report_select(const struct profile_site *site,
                                    const struct report_options *options);

@@ -27,6 +27,7 @@ def evaluate(target, frame, expression):
     """The number that an expression gives; of an array its address.  Nothing runs in the program."""
     options = lldb.SBExpressionOptions()
     options.SetAllowJIT(False)
+    options.SetSuppressPersistentResult(True)
     # A variable's own name needs no compiler.
     value = frame.GetValueForVariablePath(expression) if frame else None
     if not value or value.GetError().Fail():

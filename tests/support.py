@@ -36,3 +36,10 @@ def execute(*command, env=None, seconds=120):
     )
     assert done.returncode == 0, f"{command}: {done.returncode} {done.stdout} {done.stderr}"
     return done.stdout
+
+
+def output_as_argument(debugger, line):
+    """A step that executes a line in which {} is what the program has written so far."""
+    execute = {"gdb": "gdb.execute", "lldb": "lldb.debugger.HandleCommand"}[debugger.name]
+    output = f"open('{debugger.program_files}.stdout').read()"
+    return debugger.script(f"{execute}({line!r}.format({output}))")

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from cpython import PYTHON, needs_python
 
+from support import output_as_argument
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
 ROW = re.compile(r"(?m)^(\S.*?) +0x([0-9a-f]+) +(\d+)B +(\d+) +(\d+) +(\d+)$")
@@ -89,12 +91,14 @@ def same_in_core(debugger, program, core, expected):
 
 
 def test_what_is_no_address_and_no_time_for_blocks_is_one_line(debugger, start, program):
+    saved = debugger.directory / "saved.json"
     accepted = "a number (0x1234) or an expression of this stop that gives one, without a call"
     addresses = ["nonsense", "12x", "stage()", "logs[0]", "0x10000000000000000", "held +"]
     steps = ["tmpalloc live", start, "tmpalloc explain 4", debugger.break_at("stage")]
     steps += [debugger.run(), *(f"tmpalloc explain {address}" for address in addresses)]
     steps += ["tmpalloc explain", "tmpalloc live -t x", "tmpalloc live --filter 'a('"]
     steps += ["tmpalloc stop", "tmpalloc live", start, "tmpalloc live", "tmpalloc explain held"]
+    steps += ["tmpalloc stop", f"tmpalloc save {saved}", f"tmpalloc load {saved}", "tmpalloc live"]
     steps += [debugger.continue_(), debugger.continue_(), "tmpalloc live", "tmpalloc explain held"]
     result = debugger.session(program, steps)
     outputs = [output.removeprefix("error: ") for output in result.outputs]
@@ -108,8 +112,8 @@ def test_what_is_no_address_and_no_time_for_blocks_is_one_line(debugger, start, 
     assert "bad regular expression 'a('" in regex
     assert stopped == "blocks are known while tracking only: 'tmpalloc start' goes on\n"
     assert empty == "No block that can still become temporary.\n" and in_no_block(unknown)
-    for output in outputs[-2:]:
-        assert re.fullmatch(r"process \d+ .*: its blocks are gone\n", output), output
+    for output in outputs[22], *outputs[-2:]:
+        assert output.startswith(f"the results are from {saved}, not of a process"), output
 
 
 PYTHON_PROGRAM = """import os
@@ -126,16 +130,13 @@ main()
 
 @needs_python
 def test_a_python_object_is_explained_by_python_functions(debugger, start, tmp_path):
+    if debugger.name == "lldb" and "breakpoint" in start:
+        pytest.skip("GDB shows it; LLDB takes seconds for a stop in Python")
     file = tmp_path / "keep.py"
     file.write_text(PYTHON_PROGRAM)
-    command = {
-        "gdb": "gdb.execute(line)",
-        "lldb": "lldb.debugger.HandleCommand(line)",
-    }[debugger.name]
-    line = f"'tmpalloc explain ' + open('{debugger.program_files}.stdout').read()"
     environment = {"PYTHONMALLOC": "malloc", "PATH": "/usr/bin:/bin"}
     steps = [*debugger.environment(environment), debugger.break_at("getppid"), debugger.run(), start]
-    steps += [debugger.continue_(), debugger.script(f"line = {line}; {command}")]
+    steps += [debugger.continue_(), output_as_argument(debugger, "tmpalloc explain {}")]
     result = debugger.session(PYTHON, steps, args=[file])
     assert f"{int(result.stdout):#x} is the block of " in result.outputs[-1], result.text
     frames = re.findall(r"#\d+ +(\w+|<module>) at \S*/keep.py:(\d+)\n", result.outputs[-1])
