@@ -121,6 +121,10 @@ int session_watch_site(struct session *session, uint32_t site, struct text *text
     if (session->state != SESSION_TRACKING)
         return error_set(error, TMPALLOC_E_STATE,
                          "no process is tracked whose blocks could be watched: run to a stop");
+    if (session->chosen == SESSION_HARDWARE)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the hardware engine leaves no debug register for a watchpoint: use "
+                         "--engine breakpoint");
     if (!session->host.primitives.insert_watchpoint)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "this debugger has no watchpoints");
     int status = session_need_recording(session, error);

@@ -50,8 +50,12 @@ static struct {
     bool registers_fail;
     char message[1024];
     bool batch;
-    uint64_t failed;     /* the variable of that name */
-    int32_t exit_status; /* -1: the debugger goes on */
+    uint64_t failed; /* the variables of these names */
+    uint64_t size;
+    uint64_t selected_pc; /* of the frame that was selected */
+    uint64_t watched;     /* address of the watchpoint; 0: there is none */
+    bool stops;           /* what the latest hit was answered with */
+    int32_t exit_status;  /* -1: the debugger goes on */
     tmpalloc_session *session;
     bool faults; /* allocations may fail: answers are only checked to be clean */
 } world;
@@ -229,6 +233,30 @@ static void set_variable(void *arg, const char *name, uint64_t number, int *stat
     (void)arg;
     if (strcmp(name, "failed") == 0)
         world.failed = number;
+    if (strcmp(name, "size") == 0)
+        world.size = number;
+    *status = TMPALLOC_OK;
+}
+
+static void select_frame(void *arg, uint64_t key, uint64_t pc, uint32_t inlined, int *status) {
+    (void)arg;
+    CHECK(key == THREAD_KEY && inlined == 0);
+    world.selected_pc = pc;
+    *status = TMPALLOC_OK;
+}
+
+static void insert_watchpoint(void *arg, uint64_t address, uint32_t bytes, int *status) {
+    (void)arg;
+    CHECK(bytes == 8 && world.watched == 0);
+    world.watched = address;
+    *status = TMPALLOC_OK;
+}
+
+static void end_watchpoint(void *arg, uint64_t *hits_ret, int *status) {
+    (void)arg;
+    CHECK(world.watched != 0);
+    world.watched = 0;
+    *hits_ret = 3;
     *status = TMPALLOC_OK;
 }
 
@@ -249,7 +277,8 @@ static bool arrive(uint64_t address, uint64_t *stack_pointer) {
         const struct breakpoint *breakpoint = &world.breakpoints[i];
         if (breakpoint->address == world.pc && breakpoint->enabled) {
             int status = tmpalloc_session_breakpoint_hit(world.session, breakpoint->id);
-            CHECK(status == TMPALLOC_OK || world.registers_fail);
+            world.stops = status == TMPALLOC_STOP;
+            CHECK(status >= TMPALLOC_OK || world.registers_fail);
             return true;
         }
     }
@@ -332,6 +361,9 @@ static void begin(void) {
         .message = message,
         .set_variable = set_variable,
         .quit = quit,
+        .select_frame = select_frame,
+        .insert_watchpoint = insert_watchpoint,
+        .end_watchpoint = end_watchpoint,
     };
     world.failed = 9;
     world.exit_status = -1;
@@ -362,6 +394,44 @@ static void a_call_is_two_stops_and_a_free_one(void) {
     CHECK(strstr(say_data("summary -r 1", TMPALLOC_OK), "\"function\": \"caller_a\""));
     say_data("tree", TMPALLOC_E_UNSUPPORTED);
     say_data("summary --nonsense", TMPALLOC_E_ARGUMENT);
+}
+
+static void a_catch_stops_at_the_free_and_is_told_then(void) {
+    uint64_t *stack = make_stack(caller_a, 5);
+    say("catch", TMPALLOC_E_STATE);
+    say("start", TMPALLOC_OK);
+    say("catch --at no_such_place", TMPALLOC_OK);
+    say("catch --min-size 50 --once", TMPALLOC_OK);
+    say("catch --delete 3", TMPALLOC_E_ARGUMENT);
+    allocate(stack, 100, 0x1000);
+    allocate(stack, 10, 0x2000);
+    enter("free", stack, 0x2000, 0);
+    CHECK(!world.stops);
+    enter("free", stack, 0x1000, 0);
+    CHECK(world.stops);
+    tmpalloc_session_event(world.session, TMPALLOC_EVENT_STOPPED);
+    CHECK(strstr(world.message, "catch 2: 0x1000 of 100B is about to be freed, distance 1"));
+    CHECK(strstr(world.message, "\n  10B caller_a"));
+    CHECK(world.size == 100 && world.selected_pc == (uintptr_t)caller_a + 1);
+    CHECK(says("status", "catch 1             threshold 1, at no_such_place: 0 matches\n"));
+    say("catch --delete 2", TMPALLOC_E_ARGUMENT);
+    say("catch --delete", TMPALLOC_OK);
+}
+
+static void a_block_is_watched_from_its_allocation_to_its_free(void) {
+    uint64_t *stack = make_stack(caller_a, 5);
+    say("watch 1", TMPALLOC_E_STATE);
+    say("start", TMPALLOC_OK);
+    allocate(stack, 100, 0x1000);
+    say("watch 2", TMPALLOC_E_ARGUMENT);
+    say("watch 1", TMPALLOC_OK);
+    enter("free", stack, 0x1000, 0);
+    CHECK(world.watched == 0);
+    allocate(stack, 100, 0x2000);
+    CHECK(world.watched == 0x2000);
+    enter("free", stack, 0x2000, 0);
+    CHECK(world.watched == 0 && strstr(world.message, "0x2000 is freed after 3 uses"));
+    say("watch --delete", TMPALLOC_E_STATE);
 }
 
 static void nested_calls_count_once(void) {
@@ -525,6 +595,8 @@ typedef void scenario(void);
 
 static scenario *const scenarios[] = {
     a_call_is_two_stops_and_a_free_one,
+    a_catch_stops_at_the_free_and_is_told_then,
+    a_block_is_watched_from_its_allocation_to_its_free,
     nested_calls_count_once,
     an_entry_that_stops_twice_counts_once,
     abandoned_calls_leave_no_trace,
