@@ -482,7 +482,8 @@ static int handle_call(struct stop *stop, const struct entry_point *entry, uint6
     if (entry)
         note_allocation(stop->engine, entry);
     uint64_t return_address;
-    engine_follow_objects(stop->engine, NULL);
+    if (stop->engine->objects.found) /* which is tried when files are loaded */
+        engine_follow_objects(stop->engine, NULL);
     int status = host_read_data(stop->engine->parts.host, stop->stack_pointer, &return_address,
                                 sizeof(return_address), stop->error);
     if (status == TMPALLOC_OK && stop->breakpoint->roles & BREAKPOINT_WITHIN)

@@ -56,6 +56,7 @@ def test_functions_of_any_signature_work_as_before_and_count(debugger, signature
     "source, options",
     [
         ("custom_signatures.cpp", ALLOCATORS),
+        ("custom_allocators.cpp", " ".join(CUSTOM)),
         ("within.c", "--within inner"),
     ],
 )
