@@ -177,6 +177,18 @@ def test_breakpoints_of_the_user_go_on_stopping_beside_catches(debugger, start, 
     assert "release(" in result.outputs[3].replace(" (", "(") and result.exit_statuses == [3]
 
 
+@pytest.mark.parametrize("allocator", ["libc.so.6", "libtcmalloc_minimal.so.4"])
+def test_next_goes_on_in_the_function_that_frees(gdb, program, allocator):
+    if not Path("/usr/lib/x86_64-linux-gnu", allocator).exists():
+        pytest.skip(f"there is no {allocator} here")
+    steps = [f"set environment LD_PRELOAD {allocator}", "tmpalloc start --engine agent"]
+    steps += ["tmpalloc catch --at make -t 0", gdb.run(), "next", gdb.continue_()]
+    result = gdb.session(program, steps)
+    assert "delete record;" in result.outputs[3], result.text
+    assert "length == 0" in result.outputs[4], result.text
+    assert result.exit_statuses == [3]
+
+
 # --- watching ----------------------------------------------------------------------------------------
 
 

@@ -209,6 +209,13 @@ FOR_EACH_C_HOOK(EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK,
 FOR_EACH_OPERATOR(EXPORT_OPERATOR, EXPORT_OPERATOR)
 EXPORT(dlclose, "hook_dlclose")
 
+/* Where the debugger stops its user leaves a function that has a name: the other hooks bear theirs.
+ */
+#define EXPORT_HOOK_ITSELF(name, ...)                                                              \
+    extern TMPALLOC_API __typeof__(hook_##name) tmpalloc_##name                                    \
+        __attribute__((alias("hook_" #name)));
+FOR_EACH_OPERATOR(NO_STOP, EXPORT_HOOK_ITSELF)
+
 #define FUNCTION(name, ...)                                                                        \
     [HOOK_##                                                                                       \
         name] = {#name, (uintptr_t)hook_##name, (uintptr_t)hook_##name, (uintptr_t)guard_##name},
