@@ -6,6 +6,7 @@
 #include "agent_image_reader.h"
 #include "detector.h"
 #include "memory.h"
+#include "progress.h"
 
 /* Higher addresses are not a program's; a stack's address and an entry point fit one map key. */
 #define ADDRESS_LIMIT (UINT64_C(1) << 57)
@@ -318,7 +319,9 @@ static int add_site(struct image_reader *reader, const struct agent_site *site) 
 static int read_sites(struct image_reader *reader, uint64_t address) {
     while (address != 0) {
         struct agent_site site;
-        int status = image_reader_element(reader, address, &site, sizeof site);
+        int status = progress_step("reading", reader->builder.snapshot.site_count, 0, "call sites");
+        if (status == TMPALLOC_OK)
+            status = image_reader_element(reader, address, &site, sizeof site);
         if (status == TMPALLOC_OK && site.allocations > 0)
             status = add_site(reader, &site);
         if (status != TMPALLOC_OK)

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "commands_options.h"
 #include "memory.h"
+#include "progress.h"
 
 /* How long a second thread waits for the session. */
 #define BUSY_SECONDS 2
@@ -15,6 +16,7 @@ struct tmpalloc_session {
     pthread_mutex_t mutex; /* error-checking: entering again on the same thread is refused */
     struct session session;
     struct text output;             /* of the latest command */
+    struct progress progress;       /* of the present one */
     atomic_uint_fast64_t lost_hits; /* hits that found the session busy */
 };
 
@@ -76,8 +78,11 @@ static void leave(tmpalloc_session *session) {
 /* What a command left is its output, or one line about its failure. */
 static int finish(tmpalloc_session *session, int status, struct error *error,
                   const char **text_ret) {
+    bool interrupted = progress_end(&session->progress);
     if (status == TMPALLOC_OK && session->output.failed)
         status = error_no_memory(error);
+    if (status != TMPALLOC_OK && interrupted) /* whatever the interrupted work made of it */
+        status = error_set(error, TMPALLOC_E_INTERRUPTED, "interrupted");
     if (status != TMPALLOC_OK) {
         text_clear(&session->output);
         text_printf(&session->output, "%s\n", error->text);
@@ -87,19 +92,25 @@ static int finish(tmpalloc_session *session, int status, struct error *error,
     return status;
 }
 
-static int enter_command(tmpalloc_session *session, const char **text_ret) {
+static bool tell(void *arg, const char *line) {
+    return host_progress(arg, line);
+}
+
+static int enter_command(tmpalloc_session *session, uint32_t columns, const char **text_ret) {
     int status = enter(session);
-    if (status == TMPALLOC_OK)
-        text_clear(&session->output);
-    else
+    if (status != TMPALLOC_OK) {
         *text_ret = "the session is busy with a stop of the program: try again\n";
+        return status;
+    }
+    text_clear(&session->output);
+    progress_begin(&session->progress, tell, &session->session.host, columns);
     return status;
 }
 
 int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
                              const struct tmpalloc_terminal *terminal, const char **text_ret) {
     struct error error = {.text = ""};
-    int status = enter_command(session, text_ret);
+    int status = enter_command(session, terminal ? terminal->columns : 0, text_ret);
     if (status != TMPALLOC_OK)
         return status;
     status = commands_execute(&session->session, line, terminal, &session->output, &error);
@@ -108,7 +119,7 @@ int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
 
 int tmpalloc_session_data(tmpalloc_session *session, const char *line, const char **text_ret) {
     struct error error = {.text = ""};
-    int status = enter_command(session, text_ret);
+    int status = enter_command(session, 0, text_ret);
     if (status != TMPALLOC_OK)
         return status;
     status = commands_data(&session->session, line, &session->output, &error);

@@ -5,6 +5,7 @@
 
 #include "intervals.h"
 #include "memory.h"
+#include "progress.h"
 #include "tmpalloc/tmpalloc.h"
 
 /* Nesting of scopes that is followed; deeper comes from damaged files only. */
@@ -57,8 +58,11 @@ static int collect_units(struct debug_units *units, Dwarf *dwarf) {
         int tag = dwarf_tag(&die);
         if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)
             continue;
-        if (add_unit(units, &die) != TMPALLOC_OK)
-            return TMPALLOC_E_NOMEM;
+        int status = progress_step("reading", units->count, 0, "compilation units");
+        if (status == TMPALLOC_OK)
+            status = add_unit(units, &die);
+        if (status != TMPALLOC_OK)
+            return status;
     }
     intervals_sort(&units->ranges);
     return TMPALLOC_OK;
@@ -68,9 +72,10 @@ int debug_units_create(Dwarf *dwarf, struct debug_units **ret) {
     struct debug_units *units = memory_allocate_zeroed(1, sizeof *units);
     if (!units)
         return TMPALLOC_E_NOMEM;
-    if (collect_units(units, dwarf) != TMPALLOC_OK) {
+    int status = collect_units(units, dwarf);
+    if (status != TMPALLOC_OK) {
         debug_units_destroy(units);
-        return TMPALLOC_E_NOMEM;
+        return status;
     }
     *ret = units;
     return TMPALLOC_OK;

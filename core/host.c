@@ -344,6 +344,14 @@ int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *err
     return answer(status, error, what);
 }
 
+bool host_progress(struct host *host, const char *text) {
+    int status = TMPALLOC_E_HOST;
+    if (!host->primitives.progress)
+        return true;
+    host->primitives.progress(host->primitives.arg, text, &status);
+    return status == TMPALLOC_OK;
+}
+
 void host_show(struct host *host, const char *text) {
     int status = TMPALLOC_E_HOST;
     if (host->primitives.message)

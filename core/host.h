@@ -68,6 +68,8 @@ int host_evaluate(struct host *host, const char *expression, uint64_t *ret, stru
 int host_quit(struct host *host, int32_t exit_status, struct error *error);
 int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inlined,
                       struct error *error);
+/* Whether work is to go on, see tmpalloc.h. */
+bool host_progress(struct host *host, const char *text);
 
 /* Around the handling of a breakpoint's hit: the thread is stopped at this address. */
 void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address);

@@ -5,6 +5,7 @@
 
 #include "memory.h"
 #include "profile_threshold.h"
+#include "progress.h"
 
 /* A symbolized stack with its location, kept per stack number while the profile is built. */
 struct expansion {
@@ -216,7 +217,9 @@ static int build_sites(struct builder *builder) {
     profile->site_count = snapshot->site_count;
     for (size_t i = 0; i < snapshot->site_count; i++) {
         profile->sites[i].order = (uint32_t)i;
-        int status = build_site(builder, &snapshot->sites[i], &profile->sites[i]);
+        int status = progress_step("symbolizing", i, snapshot->site_count, "call stacks");
+        if (status == TMPALLOC_OK)
+            status = build_site(builder, &snapshot->sites[i], &profile->sites[i]);
         if (status != TMPALLOC_OK)
             return status;
     }

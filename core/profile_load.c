@@ -6,6 +6,7 @@
 #include "profile_json.h"
 #include "profile_read.h"
 #include "profile_threshold.h"
+#include "progress.h"
 #include "report.h"
 
 #define LARGEST_FILE_BYTES (UINT64_C(1) << 30)
@@ -67,7 +68,9 @@ static int read_array(struct loading *loading, const struct json_piece *array, r
     enum json_step step = json_walk_init(&walk, array);
     while (step == JSON_ITEM && (step = json_walk_next(&walk, &name, &value)) == JSON_ITEM) {
         json_t *item;
-        int status = parse_piece(loading, &value, &item);
+        int status = progress_step("loading", loading->reader.profile->site_count, 0, "call sites");
+        if (status == TMPALLOC_OK)
+            status = parse_piece(loading, &value, &item);
         if (status != TMPALLOC_OK)
             return status;
         status = read(&loading->reader, item);

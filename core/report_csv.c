@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "progress.h"
 #include "report.h"
 
 static const char header[] =
@@ -83,9 +84,12 @@ int report_csv(const struct profile *profile, struct text *text, struct error *e
     struct text scratch;
     text_init(&scratch);
     text_append(text, header);
-    for (size_t i = 0; i < profile->site_count; i++)
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < profile->site_count && status == TMPALLOC_OK; i++) {
+        status = progress_step("writing", i, profile->site_count, "call sites");
         append_site(text, &profile->sites[i], &scratch);
+    }
     append_suppressed(text, &profile->suppressed);
     text_deinit(&scratch);
-    return text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return text->failed ? error_no_memory(error) : status;
 }

@@ -1,8 +1,11 @@
+#include "progress.h"
 #include "report.h"
 
 int report_folded(const struct profile *profile, struct text *text, struct error *error) {
-    for (size_t i = 0; i < profile->site_count; i++) {
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < profile->site_count && status == TMPALLOC_OK; i++) {
         const struct profile_site *site = &profile->sites[i];
+        status = progress_step("writing", i, profile->site_count, "call sites");
         if (site->count == 0)
             continue;
         profile_append_folded(text, &site->stack);
@@ -10,5 +13,5 @@ int report_folded(const struct profile *profile, struct text *text, struct error
     }
     if (profile->suppressed.count > 0)
         text_printf(text, "(suppressed) %llu\n", (unsigned long long)profile->suppressed.bytes);
-    return text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return text->failed ? error_no_memory(error) : status;
 }

@@ -3,6 +3,7 @@
 #include "locations.h"
 #include "memory.h"
 #include "profile_threshold.h"
+#include "progress.h"
 #include "report.h"
 #include "report_values.h"
 
@@ -120,8 +121,10 @@ static json_t *site_object(struct calls *calls, const struct profile *profile,
 static json_t *sites_array(struct calls *calls, const struct profile *profile) {
     json_t *array = json_array();
     int failed = 0;
-    for (size_t i = 0; i < profile->site_count && !failed; i++)
+    for (size_t i = 0; i < profile->site_count && !failed; i++) {
+        failed |= progress_step("writing", i, profile->site_count, "call sites");
         failed |= json_array_append_new(array, site_object(calls, profile, &profile->sites[i]));
+    }
     return value_checked(array, failed);
 }
 

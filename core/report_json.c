@@ -1,3 +1,4 @@
+#include "progress.h"
 #include "report.h"
 #include "report_values.h"
 
@@ -179,8 +180,10 @@ static json_t *sites_array(struct document *document) {
     const struct profile *profile = document->profile;
     json_t *array = json_array();
     int failed = 0;
-    for (size_t i = 0; i < profile->site_count && !failed; i++)
+    for (size_t i = 0; i < profile->site_count && !failed; i++) {
+        failed |= progress_step("writing", i, profile->site_count, "call sites");
         failed |= json_array_append_new(array, site_object(document, &profile->sites[i]));
+    }
     return value_checked(array, failed);
 }
 

@@ -5,6 +5,7 @@
 #include "map.h"
 #include "memory.h"
 #include "profile_suppress.h"
+#include "progress.h"
 #include "report.h"
 #include "report_gzip.h"
 #include "report_pprof.pb-c.h"
@@ -364,8 +365,11 @@ static void build(struct builder *builder, Pprof__Profile *message) {
     take_string(builder); /* "" is the first */
     set_types(builder, message);
     set_comments(builder, message);
-    for (size_t i = 0; i < profile->site_count && !builder->failed; i++)
+    for (size_t i = 0; i < profile->site_count && !builder->failed; i++) {
+        builder->failed =
+            progress_step("writing", i, profile->site_count, "call sites") != TMPALLOC_OK;
         add_sample(builder, &profile->sites[i]);
+    }
     struct profile_site suppressed;
     if (profile_suppressed_site(profile, &suppressed) && !builder->failed)
         add_sample(builder, &suppressed);

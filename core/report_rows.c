@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "progress.h"
 
 #define ROWS_AT_LEAST     10
 #define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
@@ -78,6 +79,8 @@ static int collect_rows(struct report_rows *rows) {
     const struct profile *profile = rows->profile;
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
+        if (progress_step("summing up", i, profile->site_count, "call sites") != TMPALLOC_OK)
+            return TMPALLOC_E_INTERRUPTED;
         if (!report_has_thread(site, rows->options))
             continue;
         int status = rows->options->by_stack ? add_site_by_stack(rows, site)

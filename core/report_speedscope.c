@@ -1,5 +1,6 @@
 #include "locations.h"
 #include "profile_suppress.h"
+#include "progress.h"
 #include "report.h"
 #include "report_values.h"
 
@@ -47,7 +48,8 @@ static json_t *sample_array(struct locations *frames, const struct profile_stack
 static json_t *samples_array(struct locations *frames, const struct profile *profile) {
     json_t *array = json_array();
     int failed = 0;
-    for (size_t i = 0; i < profile->site_count; i++) {
+    for (size_t i = 0; i < profile->site_count && !failed; i++) {
+        failed |= progress_step("writing", i, profile->site_count, "call sites");
         if (profile->sites[i].count > 0)
             failed |= json_array_append_new(array, sample_array(frames, &profile->sites[i].stack));
     }

@@ -3,6 +3,7 @@
 #include "locations.h"
 #include "map.h"
 #include "memory.h"
+#include "progress.h"
 #include "report_selection.h"
 #include "report_table.h"
 
@@ -106,6 +107,8 @@ static int add_sites(struct tree *tree, struct text *scratch) {
         struct report_amount amount = report_select(site, tree->options);
         if (amount.count == 0 || !report_matches(tree->options, profile_location(site), scratch))
             continue;
+        if (progress_step("summing up", i, tree->profile->site_count, "call sites") != TMPALLOC_OK)
+            return TMPALLOC_E_INTERRUPTED;
         if (scratch->failed || add_stack(tree, site, amount) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
     }

@@ -1,5 +1,7 @@
 #include "report_values.h"
 
+#include "progress.h"
+
 json_t *value_count(uint64_t value) {
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
@@ -71,7 +73,8 @@ json_t *value_of_symbol(struct symbol_values *values, const struct symbol *symbo
 static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
     struct text *text = arg;
     text_append_bytes(text, chunk, size_bytes);
-    return text->failed ? -1 : 0;
+    int status = progress_step("writing", text->length >> 20, 0, "MB");
+    return text->failed || status != TMPALLOC_OK ? -1 : 0;
 }
 
 int value_append(struct text *text, const json_t *value, struct error *error) {

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent_file.h"
+#include "clock.h"
 #include "memory.h"
 
 /* Results are copied at stops of the user for so small a part of the time. */
@@ -263,20 +263,14 @@ int session_engine_update(struct session *session, struct error *error) {
     return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
 }
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 void session_engine_stopped(struct session *session, bool always) {
-    int64_t began = now_ns();
+    int64_t began = clock_now_ns();
     if (!session->agent || (!always && began < session->next_copy_ns))
         return;
     if (session_engine_update(session, NULL) == TMPALLOC_OK &&
         session->recording->age == RECORDING_NOW)
         session->recording->age = RECORDING_STOP;
-    session->next_copy_ns = now_ns() + COPY_SHARE * (now_ns() - began);
+    session->next_copy_ns = clock_now_ns() + COPY_SHARE * (clock_now_ns() - began);
 }
 
 int session_engine_stop(struct session *session, struct error *error) {

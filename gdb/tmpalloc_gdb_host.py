@@ -7,6 +7,7 @@ import gdb
 
 from tmpalloc.command_line import asks_for_batch
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
+from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to, setting
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
 from tmpalloc_gdb_process import core_file, is_readable, loaded_files, local_path
@@ -199,6 +200,9 @@ class GdbHost(GdbEvents):
 
     def end_watchpoint(self):
         return self._watch.end(not self._in_hit)
+
+    def progress(self, text):
+        show(text)
 
     def quit(self, status):
         self.exit_status = status

@@ -4,6 +4,7 @@ import lldb
 
 from tmpalloc.command_line import asks_for_batch
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
+from tmpalloc.progress import show
 from tmpalloc_lldb_calls import call, run_to
 from tmpalloc_lldb_events import NAME, LldbEvents
 from tmpalloc_lldb_process import (
@@ -243,6 +244,12 @@ class LldbHost(LldbEvents):
         hits = ended.GetHitCount()
         self.selected_process().GetTarget().DeleteWatchpoint(ended.GetID())
         return hits
+
+    def progress(self, text):
+        show(text)
+        # The first control-C is noted by LLDB, the next one raised in Python code.
+        if self.debugger.GetCommandInterpreter().WasInterrupted():
+            raise KeyboardInterrupt
 
     def quit(self, status):
         self.exit_status = status

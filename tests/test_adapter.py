@@ -1,6 +1,7 @@
 """The adapters themselves: the binding, loading, completion; nothing that needs a process."""
 
 import ctypes
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,28 @@ def test_an_interrupt_in_a_primitive_is_kept_until_c_has_returned():
     assert read_memory(failing) == (binding.E_HOST, b"")
     assert failing.take_interrupt()
     assert not failing.take_interrupt()
+
+
+INTERRUPTS = """
+#include <signal.h>
+void interrupt_and_call(void (*primitive)(void *, const char *, int *), int *status) {
+    raise(SIGINT);
+    primitive(0, 0, status);
+}
+"""
+
+
+def test_an_interrupt_while_c_code_runs_is_kept_too(compile, capfd):
+    library = ctypes.CDLL(str(compile(INTERRUPTS, "-shared", "-fPIC")))
+    calls = []
+    keeper = type("Keeper", (FailingHost,), {"progress": lambda self, text: calls.append(text)})()
+    status = ctypes.c_int(binding.E_HOST)
+    # Where the tests run in the background it is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    library.interrupt_and_call(keeper.struct.progress, ctypes.byref(status))
+    signal.signal(signal.SIGINT, before)
+    assert (status.value, calls, keeper.take_interrupt()) == (binding.E_HOST, [], True)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_short_read_is_a_failure(monkeypatch):

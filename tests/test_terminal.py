@@ -86,6 +86,57 @@ def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile, st
     assert allocations(terminal.command("tmpalloc status", "tracker memory")) >= stops[2]
 
 
+MANY_STACKS = """
+#include <stdlib.h>
+static void step(int depth, unsigned path);
+__attribute__((noinline)) static void left(int depth, unsigned path) { step(depth, path); }
+__attribute__((noinline)) static void right(int depth, unsigned path) { step(depth, path); }
+__attribute__((noinline)) static void step(int depth, unsigned path) {
+    if (depth == 0)
+        free(malloc(10));
+    else if (path & 1)
+        left(depth - 1, path >> 1);
+    else
+        right(depth - 1, path >> 1);
+}
+int main(void) {
+    for (unsigned path = 0; path < 1u << 16; path++)
+        step(16, path);
+    return 0;
+}
+"""
+PROGRESS = r"tmpalloc: \w+ \d+( of \d+)? (call sites|call stacks|MB)"
+
+
+def test_long_work_shows_how_far_it_is_until_control_c_ends_it(debugger, compile):
+    program = compile(MANY_STACKS, *FLAGS, "-fno-optimize-sibling-calls")
+    terminal = debugger.terminal(program)
+    terminal.command("tmpalloc start --engine agent --memory-limit 512MB")
+    terminal.command(debugger.run_here(), r"exited (normally|with status = 0)")
+    summary = terminal.command("tmpalloc summary", "65,536").partition("Location ")
+    assert re.search(r"65,536 +100.00%", summary[2])
+    for _ in range(2):
+        terminal.send("tmpalloc report json report.json")
+        terminal.expect(PROGRESS)
+        terminal.type(CONTROL_C)
+        terminal.expect(r"Quit|interrupted")
+        # The line was erased before anything else was written.
+        assert re.search(rb"ing \d[^\n]*\r\x1b\[K[^\n]*(Quit|interrupted)", terminal.raw)
+        terminal.expect(re.escape(debugger.prompt))
+        time.sleep(0.3)  # LLDB shows the prompt twice
+    assert not list(debugger.directory.glob("*report.json*"))
+    again = terminal.command("tmpalloc summary", "65,536").partition("Location ")
+    assert again[1:] == summary[1:]
+
+
+def test_without_a_terminal_long_work_is_silent(debugger, compile):
+    program = compile(MANY_STACKS, *FLAGS, "-fno-optimize-sibling-calls")
+    start = "tmpalloc start --engine agent --memory-limit 512MB"
+    steps = [start, debugger.run(), "tmpalloc report html report.html"]
+    text = debugger.session(program, steps).text
+    assert "tmpalloc: wrote report.html" in text and not re.search(PROGRESS, text)
+
+
 @pytest.mark.parametrize("columns", [80, 132])
 def test_the_summary_fits_the_terminal(debugger, compile, columns, start):
     program = compile(LOOPS.replace("while (go)", "for (int i = 0; i < 20; i++)"), *FLAGS)

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 7
+#define TMPALLOC_HOST_VERSION 8
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -44,7 +44,9 @@ typedef enum tmpalloc_status {
     TMPALLOC_E_IO = -5,          /**< a file could not be read or written */
     TMPALLOC_E_UNSUPPORTED = -6, /**< the target or debugger can't do it */
     TMPALLOC_E_BUSY = -7,        /**< the session is in use, see "Threading" */
-    TMPALLOC_E_INTERNAL = -8     /**< a bug in tmpalloc; the session can still be used */
+    TMPALLOC_E_INTERNAL = -8,    /**< a bug in tmpalloc; the session can still be used */
+    TMPALLOC_E_INTERRUPTED = -9  /**< the user wanted the command to end; results and state are as
+                                      before */
 } tmpalloc_status;
 
 /** The process that a debugger has selected now. */
@@ -194,6 +196,11 @@ struct tmpalloc_host {
      *  none, or the user has deleted it.  May be called while a hit is handled.  The process may
      *  be gone. */
     void (*end_watchpoint)(void *arg, uint64_t *hits_ret, int *status);
+
+    /** Called about ten times a second while a command works.  Fails when the user wants it to end.
+     *  text NULL: does nothing else.  Otherwise, which happens on a terminal only: shows this line
+     *  in place of the one that it showed before, "" none. */
+    void (*progress)(void *arg, const char *text, int *status);
 };
 
 /** The place where a command's text will be shown. */

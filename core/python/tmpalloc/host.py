@@ -6,6 +6,7 @@ return plain Python values and may raise anything: no exception crosses into C.
 
 import ctypes
 import os
+import sys
 from collections import namedtuple
 
 from . import binding
@@ -40,6 +41,8 @@ class Host:
     def __init__(self):
         self.failure = None
         self._interrupt = None
+        self._callbacks = []
+        self._keep_unraisable()
         # ctypes frees a callback with its last reference, C keeps calling it.
         self.struct = binding.HostStruct(
             binding.HOST_VERSION, self.tells_breakpoints, self.batch
@@ -141,6 +144,28 @@ class Host:
         """Ends it; returns how often the program has stopped there."""
         raise NotImplementedError
 
+    def progress(self, text):
+        """Shows how far a command is, see struct tmpalloc_host; KeyboardInterrupt ends it."""
+        raise NotImplementedError
+
+    def _keep_unraisable(self):
+        """Notices interrupts that no callback can catch.
+
+        One that comes while no Python code runs is raised before the next callback's first line,
+        and ctypes hands it to sys.unraisablehook.
+        """
+        before = getattr(sys, "unraisablehook", None)  # Python 3.8
+
+        def hook(unraisable):
+            if unraisable.object in self._callbacks and (
+                issubclass(unraisable.exc_type, KeyboardInterrupt)
+            ):
+                self._interrupt = KeyboardInterrupt()
+            else:
+                before(unraisable)
+
+        sys.unraisablehook = hook
+
     def take_interrupt(self):
         """True when the user interrupted a primitive since the last call."""
         interrupt, self._interrupt = self._interrupt, None
@@ -162,6 +187,7 @@ class Host:
             except BaseException as error:  # ctypes would print it and return garbage
                 self.failure = error
 
+        self._callbacks.append(callback)
         return callback
 
     def _c_process(self, ret):
@@ -250,6 +276,9 @@ class Host:
 
     def _c_end_watchpoint(self, ret):
         ret[0] = self.end_watchpoint()
+
+    def _c_progress(self, text):
+        self.progress(text if text is None else text.decode(errors="replace"))
 
 
 def _by_search_order(modules):

@@ -40,13 +40,8 @@ class Session:
         """Executes a command line; returns (True when it succeeded, text to print)."""
         text = ctypes.c_char_p()
         terminal = binding.Terminal(columns, rows, colors)
-        status = self._library.tmpalloc_session_execute(
-            self._session,
-            os.fsencode(line),
-            ctypes.byref(terminal) if columns else None,
-            ctypes.byref(text),
-        )
-        self._raise_interrupt()
+        place = ctypes.byref(terminal) if columns else None
+        status = self._call("execute", os.fsencode(line), place, ctypes.byref(text))
         return status == binding.OK, (text.value or b"").decode(errors="replace")
 
     def data(self, words):
@@ -54,33 +49,25 @@ class Session:
         (False, one line).
         """
         text = ctypes.c_char_p()
-        status = self._library.tmpalloc_session_data(
-            self._session, os.fsencode(shlex.join(words)), ctypes.byref(text)
-        )
-        self._raise_interrupt()
+        status = self._call("data", os.fsencode(shlex.join(words)), ctypes.byref(text))
         if status == binding.OK:
             return True, json.loads(text.value)
         return False, text.value.decode(errors="replace")
 
     def breakpoint_hit(self, id):
         """A breakpoint of the host was hit; True when the program is to stop there."""
-        status = self._library.tmpalloc_session_breakpoint_hit(self._session, id)
-        self._raise_interrupt()
-        return status == binding.STOP
+        return self._call("breakpoint_hit", id) == binding.STOP
 
     def event(self, event):
         """Tells one of binding.EVENT_*; False when the core can't do what it has to."""
-        status = self._library.tmpalloc_session_event(self._session, event)
-        self._raise_interrupt()
-        return status != binding.E_UNSUPPORTED
+        return self._call("event", event) != binding.E_UNSUPPORTED
 
     def count(self, location):
         """(number, bytes) of the temporaries whose location matches; ValueError says why not."""
         count, size = ctypes.c_uint64(), ctypes.c_uint64()
-        status = self._library.tmpalloc_session_count(
-            self._session, os.fsencode(location), ctypes.byref(count), ctypes.byref(size)
+        status = self._call(
+            "count", os.fsencode(location), ctypes.byref(count), ctypes.byref(size)
         )
-        self._raise_interrupt()
         if status != binding.OK:
             raise ValueError(_NO_COUNT.get(status, "the temporaries can't be counted now"))
         return count.value, size.value
@@ -99,9 +86,12 @@ class Session:
         """The line that is shown when a debugger has loaded the extension."""
         return f'tmpalloc {self.version}: type "tmpalloc help"'
 
-    def _raise_interrupt(self):
+    def _call(self, name, *arguments):
+        function = getattr(self._library, "tmpalloc_session_" + name)
+        status = function(self._session, *arguments)
         if self._host.take_interrupt():
             raise KeyboardInterrupt
+        return status
 
     def _read_commands(self):
         i = 0
