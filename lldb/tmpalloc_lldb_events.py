@@ -7,7 +7,7 @@ import lldb
 
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
-from tmpalloc_lldb_process import ALIVE, identity, loaded_files
+from tmpalloc_lldb_process import ALIVE, identity, is_held, is_own_child, loaded_files
 
 #: LLDB's names for our breakpoints.  They also carry the callback: LLDB generates code when a
 #: callback is given to a breakpoint, and that fails while another callback runs.
@@ -62,6 +62,7 @@ class LldbEvents(Host):
         self._stop_hook = None  # a target and the number of its hook
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
+        self._local = (None, False)  # a process and whether its server is on this machine
         self._places = set()  # of the user's breakpoints, as they were told
 
     def follow_loader(self):
@@ -134,12 +135,25 @@ class LldbEvents(Host):
 
     def notice_changes(self):
         """Reports that the tracked process is gone."""
-        process = self._process
-        if process and (process.GetState() not in ALIVE or identity(process) != self._tracked):
+        process, tracked = self._process, self._tracked
+        if process is None:
+            return
+        gone = process.GetState() not in ALIVE or self._is_let_go(tracked)
+        if gone or identity(process) != tracked:
             self.session.event(binding.EVENT_EXITED)
             self._process = self._tracked = None
-            if process.GetState() not in ALIVE:
+            if gone:
                 self.leave_loader()
+
+    def is_local(self, known):
+        """Whether a process with this identity, which is debugged now, is on this machine."""
+        if self._local[0] != known:
+            self._local = (known, is_own_child(known[1]))
+        return self._local[1]
+
+    def _is_let_go(self, tracked):
+        """Whether LLDB has killed or detached the process and doesn't say so yet."""
+        return not self._frame and self._local == (tracked, True) and not is_held(tracked[1])
 
     def _disable_in_agent(self):
         """A breakpoint on malloc is about the allocator's, not about what calls it on the way."""

@@ -11,9 +11,8 @@ from tmpalloc_lldb_process import (
     ALIVE,
     addresses,
     checked,
-    exists,
     identity,
-    is_own_child,
+    is_held,
     loaded_files,
 )
 from tmpalloc_lldb_variables import evaluate, set_variable
@@ -50,7 +49,6 @@ class LldbHost(LldbEvents):
 
     def __init__(self, debugger, module):
         super().__init__(debugger, module)
-        self._local = (None, False)
         self._thread = None  # that the core has selected
         self._watchpoint = None
         self._preloads = None  # a target and its own LD_PRELOAD setting
@@ -66,14 +64,13 @@ class LldbHost(LldbEvents):
         if state not in ALIVE or core:
             return self._no_process(core or "")
         known, target = identity(process), process.GetTarget()
-        if self._local[0] != known:
-            self._local = (known, is_own_child(known[1]))
-        if self._local[1] and not self._frame and not exists(known[1]):
+        local = self.is_local(known)
+        if local and not self._frame and not is_held(known[1]):
             return self._no_process("")
         return ProcessInfo(
             pid=known[1],
             stopped=state == lldb.eStateStopped,
-            local=self._local[1],
+            local=local,
             architecture=target.GetTriple().partition("-")[0],
             executable=target.GetExecutable().fullpath or "",
         )

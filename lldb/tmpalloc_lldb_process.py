@@ -33,13 +33,14 @@ def is_own_child(pid):
         return False
 
 
-def exists(pid):
-    """Whether a process of this machine runs: LLDB takes a while to notice that it killed one."""
+def is_held(pid):
+    """Whether such a process still runs and is traced: LLDB's own word for it comes late."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("X", "Z")
+            runs = file.read().rpartition(")")[2].split()[0] not in ("X", "Z")
     except OSError:
         return False
+    return runs and is_own_child(pid)
 
 
 def loaded_files(target):

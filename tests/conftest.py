@@ -231,10 +231,6 @@ class Controller:
         timer = f"threading.Timer({seconds}, os.kill, ({pid}, 2)).start()"
         return self.script(f"import os, threading; {timer}")
 
-    def settle(self):
-        """A step in which LLDB delivers a late event: a detach is one."""
-        return self.script("import time; time.sleep(0.5)")
-
 
 class GdbController(Controller):
     """GDB."""
