@@ -200,6 +200,6 @@ const struct command command_report = {
              "Write a report to FILE.\n"
              "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, sarif (for code\n"
              "hosts) or html (one page: table and flame graph at any threshold).",
-             report_file_options, 2, 2},
+             report_file_options, 2, 2, report_format_names},
     .run = run_report,
 };

@@ -181,7 +181,14 @@ COMMANDS = [
         0,
     ),
     Command("summary", "", "table", [Option("threshold", "t", "N", [], "limit")], 0),
-    Command("report", "FORMAT FILE", "write", [], 2),
+    Command(
+        "report",
+        "FORMAT FILE",
+        "write",
+        [Option("threshold", "t", "N", [], "limit")],
+        2,
+        ["json", "html"],
+    ),
     Command("help", "[COMMAND]", "help", [], 1),
 ]
 
@@ -198,6 +205,10 @@ COMMANDS = [
         ("start --engine=", ["--engine=auto", "--engine=breakpoint", "--engine=hardware"]),
         ("start --mmap --eng", ["--engine"]),
         ("summary -t 1", []),
+        ("report ", ["json", "html"]),
+        ("report -t 1 --thr", ["--threshold"]),
+        ("report -t 1 h", ["html"]),
+        ("report html no such fil", []),
         ("unknown --", []),
     ],
 )
@@ -240,11 +251,15 @@ def test_an_error_of_a_command_is_one_line(debugger, library):
 
 
 def test_gdb_completes_from_the_command_table(gdb, library):
-    steps = ["complete tmpalloc summ", "complete tmpalloc start --eng"]
-    assert gdb.session(steps=steps).outputs == [
-        "tmpalloc summary\n",
-        "tmpalloc start --engine\n",
-    ]
+    lines = {
+        "tmpalloc summ": ["tmpalloc summary"],
+        "tmpalloc start --eng": ["tmpalloc start --engine"],
+        "tmpalloc catch -t 1 --del": ["tmpalloc catch -t 1 --delete"],
+        "tmpalloc report -t 0 s": ["tmpalloc report -t 0 speedscope", "tmpalloc report -t 0 sarif"],
+        "tmpalloc check --exit=n": ["tmpalloc check --exit=never"],
+    }
+    outputs = gdb.session(steps=[f"complete {line}" for line in lines]).outputs
+    assert [output.splitlines() for output in outputs] == [sorted(l) for l in lines.values()]
 
 
 def test_gdb_completes_file_names(gdb, library, tmp_path):
@@ -269,6 +284,12 @@ def test_lldb_completes_commands_and_options_at_a_terminal(lldb, library):
     terminal.expect("tmpalloc summary ")
     terminal.type("--thresh\t")
     terminal.expect("--threshold")
+    terminal.type("\x15tmpalloc catch -t 1 --del\t")
+    terminal.expect("--delete")
+    terminal.type("\x15tmpalloc report html --for\t")
+    terminal.expect("--force")
+    terminal.type("\x15tmpalloc check --exit nev\t")
+    terminal.expect("never")
 
 
 def test_a_command_at_a_terminal_is_told_its_size_and_a_pipe_has_none(gdb, library):

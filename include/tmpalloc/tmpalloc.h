@@ -227,6 +227,7 @@ struct tmpalloc_command_info {
     const struct tmpalloc_option_info *options; /**< ends with a NULL name */
     uint32_t minimum;                           /**< fewest and */
     uint32_t maximum;                           /**< most positional arguments */
+    const char *const *choices; /**< NULL-terminated accepted words of the first one; NULL: any */
 };
 
 /** Events of the debugger that concern the tracked process. */

@@ -86,6 +86,7 @@ class CommandInfo(ctypes.Structure):
         ("options", POINTER(OptionInfo)),
         ("minimum", c_uint32),
         ("maximum", c_uint32),
+        ("choices", POINTER(c_char_p)),
     ]
 
 

@@ -5,8 +5,10 @@ import os
 from collections import namedtuple
 
 
-class Command(namedtuple("Command", "name arguments help options maximum")):
-    """A command of the core's table, as text."""
+class Command(
+    namedtuple("Command", "name arguments help options maximum choices", defaults=((),))
+):
+    """A command of the core's table, as text; choices are those of its first argument."""
 
     @property
     def summary(self):
@@ -49,7 +51,19 @@ def _complete_argument(command, words, last):
         return _complete_value(previous, last)
     if last.startswith("-"):
         return _starting_with(last, ["--" + option.name for option in command.options])
+    if command.choices and not _positional(words, named):
+        return _starting_with(last, command.choices)
     return _complete_file(last) if "FILE" in command.arguments else []
+
+
+def _positional(words, named):
+    """The words that are neither options nor their values."""
+    positional, is_value = [], False
+    for word in words:
+        if not is_value and not word.startswith("-"):
+            positional.append(word)
+        is_value = not is_value and word in named and bool(named[word].value)
+    return positional
 
 
 def _complete_value(option, prefix):

@@ -103,6 +103,7 @@ class Session:
                 command.help.decode(),
                 [_read_option(option) for option in _until_null(command.options, "name")],
                 command.maximum,
+                [choice.decode() for choice in _until_null(command.choices)],
             )
             i += 1
 
