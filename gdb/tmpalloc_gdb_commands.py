@@ -25,7 +25,8 @@ class _Command(gdb.Command):
         """Called by GDB."""
         self.dont_repeat()
         try:
-            ok, text = self._session.execute(argument, **_terminal(from_tty))
+            at_terminal = from_tty and not self._host.has_machine_interface
+            ok, text = self._session.execute(argument, **_terminal(at_terminal))
         except KeyboardInterrupt:
             raise gdb.GdbError("Quit") from None
         if not ok and self._host.exit_status is None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import gdb
 
-from tmpalloc.command_line import asks_for_batch
+from tmpalloc.command_line import options
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to, setting
@@ -14,13 +14,15 @@ from tmpalloc_gdb_process import core_file, is_readable, loaded_files, local_pat
 
 _WRAPPER = "exec-wrapper"
 
-#: Options of GDB's command line: see asks_for_batch().
+#: Options of GDB's command line: see tmpalloc.command_line.
 _BATCH = {"batch", "batch-silent", "B"}
+_INTERPRETER = {"interpreter", "i", "ui"}
 _VALUED = {
     *{"command", "x", "init-command", "ix", "eval-command", "ex", "init-eval-command", "iex"},
     *{"early-init-command", "eix", "early-init-eval-command", "eiex"},
     *{"core", "c", "exec", "e", "pid", "p", "directory", "d", "se", "symbols", "s"},
-    *{"interpreter", "i", "ui", "tty", "t", "b", "l", "cd", "data-directory", "D"},
+    *_INTERPRETER,
+    *{"tty", "t", "b", "l", "cd", "data-directory", "D"},
 }
 _LAST = {"args", "--"}
 
@@ -29,7 +31,12 @@ class GdbHost(GdbEvents):
     """Primitives of GDB."""
 
     tells_breakpoints = hasattr(gdb, "BreakpointLocation")  # GDB 13
-    batch = asks_for_batch(_BATCH, _VALUED, _LAST)
+    batch = any(name in _BATCH for name, _ in options(_VALUED, _LAST))
+    #: Whether a program reads the output, even at a pseudo-terminal.
+    has_machine_interface = any(
+        name in _INTERPRETER and value and value.startswith("mi")
+        for name, value in options(_VALUED, _LAST)
+    )
 
     def __init__(self):
         super().__init__()

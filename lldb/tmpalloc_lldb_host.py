@@ -2,7 +2,7 @@
 
 import lldb
 
-from tmpalloc.command_line import asks_for_batch
+from tmpalloc.command_line import options
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_lldb_calls import call, run_to
@@ -19,7 +19,7 @@ from tmpalloc_lldb_variables import evaluate, set_variable
 
 #: Names of the function that ends a process, of which LLDB knows one.
 _EXITS = ("_exit", "_Exit", "__GI__exit")
-#: Options of LLDB's command line: see asks_for_batch().
+#: Options of LLDB's command line: see tmpalloc.command_line.
 _BATCH = {"batch", "b"}
 _VALUED = {
     *{"attach-name", "n", "attach-pid", "p", "arch", "a", "core", "c", "file", "f"},
@@ -45,7 +45,7 @@ _FAST_REGISTERS = {
 class LldbHost(LldbEvents):
     """Primitives of LLDB."""
 
-    batch = asks_for_batch(_BATCH, _VALUED, _LAST)
+    batch = any(name in _BATCH for name, _ in options(_VALUED, _LAST))
 
     def __init__(self, debugger, module):
         super().__init__(debugger, module)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "core" / "python"))
 
 from tmpalloc import binding, host  # noqa: E402
-from tmpalloc.command_line import asks_for_batch  # noqa: E402
+from tmpalloc.command_line import options  # noqa: E402
 from tmpalloc.command_table import Command, Option, complete  # noqa: E402
 
 LAYOUT = """
@@ -300,24 +300,25 @@ def test_a_command_at_a_terminal_is_told_its_size_and_a_pipe_has_none(gdb, libra
 
 
 @pytest.mark.parametrize(
-    "line, asked",
+    "line, found",
     [
-        ("gdb -q -batch program", True),
-        ("gdb --batch", True),
-        ("gdb program", False),
-        ("gdb -ex -batch program", False),
-        ("gdb --args program -batch", False),
-        ("gdb -- -batch", False),
-        ("gdb - -batch", True),
-        ("gdb -ex run --eval-command=bt -batch", True),
-        ("gdb --cd=-batch batch", False),
+        ("gdb -q -batch program", [("q", None), ("batch", None)]),
+        ("gdb --batch", [("batch", None)]),
+        ("gdb program", []),
+        ("gdb -ex -batch program", [("ex", "-batch")]),
+        ("gdb --args program -batch", []),
+        ("gdb -- -batch", []),
+        ("gdb - -batch", [("-", None), ("batch", None)]),
+        ("gdb --ex run --eval-command=bt -batch", [("ex", "run"), ("eval-command", "bt"), ("batch", None)]),
+        ("gdb --cd=-batch batch", [("cd", "-batch")]),
+        ("gdb -cd", [("cd", None)]),
     ],
 )
-def test_batch_mode_is_an_option_of_the_debugger_and_no_value_or_argument(tmp_path, line, asked):
+def test_options_of_the_debugger_are_told_from_their_values_and_arguments(tmp_path, line, found):
     path = tmp_path / "cmdline"
     path.write_bytes(b"".join(word.encode() + b"\0" for word in line.split()))
-    assert asks_for_batch({"batch"}, {"ex", "eval-command", "cd"}, {"args", "--"}, path) == asked
+    assert list(options({"ex", "eval-command", "cd"}, {"args", "--"}, path)) == found
 
 
-def test_without_proc_nobody_asks_for_batch_mode(tmp_path):
-    assert not asks_for_batch({"batch"}, set(), set(), tmp_path / "none")
+def test_without_proc_nobody_knows_options(tmp_path):
+    assert not list(options(set(), set(), tmp_path / "none"))

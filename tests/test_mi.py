@@ -142,6 +142,19 @@ def _check_summary(interface):
     assert "\\n" not in error["msg"]
 
 
+def test_the_prompts_commands_are_plain_at_the_pseudo_terminal_of_an_ide(gdb, compile):
+    program = compile(GROWS, "-fno-builtin")
+    gdb.interactive_command = lambda *_: [gdb.executable, "-nx", "-q", "-i=mi", str(program)]
+    gdb.prompt, gdb.settings = "(gdb) \n", ("-gdb-set debuginfod enabled off",)
+    terminal = gdb.terminal(load=False)
+    for line in (gdb.load(), "tmpalloc start --engine agent"):
+        terminal.command(f'-interpreter-exec console "{line}"', r"\^done")
+    terminal.command("-exec-run", r"\*stopped")
+    terminal.send('-interpreter-exec console "tmpalloc summary"')
+    summary = terminal.expect(r"(?s)grows step by step.*\^done")
+    assert "Temporaries" in summary and "\\033" not in summary
+
+
 def test_a_gdb_without_commands_for_programs_loads_all_others(gdb):
     ask = 'interpreter-exec mi "-tmpalloc-status"'
     steps = ["python del gdb.MICommand", gdb.load(), ask, "tmpalloc status"]

@@ -3,23 +3,22 @@
 import os
 
 
-def asks_for_batch(names, valued, last, path="/proc/self/cmdline"):
-    """Whether this process was started with one of the options `names`.
+def options(valued, last, path="/proc/self/cmdline"):
+    """Yields (name without dashes, value or None) of each option that this process was started with.
 
     Words that follow options in `valued` are their values, and those that follow one in `last`
-    are the program's.  Options are compared without their dashes.
+    are the program's.
     """
     try:
         with open(path, "rb") as file:
-            words = [os.fsdecode(word) for word in file.read().split(b"\0")[1:-1]]
+            words = iter([os.fsdecode(word) for word in file.read().split(b"\0")[1:-1]])
     except OSError:
-        return False
-    is_value = False
+        return
     for word in words:
-        option = word.lstrip("-") or word if word.startswith("-") and not is_value else None
-        if option in last:
-            return False
-        if option in names:
-            return True
-        is_value = option in valued
-    return False
+        if not word.startswith("-"):
+            continue
+        name, equals, value = word.lstrip("-").partition("=")
+        name = name or word
+        if name in last:
+            return
+        yield name, value if equals else next(words, None) if name in valued else None
