@@ -133,6 +133,7 @@ def _check_summary(interface):
     assert (row["own-bytes"], row["own-percent"], row["temporaries"]) == ("82000", "99.99", "40")
     assert (row["share-percent"], row["pattern"], row["site"]) == ("100.00", "grows", "1")
     assert row["scope-percent"] == "97.50"  # main frees the last
+    assert re.fullmatch(r"\d+\.\d\d", row["scope-percent"])
     hidden = {"rows": "1", "suppressed": "0", "temporaries": "2", "bytes": "12"}
     assert summary["hidden"] == hidden
     stacks = interface.ask("-tmpalloc-summary --by stack --filter ^grow")[1]["rows"]
