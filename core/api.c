@@ -103,7 +103,8 @@ static int enter_command(tmpalloc_session *session, uint32_t columns, const char
         return status;
     }
     text_clear(&session->output);
-    progress_begin(&session->progress, tell, &session->session.host, columns);
+    struct host *host = &session->session.host;
+    progress_begin(&session->progress, tell, host, host->primitives.batch ? 0 : columns);
     return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include "locations.h"
 #include "memory.h"
+#include "progress.h"
 #include "report_selection.h"
 
 #define LARGEST_FILE_BYTES (UINT64_C(1) << 20)
@@ -139,6 +140,8 @@ static int suppress(struct suppression *suppression) {
     struct profile *profile = suppression->profile;
     size_t kept = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
+        if (progress_step("comparing", i, profile->site_count, "call sites") != TMPALLOC_OK)
+            return TMPALLOC_E_INTERRUPTED;
         struct decision *decision = decide(suppression, &profile->sites[i]);
         if (!decision)
             return TMPALLOC_E_NOMEM;

@@ -2,6 +2,7 @@
 
 #include "memory.h"
 #include "profile_match.h"
+#include "progress.h"
 
 static int get_pair(struct report_pairs *pairs, struct profile_match *match,
                     const struct profile_site *site, struct report_pair **ret) {
@@ -24,6 +25,8 @@ static int add_sites(struct report_pairs *pairs, struct profile_match *match,
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
         struct report_pair *pair;
+        if (progress_step("comparing", i, profile->site_count, "call sites") != TMPALLOC_OK)
+            return TMPALLOC_E_INTERRUPTED;
         if (site->count == 0)
             continue;
         if (get_pair(pairs, match, site, &pair) != TMPALLOC_OK)

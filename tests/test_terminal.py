@@ -2,12 +2,13 @@
 
 import json
 import re
+import shlex
 import time
 from pathlib import Path
 
 import pytest
 
-from support import allocations
+from support import allocations, execute
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
@@ -129,12 +130,16 @@ def test_long_work_shows_how_far_it_is_until_control_c_ends_it(debugger, compile
     assert again[1:] == summary[1:]
 
 
-def test_without_a_terminal_long_work_is_silent(debugger, compile):
+def test_in_batch_mode_long_work_is_silent_at_a_terminal_too(debugger, compile):
     program = compile(MANY_STACKS, *FLAGS, "-fno-optimize-sibling-calls")
     start = "tmpalloc start --engine agent --memory-limit 512MB"
-    steps = [start, debugger.run(), "tmpalloc report html report.html"]
-    text = debugger.session(program, steps).text
-    assert "tmpalloc: wrote report.html" in text and not re.search(PROGRESS, text)
+    report = f"tmpalloc report html {debugger.directory}/report.html"
+    steps = [debugger.load(), start, debugger.run_here(), report]
+    command = shlex.join(map(str, debugger.batch_command(program, (), steps)))
+    typescript = debugger.directory / "typescript"
+    line = f"stty columns 80 rows 24; {command}"
+    text = execute("script", "-qec", line, typescript, env={"TERM": "xterm"})
+    assert f"tmpalloc: wrote {debugger.directory}" in text and not re.search(PROGRESS, text)
 
 
 @pytest.mark.parametrize("columns", [80, 132])
