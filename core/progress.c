@@ -60,3 +60,9 @@ int progress_step(const char *doing, uint64_t done, uint64_t total, const char *
     }
     return progress->interrupted ? TMPALLOC_E_INTERRUPTED : TMPALLOC_OK;
 }
+
+int progress_ask(void) {
+    if (current && !current->interrupted)
+        tell(current, NULL);
+    return current && current->interrupted ? TMPALLOC_E_INTERRUPTED : TMPALLOC_OK;
+}

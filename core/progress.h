@@ -31,5 +31,7 @@ bool progress_end(struct progress *progress);
 /* "symbolizing 1200 of 23000 call stacks"; total 0: unknown.  TMPALLOC_OK, also when nobody is
  * told; TMPALLOC_E_INTERRUPTED from when the user wants the work to end. */
 int progress_step(const char *doing, uint64_t done, uint64_t total, const char *things);
+/* The same without a look at the clock and a line, where a failure may be due to the user. */
+int progress_ask(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "agent_file.h"
 #include "clock.h"
 #include "memory.h"
+#include "progress.h"
 
 /* Results are copied at stops of the user for so small a part of the time. */
 #define COPY_SHARE 20
@@ -120,6 +121,8 @@ static int take_second_best(struct session *session, struct recording *recording
     char reason[sizeof(session->reason)];
     snprintf(reason, sizeof(reason), "%s", error->text);
     session_engine_destroy(session);
+    if (progress_ask() != TMPALLOC_OK) /* the user's interrupt is no reason for breakpoints */
+        return error_set(error, TMPALLOC_E_INTERRUPTED, "interrupted");
     if (session->options.engine != SESSION_AUTO)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the agent can't be used: %s (--engine breakpoint can)", reason);

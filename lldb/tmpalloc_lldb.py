@@ -60,6 +60,8 @@ def _execute(line, result):
     try:
         _host.notice()
         ok, text = _host.session.execute(line, **_terminal())
+        if ok:
+            _follow(word)
     except KeyboardInterrupt:
         ok, text = False, "interrupted"
     text = text.rstrip("\n")
@@ -69,12 +71,19 @@ def _execute(line, result):
         result.SetError(text)
     elif text:
         result.AppendMessage(text)
-    if not ok:
-        return
-    # It stops the program at each file that is loaded, so it is there only while it is of use.
-    follow = {"start": _host.follow_loader, "stop": _host.leave_loader}.get(word)
-    if follow:
-        follow()
+
+
+def _follow(word):
+    """Follows the loader while that is of use: it stops the program at each file that is loaded."""
+    if word == "stop":
+        _host.leave_loader()
+    elif word == "start":
+        try:
+            _host.follow_loader()
+        except KeyboardInterrupt:
+            _host.leave_loader()
+            _host.session.execute("stop")
+            raise
 
 
 def _quit(text, result):

@@ -73,7 +73,10 @@ class LldbEvents(Host):
         self.define_names(target)
         self._loader.AddName(_LOADER_NAME)
         added = self.command(target, f"target stop-hook add -P {self._module}.StopHook")
-        self._stop_hook = target, re.search(r"\d+", added)[0]
+        number = re.search(r"\d+", added)
+        if not number:  # LLDB executes no command in one that the user has interrupted
+            raise KeyboardInterrupt
+        self._stop_hook = target, number[0]
 
     def define_names(self, target):
         """Makes a target know the names that our breakpoints get."""

@@ -279,6 +279,8 @@ class Host:
 
     def _c_progress(self, text):
         self.progress(text if text is None else text.decode(errors="replace"))
+        if self._interrupt is not None:
+            raise KeyboardInterrupt
 
 
 def _by_search_order(modules):
