@@ -36,12 +36,31 @@ def _without_breakpoints():
 
 @contextmanager
 def _time_limit(seconds):
-    """Interrupts the program, as the user would, when it takes longer."""
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    """Interrupts the program, as the user would, when it takes longer.
+
+    What fails because the user did is a KeyboardInterrupt.
+    """
+    expired, signals = threading.Event(), []
+
+    def interrupt():
+        expired.set()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def note(event):
+        if isinstance(event, gdb.SignalEvent):
+            signals.append(event.stop_signal)
+
+    timer = threading.Timer(seconds, interrupt)
     timer.start()
+    gdb.events.stop.connect(note)
     try:
         yield
+    except gdb.error:
+        if "SIGINT" in signals and not expired.is_set():
+            raise KeyboardInterrupt from None
+        raise
     finally:
+        gdb.events.stop.disconnect(note)
         timer.cancel()
 
 
@@ -82,6 +101,13 @@ def call(address, arguments, alone, seconds):
         return int(gdb.execute(line, to_string=True))
 
 
+def _check_arrival(thread, address):
+    if not thread.is_valid() or gdb.selected_thread() != thread:
+        raise gdb.error("the program stopped elsewhere")
+    if gdb.newest_frame().pc() != address:
+        raise gdb.error(f"the program stopped before {address:#x}")
+
+
 def run_to(address, seconds):
     """Lets the program run until the selected thread reaches an address."""
     thread = gdb.selected_thread()
@@ -92,9 +118,6 @@ def run_to(address, seconds):
         try:
             with setting("scheduler-locking", "off"), _time_limit(seconds):
                 gdb.execute("continue", to_string=True)
+                _check_arrival(thread, address)
         finally:
             target.delete()
-    if not thread.is_valid() or gdb.selected_thread() != thread:
-        raise RuntimeError("the program stopped elsewhere")
-    if gdb.newest_frame().pc() != address:
-        raise RuntimeError(f"the program stopped before {address:#x}")

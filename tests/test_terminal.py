@@ -159,3 +159,30 @@ def test_tab_completes_commands_options_and_values(debugger):
     terminal.expect("tmpalloc summary ?")
     terminal.type(" --thr\t")
     terminal.expect("--threshold")
+
+
+WAITS = """
+#include <unistd.h>
+unsigned long wait_long(unsigned long seconds) {
+    write(1, "waiting\\n", 8);
+    return sleep(seconds);
+}
+int main(void) {
+    return 0;
+}
+"""
+
+
+def test_control_c_in_a_call_of_the_process_is_the_users(gdb, compile):
+    terminal = gdb.terminal(compile(WAITS))
+    terminal.command("break main")
+    terminal.command("run", "Breakpoint 1, main")
+    terminal.command("python from tmpalloc_gdb_calls import call")
+    terminal.command("python address = int(gdb.parse_and_eval('(unsigned long)&wait_long'))")
+    terminal.send("python call(address, [60], False, 60)")
+    terminal.expect("(?m)^waiting")
+    terminal.type(CONTROL_C)
+    assert "KeyboardInterrupt" in terminal.expect(r"(?s)Error while executing.*\(gdb\) ", 30)
+    output = terminal.command("python call(address, [60], False, 0.5)", "Error while executing")
+    assert "KeyboardInterrupt" not in output and "signaled" in output
+    assert "main () at" in terminal.command("frame", "main")
