@@ -1,9 +1,16 @@
 """Functions that many tests share."""
 
+import json
 import os
 import re
 import subprocess
 import time
+from collections import Counter
+from pathlib import Path
+
+#: Programs to track; those in C are compiled with C_FLAGS.
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+C_FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 
 
 def number(status, name):
@@ -43,3 +50,40 @@ def output_as_argument(debugger, line):
     execute = {"gdb": "gdb.execute", "lldb": "lldb.debugger.HandleCommand"}[debugger.name]
     output = f"open('{debugger.program_files}.stdout').read()"
     return debugger.script(f"{execute}({line!r}.format({output}))")
+
+
+def track(debugger, program, start, args=()):
+    """Tracks from case_begins() to case_ends(); returns the JSON report and start's output."""
+    report = debugger.directory / "report.json"
+    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
+    steps += [debugger.continue_(), f"tmpalloc report json {report}", debugger.continue_()]
+    result = debugger.session(program, steps, args)
+    assert report.exists(), result.text
+    assert result.exit_statuses == [0], result.text
+    return json.loads(report.read_text()), result.outputs[3]
+
+
+def sizes(document):
+    """Size and number of each allocation; the sites must not mix sizes."""
+    found = Counter()
+    for site in document["sites"]:
+        assert site["min_size"] == site["max_size"]
+        found[site["min_size"]] += site["allocations"]
+    return dict(found)
+
+
+def counted(document):
+    """Totals of a report in the shape of a rule."""
+    totals = document["totals"]
+    assert totals["dropped"] == 0
+    return {
+        "allocations": (totals["allocations"], totals["allocated_bytes"]),
+        "frees": totals["deallocations"],
+        "cross": totals["cross_thread_frees"],
+        "by_realloc": sum(site["by_realloc"] for site in document["sites"]),
+        "by_distance": {
+            amount["distance"]: (amount["count"], amount["bytes"])
+            for amount in totals["by_distance"]
+            if amount["count"]
+        },
+    }

@@ -4,9 +4,12 @@ import json
 import re
 
 import pytest
-from support import allocations, number
-from test_semantics import C_FLAGS, CUSTOM, PROGRAMS, sizes, track
+from support import C_FLAGS, PROGRAMS, allocations, counted, number, sizes, track
 
+CUSTOM = [
+    "--allocator alloc=pool_take:size=2,free=pool_give:ptr=2,realloc=pool_resize:ptr=2:size=3",
+    "--allocator alloc=Arena::take:size=2,free=Arena::give:ptr=2",
+]
 #: All but the one that can't be hooked.
 KINDS = {
     "take_of_many:size=2": "give",
@@ -44,6 +47,63 @@ def of_main(document):
             lines = [[(frame["function"], frame["line"]) for frame in stack] for stack in stacks]
             found.append((lines, sorted(site.items(), key=lambda item: item[0])))
     return sorted(found, key=repr)
+
+
+@pytest.fixture
+def custom(compile):
+    return compile(PROGRAMS / "custom_allocators.cpp", name="custom")
+
+
+def test_custom_allocators_count_and_what_is_beneath_them_does_not(
+    debugger, custom, library, start
+):
+    document, _ = track(debugger, custom, " ".join([start, *CUSTOM]))
+    assert sizes(document) == {10: 1, 20: 1, 30: 1, 40: 1}
+    assert counted(document)["by_distance"] == {0: (4, 100)}
+    assert counted(document)["by_realloc"] == 1
+    assert {site["location"]["function"] for site in document["sites"]} == {"main"}
+
+
+def test_a_custom_allocator_of_c_alone_leaves_the_methods_to_malloc(
+    debugger, custom, library, start
+):
+    document, _ = track(debugger, custom, f"{start} {CUSTOM[0]}")
+    assert sizes(document) == {10: 1, 20: 1, 62: 1, 40: 1}
+
+
+def test_a_custom_allocator_that_is_not_there_is_told_in_one_line(
+    debugger, custom, library, breakpoints
+):
+    missing = "--allocator alloc=nowhere,free=pool_give"
+    document, line = track(debugger, custom, f"{breakpoints} {missing}")
+    assert "no function nowhere in the loaded files" in line
+    assert line.count("\n") == 1
+    assert document["totals"]["allocations"] > 0
+
+
+def test_within_counts_while_the_function_is_on_the_stack(debugger, compile, library, start):
+    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
+    document, _ = track(debugger, program, f"{start} --within inner")
+    # The first call recurses, the second is alone, the third is the other thread's.
+    assert sizes(document) == {12: 2, 11: 2, 10: 2 + 2 + 2}
+    assert document["totals"]["temporary"]["count"] == 10
+
+
+def test_within_notices_that_the_function_was_left_by_a_jump(
+    debugger, compile, library, start
+):
+    program = compile(PROGRAMS / "jumps.c", *C_FLAGS, name="jumps")
+    document, _ = track(debugger, program, f"{start} --within leaver")
+    assert sum(site["allocated_bytes"] for site in document["sites"]) == 50 + 51 + 52
+    assert document["totals"]["allocations"] == 3
+
+
+def test_within_of_an_unknown_function_is_refused_in_one_line(
+    debugger, compile, library, breakpoints
+):
+    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
+    document, line = track(debugger, program, f"{breakpoints} --within nowhere")
+    assert "no function nowhere" in line and line.count("\n") == 1
 
 
 def test_functions_of_any_signature_work_as_before_and_count(debugger, signatures, library, start):

@@ -3,13 +3,10 @@
 import json
 import os
 import subprocess
-from collections import Counter, namedtuple
-from pathlib import Path
+from collections import namedtuple
 
 import pytest
-
-PROGRAMS = Path(__file__).resolve().parent / "programs"
-C_FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
+from support import C_FLAGS, PROGRAMS, counted, sizes, track
 
 ENGINES = ("agent", "breakpoint")
 
@@ -204,23 +201,6 @@ def cxx_cases(cxx_sessions, start):
     return cxx_sessions(start)
 
 
-def counted(document):
-    """Totals of a report in the shape of a rule."""
-    totals = document["totals"]
-    assert totals["dropped"] == 0
-    return {
-        "allocations": (totals["allocations"], totals["allocated_bytes"]),
-        "frees": totals["deallocations"],
-        "cross": totals["cross_thread_frees"],
-        "by_realloc": sum(site["by_realloc"] for site in document["sites"]),
-        "by_distance": {
-            amount["distance"]: (amount["count"], amount["bytes"])
-            for amount in totals["by_distance"]
-            if amount["count"]
-        },
-    }
-
-
 def expected(rule):
     return {
         "allocations": (len(rule.sizes), sum(rule.sizes)),
@@ -370,94 +350,11 @@ def test_both_engines_give_the_same_sites(c_sessions, cxx_sessions, language):
         assert agent[case]["totals"] == document["totals"], case
 
 
-def track(debugger, program, start, args=()):
-    """Tracks from case_begins() to case_ends(); returns the JSON report and start's output."""
-    report = debugger.directory / "report.json"
-    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
-    steps += [debugger.continue_(), f"tmpalloc report json {report}", debugger.continue_()]
-    result = debugger.session(program, steps, args)
-    assert report.exists(), result.text
-    assert result.exit_statuses == [0], result.text
-    return json.loads(report.read_text()), result.outputs[3]
-
-
-def sizes(document):
-    """Size and number of each allocation; the sites must not mix sizes."""
-    found = Counter()
-    for site in document["sites"]:
-        assert site["min_size"] == site["max_size"]
-        found[site["min_size"]] += site["allocations"]
-    return dict(found)
-
-
 def test_mappings_end_by_the_munmap_of_exactly_their_range(debugger, build_c, library, start):
     program, args = build_c()
     document, _ = track(debugger, program, f"{start} --mmap", [*args, "mapped"])
     assert counted(document)["allocations"] == (2, 12288 + 8192)
     assert counted(document)["by_distance"] == {0: (1, 8192)}
-
-
-CUSTOM = [
-    "--allocator alloc=pool_take:size=2,free=pool_give:ptr=2,realloc=pool_resize:ptr=2:size=3",
-    "--allocator alloc=Arena::take:size=2,free=Arena::give:ptr=2",
-]
-
-
-@pytest.fixture
-def custom(compile):
-    return compile(PROGRAMS / "custom_allocators.cpp", name="custom")
-
-
-def test_custom_allocators_count_and_what_is_beneath_them_does_not(
-    debugger, custom, library, start
-):
-    document, _ = track(debugger, custom, " ".join([start, *CUSTOM]))
-    assert sizes(document) == {10: 1, 20: 1, 30: 1, 40: 1}
-    assert counted(document)["by_distance"] == {0: (4, 100)}
-    assert counted(document)["by_realloc"] == 1
-    assert {site["location"]["function"] for site in document["sites"]} == {"main"}
-
-
-def test_a_custom_allocator_of_c_alone_leaves_the_methods_to_malloc(
-    debugger, custom, library, start
-):
-    document, _ = track(debugger, custom, f"{start} {CUSTOM[0]}")
-    assert sizes(document) == {10: 1, 20: 1, 62: 1, 40: 1}
-
-
-def test_a_custom_allocator_that_is_not_there_is_told_in_one_line(
-    debugger, custom, library, breakpoints
-):
-    missing = "--allocator alloc=nowhere,free=pool_give"
-    document, line = track(debugger, custom, f"{breakpoints} {missing}")
-    assert "no function nowhere in the loaded files" in line
-    assert line.count("\n") == 1
-    assert document["totals"]["allocations"] > 0
-
-
-def test_within_counts_while_the_function_is_on_the_stack(debugger, compile, library, start):
-    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
-    document, _ = track(debugger, program, f"{start} --within inner")
-    # The first call recurses, the second is alone, the third is the other thread's.
-    assert sizes(document) == {12: 2, 11: 2, 10: 2 + 2 + 2}
-    assert document["totals"]["temporary"]["count"] == 10
-
-
-def test_within_notices_that_the_function_was_left_by_a_jump(
-    debugger, compile, library, start
-):
-    program = compile(PROGRAMS / "jumps.c", *C_FLAGS, name="jumps")
-    document, _ = track(debugger, program, f"{start} --within leaver")
-    assert sum(site["allocated_bytes"] for site in document["sites"]) == 50 + 51 + 52
-    assert document["totals"]["allocations"] == 3
-
-
-def test_within_of_an_unknown_function_is_refused_in_one_line(
-    debugger, compile, library, breakpoints
-):
-    program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
-    document, line = track(debugger, program, f"{breakpoints} --within nowhere")
-    assert "no function nowhere" in line and line.count("\n") == 1
 
 
 def test_one_thread_alone_can_be_counted(debugger, compile, library, start):
