@@ -39,7 +39,7 @@ struct engine_catches {
     struct engine_catch items[ENGINE_CATCHES];
     uint32_t active;     /* bits of `items` */
     uint32_t anywhere;   /* bits: those to which the call stack doesn't matter */
-    uint64_t generation; /* another one whenever anything above but `matches` has changed; not 0 */
+    uint64_t generation; /* another one whenever `decide` may give other bits; not 0 */
     /* Of the others those that an allocation with this stack is one of. */
     uint32_t (*decide)(void *arg, uint32_t stack);
     void *arg;

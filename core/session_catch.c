@@ -65,6 +65,7 @@ void session_catches_init(struct session *session) {
     map_init(&session->catches.decided);
 }
 
+/* What is decided of stacks is void; the engine is to be told. */
 static void changed(struct session_catches *catches) {
     catches->engine.generation++;
     map_clear(&catches->decided);
@@ -77,7 +78,6 @@ static void clear(struct session_catches *catches, size_t place) {
     memory_release(catch->at);
     *catch = (struct session_catch){.id = 0};
     catches->engine.active &= ~bit_of(place);
-    changed(catches);
 }
 
 void session_catches_deinit(struct session *session) {
