@@ -12,6 +12,12 @@ from pathlib import Path
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 C_FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 
+#: The command that makes a debugger go on with the child of a fork.
+FOLLOW_CHILD = {
+    "gdb": "set follow-fork-mode child",
+    "lldb": "settings set target.process.follow-fork-mode child",
+}
+
 
 def number(status, name):
     """A number that `tmpalloc status` shows."""

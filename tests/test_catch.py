@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from support import FOLLOW_CHILD
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
 
@@ -187,6 +189,49 @@ def test_next_goes_on_in_the_function_that_frees(gdb, program, allocator):
     assert "delete record;" in result.outputs[3], result.text
     assert "length == 0" in result.outputs[4], result.text
     assert result.exit_statuses == [3]
+
+
+def test_a_catch_goes_on_at_new_call_sites_after_another_was_there_once(debugger, start, program):
+    size, go = show(debugger, "size"), debugger.continue_()
+    steps = [start, "tmpalloc catch --at run_thread", "tmpalloc catch --at make --once"]
+    steps += [debugger.run(), size, go, size, go, size, go]
+    result = debugger.session(program, steps)
+    assert [value(result.outputs[i]) for i in (4, 6, 8)] == [24, 5000, 6000], result.text
+    assert result.exit_statuses == [3]
+
+
+FORKED = """
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+__attribute__((noinline)) static void use(size_t size) {
+    void *volatile block = malloc(size);
+    free(block);
+}
+
+int main(void) {
+    use(10);
+    pid_t child = fork();
+    use(child == 0 ? 20 : 30);
+    if (child == 0)
+        _exit(3);
+    int status;
+    return waitpid(child, &status, 0) == child ? WEXITSTATUS(status) + 1 : 1;
+}
+"""
+
+
+def test_a_catch_is_of_use_in_the_process_of_a_fork_that_the_debugger_follows(
+    debugger, start, compile
+):
+    program, size, go = compile(FORKED), show(debugger, "size"), debugger.continue_()
+    steps = ["tmpalloc catch --at use", debugger.run(), size, go, size, go]
+    for follow, caught, status in ([], 30, 4), ([FOLLOW_CHILD[debugger.name]], 20, 3):
+        result = debugger.session(program, [*follow, start, *steps])
+        outputs = result.outputs[len(follow) :]
+        assert [value(outputs[i]) for i in (3, 5)] == [10, caught], result.text
+        assert result.exit_statuses == [status]
 
 
 # --- watching ----------------------------------------------------------------------------------------

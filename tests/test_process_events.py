@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from support import allocations
+from support import FOLLOW_CHILD, allocations
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -39,11 +39,6 @@ int main(int count, char **arguments) {
     return 4;
 }
 """
-
-FOLLOW_CHILD = {
-    "gdb": "set follow-fork-mode child",
-    "lldb": "settings set target.process.follow-fork-mode child",
-}
 
 
 def first_line(status):

@@ -32,6 +32,11 @@ static uint32_t clamp(uint32_t number, uint32_t lowest, uint32_t highest) {
     return number < highest ? number : highest;
 }
 
+static void in_child(void) {
+    threads_in_child();
+    catches_in_child();
+}
+
 static int create(struct image_options options) {
     options.max_threshold = clamp(options.max_threshold, 0, DETECTOR_THRESHOLD_LIMIT);
     options.stack_depth = clamp(options.stack_depth, 1, AGENT_STACK_LIMIT);
@@ -43,8 +48,7 @@ static int create(struct image_options options) {
         function_hooks_tell_stops(image->stops);
         status = threads_init();
     }
-    if (status == TMPALLOC_OK &&
-        pthread_atfork(threads_before_fork, threads_after_fork, threads_in_child))
+    if (status == TMPALLOC_OK && pthread_atfork(threads_before_fork, threads_after_fork, in_child))
         status = TMPALLOC_E_NOMEM;
     return status;
 }

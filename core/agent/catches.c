@@ -32,6 +32,10 @@ static void tell(enum agent_tells reason, const void *about) {
         catches_tell(reason, about);
 }
 
+void catches_in_child(void) {
+    tell(AGENT_TELLS_READY, NULL);
+}
+
 static bool is_decided(const struct agent_site *site) {
     return site->catch_generation == IMAGE_LOAD(&image->catch_generation);
 }

@@ -7,6 +7,9 @@
 /* Calls the function at which the debugger has a breakpoint while it wants to be told. */
 void catches_tell(enum agent_tells reason, const void *about);
 
+/* The child of a fork tracks: a debugger that follows it has its catches to write. */
+void catches_in_child(void);
+
 /* A block is about to be freed.  NULL, or what to stop at before that: the thread's own, until its
  * next event. */
 const struct agent_caught *catches_freeing(const struct call *call, uintptr_t block,

@@ -344,7 +344,7 @@ AGENT_IMAGE_LAYOUT(agent_stack, 24, pcs, 24);
 
 /* What the agent tells the debugger. */
 enum agent_tells {
-    AGENT_TELLS_READY,     /* the image is there; about nothing */
+    AGENT_TELLS_READY,     /* the image is there, or again in a fork's child; about nothing */
     AGENT_TELLS_HOOKED,    /* functions are, as `hooking` says, or aren't; about nothing */
     AGENT_TELLS_UNDECIDED, /* about a struct agent_site: its catch_generation isn't the image's */
     AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of what was awaited: its address,
