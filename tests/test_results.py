@@ -47,10 +47,17 @@ def steps_of(workflow):
 
 def test_a_ci_job_fails_on_a_regression_and_passes_without_it(debugger, library, tmp_path):
     workflow = EXAMPLES / "ci" / "workflow.yml"
-    build, *steps = steps_of(workflow)
-    assert build == "tmpalloc/setup.sh build"
+    git, build, *steps = steps_of(workflow)
+    assert "install git" in git and build == "tmpalloc/setup.sh build"
+    text = workflow.read_text()
+    assert text.index(git) < text.index("submodules: true")  # which needs it in the container
     (tmp_path / "tmpalloc").symlink_to(ROOT)
     environment = dict(os.environ, DEBUGGER=debugger.name, LLDB=debugger.executable)
+
+    script = EXAMPLES / "ci" / "check.sh"
+    for words in [], [debugger.name], ["dbx", "./program"]:
+        refused = subprocess.run([script, *words], capture_output=True, text=True)
+        assert refused.returncode == 2 and refused.stderr.startswith("usage: check.sh gdb|lldb")
 
     def job(source, *commands):
         shutil.copy(EXAMPLES / source, tmp_path / "program.c")

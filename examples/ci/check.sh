@@ -6,7 +6,13 @@
 # found is in tmpalloc.sarif, for code hosts' annotations.  To record the baseline anew:
 #
 #     check.sh gdb|lldb --record PROGRAM [ARGUMENT]...
+#
+# LLDB is the command in $LLDB (lldb-19, say), or else lldb.
 set -euo pipefail
+if [[ $# -lt 2 || $1 != @(gdb|lldb) ]]; then
+    echo "usage: check.sh gdb|lldb [--record] PROGRAM [ARGUMENT]..." >&2
+    exit 2
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$(dirname "$here")")
 debugger=$1
