@@ -125,6 +125,13 @@ static void append_state_line(struct session *session, struct text *text) {
     text_append(text, "\n");
 }
 
+/* What a file or a process calls itself may hold anything. */
+static void append_executable(struct text *text, const char *path) {
+    text_printf(text, "%-20s", "executable");
+    profile_append_printable(text, path);
+    text_append(text, "\n");
+}
+
 static void append_row(struct text *text, const char *name, uint64_t count) {
     text_printf(text, "%-20s", name);
     text_append_count(text, count);
@@ -161,11 +168,13 @@ static int loaded_status(const struct session *session, struct text *text, struc
     if (status != TMPALLOC_OK)
         return status;
     const struct snapshot_totals *totals = &profile->totals;
-    text_printf(text, "tmpalloc: results of %s engine%s from %s%s\n", profile->engine,
-                strcmp(profile->engine, "several") == 0 ? "s" : "", text_get(&session->loaded_from),
+    text_append(text, "tmpalloc: results of ");
+    profile_append_printable(text, profile->engine);
+    text_printf(text, " engine%s from %s%s\n", strcmp(profile->engine, "several") == 0 ? "s" : "",
+                text_get(&session->loaded_from),
                 profile->incomplete ? ", read before a process ended" : "");
     if (profile->executable)
-        text_printf(text, "%-20s%s\n", "executable", profile->executable);
+        append_executable(text, profile->executable);
     append_amount(text, "allocations", totals->allocations, totals->allocated_bytes);
     append_row(text, "deallocations", totals->deallocations);
     append_amount(text, "temporaries", profile->count, profile->bytes);
@@ -197,7 +206,7 @@ int session_status(struct session *session, struct text *text, struct error *err
     int status = session_snapshot(session, &snapshot, error);
     if (status != TMPALLOC_OK)
         return status;
-    text_printf(text, "%-20s%s\n", "executable", session->recording->process.executable);
+    append_executable(text, session->recording->process.executable);
     append_amount(text, "allocations", snapshot.totals.allocations,
                   snapshot.totals.allocated_bytes);
     append_row(text, "deallocations", snapshot.totals.deallocations);

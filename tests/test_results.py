@@ -164,10 +164,17 @@ def test_saved_results_of_sqlite3_give_the_same_reports(debugger, library, tmp_p
     assert "saved" in live.outputs[2], live.text
     files = read_reports(tmp_path)
     assert len(files) == len(FORMATS)
-    loaded = debugger.session(None, ["tmpalloc load saved.json", *reports, "tmpalloc status"])
-    assert loaded.outputs[1:-1] == live.outputs[3:]
+    text = (tmp_path / "saved.json").read_text()
+    hostile = text.replace('"agent"', r'"ag\u001b[0m"').replace("/sqlite3", r"/\u001b[31m\n")
+    (tmp_path / "hostile.json").write_text(hostile)
+    steps = ["tmpalloc load saved.json", *reports, "tmpalloc status"]
+    steps += ["tmpalloc load hostile.json", "tmpalloc status"]
+    loaded = debugger.session(None, steps)
+    assert loaded.outputs[1:-3] == live.outputs[3:]
     assert read_reports(tmp_path) == files
-    assert "results of agent engine from saved.json" in loaded.outputs[-1]
+    assert "results of agent engine from saved.json" in loaded.outputs[-3]
+    assert "results of ag [0m engine from hostile.json" in loaded.outputs[-1]
+    assert " [31m \n" in loaded.outputs[-1] and "\x1b" not in loaded.outputs[-1]
 
 
 def test_saved_results_of_python_have_both_views_of_a_stack(gdb, library, tmp_path):
