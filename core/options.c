@@ -62,6 +62,20 @@ static int check_choice(const struct tmpalloc_option_info *option, const char *v
     return status;
 }
 
+/* The name of a file may begin with ~/, as it may in the debuggers' own commands. */
+static char *copy_word(const char *word, const char *kind) {
+    bool in_home = strncmp(word, "~/", 2) == 0 && strstr(kind, "FILE");
+    const char *home = in_home ? getenv("HOME") : NULL;
+    if (!home)
+        return memory_copy_string(word);
+    struct text path;
+    text_init(&path);
+    text_printf(&path, "%s%s", home, word + 1);
+    char *copy = path.failed ? NULL : memory_copy_string(text_get(&path));
+    text_deinit(&path);
+    return copy;
+}
+
 static int add_value(struct arguments *arguments, const struct tmpalloc_option_info *option,
                      const char *value, struct error *error) {
     int status = check_choice(option, value, error);
@@ -70,7 +84,7 @@ static int add_value(struct arguments *arguments, const struct tmpalloc_option_i
     if (memory_reserve((void **)&arguments->values, &arguments->value_capacity,
                        arguments->value_count + 1, sizeof(*arguments->values)) != 0)
         return error_no_memory(error);
-    char *copy = memory_copy_string(value);
+    char *copy = copy_word(value, option->value ? option->value : "");
     if (!copy)
         return error_no_memory(error);
     arguments->values[arguments->value_count++] = (struct option_value){option->name, copy};
@@ -113,7 +127,7 @@ static int read_words(struct arguments *arguments, poptContext context, struct e
     if (!arguments->words)
         return error_no_memory(error);
     for (; arguments->word_count < count; arguments->word_count++) {
-        char *copy = memory_copy_string(left[arguments->word_count]);
+        char *copy = copy_word(left[arguments->word_count], command->arguments);
         if (!copy)
             return error_no_memory(error);
         arguments->words[arguments->word_count] = copy;
@@ -222,7 +236,7 @@ int arguments_number(const struct arguments *arguments, const char *name, uint64
 
 /* The number of bytes that a unit stands for; 0: no unit. */
 static uint64_t unit_bytes(const char *unit) {
-    static const char *const units[] = {"", "K", "M", "G"};
+    static const char *const units[] = {"", "K", "M", "G", "T", "P", "E"};
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         size_t length = strlen(units[i]);
         if (strncmp(unit, units[i], length) == 0 &&

@@ -22,7 +22,8 @@ struct arguments {
 };
 
 /* Splits the rest of a command line as a shell would (quotes, backslashes) and checks options,
- * choices, and the number of words.  TMPALLOC_E_ARGUMENT explains what is accepted. */
+ * choices, and the number of words.  A FILE that begins with ~/ is one in the user's home.
+ * TMPALLOC_E_ARGUMENT explains what is accepted. */
 int arguments_parse(const struct tmpalloc_command_info *command, const char *line,
                     struct arguments *ret, struct error *error);
 void arguments_deinit(struct arguments *arguments);
@@ -34,7 +35,7 @@ bool arguments_given(const struct arguments *arguments, const char *name);
 /* A whole number from minimum to maximum; *ret is untouched when the option was not given. */
 int arguments_number(const struct arguments *arguments, const char *name, uint64_t minimum,
                      uint64_t maximum, uint64_t *ret, struct error *error);
-/* A size from minimum to maximum: a number of bytes, or with KB, MB or GB of binary multiples. */
+/* A size from minimum to maximum: a number of bytes, or with KB to EB of binary multiples. */
 int arguments_size(const struct arguments *arguments, const char *name, uint64_t minimum,
                    uint64_t maximum, uint64_t *ret, struct error *error);
 /* A whole number in any text; `what` names it in the message. */

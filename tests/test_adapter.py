@@ -216,11 +216,13 @@ def test_commands_options_and_their_values_are_completed(line, words):
     assert complete(COMMANDS, line) == words
 
 
-def test_file_names_are_completed(tmp_path):
+def test_file_names_are_completed(tmp_path, monkeypatch):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file.json").touch()
     words = complete(COMMANDS, f"report json {tmp_path}/f")
     assert words == [f"{tmp_path}/file.json", f"{tmp_path}/folder/"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert complete(COMMANDS, "report json ~/f") == ["~/file.json", "~/folder/"]
 
 
 def test_a_missing_library_is_one_line_that_names_the_remedy(debugger, tmp_path):
@@ -271,11 +273,14 @@ def test_gdb_completes_file_names(gdb, library, tmp_path):
 def test_gdb_shows_and_sets_the_threshold_in_one_line_each(gdb, library):
     show = "show tmpalloc threshold"
     steps = [show, "set tmpalloc threshold 3", show, "set tmpalloc threshold 100000", show]
-    before, done, after, refused, still = gdb.session(steps=steps).outputs
+    steps += ["show tmpalloc", "set tmpalloc", "set tmpalloc treshold 3"]
+    before, done, after, refused, still, all, names, unknown = gdb.session(steps=steps).outputs
     assert before == "The threshold of temporary allocations is 1.\n"
     assert done == "\n"
     assert after == still == "The threshold of temporary allocations is 3.\n"
     assert refused == "100000 is higher than the highest threshold that can be recorded\n"
+    assert all == after and "set tmpalloc threshold -- " in names
+    assert unknown == 'no setting "treshold 3": tmpalloc has "threshold"\n'
 
 
 def test_lldb_completes_commands_and_options_at_a_terminal(lldb, library):

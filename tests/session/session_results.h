@@ -38,10 +38,11 @@ static void results_are_saved_and_loaded(void) {
 /* Needs the file of the scene before; quick, so that every allocation may fail. */
 static void saved_results_need_no_process(void) {
     world.pid = 0;
-    say("load saved.json", TMPALLOC_OK);
+    setenv("HOME", ".", 1);
+    say("load ~/saved.json", TMPALLOC_OK);
     say("load saved.json saved.json", TMPALLOC_OK);
     CHECK(says("status", "2 files"));
-    CHECK(says("diff saved.json --suppress known.supp", "1 worse"));
+    CHECK(says("diff ~/saved.json --suppress=~/known.supp", "1 worse"));
     check("--max-count 1 --baseline saved.json --at caller_a", 1, -1);
     say("save again.json --force", TMPALLOC_OK);
 }
@@ -56,6 +57,7 @@ static void a_check_is_a_verdict(void) {
     check("--max-count 1 --exit always", 0, -1);
     check("--max-bytes 100", 0, -1);
     check("--max-bytes 99B", 1, -1);
+    check("--max-bytes 1TB", 0, -1);
     check("--max-count 0 --at caller_b", 2, -1);
     check("--max-count 0 --at caller_a", 1, -1);
     say("save base.json --force", TMPALLOC_OK);

@@ -73,5 +73,7 @@ def _complete_value(option, prefix):
 
 
 def _complete_file(prefix):
-    paths = sorted(glob.glob(glob.escape(prefix) + "*"))
-    return [path + "/" if os.path.isdir(path) else path for path in paths]
+    home = os.path.expanduser("~") if prefix.startswith("~/") else ""
+    paths = sorted(glob.glob(glob.escape(home + prefix[1:] if home else prefix) + "*"))
+    marked = [path + "/" if os.path.isdir(path) else path for path in paths]
+    return ["~" + path[len(home) :] if home else path for path in marked]
