@@ -69,6 +69,13 @@ class _Prefix(gdb.Command):
     def __init__(self, verb):
         self.__doc__ = f"{verb.capitalize()} what tmpalloc does by default."
         super().__init__(f"{verb} tmpalloc", gdb.COMMAND_DATA, prefix=True)
+        self._verb = verb
+
+    def invoke(self, argument, from_tty):
+        """Called by GDB without the name of a setting, or with an unknown one."""
+        if argument:
+            raise gdb.GdbError(f'no setting "{argument}": tmpalloc has "threshold"')
+        gdb.execute("show tmpalloc threshold" if self._verb == "show" else "help set tmpalloc")
 
 
 class _Threshold(gdb.Parameter):
