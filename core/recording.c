@@ -155,7 +155,10 @@ int recording_snapshot(struct recording *recording, struct snapshot *ret, struct
         status = snapshot_copy(&recording->latest, ret);
     else
         return error_set(error, TMPALLOC_E_STATE,
-                         "no results: the process has had no stop at which they could be read");
+                         recording->process.pid == 0
+                             ? "no results yet: tracking begins when the program starts"
+                             : "no results: the process has had no stop at which they could be "
+                               "read");
     return status == TMPALLOC_OK ? status : error_no_memory(error);
 }
 

@@ -149,8 +149,9 @@ static void append_frames(const struct profile_site *site, struct text *text) {
         profile_append_frame(text, site->stack.symbols[i]);
         text_append(text, "\n");
     }
-    if (site->stack.count > end)
-        text_printf(text, "  %zu more frames\n", site->stack.count - end);
+    size_t hidden = site->stack.count > end ? site->stack.count - end : 0;
+    if (hidden > 0)
+        text_printf(text, "  %zu more frame%s\n", hidden, hidden == 1 ? "" : "s");
 }
 
 static void append_worst(const struct check *check, const struct report_pair *pair,

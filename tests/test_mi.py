@@ -108,6 +108,9 @@ def test_results_are_tuples_of_the_machine_interface(interface, start):
     kind, started = interface.ask(f"-tmpalloc-start --engine {engine} --max-threshold=4")
     assert (kind, started["state"], started["engine"]) == ("done", "waiting", engine)
     assert "pid" not in started and "entry-points" not in started
+    if engine == "agent":
+        error = "no results yet: tracking begins when the program starts"
+        assert interface.ask("-tmpalloc-summary") == ("error", {"msg": error})
     interface.ask("-break-insert main")
     interface.run_to_stop("-exec-run")
     interface.ask('-interpreter-exec console "tmpalloc catch -t 3 --at elsewhere --once"')

@@ -215,11 +215,16 @@ def test_a_verdict_has_ten_lines_at_most_with_the_worst_stack_first(driver, save
     deep = saved.change(saved.save("example"), deepen)
     lines = saved.report(deep, "check").splitlines()
     assert len(lines) == 11 and lines[-2] == "  38 more frames"
+    assert saved.report(saved.change(deep, cut), "check").splitlines()[-2] == "  1 more frame"
 
 
 def deepen(profile):
     stack = profile["sites"][0]["stack"]
     stack += stack[-1:] * 40
+
+
+def cut(profile):
+    del profile["sites"][0]["stack"][9:]
 
 
 def test_a_verdict_by_a_baseline_names_what_grew_most(driver, saved):
