@@ -373,7 +373,9 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
     if (status != TMPALLOC_OK || !session->recording)
         return status;
     int64_t pid = session->recording->process.pid;
-    bool same = process.pid == 0 || process.pid == pid;
+    /* What is run instead of the process may be there before the event is. */
+    bool same = process.pid == 0 || process.pid == pid ||
+                (event == TMPALLOC_EVENT_EXITED && parent_of(&session->recording->process) == 0);
     if (event == TMPALLOC_EVENT_MODULES && process.pid != 0) {
         if (!same && pid != 0 && (session_is_active(session) || session->state == SESSION_ENDED) &&
             is_child(session, &process))

@@ -109,7 +109,8 @@ class LldbEvents(Host):
         self._frame = frame
         try:
             self.notice_changes()
-            if self._tracked in (None, identity(process)):
+            # The hit may be one of the next process, which is not tracked.
+            if self._loader and self._tracked in (None, identity(process)):
                 self._notice_exec(process)
                 self._process, self._tracked = process, identity(process)
                 self._disable_in_agent()

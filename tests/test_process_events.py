@@ -77,6 +77,17 @@ def test_a_killed_process_leaves_its_results_and_another_can_start(debugger, pro
     assert [allocations(outputs[i]) for i in (4, 8)] == [7, 12]
 
 
+def test_a_process_that_is_run_while_another_is_tracked_takes_its_place(debugger, program, start):
+    run, go = debugger.run(), debugger.continue_()
+    steps = [debugger.break_at("checkpoint"), start, run, run, "tmpalloc status", go]
+    result = debugger.session(program, [*steps, start, run, go, "tmpalloc status"])
+    outputs = result.outputs
+    assert "checkpoint" in outputs[3] and "Traceback" not in outputs[3], result.text
+    assert "ended or was detached" in first_line(outputs[4])
+    assert [allocations(outputs[i]) for i in (4, 9)] == [7, 12]
+    assert result.exit_statuses[-2:] == [4, 4]
+
+
 def test_a_detached_process_runs_on_and_leaves_its_results(debugger, program, start):
     steps = [
         debugger.break_at("checkpoint"),
