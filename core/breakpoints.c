@@ -4,26 +4,20 @@
 
 void breakpoints_init(struct breakpoints *breakpoints, struct host *host,
                       enum tmpalloc_breakpoint_kind kind) {
-    *breakpoints = (struct breakpoints){.host = host, .kind = kind, .next_id = 1};
+    *breakpoints = (struct breakpoints){.host = host, .kind = kind};
     map_init(&breakpoints->by_address);
     map_init(&breakpoints->by_id);
 }
 
-static void forget_all(struct breakpoints *breakpoints) {
-    for (size_t i = 0; i < breakpoints->count; i++)
+void breakpoints_deinit(struct breakpoints *breakpoints) {
+    for (size_t i = 0; i < breakpoints->count; i++) {
+        host_remove_breakpoint(breakpoints->host, breakpoints->items[i]->id, NULL);
         memory_release(breakpoints->items[i]);
+    }
     memory_release(breakpoints->items);
     map_deinit(&breakpoints->by_address);
     map_deinit(&breakpoints->by_id);
-    uint64_t next_id = breakpoints->next_id;
     breakpoints_init(breakpoints, breakpoints->host, breakpoints->kind);
-    breakpoints->next_id = next_id;
-}
-
-void breakpoints_deinit(struct breakpoints *breakpoints) {
-    for (size_t i = 0; i < breakpoints->count; i++)
-        host_remove_breakpoint(breakpoints->host, breakpoints->items[i]->id, NULL);
-    forget_all(breakpoints);
 }
 
 static struct breakpoint *look_up(const struct map *map, uint64_t key) {
@@ -53,7 +47,8 @@ static int register_new(struct breakpoints *breakpoints, uint64_t address,
     struct breakpoint *added = memory_allocate(sizeof(*added));
     if (!added)
         return TMPALLOC_E_NOMEM;
-    *added = (struct breakpoint){.id = breakpoints->next_id++, .address = address, .enabled = true};
+    *added = (struct breakpoint){
+        .id = ++breakpoints->host->last_breakpoint_id, .address = address, .enabled = true};
     if (map_put(&breakpoints->by_address, address, (uint64_t)(uintptr_t)added) != 0 ||
         map_put(&breakpoints->by_id, added->id, (uint64_t)(uintptr_t)added) != 0) {
         unregister(breakpoints, added);

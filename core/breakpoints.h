@@ -16,7 +16,7 @@ enum breakpoint_role {
 };
 
 struct breakpoint {
-    uint64_t id;
+    uint64_t id; /* never used again, so that a late hit of a deleted one is recognized */
     uint64_t address;
     uint32_t roles; /* of enum breakpoint_role */
     bool enabled;
@@ -25,7 +25,6 @@ struct breakpoint {
 struct breakpoints {
     struct host *host;
     enum tmpalloc_breakpoint_kind kind;
-    uint64_t next_id; /* never used again, so that a late hit of a deleted one is recognized */
     struct breakpoint **items;
     size_t count;
     size_t capacity;

@@ -14,7 +14,8 @@ struct host {
     bool proc_refused; /* it can't be opened, or gave something else: don't try again */
     bool hit_known;    /* the registers of the thread whose hit is handled are known: */
     struct tracee_registers hit;
-    bool tracee_refused; /* the kernel doesn't give them to this thread: don't try again */
+    bool tracee_refused;         /* the kernel doesn't give them to this thread: don't try again */
+    uint64_t last_breakpoint_id; /* no two get the same, whichever engine they are of */
 };
 
 void host_init(struct host *host, const struct tmpalloc_host *primitives);

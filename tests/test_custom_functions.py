@@ -159,6 +159,16 @@ def test_what_the_agent_cannot_hook_is_named_and_breakpoints_count(debugger, sig
     assert result.exit_statuses == [0]
 
 
+def test_what_is_left_of_an_agent_is_no_event_and_goes_with_the_process(debugger, compile, library):
+    program = compile("int main(void) { return 0; }")
+    start = "tmpalloc start --allocator alloc=nowhere,free=pool_give"
+    steps = [start, debugger.run(), "tmpalloc status", debugger.run(), start, debugger.run()]
+    result = debugger.session(program, [*steps, "tmpalloc status"])
+    assert result.exit_statuses == [0, 0, 0]
+    for output in result.outputs[2], result.outputs[-1]:
+        assert allocations(output) == 0
+
+
 def test_a_thread_in_the_first_bytes_of_a_function_stays_there(debugger, compile, library):
     program = compile(PROGRAMS / "within.c", *C_FLAGS, name="within")
     steps = [debugger.break_at("case_begins"), debugger.run()]
