@@ -108,12 +108,12 @@ static const struct profile_block *find(const struct profile *profile, uint64_t 
 }
 
 static void append_unknown(const struct profile *profile, uint64_t address, struct text *text) {
-    text_printf(
-        text,
-        "0x%" PRIx64 " is in no block that can still become temporary: freed, followed by more "
-        "than %" PRIu32 " other allocations of its thread, whose thread has ended, from before "
-        "tracking began, or no heap memory\n",
-        address, profile->max_threshold);
+    text_printf(text, "0x%" PRIx64 " is in no block that can still become temporary: ", address);
+    text_printf(text,
+                "freed (or caught at its free), followed by more than %" PRIu32
+                " other allocations of its thread, ",
+                profile->max_threshold);
+    text_append(text, "whose thread has ended, from before tracking began, or no heap memory\n");
 }
 
 static void append_title(const struct profile_block *block, uint64_t address, struct text *text) {
