@@ -239,7 +239,8 @@ class LldbHost(LldbEvents):
     def end_watchpoint(self):
         ended, self._watchpoint = self._watchpoint, None
         hits = ended.GetHitCount()
-        self.selected_process().GetTarget().DeleteWatchpoint(ended.GetID())
+        if not self.selected_process().GetTarget().DeleteWatchpoint(ended.GetID()):
+            raise RuntimeError("the user has deleted it, or the process is gone")
         return hits
 
     def progress(self, text):

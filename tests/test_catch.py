@@ -300,6 +300,16 @@ int main(void) {
 }"""
 
 
+def test_the_use_of_a_block_whose_watchpoint_the_user_deleted_is_not_known(debugger, compile):
+    program = compile(PROGRAMS / "watched.c", "-fno-builtin")
+    delete = {"gdb": "delete $bpnum", "lldb": "watchpoint delete 1"}[debugger.name]
+    go = debugger.continue_()
+    steps = [debugger.break_at("end_round"), "tmpalloc start", debugger.run(), go]
+    outputs = debugger.session(program, [*steps, "tmpalloc watch 1", go, delete, go]).outputs
+    assert re.search(r"(?i)watchpoint", outputs[5]) and "fill" in outputs[5]
+    assert re.search(r"(?m)^tmpalloc: watch: 0x\w+ is freed$", outputs[7])
+
+
 def test_the_block_of_a_thread_that_was_never_at_the_site_is_watched_as_well(debugger, compile):
     program = compile(THREADS, "-pthread", "-fno-builtin")
     steps = [debugger.break_at("end_round"), "tmpalloc start --engine agent", debugger.run()]
