@@ -288,6 +288,13 @@ static int check_limits(const struct engine_agent *agent, const struct agent_ima
     return TMPALLOC_OK;
 }
 
+/* What a debugger wanted to catch that has let the process go; nothing of it is counted on. */
+static int forget_catches(struct engine_agent *agent, struct agent_image *image,
+                          struct error *error) {
+    image->catching = 0;
+    return ENGINE_AGENT_WRITE(agent, image, catching, error);
+}
+
 static int start(struct engine_agent *agent, bool continues, struct error *error) {
     struct agent_image image;
     int status = engine_agent_image(agent, &image, error);
@@ -295,6 +302,8 @@ static int start(struct engine_agent *agent, bool continues, struct error *error
         status = check_limits(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = write_selection(agent, &image, error);
+    if (status == TMPALLOC_OK && !continues)
+        status = forget_catches(agent, &image, error);
     if (status == TMPALLOC_OK && !continues)
         status = write_reset(agent, &image, error);
     return status == TMPALLOC_OK ? write_generation(agent, &image, true, error) : status;

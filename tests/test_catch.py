@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,34 @@ def test_a_catch_is_of_use_in_the_process_of_a_fork_that_the_debugger_follows(
         outputs = result.outputs[len(follow) :]
         assert [value(outputs[i]) for i in (3, 5)] == [10, caught], result.text
         assert result.exit_statuses == [status]
+
+
+ENDLESS = """
+#include <stdlib.h>
+#include <unistd.h>
+
+__attribute__((noinline)) static void use(size_t size) {
+    void *volatile block = malloc(size);
+    free(block);
+}
+
+int main(void) {
+    for (;;) {
+        use(20);
+        usleep(1000);
+    }
+}
+"""
+
+
+def test_a_catch_counts_from_zero_when_a_process_is_attached_to_again(debugger, start, compile):
+    with subprocess.Popen([compile(ENDLESS)]) as process:
+        attach, go = debugger.attach(process.pid), debugger.continue_()
+        steps = [attach, start, "tmpalloc catch --at use --count 2", go, debugger.detach()]
+        outputs = debugger.session(None, [*steps, attach, start, go, "tmpalloc status"]).outputs
+        process.kill()
+    assert "catch 1: 0x" in outputs[3] and "catch 1: 0x" in outputs[7], outputs[7]
+    assert "match 2 only: 2 matches" in outputs[8]
 
 
 # --- watching ----------------------------------------------------------------------------------------
