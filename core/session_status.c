@@ -118,6 +118,7 @@ static void append_state_line(struct session *session, struct text *text) {
     case SESSION_ENDED:
         text_printf(text, "tmpalloc: process %lld %s, ", pid, session->ended);
         text_append(text, age_name(session->recording));
+        append_missing(session, text);
         break;
     case SESSION_IDLE:
         break;

@@ -167,6 +167,7 @@ def test_what_is_left_of_an_agent_is_no_event_and_goes_with_the_process(debugger
     assert result.exit_statuses == [0, 0, 0]
     for output in result.outputs[2], result.outputs[-1]:
         assert allocations(output) == 0
+        assert "; no function nowhere in the loaded files\n" in output
 
 
 def test_a_thread_in_the_first_bytes_of_a_function_stays_there(debugger, compile, library):
