@@ -42,11 +42,23 @@ static int open_folder(struct output *output, struct error *error) {
     return status;
 }
 
+/* What a link leads to that is no file by itself, such as /dev/stdout, is used by others through
+ * that link; any other link is replaced like a file. */
+static bool is_shared_link(const struct output *output) {
+    static const char open_files[] = "/proc/";
+    char target[sizeof open_files] = "";
+    struct stat status;
+    if (readlinkat(output->folder, output->name, target, sizeof target - 1) < 0)
+        return false;
+    return strcmp(target, open_files) == 0 ||
+           (fstatat(output->folder, output->name, &status, 0) == 0 && !S_ISREG(status.st_mode));
+}
+
 static int check_target(const struct output *output, bool force, struct error *error) {
     struct stat status;
     if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? TMPALLOC_OK : fail(output, error);
-    if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+    if ((!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) || is_shared_link(output))
         return error_set(error, TMPALLOC_E_IO, "%s is not a regular file", output->path);
     if (!force)
         return error_set(error, TMPALLOC_E_IO, "%s exists; --force replaces it", output->path);

@@ -72,6 +72,15 @@ def test_a_device_is_not_replaced_even_by_force(driver):
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
 
+@pytest.mark.parametrize("target", ["/dev/full", "/proc/self/fd/1", "/"])
+def test_a_link_to_what_is_no_regular_file_is_not_replaced_even_by_force(driver, tmp_path, target):
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    line = driver.error("example", "csv", "--write", link, "--force")
+    assert line == f"error -5: {link} is not a regular file\n"
+    assert os.readlink(link) == target
+
+
 def test_a_missing_folder_is_named(driver, tmp_path):
     file = tmp_path / "missing" / "report"
     line = driver.error("example", "csv", "--write", file)
