@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 import pytest
 from support import C_FLAGS, PROGRAMS, counted, sizes, track
