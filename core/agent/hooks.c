@@ -1,7 +1,5 @@
 #include "hooks.h"
 
-#include <errno.h>
-
 #include "hook_calls.h"
 #include "hooks_real.h"
 #include "tmpalloc/tmpalloc.h"
