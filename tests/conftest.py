@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -322,6 +323,20 @@ class LldbController(Controller):
         "settings set symbols.enable-external-lookup false",
         "settings set show-progress false",
     )
+
+    def session(self, *arguments, **more):
+        """Once more where LLDB 19 lost its own server at the end of a process: on a busy machine that
+        happens in one of twenty runs, without tmpalloc as well.
+        """
+        before = set(self.directory.iterdir())
+        result = super().session(*arguments, **more)
+        if "lost connection" not in result.text:
+            return result
+        warnings.warn("LLDB lost its server: the session was run again", stacklevel=2)
+        for path in set(self.directory.iterdir()) - before:
+            if path.is_file():
+                path.unlink()
+        return super().session(*arguments, **more)
 
     def batch_command(self, program, args, lines):
         file = self.directory / "steps.lldb"
