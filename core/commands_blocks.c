@@ -17,13 +17,11 @@ static const struct tmpalloc_option_info live_options[] = {
 
 static const struct tmpalloc_option_info explain_options[] = {OPTION_NATIVE, OPTION_END};
 
-/* All that was recorded, with the blocks. */
+/* All that was recorded, with the blocks, once session_check_blocks() has found that there are. */
 static int open_blocks(const struct command_call *call, struct profile **ret) {
     const struct recording_query query = {.native_frames =
                                               arguments_given(call->arguments, "native-frames")};
-    int status = session_check_blocks(call->session, call->error);
-    return status == TMPALLOC_OK ? session_profile(call->session, &query, call->error, ret)
-                                 : status;
+    return session_profile(call->session, &query, call->error, ret);
 }
 
 static int run_live(const struct command_call *call) {
@@ -38,7 +36,9 @@ static int run_live(const struct command_call *call) {
             command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
     if (status != TMPALLOC_OK)
         return status;
-    status = open_blocks(call, &profile);
+    status = session_check_blocks(call->session, call->error);
+    if (status == TMPALLOC_OK)
+        status = open_blocks(call, &profile);
     if (status == TMPALLOC_OK)
         status = report_live(profile, max_age, &options, call->text, call->error);
     profile_destroy(profile);

@@ -35,7 +35,7 @@ static const struct tmpalloc_option_info report_file_options[] = {
     OPTION_THRESHOLD, OPTION_FORCE, OPTION_NATIVE, OPTION_SINCE, OPTION_SUPPRESS, OPTION_END,
 };
 
-int command_open_profile(const struct command_call *call, struct profile **ret) {
+static int open_profile(const struct command_call *call, struct profile **ret) {
     struct recording_query query = {
         .threshold = call->session->threshold,
         .since = arguments_get(call->arguments, "since"),
@@ -66,7 +66,7 @@ int command_suppress(const struct command_call *call, struct profile *profile) {
 
 int command_open_report(const struct command_call *call, struct profile **ret) {
     struct profile *profile;
-    int status = command_open_profile(call, &profile);
+    int status = open_profile(call, &profile);
     if (status != TMPALLOC_OK)
         return status;
     status = command_suppress(call, profile);
@@ -120,7 +120,7 @@ static int run_site(const struct command_call *call) {
         command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
     struct profile *profile = NULL;
     if (status == TMPALLOC_OK)
-        status = command_open_profile(call, &profile);
+        status = open_profile(call, &profile);
     if (status == TMPALLOC_OK)
         status = report_site(profile, (uint32_t)id, &options, call->text, call->error);
     profile_destroy(profile);
@@ -133,8 +133,7 @@ static int find_format(const struct command_call *call, const char *name, report
         return TMPALLOC_OK;
     struct text names;
     text_init(&names);
-    for (const char *const *format = report_format_names; *format; format++)
-        text_printf(&names, "%s%s", format == report_format_names ? "" : ", ", *format);
+    text_append_list(&names, report_format_names);
     int status = error_set(call->error, TMPALLOC_E_ARGUMENT, "unknown format %s: accepted are %s",
                            name, text_get(&names));
     text_deinit(&names);

@@ -77,11 +77,9 @@ COMMANDS_FOR_EACH(COMMANDS_DECLARE)
 
 extern const struct tmpalloc_option_info command_no_options[];
 
-/* The results that the command line asks for, for the caller to destroy. */
-int command_open_profile(const struct command_call *call, struct profile **ret);
 /* Takes out what is suppressed, by this command line or by start. */
 int command_suppress(const struct command_call *call, struct profile *profile);
-/* Both, one after the other. */
+/* The results that the command line asks for, without that, for the caller to destroy. */
 int command_open_report(const struct command_call *call, struct profile **ret);
 
 /* A file's results in the same way.  To be closed also after a failure; starts as zeros. */

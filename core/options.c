@@ -54,8 +54,7 @@ static int check_choice(const struct tmpalloc_option_info *option, const char *v
         return TMPALLOC_OK;
     struct text accepted;
     text_init(&accepted);
-    for (const char *const *choice = option->choices; *choice; choice++)
-        text_printf(&accepted, "%s%s", choice == option->choices ? "" : ", ", *choice);
+    text_append_list(&accepted, option->choices);
     int status = error_set(error, TMPALLOC_E_ARGUMENT, "bad value '%s' for --%s: accepted are %s",
                            value, option->name, text_get(&accepted));
     text_deinit(&accepted);

@@ -37,25 +37,11 @@ static int add_distances(const struct merging *merging, const struct site_distan
     struct site_distance *sum = keep(merging, count, sizeof *sum);
     if (!sum)
         return no_memory(merging);
-    for (size_t i = 0; i < count; i++) {
-        sum[i] = part[i];
-        if (*ret) {
-            sum[i].count += (*ret)[i].count;
-            sum[i].bytes += (*ret)[i].bytes;
-        }
-    }
+    memcpy(sum, part, count * sizeof *sum);
+    if (*ret)
+        site_distances_add(sum, *ret, count);
     *ret = sum;
     return TMPALLOC_OK;
-}
-
-static void add_counters(struct site_counters *sum, const struct site_counters *part) {
-    sum->allocations += part->allocations;
-    sum->allocated_bytes += part->allocated_bytes;
-    sum->min_size = part->min_size < sum->min_size ? part->min_size : sum->min_size;
-    sum->max_size = part->max_size > sum->max_size ? part->max_size : sum->max_size;
-    sum->larger += part->larger;
-    sum->equal += part->equal;
-    sum->by_realloc += part->by_realloc;
 }
 
 /* Both lists ascend. */
@@ -125,7 +111,7 @@ static int add_native(const struct merging *merging, const struct profile_site *
 
 static int add_part(const struct merging *merging, const struct profile_site *part,
                     struct profile_site *site) {
-    add_counters(&site->counters, &part->counters);
+    site_counters_add(&site->counters, &part->counters);
     int status = add_distances(merging, part->by_distance, &site->by_distance);
     if (status == TMPALLOC_OK)
         status = add_threads(merging, part, site);

@@ -92,8 +92,7 @@ int suppressions_read(const char *path, struct error *error, struct suppressions
 static bool matches(const struct suppressions *suppressions, const struct symbol *location,
                     struct text *scratch) {
     for (size_t i = 0; i < suppressions->count; i++) {
-        const struct report_options options = {.filter = &suppressions->patterns[i]};
-        if (report_matches(&options, location, scratch))
+        if (report_matches(&suppressions->patterns[i], location, scratch))
             return true;
     }
     return false;

@@ -20,7 +20,7 @@ static void add(struct report_amount *sum, const struct profile_block *block) {
 static bool is_selected(const struct profile_block *block, uint64_t max_age,
                         const struct report_options *options, struct text *scratch) {
     return block->age <= max_age && (options->tid == 0 || options->tid == block->tid) &&
-           report_matches(options, profile_location(block->site), scratch);
+           report_matches(options->filter, profile_location(block->site), scratch);
 }
 
 static void print_block(const struct profile_block *block, struct table *table) {

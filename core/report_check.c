@@ -1,6 +1,7 @@
 #include "report_check.h"
 
 #include "report_pairs.h"
+#include "report_stack.h"
 
 #define FRAMES_SHOWN 7
 
@@ -20,8 +21,7 @@ struct check {
 };
 
 static bool is_selected(struct check *check, const struct profile_site *site) {
-    const struct report_options options = {.filter = check->limits->at};
-    return report_matches(&options, profile_location(site), &check->scratch);
+    return report_matches(check->limits->at, profile_location(site), &check->scratch);
 }
 
 static struct selection select_sites(struct check *check, const struct profile *profile) {
@@ -144,11 +144,8 @@ static const struct report_pair *find_worst(struct check *check, const struct re
 
 static void append_frames(const struct profile_site *site, struct text *text) {
     size_t end = site->location + FRAMES_SHOWN;
-    for (size_t i = site->location; i < site->stack.count && i < end; i++) {
-        text_printf(text, "  #%-3zu ", i);
-        profile_append_frame(text, site->stack.symbols[i]);
-        text_append(text, "\n");
-    }
+    for (size_t i = site->location; i < site->stack.count && i < end; i++)
+        report_append_numbered(&site->stack, i, text);
     size_t hidden = site->stack.count > end ? site->stack.count - end : 0;
     if (hidden > 0)
         text_printf(text, "  %zu more frame%s\n", hidden, hidden == 1 ? "" : "s");

@@ -67,8 +67,6 @@ static json_t *row_object(struct symbol_values *places, const struct report_rows
                                   percent_of(row->own.count, row->own_allocations));
     failed |= json_object_set_new(object, "scope_percent",
                                   percent_of(row->own_same_scope, row->own.count));
-    failed |= json_object_set_new(object, "scope_percent",
-                                  percent_of(row->own_same_scope, row->own.count));
     if (row->site)
         failed |= set_site(object, places, rows, row->site);
     return value_checked(object, failed);

@@ -105,7 +105,7 @@ static int drop_rows(struct report_rows *rows) {
         if (!is_candidate(rows, row))
             continue;
         rows->candidates++;
-        if (report_matches(rows->options, row->location, &scratch))
+        if (report_matches(rows->options->filter, row->location, &scratch))
             rows->items[kept++] = *row;
         failed |= scratch.failed;
     }

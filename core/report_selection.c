@@ -38,17 +38,16 @@ int report_compile_regex(const char *pattern, regex_t *ret, struct error *error)
                      reason);
 }
 
-bool report_matches(const struct report_options *options, const struct symbol *location,
-                    struct text *scratch) {
+bool report_matches(const regex_t *filter, const struct symbol *location, struct text *scratch) {
     text_clear(scratch);
-    if (!options->filter)
+    if (!filter)
         return true;
     profile_append_location(scratch, location);
-    if (matches(options->filter, scratch))
+    if (matches(filter, scratch))
         return true;
     text_clear(scratch);
     profile_append_frame(scratch, location);
-    return matches(options->filter, scratch);
+    return matches(filter, scratch);
 }
 
 int report_find_site(const struct profile *profile, uint32_t id, const struct profile_site **ret,

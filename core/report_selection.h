@@ -20,10 +20,9 @@ struct report_amount report_select(const struct profile_site *site,
  * what is wrong with it. */
 int report_compile_regex(const char *pattern, regex_t *ret, struct error *error);
 
-/* Whether the filter lets this location through, by its short or its full path.  *scratch is
- * overwritten; true with scratch->failed without memory. */
-bool report_matches(const struct report_options *options, const struct symbol *location,
-                    struct text *scratch);
+/* Whether the filter lets this location through, by its short or its full path; NULL does.
+ * *scratch is overwritten; true with scratch->failed without memory. */
+bool report_matches(const regex_t *filter, const struct symbol *location, struct text *scratch);
 
 /* The site with this id; TMPALLOC_E_ARGUMENT says which there are. */
 int report_find_site(const struct profile *profile, uint32_t id, const struct profile_site **ret,

@@ -2,15 +2,18 @@
 
 #include "report_source.h"
 
+void report_append_numbered(const struct profile_stack *stack, size_t frame, struct text *text) {
+    text_printf(text, "  #%-3zu ", frame);
+    profile_append_frame(text, stack->symbols[frame]);
+    text_append(text, "\n");
+}
+
 void report_append_stack(const struct profile_stack *stack, size_t source_frame,
                          struct text *text) {
     for (size_t i = 0; i < stack->count; i++) {
-        const struct symbol *symbol = stack->symbols[i];
-        text_printf(text, "  #%-3zu ", i);
-        profile_append_frame(text, symbol);
-        text_append(text, "\n");
+        report_append_numbered(stack, i, text);
         if (i == source_frame)
-            report_append_source(text, symbol->file, symbol->line);
+            report_append_source(text, stack->symbols[i]->file, stack->symbols[i]->line);
     }
     if (stack->truncated)
         text_append(text, "  (outer frames not recorded)\n");

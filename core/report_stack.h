@@ -8,5 +8,7 @@
 /* One line for each frame, and the source around that of frame `source_frame`; SIZE_MAX: of none.
  */
 void report_append_stack(const struct profile_stack *stack, size_t source_frame, struct text *text);
+/* The line of one of them. */
+void report_append_numbered(const struct profile_stack *stack, size_t frame, struct text *text);
 
 #endif

@@ -105,7 +105,8 @@ static int add_sites(struct tree *tree, struct text *scratch) {
     for (size_t i = 0; i < tree->profile->site_count; i++) {
         const struct profile_site *site = &tree->profile->sites[i];
         struct report_amount amount = report_select(site, tree->options);
-        if (amount.count == 0 || !report_matches(tree->options, profile_location(site), scratch))
+        if (amount.count == 0 ||
+            !report_matches(tree->options->filter, profile_location(site), scratch))
             continue;
         if (progress_step("summing up", i, tree->profile->site_count, "call sites") != TMPALLOC_OK)
             return TMPALLOC_E_INTERRUPTED;

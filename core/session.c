@@ -243,6 +243,15 @@ int session_snapshot(struct session *session, struct snapshot *ret, struct error
     return status == TMPALLOC_OK ? recording_snapshot(session->recording, ret, error) : status;
 }
 
+int session_check_threshold(uint32_t threshold, uint32_t highest, struct error *error) {
+    if (threshold <= highest)
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_ARGUMENT,
+                     "threshold %u is above %u, the highest recorded: 'tmpalloc start "
+                     "--max-threshold %u' records it",
+                     threshold, highest, threshold);
+}
+
 static int loaded_profile(const struct session *session, const struct recording_query *query,
                           struct error *error, struct profile **ret) {
     if (query->since)
@@ -259,12 +268,9 @@ int session_profile(struct session *session, const struct recording_query *query
     if (status != TMPALLOC_OK)
         return status;
     uint32_t highest = recording_max_threshold(session->recording);
-    if (query->threshold > highest)
-        return error_set(error, TMPALLOC_E_ARGUMENT,
-                         "threshold %u is above %u, the highest recorded: 'tmpalloc start "
-                         "--max-threshold %u' records it",
-                         query->threshold, highest, query->threshold);
-    status = session_engine_update(session, error);
+    status = session_check_threshold(query->threshold, highest, error);
+    if (status == TMPALLOC_OK)
+        status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
     status = recording_profile(session->recording, query, error, ret);
@@ -427,13 +433,12 @@ int session_count(struct session *session, const regex_t *location, uint64_t *co
     int status = session_profile(session, &query, error, &profile);
     if (status != TMPALLOC_OK) /* nothing recorded, or not up to that threshold */
         return status == TMPALLOC_E_ARGUMENT ? TMPALLOC_E_STATE : status;
-    const struct report_options options = {.filter = location};
     struct text scratch;
     text_init(&scratch);
     *count_ret = *bytes_ret = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
-        if (!report_matches(&options, site->stack.symbols[site->location], &scratch))
+        if (!report_matches(location, profile_location(site), &scratch))
             continue;
         *count_ret += site->count;
         *bytes_ret += site->bytes;

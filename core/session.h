@@ -95,6 +95,9 @@ int session_profile(struct session *session, const struct recording_query *query
 /* TMPALLOC_E_STATE when nothing was recorded, or the results are loaded ones. */
 int session_need_recording(const struct session *session, struct error *error);
 
+/* TMPALLOC_E_ARGUMENT for a threshold above the highest one that is recorded. */
+int session_check_threshold(uint32_t threshold, uint32_t highest, struct error *error);
+
 /* The counters, for the caller to own. */
 int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);
 

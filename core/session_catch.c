@@ -35,8 +35,8 @@ static uint32_t compare(const struct session_catches *catches, const struct symb
     struct text scratch;
     text_init(&scratch);
     for (size_t i = 0; i < ENGINE_CATCHES; i++) {
-        const struct report_options options = {.filter = &catches->items[i].regex};
-        if (catches->items[i].at && report_matches(&options, location, &scratch))
+        const struct session_catch *catch = &catches->items[i];
+        if (catch->at && report_matches(&catch->regex, location, &scratch))
             matches |= bit_of(i);
     }
     text_deinit(&scratch);
@@ -111,11 +111,9 @@ static int check(const struct session *session, const struct session_catch_optio
     if (!session_is_active(session))
         return error_set(error, TMPALLOC_E_STATE,
                          "nothing is tracked that could be caught: 'tmpalloc start' begins");
-    if (options->threshold > session->options.max_threshold)
-        return error_set(error, TMPALLOC_E_ARGUMENT,
-                         "threshold %u is above %u, the highest recorded: 'tmpalloc start "
-                         "--max-threshold %u' records it",
-                         options->threshold, session->options.max_threshold, options->threshold);
+    int status = session_check_threshold(options->threshold, session->options.max_threshold, error);
+    if (status != TMPALLOC_OK)
+        return status;
     if (find_place(&session->catches, 0) == ENGINE_CATCHES)
         return error_set(error, TMPALLOC_E_STATE,
                          "there are %d catches, the most: 'tmpalloc catch --delete ID' makes room",

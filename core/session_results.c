@@ -28,7 +28,7 @@ static int load_all(char *const *paths, size_t count, struct error *error, struc
 }
 
 static int check_load(const struct session *session, struct error *error) {
-    if (session->state != SESSION_WAITING && session->state != SESSION_TRACKING)
+    if (!session_is_active(session))
         return TMPALLOC_OK;
     return error_set(error, TMPALLOC_E_STATE,
                      "the %s engine is counting: 'tmpalloc stop' ends that before a load",

@@ -164,6 +164,25 @@ void site_merge_free_stack(uint32_t *free_stacks, uint32_t stack) {
     }
 }
 
+void site_counters_add(struct site_counters *sum, const struct site_counters *part) {
+    sum->allocations += part->allocations;
+    sum->allocated_bytes += part->allocated_bytes;
+    if (part->min_size < sum->min_size)
+        sum->min_size = part->min_size;
+    if (part->max_size > sum->max_size)
+        sum->max_size = part->max_size;
+    sum->larger += part->larger;
+    sum->equal += part->equal;
+    sum->by_realloc += part->by_realloc;
+}
+
+void site_distances_add(struct site_distance *sum, const struct site_distance *part, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        sum[i].count += part[i].count;
+        sum[i].bytes += part[i].bytes;
+    }
+}
+
 void site_add_free_stack(struct site *site, uint32_t stack) {
     site_merge_free_stack(site->free_stacks, stack);
 }

@@ -46,6 +46,10 @@ struct site_counters {
     uint64_t by_realloc; /* temporaries that realloc freed */
 };
 
+/* Of several threads, or runs. */
+void site_counters_add(struct site_counters *sum, const struct site_counters *part);
+void site_distances_add(struct site_distance *sum, const struct site_distance *part, size_t count);
+
 struct site {
     struct site *next; /* in the order of creation */
     uint32_t stack;    /* number in struct stacks */

@@ -65,26 +65,6 @@ static struct snapshot_site *find_site(struct snapshot_builder *builder, uint32_
     return add_site(builder, stack);
 }
 
-static void add_counters(struct site_counters *sum, const struct site_counters *part) {
-    sum->allocations += part->allocations;
-    sum->allocated_bytes += part->allocated_bytes;
-    if (part->min_size < sum->min_size)
-        sum->min_size = part->min_size;
-    if (part->max_size > sum->max_size)
-        sum->max_size = part->max_size;
-    sum->larger += part->larger;
-    sum->equal += part->equal;
-    sum->by_realloc += part->by_realloc;
-}
-
-static void add_distances(struct site_distance *sum, const struct site_distance *part,
-                          size_t distances) {
-    for (size_t d = 0; d < distances; d++) {
-        sum[d].count += part[d].count;
-        sum[d].bytes += part[d].bytes;
-    }
-}
-
 static void add_free_stacks(struct snapshot_site *site, const struct snapshot_site *part) {
     for (size_t i = 0; i < SITE_FREE_STACKS; i++) {
         if (part->free_stacks[i] != SITE_NO_STACK)
@@ -125,8 +105,8 @@ int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot
     struct snapshot_site *site = find_site(builder, part->stack);
     if (!site)
         return TMPALLOC_E_NOMEM;
-    add_counters(&site->counters, &part->counters);
-    add_distances(site->by_distance, part->by_distance, distance_count(&builder->snapshot));
+    site_counters_add(&site->counters, &part->counters);
+    site_distances_add(site->by_distance, part->by_distance, distance_count(&builder->snapshot));
     add_free_stacks(site, part);
     *ret = site;
     return add_scopes(&builder->snapshot.storage, site, part);

@@ -84,6 +84,11 @@ static uint64_t thousandths(uint64_t bytes, unsigned shift) {
     return result + (rest > half || (rest == half && result % 2));
 }
 
+void text_append_list(struct text *text, const char *const *strings) {
+    for (const char *const *string = strings; *string; string++)
+        text_printf(text, "%s%s", string == strings ? "" : ", ", *string);
+}
+
 void text_append_size(struct text *text, uint64_t bytes) {
     static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
     if (bytes < 1024) {

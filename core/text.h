@@ -25,7 +25,10 @@ void text_vprintf(struct text *text, const char *format, va_list arguments);
 /* The string so far; "" when nothing was appended.  Valid until the next change. */
 const char *text_get(const struct text *text);
 
-/* Formats of SPEC.md, section 3: 512B, 1.500KB, 72.486MB; and 12,345. */
+/* "a, b, c"; ends with NULL. */
+void text_append_list(struct text *text, const char *const *strings);
+
+/* 512B, 1.500KB, 72.486MB: binary multiples, three decimals from KB on; and 12,345. */
 void text_append_size(struct text *text, uint64_t bytes);
 void text_append_count(struct text *text, uint64_t count);
 
