@@ -104,11 +104,19 @@ int engine_agent_image(struct engine_agent *agent, struct agent_image *ret, stru
                                  : status;
 }
 
-bool engine_agent_is_forking(struct engine_agent *agent) {
-    struct agent_image image;
+/* As the kernel leaves it in a child of fork(). */
+static bool is_emptied(const struct agent_image *image) {
     static const char empty[AGENT_IMAGE_MAGIC_BYTES];
-    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK &&
-           memcmp(image.anchor.magic, empty, sizeof(empty)) == 0;
+    return memcmp(image->anchor.magic, empty, sizeof(empty)) == 0;
+}
+
+bool engine_agent_is_ready(struct engine_agent *agent, struct agent_image *ret) {
+    return engine_agent_image(agent, ret, NULL) == TMPALLOC_OK && !is_emptied(ret);
+}
+
+static bool is_forking(struct engine_agent *agent) {
+    struct agent_image image;
+    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && is_emptied(&image);
 }
 
 /* Writing what agent_image.h says that a debugger writes. */
@@ -142,7 +150,7 @@ int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakp
 /* Tells the agent; one that isn't there yet will be told when files are loaded next, or never. */
 int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
-    if (engine_agent_is_forking(agent) || engine_agent_image(agent, &image, NULL) != TMPALLOC_OK)
+    if (!engine_agent_is_ready(agent, &image))
         return TMPALLOC_OK;
     for (size_t i = 0; i < agent->breakpoints.count && i < AGENT_BREAKPOINTS; i++)
         image.breakpoints[i] = agent->breakpoints.items[i]->address;
@@ -332,7 +340,7 @@ int engine_agent_enter(struct engine_agent *agent, bool continues, struct error 
     if (status == TMPALLOC_E_STATE)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the process has not loaded its C library yet");
-    if (status == TMPALLOC_OK && engine_agent_is_forking(agent))
+    if (status == TMPALLOC_OK && is_forking(agent))
         return TMPALLOC_OK;
     if (status != TMPALLOC_OK || !is_hooked(agent))
         status = engine_agent_install(agent, error);

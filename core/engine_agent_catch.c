@@ -67,8 +67,7 @@ int engine_agent_set_catches(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
     if (agent->anchor == 0)
         return TMPALLOC_OK;
-    bool is_ready =
-        engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && !engine_agent_is_forking(agent);
+    bool is_ready = engine_agent_is_ready(agent, &image);
     if (!catches->active && (!is_ready || (image.catching == 0 && !catches->watched)))
         return TMPALLOC_OK;
     int status = set_breakpoints(agent, is_ready ? &image : NULL, error);

@@ -33,9 +33,10 @@ struct engine_agent {
 /* Reads the image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
 int engine_agent_image(struct engine_agent *agent, struct agent_image *ret, struct error *error);
 
-/* In a child of fork() the kernel has emptied the image; the child itself brings it back before
- * fork() returns, goes on tracking, and tells that it is ready. */
-bool engine_agent_is_forking(struct engine_agent *agent);
+/* The same where it can be written to: false when there is none yet, and in a child of fork(),
+ * whose image the kernel has emptied, until the child itself has brought it back, which it does
+ * before fork() returns, and tells that it is ready. */
+bool engine_agent_is_ready(struct engine_agent *agent, struct agent_image *ret);
 
 /* Writes a field of the image that agent_image.h leaves to the debugger. */
 int engine_agent_write_field(struct engine_agent *agent, const struct agent_image *image,
