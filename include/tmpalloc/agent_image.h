@@ -390,9 +390,7 @@ enum agent_tells {
  * told that it is ready writes functions and function_count.  It starts unless there are none or
  * one is refused.
  *
- * uninstall(): undoes all that, if it was done.  May be called at any stop.
- *
- * start(), stop(), reset(): as above, for a program that controls its own agent. */
+ * uninstall(): undoes all that, if it was done.  May be called at any stop. */
 #define AGENT_IMAGE_SYMBOL     "tmpalloc_agent_image"
 #define AGENT_INSTALL_SYMBOL   "tmpalloc_agent_install"
 #define AGENT_UNINSTALL_SYMBOL "tmpalloc_agent_uninstall"
