@@ -9,6 +9,19 @@ import pytest
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("TMPALLOC_BUILD") or HERE.parents[1] / ".build")
 
+#: A profile with one site, at a line of a source file.
+SITE = """threshold 0 0
+process 1
+engine breakpoint
+totals 1 1 0 0 0
+frame malloc | malloc | - | -
+frame f | f | {source}:{line} | -
+site malloc f
+  temporaries 0 1 1
+  allocations 1 1
+  threads 1
+"""
+
 
 class Driver:
     """Runs report_driver."""
@@ -17,6 +30,10 @@ class Driver:
 
     def __init__(self, path):
         self.path = path
+
+    def site_at(self, source, line):
+        """The description of a profile with one site."""
+        return SITE.format(source=source, line=line).encode()
 
     def run(self, description, *arguments, locale="C", **more):
         """The finished process; description is the name of a file in profiles, or bytes."""
