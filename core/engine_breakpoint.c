@@ -22,19 +22,30 @@ static size_t count_registers(struct host *host) {
     return count;
 }
 
+/* One register serves the returns. */
+static int find_entry_limit(struct host *host, size_t *ret, struct error *error) {
+    size_t registers = count_registers(host);
+    if (registers < 2)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "this debugger and target can set %s hardware breakpoint%s, two are "
+                         "needed: use --engine breakpoint",
+                         registers ? "one" : "no", registers ? "" : "s");
+    if (host_debug_registers(host) == DEBUG_REGISTERS_ARE_IGNORED)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "this machine accepts hardware breakpoints, and none ever fires (as on "
+                         "some virtual machines): use --engine breakpoint");
+    *ret = registers - 1;
+    return TMPALLOC_OK;
+}
+
 int engine_breakpoint_create(const struct engine_parts *parts,
                              const struct engine_breakpoint_options *options, struct error *error,
                              struct engine_breakpoint **ret) {
     size_t limit = SIZE_MAX;
-    if (options->kind == TMPALLOC_HARDWARE) {
-        size_t registers = count_registers(parts->host);
-        if (registers < 2)
-            return error_set(error, TMPALLOC_E_UNSUPPORTED,
-                             "this debugger and target can set %s hardware breakpoint%s, two are "
-                             "needed: use --engine breakpoint",
-                             registers ? "one" : "no", registers ? "" : "s");
-        limit = registers - 1;
-    }
+    int status = options->kind == TMPALLOC_HARDWARE ? find_entry_limit(parts->host, &limit, error)
+                                                    : TMPALLOC_OK;
+    if (status != TMPALLOC_OK)
+        return status;
     struct engine_breakpoint *engine = memory_allocate_zeroed(1, sizeof(*engine));
     if (!engine)
         return error_no_memory(error);

@@ -344,6 +344,15 @@ int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *err
     return answer(status, error, what);
 }
 
+enum debug_registers host_debug_registers(struct host *host) {
+    if (host->local_pid == 0)
+        return DEBUG_REGISTERS_UNKNOWN;
+    if (!host->registers_tried)
+        host->registers = debug_registers_try();
+    host->registers_tried = true;
+    return host->registers;
+}
+
 bool host_progress(struct host *host, const char *text) {
     int status = TMPALLOC_E_HOST;
     if (!host->primitives.progress)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "debug_registers.h"
 #include "error.h"
 #include "tracee.h"
 
@@ -16,6 +17,8 @@ struct host {
     struct tracee_registers hit;
     bool tracee_refused;         /* the kernel doesn't give them to this thread: don't try again */
     uint64_t last_breakpoint_id; /* no two get the same, whichever engine they are of */
+    bool registers_tried;
+    enum debug_registers registers; /* of this machine */
 };
 
 void host_init(struct host *host, const struct tmpalloc_host *primitives);
@@ -42,6 +45,8 @@ int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
 int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
                            struct error *error);
 int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *error);
+/* Of the machine that the process runs on; tried once, and unknown of other machines. */
+enum debug_registers host_debug_registers(struct host *host);
 /* Lines of any length, without a newline at the end. */
 void host_show(struct host *host, const char *text);
 void host_message(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -36,6 +36,13 @@ static void append_left_out(const struct engine_breakpoint *engine, struct text 
     text_append(text, ": their calls are not counted, and blocks from them are unknown");
 }
 
+/* Of a target that can't be tried. */
+static void append_registers(struct session *session, struct text *text) {
+    if (session->chosen == SESSION_HARDWARE &&
+        host_debug_registers(&session->host) != DEBUG_REGISTERS_FIRE)
+        text_append(text, "; it is not known whether this target's debug registers ever fire");
+}
+
 static void append_engine(const struct session *session, struct text *text) {
     text_printf(text, "%s engine", session->recording->engine);
     if (session->options.engine == SESSION_AUTO && session->reason[0])
@@ -68,6 +75,7 @@ void session_append_found(struct session *session, struct text *text) {
         text_append(text, "CPython's object allocator and ");
     append_entry_points(session, text);
     append_left_out(session->engine, text);
+    append_registers(session, text);
     append_missing(session, text);
 }
 

@@ -72,7 +72,10 @@ static void freed(void *arg) {
         host_message(&session->host, "tmpalloc: watch: 0x%" PRIx64 " is freed", address);
     else if (uses == 0)
         host_message(&session->host,
-                     "tmpalloc: watch: 0x%" PRIx64 " is freed, never read and never written",
+                     host_debug_registers(&session->host) == DEBUG_REGISTERS_FIRE
+                         ? "tmpalloc: watch: 0x%" PRIx64 " is freed, never read and never written"
+                         : "tmpalloc: watch: 0x%" PRIx64 " is freed, no use of it was seen (it is "
+                           "not known whether this target's watchpoints ever fire)",
                      address);
     else
         host_message(&session->host,
@@ -127,6 +130,10 @@ int session_watch_site(struct session *session, uint32_t site, struct text *text
                          "--engine breakpoint");
     if (!session->host.primitives.insert_watchpoint)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "this debugger has no watchpoints");
+    if (host_debug_registers(&session->host) == DEBUG_REGISTERS_ARE_IGNORED)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "this machine accepts hardware watchpoints, and none ever fires (as on "
+                         "some virtual machines): nothing would be seen of the block's uses");
     int status = session_need_recording(session, error);
     if (status == TMPALLOC_OK)
         status = find_stack(session, site, &stack, error);

@@ -485,3 +485,31 @@ def compile(tmp_path):
         return program
 
     return build
+
+
+PROBE = """
+static volatile int probed;
+__attribute__((noinline)) void probe(void) { probed++; }
+int main(void) { probe(); return 0; }
+"""
+
+
+@pytest.fixture(scope="session")
+def registers_fire(tmp_path_factory):
+    """Whether the machine's debug registers stop a program; some virtual machines ignore them."""
+    directory = tmp_path_factory.mktemp("probe")
+    (directory / "probe.c").write_text(PROBE)
+    subprocess.run(["gcc", "-g", "-o", "probe", "probe.c"], cwd=directory, check=True)
+    commands = ["start", "hbreak probe", "continue", "watch probed", "continue"]
+    command = ["gdb", "-q", "-nx", "-batch"]
+    for line in ["set debuginfod enabled off", *commands]:
+        command += ["-ex", line]
+    shown = subprocess.run([*command, "./probe"], cwd=directory, capture_output=True, text=True)
+    return "New value = 1" in shown.stdout
+
+
+@pytest.fixture
+def watchpoints(registers_fire):
+    """For tests that need a watchpoint, or a hardware breakpoint, to be hit."""
+    if not registers_fire:
+        pytest.skip("this machine's debug registers are accepted and never fire")

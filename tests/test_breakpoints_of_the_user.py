@@ -148,6 +148,7 @@ def test_a_breakpoint_on_a_line_that_allocates(debugger, program, start):
     assert "size=3" in assert_same(debugger, program, start, steps)
 
 
+@pytest.mark.usefixtures("watchpoints")
 def test_a_watchpoint_stops_where_it_would(debugger, program, start):
     steps = ["watch", debugger.continue_(), "backtrace", debugger.continue_()]
     assert "main" in assert_same(debugger, program, start, steps)

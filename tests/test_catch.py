@@ -270,6 +270,7 @@ def watchpoints_of(debugger):
     return {"gdb": "info watchpoints", "lldb": "watchpoint list"}[debugger.name]
 
 
+@pytest.mark.usefixtures("watchpoints")
 def test_the_next_block_of_a_site_is_watched_until_it_is_freed(debugger, start, compile):
     program = compile(PROGRAMS / "watched.c", "-fno-builtin")
     listed, go, end = watchpoints_of(debugger), debugger.continue_(), debugger.break_at("end_round")
@@ -329,6 +330,7 @@ int main(void) {
 }"""
 
 
+@pytest.mark.usefixtures("watchpoints")
 def test_the_use_of_a_block_whose_watchpoint_the_user_deleted_is_not_known(debugger, compile):
     program = compile(PROGRAMS / "watched.c", "-fno-builtin")
     delete = {"gdb": "delete $bpnum", "lldb": "watchpoint delete 1"}[debugger.name]
@@ -339,6 +341,7 @@ def test_the_use_of_a_block_whose_watchpoint_the_user_deleted_is_not_known(debug
     assert re.search(r"(?m)^tmpalloc: watch: 0x\w+ is freed$", outputs[7])
 
 
+@pytest.mark.usefixtures("watchpoints")
 def test_the_block_of_a_thread_that_was_never_at_the_site_is_watched_as_well(debugger, compile):
     program = compile(THREADS, "-pthread", "-fno-builtin")
     steps = [debugger.break_at("end_round"), "tmpalloc start --engine agent", debugger.run()]

@@ -24,8 +24,8 @@ engines = load(HERE / "test_engines.py")
 
 
 @pytest.fixture
-def registers(gdb, compile):
-    """GDB, where the machine has the four debug registers of an x86 processor."""
+def registers(gdb, compile, watchpoints):
+    """GDB, where the machine has the four debug registers of an x86 processor, and they fire."""
     program = compile("int main(void) { return 0; }", name="probe")
     steps = ["break main", gdb.run(), "set breakpoint always-inserted on"]
     steps += [f"hbreak *($pc + {i})" for i in range(1, 5)]
@@ -168,6 +168,36 @@ def test_before_run_it_is_refused_in_one_line_that_says_what_to_do(debugger, lib
         "run to a stop (starti, break main) and start there"
     )
     assert "not started" in result.outputs[1]
+
+
+IGNORED = "this machine accepts hardware {}, and none ever fires (as on some virtual machines): "
+
+
+@pytest.fixture
+def ignored_registers(library, registers_fire):
+    if registers_fire:
+        pytest.skip("this machine's debug registers fire")
+
+
+@pytest.mark.usefixtures("ignored_registers")
+def test_breakpoints_that_never_fire_are_refused_in_one_line(gdb, compile):
+    steps = ["break begin_work", gdb.run(), START, "tmpalloc status", "tmpalloc start", "continue"]
+    result = gdb.session(compile(WATCHED), steps)
+    assert result.outputs[2] == IGNORED.format("breakpoints") + "use --engine breakpoint\n"
+    assert "not started" in result.outputs[3]
+    assert "agent engine" in result.outputs[4]
+    assert result.exit_statuses == [0], result.text
+
+
+@pytest.mark.usefixtures("ignored_registers")
+def test_a_watchpoint_that_would_never_fire_is_refused_in_one_line(debugger, compile):
+    go = debugger.continue_()
+    steps = [debugger.break_at("end_work"), "tmpalloc start", debugger.run()]
+    result = debugger.session(compile(WATCHED), [*steps, "tmpalloc watch 1", "tmpalloc status", go])
+    line = IGNORED.format("watchpoints") + "nothing would be seen of the block's uses"
+    assert result.outputs[3].strip().removeprefix("error: ") == line
+    assert "watch" not in result.outputs[4]
+    assert result.exit_statuses == [0], result.text
 
 
 def test_lldb_refuses_it_in_one_line_and_then_starts_another_engine(lldb, library, compile):

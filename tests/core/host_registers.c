@@ -3,7 +3,9 @@
  *     host_registers kernel      by tracee.h, "NAME VALUE" a line
  *     host_registers hit         by host.h in the handling of a hit: where the thread is stopped,
  *                                elsewhere, of a thread that isn't traced, and after the hit;
- *                                "kernel" or "debugger" a line */
+ *                                "kernel" or "debugger" a line
+ *     host_registers debug       by debug_registers.h: "fire", "ignored" or "unknown" */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -85,7 +87,15 @@ static void print_sources(pid_t child, uint64_t pc) {
     host_deinit(&host);
 }
 
+static int print_debug(void) {
+    static const char *const answers[] = {"unknown", "fire", "ignored"};
+    puts(answers[debug_registers_try()]);
+    return waitpid(-1, NULL, 0) == -1 && errno == ECHILD ? 0 : 4; /* it leaves no child */
+}
+
 int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "debug") == 0)
+        return print_debug();
     pid_t child = start_child();
     struct tracee_registers registers;
     uint64_t pc;

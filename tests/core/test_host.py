@@ -19,3 +19,9 @@ def test_registers_come_from_the_kernel_only_in_a_hit_where_the_thread_is_stoppe
     done = core_program("host_registers")("hit")
     assert done.returncode == 0
     assert done.stdout.split() == ["kernel", "debugger", "debugger", "debugger"]
+
+
+def test_debug_registers_are_believed_once_one_has_fired(core_program, registers_fire):
+    done = core_program("host_registers")("debug")
+    assert done.returncode == 0
+    assert done.stdout.split() == ["fire" if registers_fire else "ignored"]
