@@ -21,12 +21,4 @@ struct agent_file {
 int agent_file_open(struct agent_file *file, struct error *error);
 void agent_file_close(struct agent_file *file);
 
-/* Whether something is known against loading the agent into this program: another architecture, a
- * static executable, set-user-id, a sanitizer's runtime.  `reason` then is a phrase for the user.
- * Nothing is known of a file that can't be read. */
-bool agent_file_refused(const char *executable, char *reason, size_t reason_bytes);
-
-/* Whether a DT_SONAME or DT_NEEDED is the runtime of a sanitizer that replaces the allocator. */
-bool agent_file_is_sanitizer(const char *soname);
-
 #endif

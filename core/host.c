@@ -221,6 +221,17 @@ int host_preload(struct host *host, const char *library, const char *variable,
     return answer(status, error, what);
 }
 
+int host_environment(struct host *host, const char *name, char *ret, size_t size,
+                     struct error *error) {
+    const char *what = "tell the program's environment";
+    if (!host->primitives.environment)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    ret[0] = '\0';
+    host->primitives.environment(host->primitives.arg, name, ret, size, &status);
+    return answer(status, error, what);
+}
+
 int host_write_data(struct host *host, uint64_t address, const void *buffer, size_t size,
                     struct error *error) {
     const char *what = "write memory";

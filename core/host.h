@@ -52,6 +52,8 @@ void host_show(struct host *host, const char *text);
 void host_message(struct host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int host_preload(struct host *host, const char *library, const char *variable, struct error *error);
+int host_environment(struct host *host, const char *name, char *ret, size_t size,
+                     struct error *error);
 int host_write_data(struct host *host, uint64_t address, const void *buffer, size_t size,
                     struct error *error);
 int host_threads(struct host *host, tmpalloc_emit_thread emit, void *arg, struct error *error);

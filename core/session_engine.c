@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent_file.h"
+#include "agent_program.h"
 #include "clock.h"
 #include "memory.h"
 #include "progress.h"
@@ -30,7 +31,13 @@ static bool is_agent_possible(struct session *session, const struct tmpalloc_pro
         return refuse(session, "the target is not on this machine");
     if (process->pid == 0 && process->executable[0] == '\0')
         return refuse(session, "the program is not known yet");
-    return !agent_file_refused(process->executable, session->reason, sizeof(session->reason));
+    struct text reason;
+    text_init(&reason);
+    bool refused = agent_program_refused(&session->host, process, &reason);
+    if (refused)
+        refuse(session, text_get(&reason));
+    text_deinit(&reason);
+    return !refused;
 }
 
 int session_engine_choose(struct session *session, const struct tmpalloc_process *process,

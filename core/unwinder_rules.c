@@ -131,6 +131,29 @@ static Dwarf_Frame *find_frame(Dwfl_Module *file, uint64_t address) {
     return NULL;
 }
 
+/* Nothing has been pushed yet (System V ABI, AMD64, 3.2.2). */
+static void make_entry_row(struct unwind_row *row) {
+    row->cfa = (struct unwind_rule){
+        .kind = UNWIND_REGISTER, .number = UNWIND_STACK_POINTER, .offset = sizeof(uint64_t)};
+    for (uint32_t i = 0; i < UNWIND_RETURN_ADDRESS; i++)
+        row->registers[i].kind = UNWIND_SAME;
+    row->registers[UNWIND_STACK_POINTER].kind = UNWIND_OFFSET;
+    row->registers[UNWIND_RETURN_ADDRESS] =
+        (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -(int64_t)sizeof(uint64_t)};
+}
+
+/* No call ends with a function's first byte: the frame is about to execute it. */
+static int describe_entry(struct unwind_rules *rules, const struct frame *place,
+                          struct unwind_row *row) {
+    const struct intervals *functions;
+    uint64_t start;
+    int status = modules_functions(rules->modules, place->module, &functions);
+    if (status == TMPALLOC_OK && function_symbols_covering(functions, place->offset, &start) &&
+        start == place->offset)
+        make_entry_row(row);
+    return status;
+}
+
 /* A row without rules remembers that there are none. */
 static int create_row(struct unwind_rules *rules, const struct frame *place,
                       struct unwind_row **ret) {
@@ -140,7 +163,7 @@ static int create_row(struct unwind_rules *rules, const struct frame *place,
     row->place = *place;
     Dwfl_Module *file = modules_dwfl(rules->modules, place->module);
     Dwarf_Frame *frame = file ? find_frame(file, place->offset) : NULL;
-    int status = frame ? read_row(rules, frame, row) : TMPALLOC_OK;
+    int status = frame ? read_row(rules, frame, row) : describe_entry(rules, place, row);
     free(frame);
     *ret = row;
     return status;

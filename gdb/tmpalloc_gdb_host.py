@@ -136,10 +136,13 @@ class GdbHost(GdbEvents):
         if remote or gdb.parameter(_WRAPPER) or not gdb.parameter("startup-with-shell"):
             self._preloads = False
             raise Unsupported("no room for a wrapper")
-        shown = gdb.execute("show environment LD_PRELOAD", to_string=True)
-        _, equals, libraries = shown.rstrip("\n").partition(" = ")
-        first = f"LD_PRELOAD={library}:{libraries}" if equals else f"LD_PRELOAD={library}"
+        libraries = self.environment("LD_PRELOAD")
+        first = f"LD_PRELOAD={library}:{libraries}" if libraries else f"LD_PRELOAD={library}"
         gdb.execute(f"set {_WRAPPER} {shlex.join(['env', first, variable])}")
+
+    def environment(self, name):
+        shown = gdb.execute(f"show environment {name}", to_string=True)
+        return shown.rstrip("\n").partition(" = ")[2]
 
     def write_memory(self, address, data):
         gdb.selected_inferior().write_memory(address, data)

@@ -164,8 +164,7 @@ class LldbHost(LldbEvents):
         if library is None:
             return
         target = self.debugger.GetSelectedTarget()
-        environment = target.GetEnvironment()
-        libraries = environment.Get("LD_PRELOAD")
+        libraries = self.environment("LD_PRELOAD")
         own = "LD_PRELOAD=" in self.command(target, "settings show target.env-vars")
         first = f"{library}:{libraries}" if libraries else library
         name, _, value = variable.partition("=")
@@ -179,6 +178,9 @@ class LldbHost(LldbEvents):
             self.command(preloads[0], f"settings remove target.env-vars {name}")
             if value is not None:
                 self.command(preloads[0], f'settings append target.env-vars {name}="{value}"')
+
+    def environment(self, name):
+        return self.debugger.GetSelectedTarget().GetEnvironment().Get(name) or ""
 
     def write_memory(self, address, data):
         error = lldb.SBError()

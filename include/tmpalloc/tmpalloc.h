@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 8
+#define TMPALLOC_HOST_VERSION 9
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -140,6 +140,10 @@ struct tmpalloc_host {
      *  ("NAME=VALUE") in its environment.  Both NULL: undoes that; a call without something to undo
      *  is fine.  TMPALLOC_E_UNSUPPORTED when the user's settings leave no room for it. */
     void (*preload)(void *arg, const char *library, const char *variable, int *status);
+
+    /** Stores what an environment variable will be when the selected program is started next, cut
+     *  to size bytes with the zero at its end; "" when it isn't set. */
+    void (*environment)(void *arg, const char *name, char *buffer, uint64_t size, int *status);
 
     /** Writes exactly size bytes of data, never of code. */
     void (*write_memory)(void *arg, uint64_t address, const void *buffer, uint64_t size,

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 8
+HOST_VERSION = 9
 
 STOP = 1
 OK = 0
@@ -110,6 +110,7 @@ PRIMITIVES = {
     "remove_breakpoint": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, Status),
     "message": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, Status),
     "preload": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_char_p, Status),
+    "environment": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_void_p, c_uint64, Status),
     "write_memory": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_void_p, c_uint64, Status),
     "threads": ctypes.CFUNCTYPE(None, c_void_p, EmitThread, c_void_p, Status),
     "select_thread": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, Status),

@@ -96,6 +96,10 @@ class Host:
         """Gives the next process a library in LD_PRELOAD and a NAME=VALUE; None, None undoes it."""
         raise NotImplementedError
 
+    def environment(self, name):
+        """An environment variable as the next process will have it; "" when it isn't set."""
+        raise NotImplementedError
+
     def write_memory(self, address, data):
         """Writes bytes of the process' data."""
         raise NotImplementedError
@@ -235,6 +239,10 @@ class Host:
 
     def _c_preload(self, library, variable):
         self.preload(library and os.fsdecode(library), variable and os.fsdecode(variable))
+
+    def _c_environment(self, name, buffer, size):
+        value = os.fsencode(self.environment(os.fsdecode(name)))[: size - 1]
+        ctypes.memmove(buffer, value + b"\0", len(value) + 1)
 
     def _c_write_memory(self, address, data, size):
         self.write_memory(address, ctypes.string_at(data, size))
