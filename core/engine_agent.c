@@ -9,8 +9,6 @@
 #include "engine_agent_state.h"
 #include "memory.h"
 
-#define C_LIBRARY "libc.so.6"
-
 int engine_agent_create(const struct engine_parts *parts,
                         const struct engine_agent_options *options, struct error *error,
                         struct engine_agent **ret) {
@@ -76,7 +74,7 @@ static int find_anchor(struct engine_agent *agent, struct error *error) {
             return TMPALLOC_OK;
         return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
     }
-    if (!modules_find_soname(modules, C_LIBRARY, &libc))
+    if (!modules_find_soname(modules, C_LIBRARY_SONAME, &libc))
         return error_set(error, TMPALLOC_E_STATE, "no allocator is loaded yet");
     end_preloading(agent);
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the program did not load the agent");

@@ -233,10 +233,19 @@ static int call(struct entry *entry, const char *name, uint64_t function, const 
     call((entry), (name), (function), (const uint64_t[]){__VA_ARGS__},                             \
          sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
 
+/* The C library's, where the program may have a function of that name as well.  Before glibc 2.34
+ * some are in libraries beside it. */
+static bool find_named(struct modules *modules, const char *name, struct module_symbol *ret) {
+    uint32_t c_library;
+    return (modules_find_soname(modules, C_LIBRARY_SONAME, &c_library) &&
+            modules_find_function(modules, c_library, name, true, ret)) ||
+           modules_find_binding(modules, name, FRAME_NO_MODULE, ret);
+}
+
 static int call_named(struct entry *entry, const char *name, const uint64_t *arguments,
                       uint32_t count, uint64_t *ret) {
     struct module_symbol symbol;
-    if (!modules_find_binding(entry->agent->parts.modules, name, FRAME_NO_MODULE, &symbol))
+    if (!find_named(entry->agent->parts.modules, name, &symbol))
         return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no %s()", name);
     return call(entry, name, symbol.address, arguments, count, ret);
 }

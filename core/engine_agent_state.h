@@ -9,6 +9,8 @@
 #include "engine_agent.h"
 #include "tmpalloc/agent_image.h"
 
+#define C_LIBRARY_SONAME "libc.so.6"
+
 struct engine_agent {
     struct engine_parts parts;
     struct engine_agent_options options;

@@ -1,11 +1,10 @@
 #include "agent.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "c_library.h"
 #include "catches.h"
 #include "environment.h"
 #include "function_hooks.h"
@@ -38,6 +37,8 @@ static void in_child(void) {
 }
 
 static int create(struct image_options options) {
+    if (!c_library_is_known())
+        return TMPALLOC_E_UNSUPPORTED;
     options.max_threshold = clamp(options.max_threshold, 0, DETECTOR_THRESHOLD_LIMIT);
     options.stack_depth = clamp(options.stack_depth, 1, AGENT_STACK_LIMIT);
     memory_set_limit(options.memory_limit_bytes);
@@ -48,7 +49,8 @@ static int create(struct image_options options) {
         function_hooks_tell_stops(image->stops);
         status = threads_init();
     }
-    if (status == TMPALLOC_OK && pthread_atfork(threads_before_fork, threads_after_fork, in_child))
+    if (status == TMPALLOC_OK &&
+        c_library___register_atfork(threads_before_fork, threads_after_fork, in_child, NULL))
         status = TMPALLOC_E_NOMEM;
     return status;
 }
@@ -64,7 +66,7 @@ static void look_for_python(void) {
 
 /* The library was loaded with the program, and nobody has set it up yet. */
 static bool is_preloaded(void) {
-    return state == NOT_SET_UP && environ && (environment_has_options() || install_comes_first());
+    return state == NOT_SET_UP && __environ && (environment_has_options() || install_comes_first());
 }
 
 static bool begin(void) {
@@ -110,10 +112,10 @@ static void set_up(void) {
 }
 
 void agent_set_up(void) {
-    int saved_errno = errno;
+    int saved_errno = *c_library___errno_location();
     if (is_preloaded() && begin())
         set_up();
-    errno = saved_errno;
+    *c_library___errno_location() = saved_errno;
 }
 
 __attribute__((constructor)) static void loaded(void) {
@@ -141,7 +143,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     const struct image_options options = {.max_threshold = max_threshold,
                                           .stack_depth = stack_depth,
                                           .memory_limit_bytes = memory_limit_bytes};
-    int saved_errno = errno;
+    int saved_errno = *c_library___errno_location();
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
         look_for_python();
@@ -152,30 +154,30 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
         image_publish();
         tracer_watch();
     }
-    errno = saved_errno;
+    *c_library___errno_location() = saved_errno;
     return status;
 }
 
 int tmpalloc_agent_hook(const struct agent_function *functions, uint64_t count,
                         const uint64_t *addresses, uint64_t address_count, bool unannounced) {
-    int saved_errno = errno;
+    int saved_errno = *c_library___errno_location();
     int status = TMPALLOC_E_UNSUPPORTED;
     if (state == READY) {
         patch_avoid(addresses, address_count, unannounced);
         status = install_functions(image, functions, (uint32_t)count);
         patch_avoid(NULL, 0, false);
     }
-    errno = saved_errno;
+    *c_library___errno_location() = saved_errno;
     return status;
 }
 
 int tmpalloc_agent_uninstall(void) {
-    int saved_errno = errno;
+    int saved_errno = *c_library___errno_location();
     if (state == READY) {
         install_undo(image);
         if (!preloaded)
             python_codes_unwatch();
     }
-    errno = saved_errno;
+    *c_library___errno_location() = saved_errno;
     return TMPALLOC_OK;
 }

@@ -1,24 +1,17 @@
 #include "capture_pages.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
+
+#include "system_call.h"
 
 /* No page is smaller. */
 #define PAGE_BYTES       ((uintptr_t)4096)
 #define SIGNAL_SET_BYTES 8
 
 /* rt_sigprocmask() reads the set before it rejects the unknown operation.  Unlike reading through
- * pipes or process_vm_readv() it is there in every sandbox.  Done without libc, which would change
- * errno. */
+ * pipes or process_vm_readv() it is there in every sandbox. */
 static bool can_read(uintptr_t page) {
-    long result = SYS_rt_sigprocmask;
-    register void *old_set __asm__("rdx") = 0;
-    register long size __asm__("r10") = SIGNAL_SET_BYTES;
-    __asm__ volatile("syscall"
-                     : "+a"(result)
-                     : "D"(-1L), "S"(page), "r"(old_set), "r"(size)
-                     : "rcx", "r11", "memory");
-    return result != -EFAULT;
+    return system_call4(SYS_rt_sigprocmask, -1, (long)page, 0, SIGNAL_SET_BYTES) != -EFAULT;
 }
 
 bool capture_pages_readable(struct capture_pages *pages, uintptr_t address) {

@@ -1,22 +1,15 @@
 #include "cfi_modules.h"
 
-#include <dlfcn.h>
 #include <dwarf.h>
-#include <link.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "../map.h"
 #include "../memory.h"
+#include "c_library.h"
 #include "tmpalloc/tmpalloc.h"
 
 /* Entries of a search table that count for the identity. */
 #define SAMPLES 512
-
-#ifdef DLFO_EH_SEGMENT_TYPE
-/* glibc 2.35; takes no lock. */
-extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
-#endif
 
 /* A file as it is found. */
 struct found {
@@ -57,9 +50,10 @@ static int compare_file(struct dl_phdr_info *info, size_t size, void *arg) {
 
 static bool find_file(struct found *file) {
 #ifdef DLFO_EH_SEGMENT_TYPE
-    if (_dl_find_object) {
+    /* It takes no lock. */
+    if (c_library_has_find_object()) {
         struct dl_find_object object;
-        if (_dl_find_object((void *)file->address, &object) != 0)
+        if (c_library__dl_find_object((void *)file->address, &object) != 0)
             return false;
         file->start = (uintptr_t)object.dlfo_map_start;
         file->end = (uintptr_t)object.dlfo_map_end;
@@ -68,7 +62,7 @@ static bool find_file(struct found *file) {
         return true;
     }
 #endif
-    return dl_iterate_phdr(compare_file, file) != 0;
+    return c_library_dl_iterate_phdr(compare_file, file) != 0;
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
@@ -147,6 +141,6 @@ static int read_unloaded(struct dl_phdr_info *info, size_t size, void *arg) {
 
 uint32_t cfi_modules_unloaded(void) {
     uint32_t count = 0;
-    dl_iterate_phdr(read_unloaded, &count);
+    c_library_dl_iterate_phdr(read_unloaded, &count);
     return count;
 }

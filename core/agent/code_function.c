@@ -1,13 +1,13 @@
 #include "code_function.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <sys/mman.h>
 
+#include "c_library.h"
 #include "cfi_functions.h"
 #include "cfi_modules.h"
 #include "code_instruction.h"
 #include "loaded_file.h"
+#include "loaded_symbols.h"
 #include "tmpalloc/tmpalloc.h"
 
 #define ALIGNMENT 16 /* of functions, and of jumps' targets */
@@ -34,14 +34,11 @@ static int find_segment(struct dl_phdr_info *info, size_t size, void *arg) {
 }
 
 static bool find_by_symbol(uintptr_t address, struct code_function *ret) {
-    Dl_info info;
-    void *found = NULL;
-    if (!dladdr1((void *)address, &info, &found, RTLD_DL_SYMENT) || !found)
-        return false;
-    const ElfW(Sym) *symbol = found;
-    ret->start = info.dli_saddr;
-    ret->end = ret->start + symbol->st_size;
-    return address - (uintptr_t)ret->start < symbol->st_size;
+    uintptr_t start = 0;
+    size_t size = loaded_symbols_bounds(address, &start);
+    ret->start = (const uint8_t *)start;
+    ret->end = ret->start + size;
+    return size;
 }
 
 static bool find_bounds(uintptr_t address, struct code_function *ret) {
@@ -57,7 +54,7 @@ int code_function_find(uintptr_t address, struct code_function *ret) {
     struct segment segment = {.address = address};
     struct cfi_modules modules = {0};
     const struct cfi_module *module;
-    if (!dl_iterate_phdr(find_segment, &segment) || !(segment.protection & PROT_EXEC))
+    if (!c_library_dl_iterate_phdr(find_segment, &segment) || !(segment.protection & PROT_EXEC))
         return TMPALLOC_E_UNSUPPORTED;
     if (cfi_modules_find(&modules, address, &module) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;

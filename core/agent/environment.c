@@ -1,10 +1,10 @@
 #include "environment.h"
 
-#include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../detector.h"
+#include "loaded_symbols.h"
 #include "tmpalloc/agent_image.h"
 
 #define PRELOAD    "LD_PRELOAD"
@@ -17,7 +17,7 @@ static char *value_of(char *string, const char *name) {
 }
 
 static char **find(const char *name) {
-    char **variable = environ;
+    char **variable = __environ;
     while (*variable && !value_of(*variable, name))
         variable++;
     return *variable ? variable : NULL;
@@ -91,18 +91,18 @@ static void remove_path(char *list, const char *path) {
 }
 
 static void hide_preload(void) {
-    Dl_info self;
     char **variable = find(PRELOAD);
-    if (!variable || !dladdr((void *)(uintptr_t)environment_take, &self))
+    const char *path = loaded_symbols_own_path();
+    if (!variable || !path)
         return;
     char *list = value_of(*variable, PRELOAD);
-    remove_path(list, self.dli_fname);
+    remove_path(list, path);
     if (!*list)
         remove_variable(variable);
 }
 
 bool environment_has_options(void) {
-    return environ && find(AGENT_ENVIRONMENT);
+    return __environ && find(AGENT_ENVIRONMENT);
 }
 
 void environment_take(struct environment_options *ret) {

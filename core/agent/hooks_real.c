@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "c_library.h"
 #include "loaded_symbols.h"
+#include "system_call.h"
 
 /* The first functions: EARLY(type, name, parameters, arguments, result where nobody has it). */
 
@@ -35,12 +35,21 @@ static bool is_missing(uint32_t number);
             REAL(free)(block);                                                                     \
     }
 
+/* As the C library's functions do. */
+static long answer(long result) {
+    if (!system_call_failed(result))
+        return result;
+    *c_library___errno_location() = (int)-result;
+    return -1;
+}
+
 static void *map(void *hint, size_t size, int protection, int flags, int file, off_t offset) {
-    return (void *)syscall(SYS_mmap, hint, size, protection, flags, file, offset);
+    return (void *)answer(
+        system_call6(SYS_mmap, (long)hint, (long)size, protection, flags, file, offset));
 }
 
 static int unmap(void *block, size_t size) {
-    return (int)syscall(SYS_munmap, block, size);
+    return (int)answer(system_call4(SYS_munmap, (long)block, (long)size, 0, 0));
 }
 
 FOR_EACH_C_HOOK(EARLY_ALLOCATION, EARLY_PLACEMENT, EARLY_ALLOCATION, EARLY_RELEASE, EARLY_MAPPING,

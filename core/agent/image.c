@@ -2,9 +2,9 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "kernel_memory.h"
+#include "system_call.h"
 #include "tmpalloc/tmpalloc.h"
 
 _Static_assert(sizeof(struct agent_image) <= KERNEL_PAGE_BYTES, "an image fits a page");
@@ -15,8 +15,10 @@ _Static_assert(sizeof(struct agent_image) <= KERNEL_PAGE_BYTES, "an image fits a
         .image_bytes = sizeof(struct agent_image)                                                  \
     }
 
+/* Not where this library's data begins: a mapping that begins with the magic is an image. */
 extern struct agent_image_anchor tmpalloc_agent_image;
-TMPALLOC_API struct agent_image_anchor tmpalloc_agent_image = ANCHOR;
+TMPALLOC_API __attribute__((section("anchor"))) struct agent_image_anchor tmpalloc_agent_image =
+    ANCHOR;
 
 static struct agent_image none;
 static struct agent_image forked; /* the image while a fork goes on */
@@ -31,8 +33,12 @@ static struct agent_image *map_image(void) {
     char *middle = pages + KERNEL_PAGE_BYTES;
     kernel_protect(pages, KERNEL_PAGE_BYTES, PROT_NONE);
     kernel_protect(middle + KERNEL_PAGE_BYTES, KERNEL_PAGE_BYTES, PROT_NONE);
-    madvise(middle, KERNEL_PAGE_BYTES, MADV_WIPEONFORK);
+    system_call4(SYS_madvise, (long)middle, KERNEL_PAGE_BYTES, MADV_WIPEONFORK, 0);
     return (struct agent_image *)(void *)middle;
+}
+
+static int64_t own_pid(void) {
+    return system_call4(SYS_getpid, 0, 0, 0, 0);
 }
 
 int image_create(const struct image_options *options) {
@@ -47,7 +53,7 @@ int image_create(const struct image_options *options) {
         .free_bytes = sizeof(struct agent_free),
         .window_entry_bytes = sizeof(struct agent_window_entry),
         .max_threshold = options->max_threshold,
-        .pid = getpid(),
+        .pid = own_pid(),
         .generation = 2,
         .memory_limit_bytes = options->memory_limit_bytes,
         .mappings = options->mappings,
@@ -88,7 +94,7 @@ void image_before_fork(void) {
 
 void image_in_child(void) {
     *image = forked;
-    image->pid = getpid();
+    image->pid = own_pid();
     image->catching = 0;
     image->awaited = 0;
     image_reset();

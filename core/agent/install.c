@@ -1,10 +1,8 @@
 #include "install.h"
 
-#include <dlfcn.h>
-#include <gnu/libc-version.h>
 #include <string.h>
-#include <sys/auxv.h>
 
+#include "c_library.h"
 #include "function_hooks.h"
 #include "function_tables.h"
 #include "hooks_real.h"
@@ -42,15 +40,8 @@ static void interpose(struct installation *installation, uint32_t number) {
     uintptr_t next = installation->preloaded ? hooks_next(number) : 0;
     bool counts = next && (!hooks_is_operator(number) || hooks_routes[number] != next);
     if (installation->preloaded && !next)
-        loaded_symbols_hide(hooks[number].exported);
+        loaded_symbols_hide(hooks[number].name);
     note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
-}
-
-static bool is_c_library(uintptr_t function) {
-    Dl_info its, c_library;
-    return dladdr((const void *)function, &its) &&
-           dladdr((const void *)(uintptr_t)gnu_get_libc_version, &c_library) &&
-           its.dli_fbase == c_library.dli_fbase;
 }
 
 static void find_code(uintptr_t function, struct hooks_code *ret) {
@@ -59,18 +50,10 @@ static void find_code(uintptr_t function, struct hooks_code *ret) {
 
 /* Where a function is led to when its code is changed. */
 static uintptr_t hook_for(uint32_t number, uintptr_t function) {
-    if (!hooks[number].guarded || !is_c_library(function))
+    if (!hooks[number].guarded || !loaded_symbols_share_file(function, c_library_address()))
         return hooks[number].counting;
     find_code(function, &hooks_c_library);
     return hooks[number].guarded;
-}
-
-/* The executable calls its own functions directly, through no pointer of the dynamic linker. */
-static bool is_in_executable(uintptr_t function) {
-    Dl_info its, executable;
-    return dladdr((const void *)function, &its) &&
-           dladdr((const void *)getauxval(AT_ENTRY), &executable) &&
-           its.dli_fbase == executable.dli_fbase;
 }
 
 static int change(struct installation *installation, uint32_t number, uintptr_t function) {
@@ -85,8 +68,10 @@ static int change(struct installation *installation, uint32_t number, uintptr_t 
         return status;
     hooks_real[number] = function;
     note(installation, number, function, AGENT_RELOCATED);
-    status = is_in_executable(function) ? TMPALLOC_E_UNSUPPORTED
-                                        : relocations_redirect(function, hooks[number].counting);
+    /* The executable calls its own functions directly, through no pointer of the dynamic linker. */
+    status = loaded_symbols_in_executable(function)
+                 ? TMPALLOC_E_UNSUPPORTED
+                 : relocations_redirect(function, hooks[number].counting);
     if (status == TMPALLOC_E_UNSUPPORTED)
         note(installation, number, function, AGENT_HOOK_REFUSED);
     return number == HOOK_malloc || number == HOOK_free || status != TMPALLOC_E_UNSUPPORTED

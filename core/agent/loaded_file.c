@@ -35,22 +35,30 @@ static void note(struct loaded_file *file, const ElfW(Dyn) * entry) {
     case DT_GNU_HASH:
         file->hash = (const uint32_t *)address_of(file, entry);
         break;
+    case DT_SONAME:
+        file->name_off = entry->d_un.d_val;
+        break;
     }
 }
 
-bool loaded_file_read(const struct dl_phdr_info *info, struct loaded_file *ret) {
-    *ret = (struct loaded_file){
-        .base = info->dlpi_addr, .segments = info->dlpi_phdr, .segment_count = info->dlpi_phnum};
-    const ElfW(Dyn) *entry = NULL;
-    for (size_t i = 0; i < ret->segment_count && !entry; i++) {
-        if (ret->segments[i].p_type == PT_DYNAMIC)
-            entry = (const void *)(ret->base + ret->segments[i].p_vaddr);
-    }
-    if (!entry)
-        return false;
-    for (; entry->d_tag != DT_NULL; entry++)
+void loaded_file_read_dynamic(uintptr_t base, const ElfW(Dyn) * section, struct loaded_file *ret) {
+    *ret = (struct loaded_file){.base = base};
+    for (const ElfW(Dyn) *entry = section; entry->d_tag != DT_NULL; entry++)
         note(ret, entry);
-    return true;
+}
+
+bool loaded_file_read(const struct dl_phdr_info *info, struct loaded_file *ret) {
+    const ElfW(Dyn) *section = NULL;
+    for (size_t i = 0; i < info->dlpi_phnum && !section; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            section = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    }
+    *ret = (struct loaded_file){0};
+    if (section)
+        loaded_file_read_dynamic(info->dlpi_addr, section, ret);
+    ret->segments = info->dlpi_phdr;
+    ret->segment_count = info->dlpi_phnum;
+    return section;
 }
 
 int loaded_segment_protection(const ElfW(Phdr) * segment) {
@@ -138,11 +146,41 @@ static uint32_t next_definition(const struct loaded_file *file, const char *name
     return 0;
 }
 
-uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
+const ElfW(Sym) * loaded_file_define(const struct loaded_file *file, const char *name) {
     struct chain chain = find_chain(file, name);
     uint32_t i = next_definition(file, name, &chain);
-    const ElfW(Sym) *symbol = &file->symbols[i];
-    if (i == 0 || symbol->st_value == 0)
+    return i ? &file->symbols[i] : NULL;
+}
+
+/* The table of names is all that tells how many symbols there are. */
+static uint32_t count_symbols(const struct loaded_file *file) {
+    const uint32_t *table = file->hash;
+    if (!table || table[0] == 0)
+        return 0;
+    const uint32_t *buckets = table + 4 + table[2] * (sizeof(uint64_t) / sizeof *table);
+    const uint32_t *hashes = buckets + table[0] - table[1];
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < table[0]; i++)
+        last = buckets[i] > last ? buckets[i] : last;
+    while (last && !(hashes[last] & 1))
+        last++;
+    return last ? last + 1 : 0;
+}
+
+const ElfW(Sym) * loaded_file_symbol_at(const struct loaded_file *file, uintptr_t address) {
+    uint32_t count = count_symbols(file);
+    for (uint32_t i = 1; i < count; i++) {
+        const ElfW(Sym) *symbol = &file->symbols[i];
+        if (symbol->st_shndx != SHN_UNDEF &&
+            address - (file->base + symbol->st_value) < symbol->st_size)
+            return symbol;
+    }
+    return NULL;
+}
+
+uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
+    const ElfW(Sym) *symbol = loaded_file_define(file, name);
+    if (!symbol || symbol->st_value == 0)
         return 0;
     uintptr_t address = file->base + symbol->st_value;
     bool is_indirect = ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC;

@@ -18,11 +18,14 @@ struct loaded_file {
     size_t relocation_count;
     const ElfW(Sym) * symbols;
     const char *strings;
+    size_t name_off; /* in `strings`: what it is called where it is needed; 0: it has no name */
     const uint32_t *hash; /* DT_GNU_HASH; NULL: there is none, and it is taken to define nothing */
 };
 
 /* False: the file has no dynamic section. */
 bool loaded_file_read(const struct dl_phdr_info *info, struct loaded_file *ret);
+/* The same from its dynamic section, without segments. */
+void loaded_file_read_dynamic(uintptr_t base, const ElfW(Dyn) * section, struct loaded_file *ret);
 
 bool loaded_file_covers(const struct loaded_file *file, uintptr_t address);
 
@@ -33,6 +36,11 @@ int loaded_segment_protection(const ElfW(Phdr) * segment);
 int loaded_file_protection(const struct loaded_file *file, uintptr_t address);
 
 const char *loaded_file_symbol(const struct loaded_file *file, size_t index);
+
+/* Its definition of a name, in the version that comes first, or of what is at an address; NULL: it
+ * has none. */
+const ElfW(Sym) * loaded_file_define(const struct loaded_file *file, const char *name);
+const ElfW(Sym) * loaded_file_symbol_at(const struct loaded_file *file, uintptr_t address);
 
 /* Whether the file defines a symbol of this name, in any version.  *is_here_ret, untouched if it
  * doesn't: at this address. */

@@ -1,7 +1,6 @@
 #include "loaded_symbols.h"
 
-#include <dlfcn.h>
-
+#include "c_library.h"
 #include "kernel_memory.h"
 #include "loaded_file.h"
 
@@ -19,7 +18,7 @@ static int covers(struct dl_phdr_info *info, size_t size, void *arg) {
 
 static bool find_file(uintptr_t address, struct loaded_file *ret) {
     struct search search = {.address = address};
-    bool found = dl_iterate_phdr(covers, &search) != 0;
+    bool found = c_library_dl_iterate_phdr(covers, &search) != 0;
     *ret = search.file;
     return found;
 }
@@ -61,22 +60,61 @@ static int find_definition(struct dl_phdr_info *info, size_t size, void *arg) {
 
 uintptr_t loaded_symbols_find(const char *name, enum loaded_symbols_choice choice) {
     struct definition definition = {.name = name, .choice = choice};
-    dl_iterate_phdr(find_definition, &definition);
+    c_library_dl_iterate_phdr(find_definition, &definition);
     return definition.address;
 }
 
-/* A symbol without a value binds nobody. */
-void loaded_symbols_hide(uintptr_t address) {
-    static const ElfW(Addr) none;
-    Dl_info info;
-    ElfW(Sym) *symbol = NULL;
+bool loaded_symbols_share_file(uintptr_t one, uintptr_t other) {
     struct loaded_file file;
-    if (!find_file(address, &file) ||
-        !dladdr1((const void *)address, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol ||
-        (uintptr_t)info.dli_saddr != address)
-        return;
-    kernel_write(&symbol->st_value, &none, sizeof none,
-                 loaded_file_protection(&file, (uintptr_t)&symbol->st_value));
+    return find_file(one, &file) && loaded_file_covers(&file, other);
+}
+
+/* It comes first. */
+static int compare_executable(struct dl_phdr_info *info, size_t size, void *arg) {
+    struct search *search = arg;
+    (void)size;
+    loaded_file_read(info, &search->file);
+    return 1;
+}
+
+bool loaded_symbols_in_executable(uintptr_t address) {
+    struct search search = {.address = address};
+    return c_library_dl_iterate_phdr(compare_executable, &search) != 0 &&
+           loaded_file_covers(&search.file, address);
+}
+
+size_t loaded_symbols_bounds(uintptr_t address, uintptr_t *start_ret) {
+    struct loaded_file file;
+    const ElfW(Sym) *symbol =
+        find_file(address, &file) ? loaded_file_symbol_at(&file, address) : NULL;
+    if (!symbol)
+        return 0;
+    *start_ret = file.base + symbol->st_value;
+    return symbol->st_size;
+}
+
+/* A symbol without a value binds nobody. */
+void loaded_symbols_hide(const char *name) {
+    static const ElfW(Addr) none;
+    struct loaded_file file;
+    const ElfW(Sym) *symbol =
+        find_file((uintptr_t)loaded_symbols_hide, &file) ? loaded_file_define(&file, name) : NULL;
+    if (symbol)
+        kernel_write((void *)(uintptr_t)&symbol->st_value, &none, sizeof none,
+                     loaded_file_protection(&file, (uintptr_t)&symbol->st_value));
+}
+
+static int note_path(struct dl_phdr_info *info, size_t size, void *arg) {
+    struct search search = {.address = (uintptr_t)note_path};
+    if (covers(info, size, &search))
+        *(const char **)arg = info->dlpi_name;
+    return *(const char **)arg != NULL;
+}
+
+const char *loaded_symbols_own_path(void) {
+    const char *path = NULL;
+    c_library_dl_iterate_phdr(note_path, &path);
+    return path;
 }
 
 void loaded_symbols_segment(uintptr_t address, uintptr_t *start_ret, uintptr_t *size_bytes_ret) {

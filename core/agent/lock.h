@@ -2,8 +2,9 @@
 #ifndef TMPALLOC_LOCK_H
 #define TMPALLOC_LOCK_H
 
-#include <sched.h>
 #include <stdatomic.h>
+
+#include "system_call.h"
 
 struct lock {
     atomic_flag taken;
@@ -14,7 +15,7 @@ struct lock {
 
 static inline void lock_take(struct lock *lock) {
     while (atomic_flag_test_and_set_explicit(&lock->taken, memory_order_acquire))
-        sched_yield();
+        system_call4(SYS_sched_yield, 0, 0, 0, 0);
 }
 
 static inline void lock_give(struct lock *lock) {

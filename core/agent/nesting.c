@@ -1,19 +1,17 @@
 #include "nesting.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 
 #include "capture_pages.h"
 #include "hooks.h"
+#include "system_call.h"
 #include "threads.h"
 
 static bool on_signal_stack(void) {
     stack_t stack;
-    int saved_errno = errno;
-    bool result = sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK);
-    errno = saved_errno;
-    return result;
+    long result = system_call4(SYS_sigaltstack, 0, (long)&stack, 0, 0);
+    return !system_call_failed(result) && (stack.ss_flags & SS_ONSTACK);
 }
 
 /* The present call is further out, or the return address of the other is gone from the stack. */

@@ -1,13 +1,12 @@
 #include "python_here.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <link.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <unistd.h>
+
+#include "c_library.h"
+#include "loaded_symbols.h"
+#include "system_call.h"
 
 typedef uintptr_t state_function(void);
 
@@ -24,11 +23,10 @@ static struct here {
 static bool read_safely(void *arg, uint64_t address, void *buffer, size_t size_bytes) {
     struct iovec local = {.iov_base = buffer, .iov_len = size_bytes};
     struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size_bytes};
-    int saved_errno = errno;
-    ssize_t read = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-    errno = saved_errno;
+    long self = system_call4(SYS_getpid, 0, 0, 0, 0);
+    long read = system_call6(SYS_process_vm_readv, self, (long)&local, 1, (long)&remote, 1, 0);
     (void)arg;
-    return read == (ssize_t)size_bytes;
+    return read == (long)size_bytes;
 }
 
 /* A runtime that was found is a loaded library's data. */
@@ -46,12 +44,10 @@ static uint64_t find_symbol(void *arg, const char *symbol) {
 }
 
 static struct python_loop_code find_loop(find_function *find) {
-    Dl_info info;
-    const ElfW(Sym) *symbol = NULL;
     uintptr_t start = find("_PyEval_EvalFrameDefault");
-    if (!start || !dladdr1((const void *)start, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
-        return (struct python_loop_code){0};
-    return (struct python_loop_code){.start = start, .end = start + symbol->st_size};
+    size_t size = start ? loaded_symbols_bounds(start, &start) : 0;
+    return size ? (struct python_loop_code){.start = start, .end = start + size}
+                : (struct python_loop_code){0};
 }
 
 enum python_answer python_here_find(find_function *find) {
@@ -92,7 +88,7 @@ struct python_loop_code python_here_loop_code(void) {
 static __attribute__((noinline, cold)) bool is_own(uintptr_t state) {
     uint64_t owner;
     return read_safely(NULL, state + here.runtime.offsets.thread_pthread, &owner, sizeof owner) &&
-           owner == pthread_self();
+           owner == c_library_pthread_self();
 }
 
 /* Before 3.12 a thread is known by the state that it had first, and runs other interpreters with

@@ -1,12 +1,12 @@
 #include "relocations.h"
 
 #include <elf.h>
-#include <link.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "../memory.h"
+#include "c_library.h"
 #include "capture_pages.h"
 #include "kernel_memory.h"
 #include "loaded_file.h"
@@ -107,7 +107,7 @@ static bool would_be_bound(const struct redirection *redirection, const char *na
     struct lookup lookup = {.name = name, .function = redirection->function};
     bool has_name =
         loaded_file_defines(&redirection->owner, name, lookup.function, &lookup.leads_there);
-    return has_name && lookup.leads_there && dl_iterate_phdr(look_up, &lookup) &&
+    return has_name && lookup.leads_there && c_library_dl_iterate_phdr(look_up, &lookup) &&
            lookup.leads_there;
 }
 
@@ -167,9 +167,9 @@ static int find_owner(struct dl_phdr_info *info, size_t size, void *arg) {
 
 int relocations_redirect(uintptr_t function, uintptr_t hook) {
     struct redirection redirection = {.function = function, .hook = hook};
-    if (!dl_iterate_phdr(find_owner, &redirection))
+    if (!c_library_dl_iterate_phdr(find_owner, &redirection))
         return TMPALLOC_E_UNSUPPORTED;
-    dl_iterate_phdr(redirect_file, &redirection);
+    c_library_dl_iterate_phdr(redirect_file, &redirection);
     if (redirection.status == TMPALLOC_OK && redirection.count == 0)
         return TMPALLOC_E_UNSUPPORTED;
     return redirection.status;

@@ -3,13 +3,14 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../memory.h"
+#include "c_library.h"
 #include "lock.h"
 #include "memory_mmap.h"
 #include "python_codes.h"
 #include "python_here.h"
+#include "system_call.h"
 #include "tmpalloc/tmpalloc.h"
 
 __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
@@ -34,8 +35,8 @@ _Static_assert(sizeof(struct window_entry) == sizeof(struct agent_window_entry) 
                "the debugger reads windows as they are");
 
 int threads_init(void) {
-    pthread_mutexattr_init(&robust);
-    pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+    c_library_pthread_mutexattr_init(&robust);
+    c_library_pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
     int status = detector_create(image->max_threshold, &__libc_single_threaded, &detector);
     if (status != TMPALLOC_OK)
         return status;
@@ -56,11 +57,15 @@ static bool has_exited(const struct thread *thread) {
     return word == 0 || (word & FUTEX_OWNER_DIED);
 }
 
+static int64_t own_tid(void) {
+    return system_call4(SYS_gettid, 0, 0, 0, 0);
+}
+
 /* The caller becomes the record's thread. */
 static void begin_life(struct thread *thread) {
-    if (pthread_mutex_trylock(&thread->life) == EOWNERDEAD)
-        pthread_mutex_consistent(&thread->life);
-    thread->image.tid = gettid();
+    if (c_library_pthread_mutex_trylock(&thread->life) == EOWNERDEAD)
+        c_library_pthread_mutex_consistent(&thread->life);
+    thread->image.tid = own_tid();
     thread->image.generation = 0;
     thread->visit = (uint64_t)(threads_life(thread->visit) + 1) << 32;
 }
@@ -131,7 +136,7 @@ static struct thread *allocate_record(void) {
         memory_release(thread);
         return NULL;
     }
-    pthread_mutex_init(&thread->life, &robust);
+    c_library_pthread_mutex_init(&thread->life, &robust);
     thread->image.window = (uintptr_t)thread->window;
     thread->image.life = (uintptr_t)&thread->life.__data.__lock;
     return thread;
@@ -193,7 +198,7 @@ static bool is_excluded(uint64_t generation) {
     if (threads_self.excluded == generation)
         return true;
     int64_t only_tid = IMAGE_LOAD(&image->only_tid);
-    if (only_tid == 0 || only_tid == gettid())
+    if (only_tid == 0 || only_tid == own_tid())
         return false;
     threads_self.excluded = generation;
     return true;
@@ -233,14 +238,12 @@ static struct thread *renew(uint64_t generation) {
 }
 
 struct thread *threads_renew(uint64_t generation) {
-    int saved_errno = errno;
     uintptr_t call_slot = threads_self.call_slot;
     threads_self.call_slot = call_slot & ~CALL_IN_FUNCTION;
     atomic_signal_fence(memory_order_seq_cst);
     struct thread *thread = renew(generation);
     atomic_signal_fence(memory_order_seq_cst);
     threads_self.call_slot = call_slot;
-    errno = saved_errno;
     return thread;
 }
 
@@ -272,7 +275,7 @@ void threads_in_child(void) {
     image_in_child();
     threads_after_fork();
     for (struct thread *t = record_at(image->first_thread); t; t = record_at(t->image.next))
-        pthread_mutex_init(&t->life, &robust);
+        c_library_pthread_mutex_init(&t->life, &robust);
     if (threads_self.thread)
         begin_life(threads_self.thread);
 }

@@ -53,10 +53,15 @@ struct threads_self {
 extern __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
 
 /* A call begins.  One instruction stores both, or a signal handler's calls in between would replace
- * one of them. */
+ * one of them.  The compiler doesn't use these registers (meson.build), nor does a hook's caller
+ * hand anything over in them. */
 static inline void threads_begin_call(uintptr_t call_slot, uintptr_t call_returns) {
-    typedef uintptr_t both __attribute__((vector_size(2 * sizeof(uintptr_t)), may_alias));
-    *(volatile both *)&threads_self.call_slot = (both){call_slot, call_returns};
+    __asm__ volatile("movq %1, %%xmm0\n\t"
+                     "movq %2, %%xmm1\n\t"
+                     "punpcklqdq %%xmm1, %%xmm0\n\t"
+                     "movaps %%xmm0, %0"
+                     : "=m"(*(uintptr_t(*)[2]) & threads_self.call_slot)
+                     : "r"(call_slot), "r"(call_returns));
 }
 
 /* To be called once, after image_create().  TMPALLOC_OK or TMPALLOC_E_NOMEM. */

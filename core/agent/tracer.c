@@ -4,10 +4,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "image.h"
 #include "kernel_memory.h"
+#include "system_call.h"
 
 /* proc(5): all fields that are needed are within so many bytes, unless the process is in hundreds
  * of groups. */
@@ -20,23 +20,13 @@ static long filters;                        /* of seccomp when watching began */
 static atomic_flag busy = ATOMIC_FLAG_INIT; /* with the text */
 static char text[STATUS_BYTES];
 
-/* libc's functions set errno, and are where threads are cancelled. */
-static long call(long number, long first, const void *second, long third) {
-    long result = number;
-    register long fourth __asm__("r10") = 0;
-    __asm__ volatile("syscall"
-                     : "+a"(result)
-                     : "D"(first), "S"(second), "d"(third), "r"(fourth)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
 static bool read_status(void) {
-    long file = call(SYS_openat, AT_FDCWD, "/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+    long file = system_call4(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/status",
+                             O_RDONLY | O_CLOEXEC, 0);
     if (file < 0)
         return false;
-    long size = call(SYS_read, file, text, sizeof text - 1);
-    call(SYS_close, file, NULL, 0);
+    long size = system_call4(SYS_read, file, (long)text, sizeof text - 1, 0);
+    system_call4(SYS_close, file, 0, 0, 0);
     text[size > 0 ? size : 0] = '\0';
     return size > 0;
 }

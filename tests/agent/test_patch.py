@@ -10,7 +10,10 @@ HERE = Path(__file__).resolve().parent
 CORE = HERE.parents[1] / "core"
 FLAGS = [f"-I{CORE.parent}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra"]
 MEMORY = [CORE / "memory.c", CORE / "map.c", CORE / "agent/memory_mmap.c"]
-SHARED = [CORE / f"agent/{name}.c" for name in ("capture_pages", "kernel_memory", "loaded_file")]
+SHARED = [
+    *(CORE / f"agent/{name}.c" for name in ("c_library", "capture_pages", "kernel_memory")),
+    *(CORE / f"agent/loaded_{name}.c" for name in ("file", "symbols")),
+]
 PATCHING = [
     *(CORE / f"agent/{name}.c" for name in ("patch", "stub_pages")),
     *(CORE / f"agent/code_{name}.c" for name in ("function", "instruction", "move")),
