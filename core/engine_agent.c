@@ -301,16 +301,17 @@ static int forget_catches(struct engine_agent *agent, struct agent_image *image,
     return ENGINE_AGENT_WRITE(agent, image, catching, error);
 }
 
-static int start(struct engine_agent *agent, bool continues, struct error *error) {
+static int start(struct engine_agent *agent, enum engine_agent_beginning beginning,
+                 struct error *error) {
     struct agent_image image;
     int status = engine_agent_image(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = check_limits(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = write_selection(agent, &image, error);
-    if (status == TMPALLOC_OK && !continues)
+    if (status == TMPALLOC_OK && beginning == ENGINE_AGENT_ANEW)
         status = forget_catches(agent, &image, error);
-    if (status == TMPALLOC_OK && !continues)
+    if (status == TMPALLOC_OK && beginning != ENGINE_AGENT_CONTINUES)
         status = write_reset(agent, &image, error);
     return status == TMPALLOC_OK ? write_generation(agent, &image, true, error) : status;
 }
@@ -331,7 +332,8 @@ static bool is_hooked(struct engine_agent *agent) {
            engine_agent_find_exported(agent, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
 }
 
-int engine_agent_enter(struct engine_agent *agent, bool continues, struct error *error) {
+int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning beginning,
+                       struct error *error) {
     int status = engine_agent_refresh(agent, error);
     if (status == TMPALLOC_E_NOMEM)
         return status;
@@ -349,7 +351,7 @@ int engine_agent_enter(struct engine_agent *agent, bool continues, struct error 
     if (status == TMPALLOC_OK)
         status = watch_leaving(agent, error);
     if (status == TMPALLOC_OK)
-        status = start(agent, continues, error);
+        status = start(agent, beginning, error);
     if (status != TMPALLOC_OK)
         engine_agent_uninstall(agent, NULL);
     return status;

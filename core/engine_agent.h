@@ -41,10 +41,17 @@ int engine_agent_prepare(struct engine_agent *agent, struct error *error);
  * TMPALLOC_E_STATE: not yet.  TMPALLOC_E_UNSUPPORTED: it won't come, or is of another version. */
 int engine_agent_refresh(struct engine_agent *agent, struct error *error);
 
-/* At a stop: brings the agent in unless it is there, and starts it; with `continues` its counters
- * go on, else they begin at zero.  TMPALLOC_E_UNSUPPORTED when this process can't have it;
- * TMPALLOC_E_STATE when it is there already with other limits. */
-int engine_agent_enter(struct engine_agent *agent, bool continues, struct error *error);
+/* What the agent that was in the process before may go on with. */
+enum engine_agent_beginning {
+    ENGINE_AGENT_ANEW,     /* nothing: its counters begin at zero, and it catches nothing yet */
+    ENGINE_AGENT_ZEROED,   /* its catches */
+    ENGINE_AGENT_CONTINUES /* all */
+};
+
+/* At a stop: brings the agent in unless it is there, and starts it.  TMPALLOC_E_UNSUPPORTED when
+ * this process can't have it; TMPALLOC_E_STATE when it is there already with other limits. */
+int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning beginning,
+                       struct error *error);
 
 /* At a stop: the user's breakpoints have new places.  A function that begins with a jump where one
  * of them is expected to be hit gets its own beginning back and is hooked in another way.

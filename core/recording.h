@@ -23,6 +23,7 @@ struct recording {
     const char *engine; /* static string */
     bool copied;        /* the process counts: the results are `latest`, not tracker */
     struct snapshot latest;
+    bool zeroed; /* since the process counted last, which doesn't know it yet */
     enum recording_age age;
     uint64_t agent_bytes;            /* memory of the agent, at that time */
     struct tmpalloc_process process; /* pid 0: not known yet */

@@ -114,12 +114,22 @@ static int create_agent(struct session *session, struct recording *recording, st
     return engine_agent_create(&parts, &agent_options, error, &session->agent);
 }
 
+static enum engine_agent_beginning beginning(const struct recording *recording, bool continues) {
+    if (!continues)
+        return ENGINE_AGENT_ANEW;
+    return recording->zeroed ? ENGINE_AGENT_ZEROED : ENGINE_AGENT_CONTINUES;
+}
+
 static int bring_in(struct session *session, struct recording *recording,
                     const struct tmpalloc_process *process, bool continues, struct error *error) {
     if (process->pid == 0)
         return engine_agent_prepare(session->agent, error);
     int status = recording_update_modules(recording, NULL, error);
-    return status == TMPALLOC_OK ? engine_agent_enter(session->agent, continues, error) : status;
+    if (status == TMPALLOC_OK)
+        status = engine_agent_enter(session->agent, beginning(recording, continues), error);
+    if (status == TMPALLOC_OK)
+        recording->zeroed = false;
+    return status;
 }
 
 /* The agent can't be had; `error` says why. */
@@ -306,6 +316,7 @@ int session_engine_reset(struct session *session, struct error *error) {
     if (recording->copied) {
         const struct snapshot zero = {.max_threshold = recording->latest.max_threshold};
         recording_set_latest(recording, &zero, recording->age);
+        recording->zeroed = true;
         return TMPALLOC_OK;
     }
     tracker_reset(recording->tracker);

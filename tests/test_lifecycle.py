@@ -99,6 +99,18 @@ def test_reset_zeroes_the_results_and_keeps_tracking(debugger, stages, start):
     assert (allocations(outputs[5]), allocations(outputs[7])) == (0, 2)
 
 
+@pytest.mark.parametrize("order", ["stop reset start", "reset stop start", "stop start reset"])
+def test_what_reset_zeroed_stays_zero_when_tracking_begins_again(debugger, stages, start, order):
+    words = [start if word == "start" else f"tmpalloc {word}" for word in order.split()]
+    steps = stopped(debugger, start, "tmpalloc catch --count 100", debugger.continue_(), *words)
+    steps += ["tmpalloc status", "tmpalloc mark zero", debugger.continue_(), "tmpalloc status"]
+    *_, zero, _, _, status, since = debugger.session(
+        stages, [*steps, "tmpalloc summary --since zero"]
+    ).outputs
+    assert (allocations(zero), allocations(status)) == (0, 2)
+    assert "catch 1" in status and "temporary at stages.c" in since
+
+
 def test_since_a_mark_only_what_came_after_is_shown(debugger, stages, start):
     report = debugger.directory / "since.json"
     steps = stopped(debugger, start, debugger.continue_(), "tmpalloc mark first")
