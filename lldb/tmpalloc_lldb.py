@@ -46,7 +46,7 @@ class StopHook:
 
     def handle_stop(self, _context, _stream):
         """Called by LLDB; False would let the program go on."""
-        _host.notice()
+        _host.notice_in_hook()
         return True
 
 
@@ -64,6 +64,7 @@ def _execute(line, result):
             _follow(word)
     except KeyboardInterrupt:
         ok, text = False, "interrupted"
+    _host.delete_retired()
     text = text.rstrip("\n")
     if _host.exit_status is not None:
         _quit(text, result)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 
 import lldb
 
@@ -38,12 +39,23 @@ def _loader_address(target):
     return loader.FindSymbol("_dl_debug_state").GetStartAddress()
 
 
+class _Here(threading.local):
+    """What is going on in a thread of LLDB."""
+
+    frame = None  #: of the thread whose hit is handled
+    is_over = False  #: whether the end of the process is told
+
+
 class LldbEvents(Host):
     """The part of the host that notices.
 
     LLDB calls no script when files are loaded, a process ends, or it executes another program.
     Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits, at
     the user's stops and before each command.
+
+    LLDB calls on the thread that takes the process' events, which is another than the commands' at
+    a prompt, and while it walks over its hooks, or over the breakpoints at an address.  So nothing
+    that it calls deletes any: what is of no use any more is retired, and deleted by a command.
     """
 
     def __init__(self, debugger, module):
@@ -51,7 +63,7 @@ class LldbEvents(Host):
         self.session = None
         self.debugger = debugger
         self._module = module  # whose on_hit, on_loader and StopHook LLDB calls
-        self._frame = None  # of the thread whose hit is handled
+        self._here = _Here()
         self._handled = (0, set())  # number of the stop, threads and breakpoints that hit
         self._breakpoints = {}  # by the core's numbers
         self._exits = set()  # LLDB's numbers of those where the process ends
@@ -60,6 +72,9 @@ class LldbEvents(Host):
         self._tracked = None  # its identity then
         self._loader = None  # breakpoint that follows the dynamic linker
         self._stop_hook = None  # a target and the number of its hook
+        self._hook_runs = threading.Lock()
+        self._retired = []  # breakpoints
+        self._retired_hooks = []  # as _stop_hook
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
         self._local = (None, False)  # a process and whether its server is on this machine
@@ -97,16 +112,40 @@ class LldbEvents(Host):
     def leave_loader(self):
         """Undoes follow_loader()."""
         if self._stop_hook:
-            self.command(self._stop_hook[0], f"target stop-hook delete {self._stop_hook[1]}")
-        self._stop_hook = None
-        if self._loader and self._loader.IsValid():
-            self._loader.GetTarget().BreakpointDelete(self._loader.GetID())
-        self._loader = None
+            self._retired_hooks.append(self._stop_hook)
+        if self._loader:
+            self.retire(self._loader)
+        self._stop_hook = self._loader = None
+
+    def is_ours(self, breakpoint):
+        """Whether the user knows nothing of a breakpoint."""
+        return breakpoint.GetID() in self._ids or breakpoint in (self._loader, *self._retired)
+
+    def retire(self, breakpoint):
+        """Ends a breakpoint."""
+        if breakpoint.IsValid():
+            breakpoint.SetEnabled(False)
+            self._retired.append(breakpoint)
+
+    def delete_retired(self):
+        """Deletes what was retired; for commands."""
+        while self._retired:
+            breakpoint = self._retired.pop()
+            if breakpoint.IsValid():
+                # A file that was loaded meanwhile has put it back into the code, and LLDB forgets
+                # to take one out that is disabled: it crashes at the next hit there.
+                breakpoint.SetEnabled(True)
+                breakpoint.GetTarget().BreakpointDelete(breakpoint.GetID())
+        while self._retired_hooks:
+            target, number = self._retired_hooks.pop()
+            if target.IsValid():
+                with self._hook_runs:
+                    self.command(target, f"target stop-hook delete {number}")
 
     def loader_hit(self, frame):
         """Files have just been loaded or unloaded, or are about to be."""
         process = frame.GetThread().GetProcess()
-        self._frame = frame
+        self._here.frame = frame
         try:
             self.notice_changes()
             # The hit may be one of the next process, which is not tracked.
@@ -118,7 +157,7 @@ class LldbEvents(Host):
                 if self._is_unloading(process):
                     self.session.event(binding.EVENT_UNLOADING)
         finally:
-            self._frame = None
+            self._here.frame = None
 
     def _is_unloading(self, process):
         """Whether the dynamic linker is about to unload files: see r_state in <link.h>."""
@@ -137,6 +176,11 @@ class LldbEvents(Host):
         self.notice_stop()
         self.notice_breakpoints()
 
+    def notice_in_hook(self):
+        """notice() for the hook itself, which LLDB's walk is at until it returns."""
+        with self._hook_runs:
+            self.notice()
+
     def notice_changes(self):
         """Reports that the tracked process is gone."""
         process, tracked = self._process, self._tracked
@@ -144,7 +188,11 @@ class LldbEvents(Host):
             return
         gone = process.GetState() not in ALIVE or self._is_let_go(tracked)
         if gone or identity(process) != tracked:
-            self.session.event(binding.EVENT_EXITED)
+            self._here.is_over = gone
+            try:
+                self.session.event(binding.EVENT_EXITED)
+            finally:
+                self._here.is_over = False
             self._process = self._tracked = None
             if gone:
                 self.leave_loader()
@@ -157,7 +205,7 @@ class LldbEvents(Host):
 
     def _is_let_go(self, tracked):
         """Whether LLDB has killed or detached the process and doesn't say so yet."""
-        return not self._frame and self._local == (tracked, True) and not is_held(tracked[1])
+        return not self._here.frame and self._local == (tracked, True) and not is_held(tracked[1])
 
     def _disable_in_agent(self):
         """A breakpoint on malloc is about the allocator's, not about what calls it on the way."""
@@ -213,12 +261,13 @@ class LldbEvents(Host):
         stops = False
         process = frame.GetThread().GetProcess()
         if identity(process) == self._tracked:
-            self._frame = frame
+            self._here.frame = frame
             self._note_handled(process.GetStopID(), (frame.GetThread().GetIndexID(), number))
             try:
-                stops = self.session.breakpoint_hit(self._ids[number])
+                id = self._ids.get(number)  # None: it was retired meanwhile
+                stops = id is not None and self.session.breakpoint_hit(id)
             finally:
-                self._frame = None
+                self._here.frame = None
             if number in self._exits:
                 self._leave_others_stopped(frame)
         elif self._tracked and process.GetUniqueID() == self._tracked[0]:
@@ -252,8 +301,8 @@ class LldbEvents(Host):
 
     def selected_process(self):
         """The process whose hit is handled, else the one that the user has selected."""
-        if self._frame:
-            return self._frame.GetThread().GetProcess()
+        if self._here.frame:
+            return self._here.frame.GetThread().GetProcess()
         return self.debugger.GetSelectedTarget().GetProcess()
 
     def command(self, target, line):

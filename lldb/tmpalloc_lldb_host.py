@@ -55,17 +55,17 @@ class LldbHost(LldbEvents):
 
     def _selected_frame(self):
         thread = self._thread or self.selected_process().GetSelectedThread()
-        return self._frame or thread.GetFrameAtIndex(0)
+        return self._here.frame or thread.GetFrameAtIndex(0)
 
     def process(self):
         process = self.selected_process()
         state = process.GetState()
         core = process.GetCoreFile().fullpath
-        if state not in ALIVE or core:
+        if state not in ALIVE or core or self._here.is_over:
             return self._no_process(core or "")
         known, target = identity(process), process.GetTarget()
         local = self.is_local(known)
-        if local and not self._frame and not is_held(known[1]):
+        if local and not self._here.frame and not is_held(known[1]):
             return self._no_process("")
         return ProcessInfo(
             pid=known[1],
@@ -123,12 +123,12 @@ class LldbHost(LldbEvents):
             breakpoint = self._hardware_breakpoint(target, address)
         else:
             breakpoint = target.BreakpointCreateByAddress(address)
-        if breakpoint.GetNumResolvedLocations() == 0:
-            target.BreakpointDelete(breakpoint.GetID())
-            raise RuntimeError(f"no breakpoint at {address:#x}")
-        if not self._frame:
+        if not self._here.frame:
             self.define_names(target)
         breakpoint.AddName(NAME)
+        if breakpoint.GetNumResolvedLocations() == 0:
+            self.retire(breakpoint)
+            raise RuntimeError(f"no breakpoint at {address:#x}")
         self._breakpoints[id] = breakpoint
         self._ids[breakpoint.GetID()] = id
         if breakpoint.GetLocationAtIndex(0).GetAddress().GetSymbol().GetName() in _EXITS:
@@ -153,8 +153,7 @@ class LldbHost(LldbEvents):
         self._exits.discard(breakpoint.GetID())
         if not self._breakpoints:
             self._process = self._tracked = None
-        if breakpoint.IsValid():
-            breakpoint.GetTarget().BreakpointDelete(breakpoint.GetID())
+        self.retire(breakpoint)
 
     def message(self, text):
         self.debugger.GetOutputFile().Write((text + "\n").encode())
@@ -211,7 +210,7 @@ class LldbHost(LldbEvents):
     def breakpoints(self):
         target = self.selected_process().GetTarget()
         for breakpoint in target.breakpoint_iter():
-            if breakpoint.GetID() not in self._ids and breakpoint != self._loader:
+            if not self.is_ours(breakpoint):
                 yield from addresses(breakpoint)
 
     def set_variable(self, name, number):

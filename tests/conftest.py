@@ -322,6 +322,8 @@ class LldbController(Controller):
         "settings set auto-confirm true",
         "settings set symbols.enable-external-lookup false",
         "settings set show-progress false",
+        # Of seconds in which LLDB's own server must answer, also on a busy machine.
+        "settings set plugin.process.gdb-remote.packet-timeout 60",
     )
 
     def session(self, *arguments, **more):

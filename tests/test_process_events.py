@@ -1,5 +1,6 @@
 """What happens to the tracked process: exec, fork, kill, detach, a second run, a second process."""
 
+import resource
 import subprocess
 
 import pytest
@@ -39,6 +40,15 @@ int main(int count, char **arguments) {
     return 4;
 }
 """
+
+
+#: Makes it the end of a debugger when it uses memory that it has freed.
+OVERWRITE_FREED = {"MALLOC_PERTURB_": "165"}
+#: Steps that stop a program twice before its dynamic linker has loaded anything.
+RUN_TO_ENTRY = {
+    "gdb": ["starti", "stepi"],
+    "lldb": ["process launch --stop-at-entry", "thread step-inst"],
+}
 
 
 def first_line(status):
@@ -86,6 +96,49 @@ def test_a_process_that_is_run_while_another_is_tracked_takes_its_place(debugger
     assert "ended or was detached" in first_line(outputs[4])
     assert [allocations(outputs[i]) for i in (4, 9)] == [7, 12]
     assert result.exit_statuses[-2:] == [4, 4]
+
+
+def test_a_process_that_stops_before_it_loads_files_takes_the_place_of_a_tracked_one(
+    debugger, program, start
+):
+    enter, go = RUN_TO_ENTRY[debugger.name], debugger.continue_()
+    steps = [debugger.break_at("checkpoint"), start, debugger.run(), *enter, "tmpalloc status", go]
+    steps += [go, start, debugger.run(), "tmpalloc status"]
+    result = debugger.session(program, steps, env=OVERWRITE_FREED)
+    assert result.status == 0 and "Traceback" not in result.text, result.text
+    assert "ended or was detached" in first_line(result.outputs[5]), result.text
+    assert [allocations(result.outputs[i]) for i in (5, -1)] == [7, 7]
+
+
+@pytest.fixture
+def busy_machine():
+    """Two processes that take all the time they get, at most a minute each."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+
+    loop = ["sh", "-c", "while :; do :; done"]
+    busy = [subprocess.Popen(loop, preexec_fn=limit) for _ in range(2)]
+    yield
+    for process in busy:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.usefixtures("busy_machine")
+def test_whatever_ends_a_process_another_can_be_run_on_a_busy_machine(
+    debugger, program, compile, start
+):
+    other = compile("int main(void) { return 6; }", name="other")
+    run, kill, status = debugger.run(), debugger.kill(), "tmpalloc status"
+    ends = [[], [kill], [debugger.detach()], [debugger.continue_(), kill]]
+    steps = [debugger.break_at("checkpoint")]
+    for end in ends:  # the last one is exec, after which the debugger runs the other program
+        steps += [start, run, *end, run, status, kill]
+    result = debugger.session(program, steps, ["exec", other], env=OVERWRITE_FREED)
+    assert result.status == 0 and "Traceback" not in result.text, result.text
+    shown = [output for step, output in zip(steps, result.outputs) if step == status]
+    assert [allocations(text) for text in shown] == [7] * len(ends), result.text
 
 
 def test_a_detached_process_runs_on_and_leaves_its_results(debugger, program, start):
