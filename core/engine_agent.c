@@ -47,7 +47,7 @@ int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
     const struct engine_agent_options *options = &agent->options;
     char variable[256];
     snprintf(variable, sizeof(variable),
-             AGENT_ENVIRONMENT "=start,traced,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
+             AGENT_ENVIRONMENT "=start,traced,asks,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
                                ",memory-limit=%" PRIu64 "%s%s%s%s%s",
              options->max_threshold, options->stack_depth, options->memory_limit_bytes,
              options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "",
@@ -170,13 +170,12 @@ bool engine_agent_find_exported(struct engine_agent *agent, const char *name, ui
 }
 
 int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *error) {
-    uint64_t tell;
-    if (!engine_agent_find_exported(agent, AGENT_TELL_SYMBOL, &tell))
+    if (agent->tell == 0 && !engine_agent_find_exported(agent, AGENT_TELL_SYMBOL, &agent->tell))
         return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
-    return engine_agent_break(agent, tell, BREAKPOINT_TELL, error);
+    return engine_agent_break(agent, agent->tell, BREAKPOINT_TELL, error);
 }
 
-static int watch_leaving(struct engine_agent *agent, struct error *error) {
+static int break_where_it_leaves(struct engine_agent *agent, struct error *error) {
     static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         struct module_symbol symbol;
@@ -188,7 +187,14 @@ static int watch_leaving(struct engine_agent *agent, struct error *error) {
         if (i == 0)
             agent->exit_address = symbol.address;
     }
-    return engine_agent_write_breakpoints(agent, error);
+    return TMPALLOC_OK;
+}
+
+static int set_breakpoints(struct engine_agent *agent, struct error *error) {
+    int status = break_where_it_leaves(agent, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_break_where_it_tells(agent, error);
+    return status == TMPALLOC_OK ? engine_agent_write_breakpoints(agent, error) : status;
 }
 
 static int find_within(struct engine_agent *agent, struct error *error) {
@@ -225,7 +231,7 @@ int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
         status = engine_agent_find_entries(agent, agent->options.mappings, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_await_functions(agent, error);
-    return status == TMPALLOC_OK ? watch_leaving(agent, error) : status;
+    return status == TMPALLOC_OK ? set_breakpoints(agent, error) : status;
 }
 
 enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_t id) {
@@ -270,8 +276,11 @@ static int write_selection(struct engine_agent *agent, struct agent_image *image
     image->mappings = agent->options.mappings;
     image->python = agent->parts.python != NULL;
     image->within = agent->options.within != NULL;
+    image->asks = true;
     if (status == TMPALLOC_OK)
         status = ENGINE_AGENT_WRITE(agent, image, within, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, asks, error);
     if (status == TMPALLOC_OK)
         status = ENGINE_AGENT_WRITE(agent, image, only_tid, error);
     if (status == TMPALLOC_OK)
@@ -349,7 +358,7 @@ int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning b
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, agent->options.mappings, error);
     if (status == TMPALLOC_OK)
-        status = watch_leaving(agent, error);
+        status = set_breakpoints(agent, error);
     if (status == TMPALLOC_OK)
         status = start(agent, beginning, error);
     if (status != TMPALLOC_OK)

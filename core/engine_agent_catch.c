@@ -46,15 +46,11 @@ static int write_catches(struct engine_agent *agent, const struct agent_image *i
     return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, catching, error) : status;
 }
 
-/* Its breakpoints are in the code while they are of use. */
+/* Those of catches are in the code while they are of use. */
 static int set_breakpoints(struct engine_agent *agent, const struct agent_image *image,
                            struct error *error) {
     const struct engine_catches *catches = agent->parts.catches;
     int status = TMPALLOC_OK;
-    if (catches->active || catches->watched || catches->awaited_stack != ENGINE_NO_STACK)
-        status = engine_agent_break_where_it_tells(agent, error);
-    else
-        breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_TELL, false, NULL);
     if (!catches->active)
         breakpoints_enable_role(&agent->breakpoints, BREAKPOINT_CATCH, false, NULL);
     else if (status == TMPALLOC_OK && image)
@@ -186,6 +182,8 @@ int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *err
     case AGENT_TELLS_FREED:
         catches->freed(catches->arg);
         return TMPALLOC_OK;
+    case AGENT_TELLS_ASKING:
+        return engine_agent_answer(agent, arguments[1], error);
     default:
         return TMPALLOC_OK;
     }

@@ -321,6 +321,8 @@ static int load(struct entry *entry) {
     if (status == TMPALLOC_OK)
         status = find_symbol(entry, handle, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
     if (status == TMPALLOC_OK)
+        status = find_symbol(entry, handle, AGENT_TELL_SYMBOL, &agent->tell);
+    if (status == TMPALLOC_OK)
         status = find_symbol(entry, handle, AGENT_HOOK_SYMBOL, &agent->hook);
     return status == TMPALLOC_OK ? find_symbol(entry, handle, AGENT_INSTALL_SYMBOL, &agent->install)
                                  : status;

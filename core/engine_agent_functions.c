@@ -30,11 +30,14 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
         const struct agent_function function = {.address = point->address,
                                                 .role = roles[point->signature.role],
                                                 .pointer = point->signature.pointer,
-                                                .size = point->signature.size};
+                                                .size = point->signature.size,
+                                                .size_bytes = (uint32_t)point->size_bytes};
         if (point->custom)
             status = add(functions, count_ret, function, error);
     }
-    const struct agent_function within = {.address = agent->within.address, .role = AGENT_ENCLOSES};
+    const struct agent_function within = {.address = agent->within.address,
+                                          .role = AGENT_ENCLOSES,
+                                          .size_bytes = (uint32_t)agent->within.size_bytes};
     if (status == TMPALLOC_OK && within.address != 0)
         status = add(functions, count_ret, within, error);
     return status;

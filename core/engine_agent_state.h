@@ -21,6 +21,7 @@ struct engine_agent {
     uint64_t install;   /* addresses of the functions; 0: not known */
     uint64_t uninstall; /* 0: nothing to undo */
     uint64_t hook;
+    uint64_t tell; /* 0: not known */
     /* Where a process ends or executes another program, and where the agent tells something.  None
      * is released before the end, so that their order stays. */
     struct breakpoints breakpoints;
@@ -56,6 +57,9 @@ int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *err
 /* The address of a function of the agent's library; *ret is untouched where there is none. */
 bool engine_agent_find_exported(struct engine_agent *agent, const char *name, uint64_t *ret);
 int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *error);
+
+/* Fills in the struct agent_code at an address. */
+int engine_agent_answer(struct engine_agent *agent, uint64_t address, struct error *error);
 
 /* The memory of the process for agent_image.h; refers to `parts`. */
 struct agent_image_source engine_agent_source(const struct engine_parts *parts);

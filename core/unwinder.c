@@ -51,6 +51,11 @@ static bool read_cell(void *arg, enum memo_kind kind, int64_t place, uint64_t *r
     return stack_memory_read(&unwinder->memory, unwinder->stack_pointer + (uint64_t)place, ret);
 }
 
+static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
+    struct unwinder *unwinder = arg;
+    return stack_memory_read(&unwinder->memory, address, ret);
+}
+
 int unwinder_create(struct host *host, struct modules *modules, struct stacks *stacks,
                     struct unwinder **ret) {
     struct unwinder *unwinder = memory_allocate_zeroed(1, sizeof *unwinder);
@@ -60,6 +65,7 @@ int unwinder_create(struct host *host, struct modules *modules, struct stacks *s
     unwinder->memory.host = host;
     unwinder->walk = (struct walk){.modules = modules,
                                    .read = read_cell,
+                                   .read_code = read_code,
                                    .read_arg = unwinder,
                                    .depth_limit = UNWINDER_DEPTH_LIMIT};
     if (unwind_rules_create(modules, &unwinder->walk.rules) != TMPALLOC_OK) {
@@ -173,4 +179,9 @@ int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_poin
     if (unwind(unwinder, pc, &departure, ret) != TMPALLOC_OK)
         return error_no_memory(error);
     return TMPALLOC_OK;
+}
+
+int unwinder_row(struct unwinder *unwinder, const struct frame *place,
+                 const struct unwind_row **ret) {
+    return unwind_rules_find(unwinder->walk.rules, place, ret);
 }

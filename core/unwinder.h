@@ -1,9 +1,10 @@
 /* Registers and stack memory in, call stack out.
  *
  * Unwinding follows the modules' call frame information (.eh_frame, else .debug_frame), read by
- * libdw; where there is none the stack ends, marked truncated.  Results are memoised by what was
- * read: see unwinder_memo.h.  Only what a walk depends on counts as read; at the entry of a
- * function that is, as a rule, stack memory and no register besides the two given. */
+ * libdw; where there is none, frame pointers as far as the code shows that they are there (see
+ * unwinder_code.h); where there are none the stack ends, marked truncated.  Results are memoised by
+ * what was read: see unwinder_memo.h.  Only what a walk depends on counts as read; at the entry of
+ * a function that is, as a rule, stack memory and no register besides the two given. */
 #ifndef TMPALLOC_UNWINDER_H
 #define TMPALLOC_UNWINDER_H
 
@@ -45,6 +46,11 @@ void unwinder_set_depth(struct unwinder *unwinder, uint32_t depth);
  * that can't be read truncates the stack; TMPALLOC_E_NOMEM is the only failure. */
 int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_pointer,
                      struct error *error, const struct capture **ret);
+
+/* The rules for an exact frame, as unwind_rules_find() gives them. */
+struct unwind_row;
+int unwinder_row(struct unwinder *unwinder, const struct frame *place,
+                 const struct unwind_row **ret);
 
 /* Forgets everything memoised and every capture (another process). */
 void unwinder_reset(struct unwinder *unwinder);

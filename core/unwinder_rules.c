@@ -7,18 +7,42 @@
 #include "arena.h"
 #include "map.h"
 #include "memory.h"
+#include "unwinder_code.h"
 
 struct unwind_rules {
     struct modules *modules;
     struct map rows; /* hash of module and offset -> struct unwind_row */
     struct arena arena;
+    struct unwind_row made_at_run_time; /* for code of no file */
 };
+
+/* The return address on top, and the frame pointer of the caller below it if it was pushed. */
+static void set_frame(struct unwind_row *row, uint32_t base, bool pushed) {
+    row->cfa = (struct unwind_rule){.kind = UNWIND_REGISTER,
+                                    .number = base,
+                                    .offset = pushed ? CODE_FRAME_BYTES : CODE_FRAME_BYTES / 2};
+    for (uint32_t i = 0; i < UNWIND_REGISTERS; i++)
+        row->registers[i].kind = UNWIND_SAME;
+    row->registers[UNWIND_STACK_POINTER].kind = UNWIND_OFFSET;
+    row->registers[UNWIND_RETURN_ADDRESS] =
+        (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -CODE_FRAME_BYTES / 2};
+    if (pushed)
+        row->registers[UNWIND_FRAME_POINTER] =
+            (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -CODE_FRAME_BYTES};
+}
+
+static void guess(struct unwind_row *row, bool known) {
+    set_frame(row, UNWIND_FRAME_POINTER, true);
+    row->guessed = true;
+    row->known = known;
+}
 
 int unwind_rules_create(struct modules *modules, struct unwind_rules **ret) {
     struct unwind_rules *rules = memory_allocate_zeroed(1, sizeof *rules);
     if (!rules)
         return TMPALLOC_E_NOMEM;
     rules->modules = modules;
+    guess(&rules->made_at_run_time, false);
     *ret = rules;
     return TMPALLOC_OK;
 }
@@ -109,7 +133,7 @@ static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int num
 }
 
 static int read_row(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwind_row *row) {
-    int column = dwarf_frame_info(frame, NULL, NULL, &row->signal);
+    int column = dwarf_frame_info(frame, &row->start, &row->end, &row->signal);
     int status = read_cfa(rules, frame, row);
     for (int i = 0; status == TMPALLOC_OK && i < UNWIND_REGISTERS; i++) {
         int number = i == UNWIND_RETURN_ADDRESS ? column : i;
@@ -131,27 +155,57 @@ static Dwarf_Frame *find_frame(Dwfl_Module *file, uint64_t address) {
     return NULL;
 }
 
-/* Nothing has been pushed yet (System V ABI, AMD64, 3.2.2). */
-static void make_entry_row(struct unwind_row *row) {
-    row->cfa = (struct unwind_rule){
-        .kind = UNWIND_REGISTER, .number = UNWIND_STACK_POINTER, .offset = sizeof(uint64_t)};
-    for (uint32_t i = 0; i < UNWIND_RETURN_ADDRESS; i++)
-        row->registers[i].kind = UNWIND_SAME;
-    row->registers[UNWIND_STACK_POINTER].kind = UNWIND_OFFSET;
-    row->registers[UNWIND_RETURN_ADDRESS] =
-        (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -(int64_t)sizeof(uint64_t)};
+/* The file's bytes from an address on, as many as are loaded of it in one piece; NULL: none. */
+static const uint8_t *find_code(Dwfl_Module *file, uint64_t address, uint64_t *count_ret) {
+    GElf_Addr bias;
+    GElf_Phdr segment;
+    size_t size;
+    Elf *elf = dwfl_module_getelf(file, &bias);
+    const char *bytes = elf ? elf_rawfile(elf, &size) : NULL;
+    for (int i = 0; bytes && gelf_getphdr(elf, i, &segment); i++) {
+        uint64_t offset = address - segment.p_vaddr;
+        if (segment.p_type != PT_LOAD || offset >= segment.p_filesz || segment.p_offset > size ||
+            segment.p_filesz > size - segment.p_offset)
+            continue;
+        *count_ret = segment.p_filesz - offset;
+        return (const uint8_t *)bytes + segment.p_offset + offset;
+    }
+    return NULL;
 }
 
-/* No call ends with a function's first byte: the frame is about to execute it. */
-static int describe_entry(struct unwind_rules *rules, const struct frame *place,
-                          struct unwind_row *row) {
+/* A function that begins without a frame pointer and hasn't pushed it yet is about to. */
+static void read_code(Dwfl_Module *file, uint64_t start, struct unwind_row *row) {
+    uint64_t left, count = row->place.offset - start;
+    const uint8_t *code = find_code(file, start, &left);
+    if (!code || left < count)
+        return;
+    switch (code_frame_after(code, count)) {
+    case CODE_FRAME_ENTERED:
+        set_frame(row, UNWIND_STACK_POINTER, false);
+        return;
+    case CODE_FRAME_PUSHED:
+        set_frame(row, UNWIND_STACK_POINTER, true);
+        return;
+    case CODE_FRAME_POINTER:
+        guess(row, true);
+        return;
+    case CODE_FRAME_UNKNOWN:
+        return;
+    }
+}
+
+static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwind_row *row) {
     const struct intervals *functions;
     uint64_t start;
-    int status = modules_functions(rules->modules, place->module, &functions);
-    if (status == TMPALLOC_OK && function_symbols_covering(functions, place->offset, &start) &&
-        start == place->offset)
-        make_entry_row(row);
-    return status;
+    row->start = row->place.offset;
+    row->end = row->start + 1;
+    if (modules_functions(rules->modules, row->place.module, &functions) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    if (function_symbols_covering(functions, row->place.offset, &start))
+        read_code(file, start, row);
+    else
+        guess(row, false);
+    return TMPALLOC_OK;
 }
 
 /* A row without rules remembers that there are none. */
@@ -161,11 +215,13 @@ static int create_row(struct unwind_rules *rules, const struct frame *place,
     if (!row)
         return TMPALLOC_E_NOMEM;
     row->place = *place;
-    Dwfl_Module *file = modules_dwfl(rules->modules, place->module);
-    Dwarf_Frame *frame = file ? find_frame(file, place->offset) : NULL;
-    int status = frame ? read_row(rules, frame, row) : describe_entry(rules, place, row);
-    free(frame);
     *ret = row;
+    Dwfl_Module *file = modules_dwfl(rules->modules, place->module);
+    if (!file)
+        return TMPALLOC_OK;
+    Dwarf_Frame *frame = find_frame(file, place->offset);
+    int status = frame ? read_row(rules, frame, row) : guess_row(rules, file, row);
+    free(frame);
     return status;
 }
 
@@ -182,8 +238,10 @@ static struct unwind_row *find_row(struct unwind_rules *rules, uint64_t hash,
 int unwind_rules_find(struct unwind_rules *rules, const struct frame *frame,
                       const struct unwind_row **ret) {
     *ret = NULL;
-    if (frame->module == FRAME_NO_MODULE)
+    if (frame->module == FRAME_NO_MODULE) {
+        *ret = &rules->made_at_run_time;
         return TMPALLOC_OK;
+    }
     struct frame place = {
         .module = frame->module, .offset = frame->offset - !frame->exact, .exact = 1};
     uint64_t hash = map_hash(place.offset) ^ map_hash(place.module);

@@ -1,4 +1,5 @@
-/* Call frame information: how to get from a frame to its caller, cached per address. */
+/* How to get from a frame to its caller, cached per address: by call frame information, else by
+ * what the function's code shows. */
 #ifndef TMPALLOC_UNWINDER_RULES_H
 #define TMPALLOC_UNWINDER_RULES_H
 
@@ -7,6 +8,7 @@
 
 /* x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8 ... r15, return address. */
 #define UNWIND_REGISTERS      17
+#define UNWIND_FRAME_POINTER  6
 #define UNWIND_STACK_POINTER  7
 #define UNWIND_RETURN_ADDRESS 16
 
@@ -32,6 +34,13 @@ struct unwind_row {
     struct unwind_rule cfa; /* UNWIND_REGISTER, UNWIND_VALUE or UNWIND_UNDEFINED */
     struct unwind_rule registers[UNWIND_REGISTERS];
     bool signal; /* the frame called a signal handler: its caller was interrupted */
+    /* Where the row holds, as link-time addresses. */
+    uint64_t start;
+    uint64_t end;
+    /* There is no call frame information: the row is a frame pointer's, and holds as far as
+     * code_frame_agrees() says.  known: the function that the code belongs to sets it. */
+    bool guessed;
+    bool known;
 };
 
 struct unwind_rules;
@@ -39,7 +48,7 @@ struct unwind_rules;
 int unwind_rules_create(struct modules *modules, struct unwind_rules **ret);
 void unwind_rules_destroy(struct unwind_rules *rules);
 
-/* The rules for a frame; *ret is NULL when its module has none for it.  TMPALLOC_OK or
+/* The rules for a frame; *ret is NULL when there are none for it.  TMPALLOC_OK or
  * TMPALLOC_E_NOMEM.  Valid until destroy. */
 int unwind_rules_find(struct unwind_rules *rules, const struct frame *frame,
                       const struct unwind_row **ret);

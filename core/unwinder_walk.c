@@ -151,6 +151,24 @@ static struct location find_location(struct activation *activation, const struct
     }
 }
 
+/* Whether a frame pointer, from which the CFA was found, is one of this frame. */
+static bool is_frame_pointer(const struct activation *activation, struct walk_value cfa) {
+    const struct location *stack_pointer = &activation->registers[UNWIND_STACK_POINTER];
+    uint64_t distance = cfa.bits - CODE_FRAME_BYTES - stack_pointer->value.bits;
+    return stack_pointer->kind == LOCATION_VALUE && cfa.based && distance < CODE_FRAME_LIMIT &&
+           cfa.bits % sizeof(uint64_t) == 0;
+}
+
+static bool believe(const struct activation *activation, const struct unwind_row *row,
+                    struct walk_value cfa, uint64_t return_address) {
+    const struct walk *walk = activation->walk;
+    uint64_t pc = activation->registers[UNWIND_RETURN_ADDRESS].value.bits;
+    return !row->guessed ||
+           (is_frame_pointer(activation, cfa) &&
+            code_frame_agrees(walk->read_code, walk->read_arg, pc - !activation->exact, row->known,
+                              return_address));
+}
+
 /* Goes to the caller; false: there is none, or it can't be found. */
 static bool step(struct activation *activation, const struct unwind_row *row,
                  struct walk_value cfa) {
@@ -161,7 +179,8 @@ static bool step(struct activation *activation, const struct unwind_row *row,
         return false;
     for (uint32_t i = 0; i < UNWIND_REGISTERS; i++)
         caller.registers[i] = find_location(activation, &row->registers[i], i, cfa);
-    if (!get_value(&caller, UNWIND_RETURN_ADDRESS, false, &pc)) {
+    if (!get_value(&caller, UNWIND_RETURN_ADDRESS, false, &pc) ||
+        !believe(activation, row, cfa, pc.bits)) {
         walk->truncated = walk->incomplete = true;
         return false;
     }

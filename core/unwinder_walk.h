@@ -2,10 +2,11 @@
  *
  * Registers of outer frames are kept as places and read only when a rule needs them, so that the
  * log holds nothing that the result doesn't depend on: a saved register that no later rule uses
- * must not make an equal stack look like another one. */
+ * must not make an equal stack look like another one.  Code isn't logged: it doesn't change. */
 #ifndef TMPALLOC_UNWINDER_WALK_H
 #define TMPALLOC_UNWINDER_WALK_H
 
+#include "unwinder_code.h"
 #include "unwinder_memo.h"
 #include "unwinder_rules.h"
 
@@ -19,7 +20,8 @@ struct walk {
     struct modules *modules;
     struct unwind_rules *rules;
     memo_read read;
-    void *read_arg;
+    code_read read_code;
+    void *read_arg; /* of both */
     uint32_t depth_limit;
 
     /* Results of the latest walk. */

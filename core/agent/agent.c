@@ -6,6 +6,7 @@
 
 #include "c_library.h"
 #include "catches.h"
+#include "cfi_told.h"
 #include "environment.h"
 #include "function_hooks.h"
 #include "hooks.h"
@@ -43,6 +44,7 @@ static int create(struct image_options options) {
     options.stack_depth = clamp(options.stack_depth, 1, AGENT_STACK_LIMIT);
     memory_set_limit(options.memory_limit_bytes);
     capture_set_depth(options.stack_depth);
+    cfi_told_by(catches_ask);
     int status = image_create(&options);
     if (status == TMPALLOC_OK) {
         hooks_tell_stops(image->stops);

@@ -10,9 +10,11 @@
  * handler must not capture with a cache in the middle of a capture.  errno is left alone; memory
  * comes from memory.h only.  x86-64.
  *
- * Stacks are those of _Unwind_Backtrace, for code with an .eh_frame_hdr that has a search table. In
- * other code (made at run time, say) a stack ends, marked truncated, and it does so until the next
- * capture_code_unloaded() even if a library with frame information gets loaded at that address. */
+ * Stacks are those of _Unwind_Backtrace, for code with an .eh_frame_hdr that has a search table. Of
+ * other code the debugger is asked (cfi_told.h), and in code made at run time frame pointers are
+ * followed where they can be believed (../unwinder_code.h).  Elsewhere a stack ends, marked
+ * truncated, and it does so until the next capture_code_unloaded() even if a library with frame
+ * information gets loaded at that address. */
 #ifndef TMPALLOC_AGENT_CAPTURE_H
 #define TMPALLOC_AGENT_CAPTURE_H
 

@@ -2,6 +2,7 @@
 
 #include "../map.h"
 #include "../memory.h"
+#include "../unwinder_code.h"
 #include "capture.h"
 #include "tmpalloc/tmpalloc.h"
 
@@ -168,18 +169,36 @@ static void change_registers(struct step *step, const struct cfi_row *row) {
         registers[row->recoveries[i].target] = located[i];
 }
 
-/* Goes to the caller; false: there is none, or it can't be found. */
-static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint64_t *pc_ret) {
+static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
+    struct capture_walk *walk = arg;
+    if (!capture_pages_readable(&walk->pages, address))
+        return false;
+    *ret = *(const uint64_t *)(uintptr_t)address;
+    return true;
+}
+
+/* Whether a frame pointer, from which the CFA was found, is one of this frame. */
+static bool is_frame_pointer(const struct capture_walk *walk, struct walk_value cfa) {
+    uint64_t distance = cfa.bits - CODE_FRAME_BYTES - walk->registers[CFI_STACK_POINTER].value.bits;
+    return cfa.based && distance < CODE_FRAME_LIMIT && cfa.bits % WORD_BYTES == 0;
+}
+
+/* Goes to the caller; false: there is none, or it can't be found.  address: of the frame's
+ * instruction. */
+static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint64_t address,
+                     uint64_t *pc_ret) {
     struct step step = {.walk = walk};
     struct walk_value pc;
     walk->truncated = true;
-    if (walk->pc_count == walk->depth_limit || !find_cfa(&step, &row->cfa))
+    if (walk->pc_count == walk->depth_limit || !find_cfa(&step, &row->cfa) ||
+        (row->guessed && !is_frame_pointer(walk, step.cfa)))
         return false;
     if (row->simple)
         change_simply(&step, row);
     else
         change_registers(&step, row);
-    if (!get_value(walk, CFI_RETURN_ADDRESS, false, &pc))
+    if (!get_value(walk, CFI_RETURN_ADDRESS, false, &pc) ||
+        (row->guessed && !code_frame_agrees(read_code, walk, address, row->known, pc.bits)))
         return false;
     walk->registers[CFI_RETURN_ADDRESS] =
         (struct walk_location){.kind = LOCATION_VALUE, .value = pc};
@@ -211,16 +230,16 @@ static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
     const struct cfi_row *row;
     if (!add_frame(walk, *pc, *exact))
         return false;
-    if (cfi_rows_find(walk->rows, *pc, *exact, &row) != TMPALLOC_OK) {
-        walk->no_memory = true;
-        return false;
-    }
+    int status = cfi_rows_find(walk->rows, *pc, *exact, &row);
+    walk->no_memory |= status == TMPALLOC_E_NOMEM;
+    walk->unstable |= status == TMPALLOC_E_BUSY;
     walk->truncated = !row;
     if (!row || row->return_address.kind == CFI_UNDEFINED)
         return false;
+    uint64_t address = *pc - !*exact;
     walk->modules = (uint32_t)map_hash(walk->modules + row->identity);
     *exact = row->signal;
-    return step_out(walk, row, pc);
+    return step_out(walk, row, address, pc);
 }
 
 static void begin(struct capture_walk *walk, const struct capture_start *start, uint64_t pc) {

@@ -32,6 +32,13 @@ static void tell(enum agent_tells reason, const void *about) {
         catches_tell(reason, about);
 }
 
+bool catches_ask(struct agent_code *code) {
+    if (!IMAGE_LOAD(&image->asks))
+        return false;
+    tell(AGENT_TELLS_ASKING, code);
+    return true;
+}
+
 void catches_in_child(void) {
     tell(AGENT_TELLS_READY, NULL);
 }

@@ -7,6 +7,9 @@
 /* Calls the function at which the debugger has a breakpoint while it wants to be told. */
 void catches_tell(enum agent_tells reason, const void *about);
 
+/* Lets the debugger fill in what it knows of code; false: it isn't one that would. */
+bool catches_ask(struct agent_code *code);
+
 /* The child of a fork tracks: a debugger that follows it has its catches to write. */
 void catches_in_child(void);
 

@@ -8,8 +8,10 @@
 #include "c_library.h"
 #include "tmpalloc/tmpalloc.h"
 
-/* Entries of a search table that count for the identity. */
-#define SAMPLES 512
+/* What counts for the identity: so many entries of a search table, or bytes of a file without one,
+ * which has its headers there. */
+#define SAMPLES      512
+#define HEADER_BYTES 1024
 
 /* A file as it is found. */
 struct found {
@@ -99,6 +101,8 @@ static uint32_t identify(const struct found *file) {
         hash = mix(hash, file->name, strlen(file->name));
     if (file->header)
         hash = mix_table(hash, file->header);
+    else if (file->end - file->start >= HEADER_BYTES)
+        hash = mix(hash, (const void *)file->start, HEADER_BYTES);
     return (uint32_t)hash;
 }
 

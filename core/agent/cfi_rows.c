@@ -6,22 +6,44 @@
 #include "../arena.h"
 #include "../map.h"
 #include "../memory.h"
+#include "../unwinder_code.h"
 #include "cfi_functions.h"
 #include "cfi_modules.h"
 #include "cfi_operations.h"
+#include "cfi_told.h"
 #include "tmpalloc/tmpalloc.h"
 
 struct cfi_rows {
     struct map map; /* pc and exactness -> struct cfi_row */
     struct arena arena;
     struct cfi_modules modules;
-    struct cfi_program program; /* work area */
+    struct cfi_program program;       /* work area */
+    struct cfi_row *made_at_run_time; /* for code of no file */
 };
+
+static struct cfi_row *create_frame_pointer_row(void) {
+    struct cfi_row *row = memory_allocate_zeroed(1, sizeof *row + sizeof row->recoveries[0]);
+    if (!row)
+        return NULL;
+    row->guessed = row->simple = true;
+    row->cfa = (struct cfi_recovery){
+        .kind = CFI_REGISTER, .source = CFI_FRAME_POINTER, .offset = CODE_FRAME_BYTES};
+    row->return_address = (struct cfi_recovery){
+        .kind = CFI_AT_OFFSET, .target = CFI_RETURN_ADDRESS, .offset = -CODE_FRAME_BYTES / 2};
+    row->recoveries[row->count++] = (struct cfi_recovery){
+        .kind = CFI_AT_OFFSET, .target = CFI_FRAME_POINTER, .offset = -CODE_FRAME_BYTES};
+    return row;
+}
 
 int cfi_rows_create(struct cfi_rows **ret) {
     struct cfi_rows *rows = memory_allocate_zeroed(1, sizeof *rows);
     if (!rows)
         return TMPALLOC_E_NOMEM;
+    rows->made_at_run_time = create_frame_pointer_row();
+    if (!rows->made_at_run_time) {
+        memory_release(rows);
+        return TMPALLOC_E_NOMEM;
+    }
     *ret = rows;
     return TMPALLOC_OK;
 }
@@ -32,6 +54,7 @@ void cfi_rows_destroy(struct cfi_rows *rows) {
     map_deinit(&rows->map);
     arena_deinit(&rows->arena);
     cfi_modules_deinit(&rows->modules);
+    memory_release(rows->made_at_run_time);
     memory_release(rows);
 }
 
@@ -119,30 +142,36 @@ static bool is_simple(const struct cfi_row *row) {
     return simple;
 }
 
-static int create_row(struct cfi_rows *rows, uintptr_t pc, bool exact, struct cfi_row **ret) {
-    const struct cfi_module *module;
-    struct cfi_function function;
-    struct cfi_program *program = &rows->program;
-    program->target = pc - !exact;
-    if (cfi_modules_find(&rows->modules, program->target, &module) != TMPALLOC_OK)
-        return TMPALLOC_E_NOMEM;
-    if (!module || !module->header ||
-        !cfi_function_find(module->header, program->target, &function) ||
-        !run_function(program, &function))
-        return TMPALLOC_OK;
-    uint32_t count = count_recoveries(&program->state, function.return_column);
+static int create_row(struct cfi_rows *rows, const struct cfi_module *module,
+                      const struct cfi_function *function, const struct cfi_row **ret) {
+    const struct cfi_state *state = &rows->program.state;
+    uint32_t count = count_recoveries(state, function->return_column);
     struct cfi_row *row =
         arena_allocate(&rows->arena, 1, sizeof *row + count * sizeof row->recoveries[0]);
     if (!row)
         return TMPALLOC_E_NOMEM;
-    row->pc = pc;
-    row->exact = exact;
-    row->signal = function.signal;
+    row->signal = function->signal;
     row->identity = module->identity;
     *ret = row;
-    int status = fill_row(&rows->arena, &program->state, function.return_column, row);
+    int status = fill_row(&rows->arena, state, function->return_column, row);
     row->simple = is_simple(row);
     return status;
+}
+
+static int find_row(struct cfi_rows *rows, uintptr_t target, const struct cfi_row **ret) {
+    const struct cfi_module *module;
+    struct cfi_function function;
+    rows->program.target = target;
+    if (cfi_modules_find(&rows->modules, target, &module) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    if (!module) {
+        *ret = rows->made_at_run_time;
+        return TMPALLOC_OK;
+    }
+    if (!module->header || !cfi_function_find(module->header, target, &function) ||
+        !run_function(&rows->program, &function))
+        return cfi_told_find(target, module->identity, ret);
+    return create_row(rows, module, &function, ret);
 }
 
 /* Addresses of code leave the top bit free. */
@@ -152,16 +181,18 @@ static uint64_t key_of(uintptr_t pc, bool exact) {
 
 int cfi_rows_find(struct cfi_rows *rows, uintptr_t pc, bool exact, const struct cfi_row **ret) {
     uint64_t value;
-    struct cfi_row *row = NULL;
+    const struct cfi_row *row = NULL;
     *ret = NULL;
     if (map_get(&rows->map, key_of(pc, exact), &value)) {
         *ret = (const struct cfi_row *)(uintptr_t)value;
         return TMPALLOC_OK;
     }
-    if (create_row(rows, pc, exact, &row) != TMPALLOC_OK)
-        return TMPALLOC_E_NOMEM;
+    int status = find_row(rows, pc - !exact, &row);
+    if (status != TMPALLOC_OK)
+        return status;
     /* That there is none isn't kept: a library may appear at that place. */
-    if (row && map_put(&rows->map, key_of(pc, exact), (uintptr_t)row))
+    if (row && row != rows->made_at_run_time &&
+        map_put(&rows->map, key_of(pc, exact), (uintptr_t)row))
         return TMPALLOC_E_NOMEM;
     *ret = row;
     return TMPALLOC_OK;

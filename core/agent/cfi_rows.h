@@ -1,6 +1,7 @@
 /* Rows of call frame information: how to get from a frame to its caller, kept per address.
  *
- * Read from the mapped .eh_frame of the file that the code is in.  Expressions are the core's
+ * Read from the mapped .eh_frame of the file that the code is in, else told by the debugger
+ * (cfi_told.h); of code of no file, frame pointers.  Expressions are the core's
  * (unwinder_expression.h), so one evaluator serves debugger and debuggee. */
 #ifndef TMPALLOC_AGENT_CFI_ROWS_H
 #define TMPALLOC_AGENT_CFI_ROWS_H
@@ -23,10 +24,10 @@ struct cfi_recovery {
 };
 
 struct cfi_row {
-    uintptr_t pc;
-    bool exact;
     bool signal;             /* the frame called a signal handler: its caller was interrupted */
     bool simple;             /* all that is recovered is at an offset from the CFA */
+    bool guessed;            /* a frame pointer's: it holds as far as code_frame_agrees() says */
+    bool known;              /* a guessed one's function sets the frame pointer */
     uint8_t count;           /* of recoveries; registers without one are the same in the caller */
     uint32_t identity;       /* of the module */
     struct cfi_recovery cfa; /* CFI_REGISTER or CFI_EXPRESSION */
@@ -42,7 +43,8 @@ void cfi_rows_destroy(struct cfi_rows *rows);
 void cfi_rows_clear(struct cfi_rows *rows);
 
 /* The row for a pc, which is a return address unless `exact`.  *ret is NULL when there is none for
- * it.  TMPALLOC_OK or TMPALLOC_E_NOMEM.  Valid until clear or destroy. */
+ * it.  TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_BUSY: there may be one the next time.  Valid
+ * until clear or destroy. */
 int cfi_rows_find(struct cfi_rows *rows, uintptr_t pc, bool exact, const struct cfi_row **ret);
 
 #endif

@@ -41,16 +41,24 @@ static bool find_by_symbol(uintptr_t address, struct code_function *ret) {
     return size;
 }
 
-static bool find_bounds(uintptr_t address, struct code_function *ret) {
+static bool find_described(uintptr_t address, struct code_function *ret) {
     struct cfi_function described;
     if (!ret->header || !cfi_function_find(ret->header, address, &described))
-        return find_by_symbol(address, ret);
+        return false;
     ret->start = (const uint8_t *)described.start;
     ret->end = ret->start + described.size;
     return true;
 }
 
-int code_function_find(uintptr_t address, struct code_function *ret) {
+static bool find_bounds(uintptr_t address, uint32_t size_bytes, struct code_function *ret) {
+    if (find_described(address, ret) || find_by_symbol(address, ret))
+        return true;
+    ret->start = (const uint8_t *)address;
+    ret->end = ret->start + size_bytes;
+    return size_bytes != 0;
+}
+
+int code_function_find(uintptr_t address, uint32_t size_bytes, struct code_function *ret) {
     struct segment segment = {.address = address};
     struct cfi_modules modules = {0};
     const struct cfi_module *module;
@@ -65,7 +73,7 @@ int code_function_find(uintptr_t address, struct code_function *ret) {
                                       .file_start = module->start,
                                       .file_end = module->end,
                                       .header = module->header};
-        found = find_bounds(address, ret) && ret->end <= ret->segment_end;
+        found = find_bounds(address, size_bytes, ret) && ret->end <= ret->segment_end;
     }
     cfi_modules_deinit(&modules);
     return found ? TMPALLOC_OK : TMPALLOC_E_UNSUPPORTED;

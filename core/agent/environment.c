@@ -61,6 +61,8 @@ static void parse_word(char *word, struct environment_options *options) {
         options->image.mappings = true;
     else if (strcmp(word, "python") == 0)
         options->image.python = true;
+    else if (strcmp(word, "asks") == 0)
+        options->image.asks = true;
     else if (strcmp(word, "within") == 0)
         options->image.within = true;
     else if (strcmp(word, "functions") == 0)

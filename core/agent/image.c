@@ -58,6 +58,7 @@ int image_create(const struct image_options *options) {
         .memory_limit_bytes = options->memory_limit_bytes,
         .mappings = options->mappings,
         .python = options->python,
+        .asks = options->asks,
         .within = options->within,
         .stack_depth = options->stack_depth,
     };

@@ -24,6 +24,7 @@ struct image_options {
     uint64_t memory_limit_bytes;
     bool mappings; /* mmap and munmap count */
     bool python;   /* Python frames are wanted */
+    bool asks;     /* the debugger answers what is asked of code */
     bool within;   /* calls count only while a function that encloses them is on the stack */
 };
 

@@ -59,7 +59,7 @@ static uintptr_t hook_for(uint32_t number, uintptr_t function) {
 static int change(struct installation *installation, uint32_t number, uintptr_t function) {
     struct patch_span span;
     note(installation, number, function, AGENT_PATCHED);
-    int status = patch_entry(function, hook_for(number, function), &hooks_real[number], &span);
+    int status = patch_entry(function, 0, hook_for(number, function), &hooks_real[number], &span);
     if (status == TMPALLOC_OK && number != HOOK_dlclose) {
         installation->image->patch_start[number] = span.start;
         installation->image->patch_end[number] = span.end;
@@ -127,8 +127,8 @@ static int install_function(struct agent_image *image, const struct agent_functi
     uint32_t i = function_hooks_place(function);
     if (i == AGENT_FUNCTIONS)
         return TMPALLOC_E_UNSUPPORTED;
-    int status =
-        patch_entry(function->address, function_hooks_entry(i), &function_hooks_real[i], &span);
+    int status = patch_entry(function->address, function->size_bytes, function_hooks_entry(i),
+                             &function_hooks_real[i], &span);
     uint32_t number = AGENT_ENTRY_COUNT + i;
     image->hooking[number] = status == TMPALLOC_OK ? AGENT_PATCHED : AGENT_HOOK_REFUSED;
     image->patch_start[number] = span.start;

@@ -189,10 +189,10 @@ static bool aim(struct patch *patch, uintptr_t hook) {
             code_jump(patch->place, far_jump, patch->jump));
 }
 
-int patch_entry(uintptr_t function, uintptr_t hook, uintptr_t *original_ret,
+int patch_entry(uintptr_t function, uint32_t size_bytes, uintptr_t hook, uintptr_t *original_ret,
                 struct patch_span *ret) {
     struct code_function code;
-    int status = code_function_find(function, &code);
+    int status = code_function_find(function, size_bytes, &code);
     if (status != TMPALLOC_OK)
         return status;
     uintptr_t place = skip_endbr64(function);

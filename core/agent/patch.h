@@ -36,10 +36,11 @@ void patch_avoid(const uint64_t *addresses, size_t count, bool unannounced);
 
 /* Makes a function begin with a jump to the hook, which is called as if it were the function; a
  * function that is patched already gets the hook in place of its present one.  *original_ret,
- * stored before the first call of the hook can happen, calls the function as it was.  TMPALLOC_OK;
+ * stored before the first call of the hook can happen, calls the function as it was.  size_bytes:
+ * of its code, where nothing in the process tells; 0: not known.  TMPALLOC_OK;
  * TMPALLOC_E_UNSUPPORTED: its code can't be changed safely, or the kernel forbids it;
  * TMPALLOC_E_NOMEM, also for lack of a free page nearby. */
-int patch_entry(uintptr_t function, uintptr_t hook, uintptr_t *original_ret,
+int patch_entry(uintptr_t function, uint32_t size_bytes, uintptr_t hook, uintptr_t *original_ret,
                 struct patch_span *ret);
 
 /* Undoes every patch_entry(): the code is byte for byte what it was.  The stubs stay, for calls in

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     11
+#define AGENT_IMAGE_VERSION     12
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -108,6 +108,11 @@ enum agent_hooking {
 /* Most allocations between a block's own and its free that are told. */
 #define AGENT_BETWEEN_LIMIT 16
 
+/* Registers that call frame information has rules for: x86-64's in DWARF's order, of which the last
+ * is the return address.  Most operations of the rules for one address. */
+#define AGENT_REGISTERS  17
+#define AGENT_OPERATIONS 48
+
 /* Set in a pc of a stack: execution was interrupted exactly there by a signal.  All others are
  * return addresses. */
 #define AGENT_PC_EXACT (UINT64_C(1) << 63)
@@ -138,11 +143,11 @@ struct agent_catch {
 /* Argument numbers count from 1 to 6, of those in integer registers; 0: no such argument. */
 struct agent_function {
     uint64_t address;
-    uint8_t role;    /* enum agent_role */
-    uint8_t pointer; /* the block that is freed or reallocated */
-    uint8_t size;    /* in bytes */
-    uint8_t count;   /* multiplied with size */
-    uint32_t reserved;
+    uint8_t role;        /* enum agent_role */
+    uint8_t pointer;     /* the block that is freed or reallocated */
+    uint8_t size;        /* in bytes */
+    uint8_t count;       /* multiplied with size */
+    uint32_t size_bytes; /* of its code; 0: not known */
 };
 
 struct agent_image {
@@ -204,6 +209,56 @@ struct agent_image {
      * lead to becomes functions. */
     uint64_t tables[AGENT_TABLES];
     uint64_t tables_settled; /* address of a word that is 0 while tables may still be written to */
+    uint32_t asks;           /* 1: AGENT_TELLS_ASKING is answered */
+    uint32_t reserved;
+};
+
+/* How a register of the caller is found. */
+enum agent_rule_kind {
+    AGENT_RULE_SAME,       /* as it was in the called frame */
+    AGENT_RULE_UNDEFINED,  /* it can't be */
+    AGENT_RULE_AT_OFFSET,  /* in memory at the CFA plus offset */
+    AGENT_RULE_OFFSET,     /* the CFA plus offset */
+    AGENT_RULE_REGISTER,   /* what the register `source` is, plus offset */
+    AGENT_RULE_AT_ADDRESS, /* in memory at the address that the operations give */
+    AGENT_RULE_VALUE       /* what the operations give */
+};
+
+struct agent_rule {
+    uint8_t kind; /* enum agent_rule_kind */
+    uint8_t source;
+    uint8_t first_operation; /* of the code's operations */
+    uint8_t operation_count;
+    uint32_t reserved;
+    int64_t offset;
+};
+
+/* Of a DWARF expression, as elfutils' Dwarf_Op has it. */
+struct agent_operation {
+    uint64_t atom;
+    uint64_t number;
+    uint64_t number2;
+};
+
+/* What the debugger answers about code. */
+enum agent_answer {
+    AGENT_UNANSWERED,
+    AGENT_STACK_ENDS,    /* nothing is known of its frame */
+    AGENT_FRAME_KNOWN,   /* by call frame information that isn't in memory */
+    AGENT_FRAME_POINTER, /* as the frame pointer says, which the function sets */
+    AGENT_FRAME_UNSURE /* the same if the function does, of which it isn't known where it begins */
+};
+
+/* Code of which the agent has found no call frame information in memory. */
+struct agent_code {
+    uint64_t address; /* of an instruction, asked for */
+    uint64_t start;   /* the answer holds from here */
+    uint64_t end;     /* to before here */
+    uint32_t answer;  /* enum agent_answer; the rest is filled in where a frame is known */
+    uint32_t signal;  /* 1: the frame called a signal handler: its caller was interrupted */
+    struct agent_rule cfa;
+    struct agent_rule registers[AGENT_REGISTERS];
+    struct agent_operation operations[AGENT_OPERATIONS];
 };
 
 /* One thread at a time writes to a record; its counters are sums over all that did. */
@@ -326,9 +381,12 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2688, tables_settled, 2680);
+AGENT_IMAGE_LAYOUT(agent_image, 2696, reserved, 2692);
+AGENT_IMAGE_LAYOUT(agent_rule, 16, offset, 8);
+AGENT_IMAGE_LAYOUT(agent_operation, 24, number2, 16);
+AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
-AGENT_IMAGE_LAYOUT(agent_function, 16, reserved, 12);
+AGENT_IMAGE_LAYOUT(agent_function, 16, size_bytes, 12);
 _Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
                "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
@@ -349,15 +407,16 @@ enum agent_tells {
     AGENT_TELLS_UNDECIDED, /* about a struct agent_site: its catch_generation isn't the image's */
     AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of what was awaited: its address,
                               size_bytes and site */
-    AGENT_TELLS_FREED      /* what is watched is about to be freed; about nothing */
+    AGENT_TELLS_FREED,     /* what is watched is about to be freed; about nothing */
+    AGENT_TELLS_ASKING     /* about a struct agent_code, to be filled in */
 };
 
 /* How a debugger controls the agent while the process is stopped.
  *
  * It starts, stops and resets by writing to the image, which needs no call and is possible at any
  * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
- * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings, python and
- * within may be written before a start, breakpoints and breakpoint_bytes at any time.
+ * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings, python, within
+ * and asks may be written before a start, breakpoints and breakpoint_bytes at any time.
  *
  * It catches by writing to `catches`, catch_anywhere, a new catch_generation, and at last catching,
  * at any stop; and catch_matches and catch_generation of a site when it is asked for them.  It
@@ -406,6 +465,7 @@ enum agent_tells {
  *     stack-depth=N         default AGENT_STACK_LIMIT
  *     mappings              mmap and munmap count
  *     python                Python frames are wanted
+ *     asks                  AGENT_TELLS_ASKING is answered
  *     functions             functions that the user named are hooked first, see hook()
  *     unannounced           as for hook()
  *     within                calls count only while such a function is on the stack */

@@ -27,7 +27,7 @@
 
 static int patch(uintptr_t function, int hook) {
     struct patch_span span;
-    return patch_entry(function, hook_at(hook), &hook_originals[hook], &span);
+    return patch_entry(function, 0, hook_at(hook), &hook_originals[hook], &span);
 }
 
 /* cases */

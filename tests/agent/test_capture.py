@@ -16,6 +16,7 @@ SOURCES = [
     *sorted((CORE / "agent").glob("cfi_*.c")),
     *(CORE / f"agent/{name}.c" for name in ("c_library", "loaded_file")),
     *(CORE / name for name in ("arena.c", "map.c", "memory.c", "memory_libc.c")),
+    CORE / "unwinder_code.c",
     CORE / "unwinder_expression.c",
 ]
 C_OPTIONS = [f"-I{CORE.parent}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra"]
