@@ -170,8 +170,25 @@ require() { # PACKAGE...
 
 # --- verbs -----------------------------------------------------------------------------------
 
+can_write() { # FILE, also one that isn't there yet
+    [[ -w $1 || (! -e $1 && -w ${1%/*}) ]]
+}
+
+# What another user has built can't be renewed, but used as long as it needs no renewal.
+take_build() {
+    local plan
+    plan=$(ninja -C "$build_dir" -n 2>&1 || true)
+    [[ $plan == *'no work to do'* ]] ||
+        die 1 "$build_dir can't be written and isn't up to date: build as the user whose it is"
+    say "$build_dir can't be written, but is up to date"
+}
+
 build() {
     require "${build_packages[@]}" "$@"
+    if ! can_write "$build_dir.lock" || ! can_write "$build_dir"; then
+        take_build
+        return
+    fi
     (
         flock 9
         if [[ ! -e $build_dir/build.ninja ]]; then
@@ -253,13 +270,15 @@ set_line() { # FILE PATTERN [LINE]
         if [[ $line ]]; then say "$file already has: $line"; else say "$file is as it was"; fi
         return
     fi
-    printf '%s' "${rest:+$rest$'\n'}" "${line:+$line$'\n'}" >"$file"
+    { printf '%s' "${rest:+$rest$'\n'}" "${line:+$line$'\n'}" >"$file"; } 2>/dev/null ||
+        die 1 "$file can't be written"
     if [[ $line ]]; then say "$file now has: $line"; else say "$file no longer loads tmpalloc"; fi
 }
 
 install_extension() {
     local gdb_pattern='^source .*/gdb/tmpalloc_gdb\.py$'
     local lldb_pattern='^command script import ".*/lldb/tmpalloc_lldb\.py"$'
+    [[ ${HOME-} ]] || die 1 "HOME is not set: it says where the debuggers' init files are"
     if [[ $* == --remove ]]; then
         set_line "$(gdb_init_file)" "$gdb_pattern"
         set_line "$(lldb_init_file)" "$lldb_pattern"
