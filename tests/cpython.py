@@ -1,6 +1,9 @@
 """The CPython that tests run, and what is known of it."""
 
 import os
+import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +38,23 @@ def sizes_of_growing_list(length, above=512):
             room = (count + (count >> 3) + 6) & ~3
             sizes.append(room * 8)
     return [size for size in sizes if size > above]
+
+
+def _output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def dump_variables():
+    """What tests/python/dump_function.h needs to know of PYTHON; skips the test where nobody knows.
+
+    Since 3.13 the function isn't exported, and in optimized builds part of another.
+    """
+    if " _Py_DumpTraceback" in _output("nm", "-D", PYTHON):
+        return {}
+    build_id = re.search(r"Build ID: (..)(\w+)", _output("readelf", "-n", PYTHON))
+    debug_file = Path("/usr/lib/debug/.build-id", build_id[1], f"{build_id[2]}.debug")
+    name = r"^(\w+) [tT] (?:_Py_DumpTraceback|dump_traceback(?:\.lto_priv\.\d+)?)$"
+    found = re.search(name, _output("nm", debug_file), re.MULTILINE)
+    if not found:
+        pytest.skip("this CPython exports no _Py_DumpTraceback, and there are no symbols of it")
+    return {"PYTHON_DUMP": found[1]}

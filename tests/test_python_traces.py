@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from cpython import PYTHON, clean_environment, needs_python
+from cpython import PYTHON, clean_environment, dump_variables, needs_python
 
 TESTS = Path(__file__).resolve().parent
 sys.path.append(str(TESTS / "core"))
@@ -88,7 +88,7 @@ def tracer(compile):
 def run_traced(debugger, tracer, kind, directory):
     """Runs a program with the agent and the tracer; gives its trace and reports by threshold."""
     trace = directory / "trace"
-    preloaded = {"LD_PRELOAD": str(tracer), "PYTHON_TRACE": str(trace)}
+    preloaded = {"LD_PRELOAD": str(tracer), "PYTHON_TRACE": str(trace)} | dump_variables()
     files = {threshold: directory / f"report-{threshold}.json" for threshold in (0, 1, 5)}
     steps = [
         *debugger.environment(clean_environment(directory, PYTHONMALLOC="malloc", **preloaded)),

@@ -62,6 +62,8 @@ static NOINLINE void repeat_below(unsigned depth, unsigned count) {
     if (depth) {
         repeat_below(depth - 1, count);
     } else {
+        /* Twice in a loop would be two stacks. */
+#pragma GCC unroll 1
         for (unsigned i = 0; i < count; i++)
             capture();
     }

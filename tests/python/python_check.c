@@ -39,10 +39,11 @@ struct record {
 };
 
 #include "../agent/checking.h"
+#include "dump_function.h"
 
 static int dump_file = -1;
 static pthread_mutex_t dumping = PTHREAD_MUTEX_INITIALIZER;
-static void (*dump_traceback)(int fd, void *state);
+static dump_function *dump_traceback;
 static atomic_ulong captures, differences, shown, walks, truncations, dumps, deepest, empty;
 
 static bool record_init(struct record *record) {
@@ -59,7 +60,7 @@ static uintptr_t find_symbol(const char *symbol) {
 
 __attribute__((constructor)) static void start(void) {
     dump_file = memfd_create("dump", MFD_CLOEXEC);
-    dump_traceback = (void (*)(int, void *))(uintptr_t)dlsym(RTLD_DEFAULT, "_Py_DumpTraceback");
+    dump_traceback = find_dump_function();
     checking_start("PYTHON_CHECK", python_here_find(find_symbol) == PYTHON_FOUND);
 }
 
@@ -152,7 +153,7 @@ static size_t dump(char *buffer, uintptr_t state) {
     pthread_mutex_lock(&dumping);
     ftruncate(dump_file, 0);
     lseek(dump_file, 0, SEEK_SET);
-    dump_traceback(dump_file, (void *)state);
+    dump_traceback(dump_file, (void *)state, true);
     ssize_t size = pread(dump_file, buffer, DUMP_BYTES - 1, 0);
     pthread_mutex_unlock(&dumping);
     buffer[size > 0 ? size : 0] = '\0';

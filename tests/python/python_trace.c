@@ -18,6 +18,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "dump_function.h"
+
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
@@ -31,7 +33,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t key;
 static pid_t owner;
 static int output = -1, dump_file = -1;
-static void (*dump_traceback)(int fd, void *state);
+static dump_function *dump_traceback;
 static void *(*this_state)(void);
 
 static void write_line(const char *line, int length) {
@@ -49,7 +51,7 @@ static void leave(void *arg) {
 
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("PYTHON_TRACE");
-    dump_traceback = (void (*)(int, void *))(uintptr_t)dlsym(RTLD_DEFAULT, "_Py_DumpTraceback");
+    dump_traceback = find_dump_function();
     this_state = (void *(*)(void))(uintptr_t)dlsym(RTLD_DEFAULT, "PyGILState_GetThisThreadState");
     if (!path || !dump_traceback || !this_state || pthread_key_create(&key, leave) != 0)
         return;
@@ -66,7 +68,7 @@ static void find_where(char where[DUMP_BYTES]) {
         return;
     ftruncate(dump_file, 0);
     lseek(dump_file, 0, SEEK_SET);
-    dump_traceback(dump_file, state);
+    dump_traceback(dump_file, state, true);
     ssize_t size = pread(dump_file, where, DUMP_BYTES - 1, 0);
     where[size > 0 ? size : 0] = '\0';
     char *line = strstr(where, "  File ");

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cpython import dump_variables
 from stopped import PYTHONS
 
 HERE = Path(__file__).resolve().parent
@@ -65,7 +66,7 @@ def test_every_stack_is_the_one_that_a_walk_finds(check, python, program):
 def test_stacks_are_found_again(check):
     text = "import json\nfor i in range(3000): json.loads(json.dumps({'a': [i, str(i)]}))"
     few = check("/usr/bin/python3", "-c", text.replace("3000", "1"))
-    many = check("/usr/bin/python3", "-c", text)
+    many = check("/usr/bin/python3", "-c", text, **dump_variables())
     assert many["captures"] > few["captures"] + 50_000
     assert many["walks"] < few["walks"] + 500
     assert many["dumps"] > 100
