@@ -212,7 +212,9 @@ run_bench() {
     exec "$python" "$root/tests/bench" "$@"
 }
 
-gdb_session() { # COMMAND... -- PROGRAM...: runs them, showing them as they would be typed
+# Sessions are shown as they would be typed, and fail unless their program ends with status 0.
+
+gdb_session() { # COMMAND... -- PROGRAM...
     local commands=()
     while [[ $1 != -- ]]; do
         commands+=(-ex "echo \\n(gdb) $1\\n" -ex "$1")
@@ -221,31 +223,35 @@ gdb_session() { # COMMAND... -- PROGRAM...: runs them, showing them as they woul
     shift
     say "\$ gdb --args $*"
     gdb -q -nx -batch -iex 'set debuginfod enabled off' -x "$root/gdb/tmpalloc_gdb.py" \
-        "${commands[@]}" --args "$@"
+        "${commands[@]}" -ex "quit \$_exitcode" --args "$@"
 }
 
-lldb_session() { # COMMAND... -- PROGRAM...: the same; LLDB echoes commands by itself
+lldb_session() { # COMMAND... -- PROGRAM...
     local lldb commands=()
+    local end='(lldb.process.GetState(), lldb.process.GetExitStatus()) != (lldb.eStateExited, 0)'
     lldb=$(lldb_command)
     while [[ $1 != -- ]]; do
-        commands+=(-o "$1")
+        commands+=(-o "$1") # which LLDB shows by itself
         shift
     done
     shift
     say "\$ $lldb -- $*"
     "$lldb" --no-lldbinit --batch -o "command script import \"$root/lldb/tmpalloc_lldb.py\"" \
-        "${commands[@]}" -- "$@"
+        "${commands[@]}" -o "script if $end: lldb.debugger.HandleCommand('quit 1')" \
+        -k 'quit 1' -- "$@"
 }
 
 demo() {
-    local program=("$python" examples/word_report.py) entry=_PyRun_SimpleFileObject
+    # Where CPython begins with the program: all of them export it.  LLDB would look for the end of
+    # its first instructions, and may take a place in the middle of one for that.
+    local program=("$python" examples/word_report.py) entry=Py_RunMain
     build "${demo_packages[@]}"
     cd -- "$root"
-    say "" "== GDB"
+    say $'\n== GDB'
     gdb_session "break $entry" run 'tmpalloc start' continue 'tmpalloc summary' -- "${program[@]}"
-    say "" "== LLDB"
-    lldb_session "breakpoint set --name $entry" run 'tmpalloc start' continue 'tmpalloc summary' \
-        -- "${program[@]}"
+    say $'\n== LLDB'
+    lldb_session "breakpoint set --name $entry --skip-prologue false" run 'tmpalloc start' continue \
+        'tmpalloc summary' -- "${program[@]}"
 }
 
 # --- install ---------------------------------------------------------------------------------

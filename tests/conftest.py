@@ -275,6 +275,9 @@ class GdbController(Controller):
     def break_at(self, location):
         return f"break {location}"
 
+    def break_at_entry(self, function):
+        return f"break {function}"
+
     def break_on_address(self, expression):
         return f"break *({expression})"
 
@@ -381,6 +384,10 @@ class LldbController(Controller):
     def break_at(self, location):
         file, _, line = location.rpartition(":")
         return f"breakpoint set -f {file} -l {line}" if file else f"breakpoint set -n {location}"
+
+    def break_at_entry(self, function):
+        """Of an optimized function: LLDB may take a place inside an instruction for the prologue's end."""
+        return f"breakpoint set -n {function} -K false"
 
     def break_on_address(self, expression):
         return f"breakpoint set -a {expression}"

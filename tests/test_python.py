@@ -57,7 +57,7 @@ def test_breakpoints_show_the_same_of_a_shorter_list(debugger, tmp_path):
     program.write_text((EXAMPLES / "list_growth.py").read_text().replace("1_000_000", "20_000"))
     sizes = sizes_of_growing_list(20_000)
     steps = [
-        debugger.break_at(MAIN),
+        debugger.break_at_entry(MAIN),
         debugger.run(),
         "tmpalloc start --engine breakpoint",
         debugger.continue_(),
@@ -122,7 +122,7 @@ def test_an_extension_beneath_a_python_callback_shows_the_whole_chain(
 ):
     folded, native, graph = (tmp_path / name for name in ("folded.json", "native.json", "graph"))
     steps = [
-        debugger.break_at(MAIN),
+        debugger.break_at_entry(MAIN),
         debugger.run(),
         f"tmpalloc start --engine {engine}",
         debugger.continue_(),
@@ -360,7 +360,7 @@ def test_an_embedded_python_in_a_library_shows_functions_of_all_interpreters(
     flags = ["-lpython" + sysconfig.get_config_var("LDVERSION")]
     program = compile(EMBEDDING, *includes, *flags, name="embedding")
     steps = [
-        debugger.break_at("PyRun_SimpleStringFlags"),
+        debugger.break_at_entry("PyRun_SimpleStringFlags"),
         debugger.run(),
         debugger.delete_breakpoints(),
         f"tmpalloc start --engine {engine}",
@@ -382,7 +382,7 @@ def test_a_python_without_any_debug_symbols_shows_the_same(debugger, tmp_path, e
     script = tmp_path / "script.py"
     script.write_text("def f():\n    return bytearray(70000)\nfor _ in range(5): f()\n")
     steps = [
-        debugger.break_at(MAIN),
+        debugger.break_at_entry(MAIN),
         debugger.run(),
         f"tmpalloc start --engine {engine}",
         debugger.continue_(),

@@ -270,7 +270,7 @@ def test_a_stretch_counts_what_the_counter_counts_meanwhile_in_the_same_run(
     plain = run_plainly(program, args, environment, tmp_path)
     steps = [
         *debugger.environment(preload(environment, counter, counts)),
-        debugger.break_at(STRETCHES[name]),
+        debugger.break_at_entry(STRETCHES[name]),
         debugger.run(),
         debugger.delete_breakpoints(),
         start,

@@ -1,6 +1,8 @@
 """setup.sh: its words, and the lines that it leaves in a user's files."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -53,6 +55,22 @@ def test_a_second_build_from_another_directory_builds_nothing(tmp_path):
     result = setup("build", folder=tmp_path)
     assert result.returncode == 0 and "no work to do" in result.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_shows_the_same_of_its_program_in_both_debuggers():
+    shown = setup("demo")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    row = re.compile(r"(?m)^(?:lines|pad) at word_report\.py:\d+ .*")
+    gdb, lldb = (row.findall(part) for part in shown.stdout.split("\n== LLDB\n"))
+    assert len(gdb) > 2 and gdb == lldb, shown.stdout
+
+
+@pytest.mark.parametrize("debugger", ["gdb", "lldb"])
+@pytest.mark.parametrize("end", ["exit 0", "exit 3", "kill -SEGV $$", "kill -KILL $$"])
+def test_the_demo_fails_unless_its_program_ends_normally(debugger, end):
+    code = f"source {SETUP}; {debugger}_session run -- /bin/sh -c {shlex.quote(end)}"
+    done = subprocess.run(["bash", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert (done.returncode == 0) == (end == "exit 0"), done.stdout
 
 
 def test_it_works_through_a_symbolic_link(tmp_path):
