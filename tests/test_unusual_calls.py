@@ -69,6 +69,19 @@ def test_a_walk_over_files_that_allocates_under_a_lock_is_left_alone(debugger, b
     assert allocations_of(document, "dl_iterate_phdr") == 1
 
 
+@pytest.mark.parametrize("way", ["preloaded", *ENGINES])
+def test_handlers_on_small_stacks_have_room_for_the_agent(debugger, compile, way):
+    # A function's first call takes 3 KB unless it is bound before.
+    program = compile(PROGRAMS / "small_stack.c", *C_FLAGS, "-Wl,-z,now")
+    if way == "preloaded":
+        document = run_preloaded(debugger, program)
+    else:
+        document, _ = track(debugger, program, f"tmpalloc start --engine {way}")
+    # In each of two threads at four depths: malloc, realloc and calloc.
+    assert allocations_of(document, "handle") == 2 * 4 * 3
+    assert document["totals"]["dropped"] == 0
+
+
 def test_the_agent_imports_no_function(library):
     agent = library.with_name("libtmpalloc-agent.so")
     listed = subprocess.check_output(["nm", "-D", "--undefined-only", agent], text=True)

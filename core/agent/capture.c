@@ -6,6 +6,7 @@
 #include "../memory.h"
 #include "capture_memo.h"
 #include "cfi_modules.h"
+#include "own_stack.h"
 #include "tmpalloc/tmpalloc.h"
 
 /* Slots of the predictor: more than the allocations that a program alternates between. */
@@ -30,6 +31,7 @@ struct capture_cache {
     struct map entries;                /* hash of pcs -> struct capture_entry */
     struct arena entry_arena;
     uint64_t walks;
+    struct own_stack stack; /* for walks */
 };
 
 static atomic_uint generation;
@@ -115,23 +117,36 @@ static struct capture_entry *find_entry(struct capture_cache *cache) {
     return add_entry(cache, hash);
 }
 
-static struct capture_entry *walk_stack(struct capture_cache *cache,
-                                        const struct capture_start *start,
-                                        const struct capture_departure *departure,
-                                        const struct capture_node **node_ret) {
+/* A stack that isn't known, and what becomes of it. */
+struct unknown {
+    struct capture_cache *cache;
+    struct capture_start start;
+    struct capture_departure departure;
+    struct capture_entry *entry;
+    const struct capture_node *node;
+};
+
+static void walk_unknown(void *arg) {
+    struct unknown *unknown = arg;
+    struct capture_cache *cache = unknown->cache;
     struct capture_walk *walk = &cache->walk;
+    if (capture_walk_run(walk, &unknown->start) != TMPALLOC_OK)
+        return;
+    unknown->entry = find_entry(cache);
+    if (unknown->entry)
+        cache->refused = 0;
+    if (unknown->entry && !walk->unstable)
+        unknown->node = cache->walked =
+            capture_memo_add(&cache->memo, &unknown->departure, walk, unknown->entry);
+}
+
+static void walk_stack(struct unknown *unknown) {
+    struct capture_cache *cache = unknown->cache;
     if (cache->refused++ > TRIED_WITHOUT_MEMORY && cache->refused % TRIED_WITHOUT_MEMORY)
-        return NULL;
+        return;
     cache->walks++;
     cache->walked = NULL;
-    if (capture_walk_run(walk, start) != TMPALLOC_OK)
-        return NULL;
-    struct capture_entry *entry = find_entry(cache);
-    if (entry)
-        cache->refused = 0;
-    if (entry && !walk->unstable)
-        *node_ret = cache->walked = capture_memo_add(&cache->memo, departure, walk, entry);
-    return entry;
+    own_stack_run(&cache->stack, walk_unknown, unknown);
 }
 
 static uint64_t history_of(const struct capture_node *node) {
@@ -141,21 +156,21 @@ static uint64_t history_of(const struct capture_node *node) {
 /* The way of all captures that the predictor doesn't know. */
 static __attribute__((noinline)) struct capture_entry *
 search(struct capture_cache *cache, struct capture_start start, const struct capture_node **slot) {
-    struct capture_departure departure;
-    struct capture_entry *entry = NULL;
+    struct unknown unknown = {.cache = cache, .start = start};
     const struct capture_node *guess = *slot;
     if (guess && guess->return_address != *(const uint64_t *)start.return_slot)
         guess = NULL;
-    const struct capture_node *node = capture_memo_find(&cache->memo, &start, guess, &departure);
-    if (node)
-        entry = node->entry;
-    else
-        entry = walk_stack(cache, &start, &departure, &node);
-    if (node) {
-        *slot = node;
-        cache->history = history_of(node);
+    const struct capture_node *node =
+        capture_memo_find(&cache->memo, &start, guess, &unknown.departure);
+    if (!node) {
+        walk_stack(&unknown);
+        node = unknown.node;
     }
-    return entry;
+    if (!node)
+        return unknown.entry;
+    *slot = node;
+    cache->history = history_of(node);
+    return node->entry;
 }
 
 struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t return_slot,
@@ -184,10 +199,25 @@ static struct capture_walk *walk_now(struct capture_cache *cache) {
     return &cache->walk;
 }
 
+struct way {
+    struct capture_cache *cache;
+    struct capture_start start;
+    uintptr_t outer_slot;
+    enum capture_path path;
+};
+
+static void walk_way(void *arg) {
+    struct way *way = arg;
+    way->path = capture_walk_to(walk_now(way->cache), &way->start, way->outer_slot);
+}
+
 enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
                                uintptr_t frame_pointer, uintptr_t outer_slot) {
-    struct capture_start start = {.return_slot = return_slot, .frame_pointer = frame_pointer};
-    return capture_walk_to(walk_now(cache), &start, outer_slot);
+    struct way way = {.cache = cache,
+                      .start = {.return_slot = return_slot, .frame_pointer = frame_pointer},
+                      .outer_slot = outer_slot};
+    own_stack_run(&cache->stack, walk_way, &way);
+    return way.path;
 }
 
 /* Of the node that was found last, by a walk with that start. */

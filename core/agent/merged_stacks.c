@@ -5,6 +5,7 @@
 #include "../arena.h"
 #include "../map.h"
 #include "../memory.h"
+#include "own_stack.h"
 #include "python_capture.h"
 #include "python_here.h"
 #include "tmpalloc/tmpalloc.h"
@@ -32,6 +33,7 @@ struct merged_stacks {
     /* Work areas. */
     uint64_t loops[PYTHON_DEPTH_LIMIT];
     uint64_t pcs[AGENT_STACK_LIMIT];
+    struct own_stack stack;
 };
 
 struct known_frame {
@@ -127,12 +129,15 @@ static struct agent_python_frame *frame_at(struct merged_stacks *merged,
 
 struct merging {
     struct merged_stacks *merged;
+    struct capture_cache *cache;
     const struct agent_stack *native;
     const struct python_entry *entry;
+    struct agent_stack *result;
     size_t loop_count;
     const uintptr_t *bounds;
     size_t bound_count;
     uintptr_t return_slot;
+    uintptr_t frame_pointer;
     uint32_t next_place; /* of the entry */
     size_t next_loop;
     uint32_t count; /* of merged->pcs */
@@ -189,19 +194,31 @@ static struct agent_stack *keep_stack(const struct merging *merging) {
     return stack;
 }
 
+static void run_merge(void *arg) {
+    struct merging *merging = arg;
+    struct merged_stacks *merged = merging->merged;
+    merging->loop_count = python_capture_loops(merged->python, merged->loops, PYTHON_DEPTH_LIMIT);
+    merging->bounds = capture_bounds(merging->cache, merging->return_slot, merging->frame_pointer,
+                                     &merging->bound_count);
+    for (uint32_t i = 0; i < merging->native->count; i++) {
+        if (runs_next(merging, i))
+            add_run(merging);
+        add_pc(merging, merging->native->pcs[i]);
+    }
+    merging->result = keep_stack(merging);
+}
+
 static struct agent_stack *merge(struct merged_stacks *merged, struct capture_cache *cache,
                                  const struct agent_stack *native, const struct python_entry *entry,
                                  uintptr_t return_slot, uintptr_t frame_pointer) {
-    struct merging merging = {
-        .merged = merged, .native = native, .entry = entry, .return_slot = return_slot};
-    merging.loop_count = python_capture_loops(merged->python, merged->loops, PYTHON_DEPTH_LIMIT);
-    merging.bounds = capture_bounds(cache, return_slot, frame_pointer, &merging.bound_count);
-    for (uint32_t i = 0; i < native->count; i++) {
-        if (runs_next(&merging, i))
-            add_run(&merging);
-        add_pc(&merging, native->pcs[i]);
-    }
-    return keep_stack(&merging);
+    struct merging merging = {.merged = merged,
+                              .cache = cache,
+                              .native = native,
+                              .entry = entry,
+                              .return_slot = return_slot,
+                              .frame_pointer = frame_pointer};
+    own_stack_run(&merged->stack, run_merge, &merging);
+    return merging.result;
 }
 
 /* Pairs. */

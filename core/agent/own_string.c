@@ -9,10 +9,27 @@
 /* Keeps a loop what it is. */
 #define KEEP_LOOP __asm__ volatile("")
 
+static uint64_t word_at(const void *place) {
+    uint64_t word;
+    __builtin_memcpy(&word, place, sizeof word);
+    return word;
+}
+
 OWN void *memcpy(void *restrict to, const void *restrict from, size_t size) {
-    void *start = to;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
-    return start;
+    char *target = to;
+    const char *source = from;
+    for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t)) {
+        uint64_t word = word_at(source);
+        __builtin_memcpy(target, &word, sizeof word);
+        target += sizeof word;
+        source += sizeof word;
+        KEEP_LOOP;
+    }
+    for (; size > 0; size--) {
+        *target++ = *source++;
+        KEEP_LOOP;
+    }
+    return to;
 }
 
 OWN void *memset(void *to, int byte, size_t size) {
@@ -33,6 +50,12 @@ OWN void *memmove(void *to, const void *from, size_t size) {
 
 OWN int memcmp(const void *one, const void *other, size_t size) {
     const unsigned char *a = one, *b = other;
+    while (size >= sizeof(uint64_t) && word_at(a) == word_at(b)) {
+        a += sizeof(uint64_t);
+        b += sizeof(uint64_t);
+        size -= sizeof(uint64_t);
+        KEEP_LOOP;
+    }
     for (; size > 0 && *a == *b; size--, a++, b++)
         KEEP_LOOP;
     return size > 0 ? *a - *b : 0;

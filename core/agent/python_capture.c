@@ -5,6 +5,7 @@
 
 #include "../memory.h"
 #include "capture_pages.h"
+#include "own_stack.h"
 #include "python_here.h"
 #include "python_memo.h"
 #include "tmpalloc/tmpalloc.h"
@@ -45,6 +46,7 @@ struct python_cache {
     size_t frame_count;         /* of that walk */
     struct python_frame frames[PYTHON_DEPTH_LIMIT];
     struct python_place places[PYTHON_DEPTH_LIMIT];
+    struct own_stack stack; /* for walks */
 };
 
 int python_cache_init(struct python_cache **ret) {
@@ -192,16 +194,30 @@ static struct python_entry *find_entry(struct python_cache *cache, size_t count,
     return add_entry(cache, count, truncated, hash);
 }
 
-static struct python_entry *walk(struct python_cache *cache, uintptr_t thread) {
+struct walk {
+    struct python_cache *cache;
+    uintptr_t thread;
+    struct python_entry *entry;
+};
+
+static void run_walk(void *arg) {
+    struct walk *walk = arg;
+    struct python_cache *cache = walk->cache;
     bool truncated;
     cache->walks++;
-    walk_frames(cache, thread, &truncated);
+    walk_frames(cache, walk->thread, &truncated);
     size_t known = find_codes(cache, cache->frame_count);
     if (known < cache->frame_count)
         truncated = cache->log.unstable = true;
     if (known > 0)
         atomic_store_explicit(&trusted, true, memory_order_relaxed);
-    return find_entry(cache, known, truncated);
+    walk->entry = find_entry(cache, known, truncated);
+}
+
+static struct python_entry *walk(struct python_cache *cache, uintptr_t thread) {
+    struct walk walk = {.cache = cache, .thread = thread};
+    own_stack_run(&cache->stack, run_walk, &walk);
+    return walk.entry;
 }
 
 /* Finding again. */

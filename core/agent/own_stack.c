@@ -1,0 +1,25 @@
+#include "own_stack.h"
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "system_call.h"
+
+#define SIGNAL(number) (UINT64_C(1) << ((number)-1))
+
+/* What a thread raises itself, by a breakpoint say, can't wait: the kernel would forget the
+ * program's handler. */
+#define RAISED                                                                                     \
+    (SIGNAL(SIGSEGV) | SIGNAL(SIGBUS) | SIGNAL(SIGILL) | SIGNAL(SIGFPE) | SIGNAL(SIGTRAP) |        \
+     SIGNAL(SIGSYS))
+
+void own_stack_run(struct own_stack *stack, own_stack_function *function, void *arg) {
+    uint64_t waiting = ~RAISED, before;
+    if (system_call_failed(system_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&waiting,
+                                        (long)&before, sizeof before))) {
+        function(arg);
+        return;
+    }
+    own_stack_switch(stack->bytes + sizeof stack->bytes, function, arg);
+    system_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof before);
+}
