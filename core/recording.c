@@ -147,18 +147,19 @@ uint32_t recording_max_threshold(const struct recording *recording) {
     return known ? recording->latest.max_threshold : tracker_max_threshold(recording->tracker);
 }
 
+static bool has_results(const struct recording *recording) {
+    return recording->copied ? recording->age != RECORDING_NEVER : recording->process.pid != 0;
+}
+
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error) {
-    int status;
-    if (!recording->copied)
-        status = tracker_snapshot(recording->tracker, ret);
-    else if (recording->age != RECORDING_NEVER)
-        status = snapshot_copy(&recording->latest, ret);
-    else
+    if (!has_results(recording))
         return error_set(error, TMPALLOC_E_STATE,
                          recording->process.pid == 0
                              ? "no results yet: tracking begins when the program starts"
                              : "no results: the process has had no stop at which they could be "
                                "read");
+    int status = recording->copied ? snapshot_copy(&recording->latest, ret)
+                                   : tracker_snapshot(recording->tracker, ret);
     return status == TMPALLOC_OK ? status : error_no_memory(error);
 }
 

@@ -68,6 +68,9 @@ static int check_start(const struct session *session, const struct session_optio
                          session->recording->engine);
     if (process->core_file[0])
         return error_set(error, TMPALLOC_E_STATE, "a core file can't be tracked: run the program");
+    if (process->pid == 0 && process->executable[0] == '\0')
+        return error_set(error, TMPALLOC_E_STATE,
+                         "start needs a program: name its file to the debugger, or attach");
     if (process->pid != 0 && !process->stopped)
         return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
                          (long long)process->pid);

@@ -53,9 +53,10 @@ class StopHook:
 def _execute(line, result):
     """Executes a command line of the core for LLDB."""
     word = line.partition(" ")[0]
-    # An attempt to attach that failed leaves a target without a program.
-    if word == "start" and not _host.debugger.GetSelectedTarget().GetExecutable():
-        result.SetError("start needs a program: target create FILE, or attach")
+    if word == "start" and _host.lacks_files():
+        result.SetError(
+            "start needs the program's file, which LLDB has not found: target create FILE, then attach"
+        )
         return
     try:
         _host.notice()
@@ -150,12 +151,12 @@ def _parsed_command(command):
 
         def _add_option(self, option, letter):
             kind = lldb.eArgTypeFilename if "FILE" in (option.value or "") else lldb.eArgTypeValue
-            choices = [[choice, choice] for choice in option.choices] or None
-            self.ov_parser.add_option(
-                letter, option.name, option.help, None, value_type=kind, enum_values=choices
-            )
+            self.ov_parser.add_option(letter, option.name, option.help, None, value_type=kind)
+            described = self.ov_parser.options_dict[option.name]
+            if option.choices:  # LLDB 22 prints a line for each option that is added with them
+                described["enum_values"] = [[choice, choice] for choice in option.choices]
             if not option.value:
-                del self.ov_parser.options_dict[option.name]["value_type"]
+                del described["value_type"]
 
         def __call__(self, _debugger, arguments, _context, result):
             """Called by LLDB; `arguments` is an SBStructuredData array."""

@@ -80,6 +80,11 @@ class LldbEvents(Host):
         self._local = (None, False)  # a process and whether its server is on this machine
         self._places = set()  # of the user's breakpoints, as they were told
 
+    def lacks_files(self):
+        """Whether there is a process of which LLDB knows no file, as after some attaches."""
+        process = self.selected_process()
+        return process.GetState() in ALIVE and not process.GetTarget().GetExecutable()
+
     def follow_loader(self):
         """Begins to notice loaded files in the selected target, started or not."""
         self.leave_loader()

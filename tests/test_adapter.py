@@ -297,6 +297,27 @@ def test_lldb_completes_commands_and_options_at_a_terminal(lldb, library):
     terminal.expect("never")
 
 
+#: Makes LLDB say what LLDB 22 says when an option is added with choices.
+TELL_OF_CHOICES = """
+from lldb.plugins.parsed_cmd import LLDBOptionValueParser as Parser
+add_option = Parser.add_option
+def tell(self, *arguments, **named):
+    if named.get("enum_values") or len(arguments) > 9:
+        print("An enum value had a type")
+    add_option(self, *arguments, **named)
+Parser.add_option = tell
+"""
+
+
+def test_lldb_says_nothing_about_the_options_when_it_loads_them(lldb, library, tmp_path):
+    told = tmp_path / "told.py"
+    told.write_text(TELL_OF_CHOICES)
+    steps = [lldb.source(told), lldb.load(), "tmpalloc check --exit nev"]
+    outputs = lldb.session(steps=steps, load=False).outputs
+    assert outputs[1].count("\n") == 1 and "tmpalloc help" in outputs[1]
+    assert "auto, always, never" in outputs[2]
+
+
 def test_a_command_at_a_terminal_is_told_its_size_and_a_pipe_has_none(gdb, library):
     terminal = gdb.terminal(columns=77, rows=33)
     probe = "sys.modules['tmpalloc_gdb_commands']._terminal(True)"

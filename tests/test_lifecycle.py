@@ -270,10 +270,17 @@ BAD_START = {
 }
 
 
-def test_lldb_refuses_a_start_without_a_program(lldb):
-    outputs = lldb.session(steps=["tmpalloc start", "tmpalloc status"]).outputs
-    assert_one_line(outputs[0], "target create")
-    assert_one_line(outputs[1], "not started")
+def test_a_start_without_a_program_is_refused(debugger, start):
+    outputs = debugger.session(steps=[start, "tmpalloc summary", "tmpalloc status"]).outputs
+    assert_one_line(outputs[0], "start needs a program")
+    assert_one_line(outputs[1], "nothing recorded yet")
+    assert_one_line(outputs[2], "not started")
+
+
+def test_a_summary_before_the_program_starts_says_so(debugger, stages, start):
+    outputs = debugger.session(stages, [start, "tmpalloc summary", "tmpalloc mark here"]).outputs
+    for output in outputs[1:]:
+        assert_one_line(output, "no results yet: tracking begins when the program starts")
 
 
 BAD_REPORTS = {
