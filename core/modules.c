@@ -173,14 +173,13 @@ static int compare_addresses(const void *left, const void *right) {
     return (one->start > other->start) - (one->start < other->start);
 }
 
-static int place(struct modules *modules, const struct tmpalloc_module *loaded,
-                 struct layout *layout) {
+static int place(struct modules *modules, const struct loaded_file *loaded, struct layout *layout) {
     uint32_t number;
     int status = find_or_add(modules, loaded->path, &number);
     if (status != TMPALLOC_OK)
         return status;
     const struct elf_facts *facts = &modules->items[number]->facts;
-    uint64_t bias = loaded->text_address - facts->text_address;
+    uint64_t bias = loaded->placed ? loaded->bias : loaded->text_address - facts->text_address;
     if (bias != 0 && !facts->relocatable)
         return TMPALLOC_E_IO;
     layout->search_order[layout->count++] = (struct placement){
@@ -188,7 +187,7 @@ static int place(struct modules *modules, const struct tmpalloc_module *loaded,
     return TMPALLOC_OK;
 }
 
-static int build_layout(struct modules *modules, const struct tmpalloc_module *loaded, size_t count,
+static int build_layout(struct modules *modules, const struct loaded_file *loaded, size_t count,
                         struct layout *ret) {
     struct layout layout = {0};
     layout.search_order = memory_allocate_zeroed(count, 2 * sizeof *layout.search_order);
@@ -262,7 +261,7 @@ static bool same_layout(const struct layout *one, const struct layout *other) {
     return true;
 }
 
-int modules_update(struct modules *modules, const struct tmpalloc_module *loaded, size_t count,
+int modules_update(struct modules *modules, const struct loaded_file *loaded, size_t count,
                    bool *changed_ret, struct error *error) {
     struct layout layout;
     bool unloaded;

@@ -15,6 +15,14 @@
 #include "function_symbols.h"
 #include "stacks.h"
 
+/* A file that is loaded now. */
+struct loaded_file {
+    const char *path;      /* on this machine; never NULL */
+    uint64_t text_address; /* run-time address of its .text section; of no use when placed: */
+    uint64_t bias;         /* what was added to its link-time addresses */
+    bool placed;
+};
+
 struct modules;
 
 int modules_create(struct modules **ret);
@@ -27,7 +35,7 @@ int modules_set_debug_directories(struct modules *modules, const char *directori
 
 /* Replaces the current layout by the `count` files that are loaded now, in search order.  Files
  * that can't be read are skipped.  *changed_ret (may be NULL): the layout is not what it was. */
-int modules_update(struct modules *modules, const struct tmpalloc_module *loaded, size_t count,
+int modules_update(struct modules *modules, const struct loaded_file *loaded, size_t count,
                    bool *changed_ret, struct error *error);
 /* Grows whenever a file was unloaded: what was learned about addresses before is void. */
 uint64_t modules_generation(const struct modules *modules);

@@ -54,6 +54,7 @@ void recording_destroy(struct recording *recording) {
     snapshot_deinit(&recording->latest);
     interpreted_stacks_destroy(recording->python);
     unwinder_destroy(recording->unwinder);
+    process_files_deinit(&recording->files);
     symbolizer_destroy(recording->symbolizer);
     modules_destroy(recording->modules);
     tracker_destroy(recording->tracker);
@@ -106,7 +107,7 @@ void recording_set_process(struct recording *recording, const struct tmpalloc_pr
 }
 
 struct module_list {
-    struct tmpalloc_module *items;
+    struct loaded_file *items;
     size_t count;
     size_t capacity;
 };
@@ -119,12 +120,12 @@ static int collect_module(void *arg, const struct tmpalloc_module *module) {
     char *path = memory_copy_string(module->path);
     if (!path)
         return TMPALLOC_E_NOMEM;
-    list->items[list->count] = *module;
-    list->items[list->count++].path = path;
+    list->items[list->count++] =
+        (struct loaded_file){.path = path, .text_address = module->text_address};
     return TMPALLOC_OK;
 }
 
-int recording_update_modules(struct recording *recording, bool *changed_ret, struct error *error) {
+static int ask_debugger(struct recording *recording, bool *changed_ret, struct error *error) {
     struct module_list list = {0};
     int status = host_modules(recording->host, collect_module, &list, error);
     if (status == TMPALLOC_OK)
@@ -133,6 +134,24 @@ int recording_update_modules(struct recording *recording, bool *changed_ret, str
         memory_release((char *)list.items[i].path);
     memory_release(list.items);
     return status;
+}
+
+int recording_update_modules(struct recording *recording, const struct tmpalloc_process *process,
+                             bool *changed_ret, struct error *error) {
+    struct process_files *files = &recording->files;
+    bool changed = false;
+    int status = process->local && process->pid != 0
+                     ? process_files_update(files, process->pid, &changed)
+                     : TMPALLOC_E_UNSUPPORTED;
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return ask_debugger(recording, changed_ret, error);
+    if (changed_ret)
+        *changed_ret = false;
+    if (status == TMPALLOC_OK && changed)
+        status = modules_update(recording->modules, files->items, files->count, changed_ret, error);
+    if (status != TMPALLOC_OK)
+        process_files_deinit(files);
+    return status == TMPALLOC_E_NOMEM ? error_no_memory(error) : status;
 }
 
 void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,

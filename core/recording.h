@@ -3,6 +3,7 @@
 #define TMPALLOC_RECORDING_H
 
 #include "interpreted_stacks.h"
+#include "process_files.h"
 #include "profile.h"
 #include "text.h"
 #include "tracker.h"
@@ -30,6 +31,7 @@ struct recording {
     char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;
     struct modules *modules;
+    struct process_files files; /* of which `modules` were updated last, if at all */
     struct symbolizer *symbolizer;
     struct unwinder *unwinder;
     struct interpreted_stacks *python;
@@ -45,8 +47,10 @@ void recording_destroy(struct recording *recording); /* NULL is allowed */
 /* The recording is of this process from now on. */
 void recording_set_process(struct recording *recording, const struct tmpalloc_process *process);
 
-/* Asks the debugger which files are loaded.  *changed_ret (may be NULL): not those of last time. */
-int recording_update_modules(struct recording *recording, bool *changed_ret, struct error *error);
+/* Looks which files are loaded in this process, the selected one; the debugger is asked where the
+ * process itself doesn't tell.  *changed_ret (may be NULL): not those of last time. */
+int recording_update_modules(struct recording *recording, const struct tmpalloc_process *process,
+                             bool *changed_ret, struct error *error);
 
 /* What the process counted, copied; the recording owns it from now on. */
 void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,

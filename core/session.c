@@ -51,7 +51,8 @@ static void end_tracking(struct session *session, const char *what) {
 /* Looks at the process' files and where allocators are now. */
 static int refresh(struct session *session, struct error *error) {
     bool changed = false;
-    int status = recording_update_modules(session->recording, &changed, error);
+    struct recording *recording = session->recording;
+    int status = recording_update_modules(recording, &recording->process, &changed, error);
     if (status != TMPALLOC_OK || (!changed && session->state == SESSION_TRACKING))
         return status;
     status = session_engine_refresh(session, error);
@@ -334,7 +335,8 @@ static bool is_child(struct session *session, const struct tmpalloc_process *pro
     if (!recording->copied)
         return is_parent;
     bool gone = session->state == SESSION_ENDED || parent_of(&recording->process) == 0;
-    return (is_parent || gone) && recording_update_modules(recording, NULL, NULL) == TMPALLOC_OK &&
+    return (is_parent || gone) &&
+           recording_update_modules(recording, process, NULL, NULL) == TMPALLOC_OK &&
            engine_agent_is_loaded(recording->modules);
 }
 

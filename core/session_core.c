@@ -13,7 +13,7 @@ static int read_results(struct session *session, struct recording *recording,
                                        recording->unwinder,   recording->tracker,
                                        recording->symbolizer, recording->python};
     recording_set_process(recording, process);
-    int status = recording_update_modules(recording, NULL, error);
+    int status = recording_update_modules(recording, process, NULL, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_find_in_core(recording->modules, process->core_file, &image, error);
     if (status == TMPALLOC_OK)

@@ -124,7 +124,7 @@ static int bring_in(struct session *session, struct recording *recording,
                     const struct tmpalloc_process *process, bool continues, struct error *error) {
     if (process->pid == 0)
         return engine_agent_prepare(session->agent, error);
-    int status = recording_update_modules(recording, NULL, error);
+    int status = recording_update_modules(recording, process, NULL, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_enter(session->agent, beginning(recording, continues), error);
     if (status == TMPALLOC_OK)

@@ -76,7 +76,7 @@ static json_t *find_all(struct modules *modules, char **names, bool exported_onl
     return array;
 }
 
-static struct tmpalloc_module locate(const char *path) {
+static struct loaded_file locate(const char *path) {
     struct elf_facts facts;
     int fd = elf_file_open(path);
     if (fd < 0 || !elf_file_facts(fd, &facts)) {
@@ -84,17 +84,17 @@ static struct tmpalloc_module locate(const char *path) {
         exit(1);
     }
     close(fd);
-    return (struct tmpalloc_module){
+    return (struct loaded_file){
         .path = path, .text_address = facts.text_address + (facts.relocatable ? BIAS : 0)};
 }
 
 static void load(struct modules *modules, const char *path) {
-    struct tmpalloc_module loaded = locate(path);
+    struct loaded_file loaded = locate(path);
     check(modules_update(modules, &loaded, 1, NULL, NULL));
 }
 
 /* Everything from nothing; the status of the first thing that fails. */
-static int find_both(const struct tmpalloc_module *loaded, uint64_t address, const char *name,
+static int find_both(const struct loaded_file *loaded, uint64_t address, const char *name,
                      bool *ret) {
     const struct symbol *symbols;
     struct module_symbol found;
@@ -119,7 +119,7 @@ static int find_both(const struct tmpalloc_module *loaded, uint64_t address, con
 
 /* Null when a failed allocation shows otherwise than as TMPALLOC_E_NOMEM. */
 static json_t *fail_each(const char *path, char **arguments) {
-    struct tmpalloc_module loaded = locate(path);
+    struct loaded_file loaded = locate(path);
     uint64_t address = strtoull(arguments[0], NULL, 16);
     int status = TMPALLOC_E_NOMEM;
     bool found = false;

@@ -106,7 +106,7 @@ static bool read_maps(struct debuggee *debuggee) {
 }
 
 /* A mapping of a file's beginning tells where the file is. */
-static bool parse_map(const char *line, char *path, struct tmpalloc_module *ret) {
+static bool parse_map(const char *line, char *path, struct loaded_file *ret) {
     uint64_t start;
     uint64_t offset;
     struct elf_facts facts;
@@ -120,14 +120,14 @@ static bool parse_map(const char *line, char *path, struct tmpalloc_module *ret)
         close(fd);
     if (!valid)
         return false;
-    *ret = (struct tmpalloc_module){
+    *ret = (struct loaded_file){
         .path = path, .text_address = facts.text_address + start - (facts.start & ~4095ull)};
     return true;
 }
 
 static void update_modules(struct debuggee *debuggee) {
     static char paths[MODULE_LIMIT][256];
-    struct tmpalloc_module loaded[MODULE_LIMIT];
+    struct loaded_file loaded[MODULE_LIMIT];
     size_t count = 0;
     if (!read_maps(debuggee))
         return;
