@@ -18,6 +18,7 @@ struct tmpalloc_session {
     struct text output;             /* of the latest command */
     struct progress progress;       /* of the present one */
     atomic_uint_fast64_t lost_hits; /* hits that found the session busy */
+    atomic_uint_fast32_t events;    /* which did: a bit for each enum tmpalloc_event */
 };
 
 const char *tmpalloc_version(void) {
@@ -75,6 +76,23 @@ static void leave(tmpalloc_session *session) {
     pthread_mutex_unlock(&session->mutex);
 }
 
+static int handle_event(tmpalloc_session *session, tmpalloc_event event) {
+    struct error error = {.text = ""};
+    int status = session_event(&session->session, event, &error);
+    if (status != TMPALLOC_OK)
+        host_message(&session->session.host, "tmpalloc: %s", error.text);
+    return status;
+}
+
+/* Those that a primitive, or another thread, told while the session was busy. */
+static void handle_waiting_events(tmpalloc_session *session) {
+    uint_fast32_t events = atomic_exchange(&session->events, 0);
+    for (tmpalloc_event event = 0; events >> event; event++) {
+        if (events >> event & 1)
+            handle_event(session, event);
+    }
+}
+
 /* What a command left is its output, or one line about its failure. */
 static int finish(tmpalloc_session *session, int status, struct error *error,
                   const char **text_ret) {
@@ -88,6 +106,7 @@ static int finish(tmpalloc_session *session, int status, struct error *error,
         text_printf(&session->output, "%s\n", error->text);
     }
     *text_ret = session->output.failed ? "out of memory\n" : text_get(&session->output);
+    handle_waiting_events(session);
     leave(session);
     return status;
 }
@@ -133,19 +152,19 @@ int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id) {
         atomic_fetch_add(&session->lost_hits, 1);
         return status;
     }
-    status = session_hit(&session->session, id, NULL);
+    status = session_hit(&session->session, id);
     leave(session);
     return status;
 }
 
 int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event) {
     int status = enter(session);
-    if (status != TMPALLOC_OK)
+    if (status != TMPALLOC_OK) {
+        atomic_fetch_or(&session->events, UINT32_C(1) << event);
         return status;
-    struct error error = {.text = ""};
-    status = session_event(&session->session, event, &error);
-    if (status != TMPALLOC_OK)
-        host_message(&session->session.host, "tmpalloc: %s", error.text);
+    }
+    status = handle_event(session, event);
+    handle_waiting_events(session);
     leave(session);
     return status;
 }

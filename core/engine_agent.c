@@ -57,10 +57,9 @@ int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
     int status = host_preload(agent->parts.host, agent->file.path, variable, error);
     agent->preloading = status == TMPALLOC_OK;
     agent->awaited = engine_agent_has_functions(agent);
-    if (status == TMPALLOC_OK || status == TMPALLOC_E_NOMEM)
-        return status;
-    return error_set(error, TMPALLOC_E_UNSUPPORTED,
-                     "the debugger's settings leave no room for preloading");
+    return status == TMPALLOC_E_UNSUPPORTED
+               ? error_set(error, status, "the debugger's settings leave no room for preloading")
+               : status;
 }
 
 /* Where the agent is. */

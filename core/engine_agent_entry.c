@@ -222,11 +222,12 @@ static int call(struct entry *entry, const char *name, uint64_t function, const 
         .address = function, .count = count, .alone = entry->alone, .timeout_ms = CALL_MS};
     memcpy(call.arguments, arguments, count * sizeof(arguments[0]));
     int status = host_call_function(entry->agent->parts.host, &call, ret, entry->error);
-    return status == TMPALLOC_E_HOST
-               ? error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
-                           "%s() in the process failed or took more than %u s", name,
-                           CALL_MS / 1000)
-               : status;
+    if (status != TMPALLOC_E_HOST)
+        return status;
+    error_set(entry->error, status, "%s() in the process failed or took more than %u s", name,
+              CALL_MS / 1000);
+    host_append_reason(entry->agent->parts.host, entry->error);
+    return TMPALLOC_E_UNSUPPORTED;
 }
 
 #define CALL(entry, name, function, ret, ...)                                                      \

@@ -23,15 +23,33 @@ static int missing(struct error *error, const char *what) {
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the debugger can't %s", what);
 }
 
+void host_append_reason(struct host *host, struct error *error) {
+    char reason[ERROR_TEXT_BYTES] = "";
+    int status = TMPALLOC_E_HOST;
+    size_t length = error ? strlen(error->text) : 0;
+    if (!error || !host->primitives.reason)
+        return;
+    host->primitives.reason(host->primitives.arg, reason, sizeof reason, &status);
+    reason[sizeof reason - 1] = '\0';
+    if (status == TMPALLOC_OK && reason[0])
+        snprintf(error->text + length, sizeof error->text - length, ": %s", reason);
+}
+
+static int failed(struct host *host, struct error *error) {
+    host_append_reason(host, error);
+    return TMPALLOC_E_HOST;
+}
+
 /* A status that is none of ours comes from a primitive that went wrong. */
-static int answer(int status, struct error *error, const char *what) {
+static int answer(struct host *host, int status, struct error *error, const char *what) {
     if (status == TMPALLOC_OK)
         return TMPALLOC_OK;
     if (status == TMPALLOC_E_UNSUPPORTED)
         return missing(error, what);
     if (status == TMPALLOC_E_NOMEM)
         return error_no_memory(error);
-    return error_set(error, TMPALLOC_E_HOST, "the debugger failed to %s", what);
+    error_set(error, TMPALLOC_E_HOST, "the debugger failed to %s", what);
+    return failed(host, error);
 }
 
 int host_process(struct host *host, struct tmpalloc_process *ret, struct error *error) {
@@ -47,7 +65,7 @@ int host_process(struct host *host, struct tmpalloc_process *ret, struct error *
         process.core_file[sizeof process.core_file - 1] = '\0';
         *ret = process;
     }
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct error *error) {
@@ -56,7 +74,7 @@ int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.modules(host->primitives.arg, emit, arg, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 static int read_through_debugger(struct host *host, uint64_t address, void *buffer, size_t size,
@@ -65,9 +83,11 @@ static int read_through_debugger(struct host *host, uint64_t address, void *buff
         return missing(error, "read memory");
     int status = TMPALLOC_E_HOST;
     host->primitives.read_memory(host->primitives.arg, address, buffer, size, &status);
-    if (status == TMPALLOC_E_HOST)
-        return error_set(error, status, "no memory to read at 0x%" PRIx64, address);
-    return answer(status, error, "read memory");
+    if (status == TMPALLOC_E_HOST) {
+        error_set(error, status, "no memory to read at 0x%" PRIx64, address);
+        return failed(host, error);
+    }
+    return answer(host, status, error, "read memory");
 }
 
 static bool read_proc(int proc_mem, uint64_t address, void *buffer, size_t size) {
@@ -159,7 +179,7 @@ int host_read_registers(struct host *host, const char *const *names, uint32_t co
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.read_registers(host->primitives.arg, names, count, values, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_current_thread(struct host *host, struct tmpalloc_thread *ret, struct error *error) {
@@ -171,7 +191,7 @@ int host_current_thread(struct host *host, struct tmpalloc_thread *ret, struct e
     host->primitives.current_thread(host->primitives.arg, &thread, &status);
     if (status == TMPALLOC_OK)
         *ret = thread;
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 bool host_thread_alive(struct host *host, uint64_t key) {
@@ -190,7 +210,7 @@ int host_insert_breakpoint(struct host *host, uint64_t id, uint64_t address,
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.insert_breakpoint(host->primitives.arg, id, address, kind, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct error *error) {
@@ -199,7 +219,7 @@ int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct 
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.enable_breakpoint(host->primitives.arg, id, enabled, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error) {
@@ -208,7 +228,7 @@ int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error) 
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.remove_breakpoint(host->primitives.arg, id, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_preload(struct host *host, const char *library, const char *variable,
@@ -218,7 +238,7 @@ int host_preload(struct host *host, const char *library, const char *variable,
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.preload(host->primitives.arg, library, variable, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_environment(struct host *host, const char *name, char *ret, size_t size,
@@ -229,7 +249,7 @@ int host_environment(struct host *host, const char *name, char *ret, size_t size
     int status = TMPALLOC_E_HOST;
     ret[0] = '\0';
     host->primitives.environment(host->primitives.arg, name, ret, size, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_write_data(struct host *host, uint64_t address, const void *buffer, size_t size,
@@ -239,7 +259,7 @@ int host_write_data(struct host *host, uint64_t address, const void *buffer, siz
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.write_memory(host->primitives.arg, address, buffer, size, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_threads(struct host *host, tmpalloc_emit_thread emit, void *arg, struct error *error) {
@@ -248,7 +268,7 @@ int host_threads(struct host *host, tmpalloc_emit_thread emit, void *arg, struct
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.threads(host->primitives.arg, emit, arg, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_select_thread(struct host *host, uint64_t key, struct error *error) {
@@ -257,7 +277,7 @@ int host_select_thread(struct host *host, uint64_t key, struct error *error) {
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.select_thread(host->primitives.arg, key, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_call_function(struct host *host, const struct host_call *call, uint64_t *ret,
@@ -271,7 +291,7 @@ int host_call_function(struct host *host, const struct host_call *call, uint64_t
                                    call->count, call->alone, call->timeout_ms, &result, &status);
     if (status == TMPALLOC_OK)
         *ret = result;
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error) {
@@ -280,7 +300,7 @@ int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.run_to(host->primitives.arg, address, timeout_ms, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
@@ -290,7 +310,7 @@ int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.breakpoints(host->primitives.arg, emit, arg, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error) {
@@ -299,7 +319,7 @@ int host_set_variable(struct host *host, const char *name, uint64_t number, stru
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.set_variable(host->primitives.arg, name, number, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_evaluate(struct host *host, const char *expression, uint64_t *ret, struct error *error) {
@@ -311,7 +331,7 @@ int host_evaluate(struct host *host, const char *expression, uint64_t *ret, stru
     host->primitives.evaluate(host->primitives.arg, expression, &result, &status);
     if (status == TMPALLOC_OK)
         *ret = result;
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_quit(struct host *host, int32_t exit_status, struct error *error) {
@@ -320,7 +340,7 @@ int host_quit(struct host *host, int32_t exit_status, struct error *error) {
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.quit(host->primitives.arg, exit_status, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inlined,
@@ -330,7 +350,7 @@ int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inl
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.select_frame(host->primitives.arg, key, pc, inlined, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
@@ -340,7 +360,7 @@ int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
         return missing(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.insert_watchpoint(host->primitives.arg, address, bytes, &status);
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *error) {
@@ -352,7 +372,7 @@ int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *err
     host->primitives.end_watchpoint(host->primitives.arg, &hits, &status);
     if (status == TMPALLOC_OK)
         *hits_ret = hits;
-    return answer(status, error, what);
+    return answer(host, status, error, what);
 }
 
 enum debug_registers host_debug_registers(struct host *host) {

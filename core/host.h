@@ -24,8 +24,8 @@ struct host {
 void host_init(struct host *host, const struct tmpalloc_host *primitives);
 void host_deinit(struct host *host);
 
-/* Each gives TMPALLOC_OK or the primitive's status with a line in *error (may be NULL).  A missing
- * primitive is TMPALLOC_E_UNSUPPORTED. */
+/* Each gives TMPALLOC_OK or the primitive's status with a line in *error (may be NULL), which ends
+ * with the debugger's own reason.  A missing primitive is TMPALLOC_E_UNSUPPORTED. */
 int host_process(struct host *host, struct tmpalloc_process *ret, struct error *error);
 int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct error *error);
 /* Reads stack or heap memory, never code (breakpoints may show): directly when the process is local
@@ -76,6 +76,8 @@ int host_evaluate(struct host *host, const char *expression, uint64_t *ret, stru
 int host_quit(struct host *host, int32_t exit_status, struct error *error);
 int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inlined,
                       struct error *error);
+/* Appends that reason to another line about the primitive that has just failed. */
+void host_append_reason(struct host *host, struct error *error);
 /* Whether work is to go on, see tmpalloc.h. */
 bool host_progress(struct host *host, const char *text);
 

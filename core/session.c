@@ -184,6 +184,7 @@ int session_start(struct session *session, struct session_options *options, stru
     session_options_deinit(&session->options);
     session->options = *options;
     text_clear(&session->missing);
+    session->hit_failed = false;
     status = begin(session, &process, false, error);
     if (status != TMPALLOC_OK)
         return status;
@@ -411,6 +412,7 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
 
 void session_poll(struct session *session) {
     struct tmpalloc_process process;
+    struct error error = {.text = ""};
     session_engine_forget_left(session);
     if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
@@ -420,14 +422,25 @@ void session_poll(struct session *session) {
         return;
     else if (process.pid == 0)
         process_ended(session);
-    else if (process.pid == session->recording->process.pid && process.stopped)
-        refresh(session, NULL);
+    else if (process.pid == session->recording->process.pid && process.stopped &&
+             refresh(session, &error) != TMPALLOC_OK)
+        host_message(&session->host, "tmpalloc: %s", error.text);
 }
 
-int session_hit(struct session *session, uint64_t id, struct error *error) {
-    int status = session_engine_hit(session, id, error);
+/* One line for all hits: there may be many. */
+static void tell_failed_hit(struct session *session, const struct error *error) {
+    if (!session->hit_failed)
+        host_message(&session->host, "tmpalloc: an event was lost: %s", error->text);
+    session->hit_failed = true;
+}
+
+int session_hit(struct session *session, uint64_t id) {
+    struct error error = {.text = ""};
+    int status = session_engine_hit(session, id, &error);
     if (status == TMPALLOC_STOP)
         session_catches_hit(session);
+    else if (status != TMPALLOC_OK)
+        tell_failed_hit(session, &error);
     return status;
 }
 

@@ -53,6 +53,7 @@ struct session {
     struct recording *recording; /* NULL: never started */
     char core_file[4096];        /* that was looked at last, and why it gave no results */
     char core_problem[ERROR_TEXT_BYTES];
+    bool hit_failed;     /* and the user knows that */
     char ended[128];     /* what became of the process, e.g. "exited" */
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t threshold;  /* of reports that name none */
@@ -120,7 +121,7 @@ void session_append_found(struct session *session, struct text *text);
 
 /* Called by the adapter; see tmpalloc.h. */
 int session_event(struct session *session, tmpalloc_event event, struct error *error);
-int session_hit(struct session *session, uint64_t id, struct error *error);
+int session_hit(struct session *session, uint64_t id);
 
 /* Before a command: notices a process that went away without an event. */
 void session_poll(struct session *session);

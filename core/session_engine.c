@@ -330,11 +330,11 @@ static int give_up_agent(struct session *session, struct error *reason, struct e
     session->left = session->agent;
     session->agent = NULL;
     int status = fall_back(session, reason, error);
-    if (!session->engine) {
-        session->state = SESSION_STOPPED;
-        host_message(&session->host, "tmpalloc: %s", reason->text);
-    }
-    return status;
+    if (session->engine)
+        return status;
+    session->state = SESSION_STOPPED;
+    host_message(&session->host, "tmpalloc: %s", reason->text);
+    return TMPALLOC_OK;
 }
 
 void session_engine_forget_left(struct session *session) {

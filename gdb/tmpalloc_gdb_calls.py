@@ -7,18 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import gdb
 
-
-@contextmanager
-def setting(name, value):
-    """Changes a setting of GDB for a while."""
-    before = gdb.parameter(name)
-    if isinstance(before, bool):
-        before = "on" if before else "off"
-    gdb.execute(f"set {name} {value}", to_string=True)
-    try:
-        yield
-    finally:
-        gdb.execute(f"set {name} {before}", to_string=True)
+from tmpalloc_gdb_settings import place, setting
 
 
 @contextmanager
@@ -88,7 +77,7 @@ class Selection:
 def call(address, arguments, alone, seconds):
     """Calls a function of the selected thread's process with numbers; returns a number."""
     types = ", ".join(["unsigned long"] * len(arguments)) or "void"
-    values = ", ".join(f"{argument}UL" for argument in arguments)
+    values = ", ".join(f"{argument:#x}UL" for argument in arguments)
     with ExitStack() as stack:
         stack.enter_context(setting("language", "c"))
         stack.enter_context(setting("unwindonsignal", "on"))
@@ -97,7 +86,7 @@ def call(address, arguments, alone, seconds):
         stack.enter_context(_without_breakpoints())
         stack.enter_context(_time_limit(seconds))
         # As text, so that GDB's words about a call that was interrupted are no output of ours.
-        line = f"output/u ((unsigned long (*)({types})) {address}UL)({values})"
+        line = f"output/u ((unsigned long (*)({types})) {address:#x}UL)({values})"
         return int(gdb.execute(line, to_string=True))
 
 
@@ -112,7 +101,7 @@ def run_to(address, seconds):
     """Lets the program run until the selected thread reaches an address."""
     thread = gdb.selected_thread()
     with _without_breakpoints():
-        target = gdb.Breakpoint(f"*{address}", internal=True)
+        target = gdb.Breakpoint(f"*{place(address)}", internal=True)
         target.silent = True
         target.thread = thread.global_num
         try:

@@ -6,6 +6,7 @@ import gdb
 
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
+from tmpalloc_gdb_settings import place
 from tmpalloc_gdb_watch import Watch
 
 
@@ -26,9 +27,8 @@ class OwnBreakpoint(gdb.Breakpoint):
 
     def __init__(self, host, id, address, hardware):
         kind = gdb.BP_HARDWARE_BREAKPOINT if hardware else gdb.BP_BREAKPOINT
-        # Decimal, because not every source language of GDB reads 0x.
         try:
-            super().__init__(f"*{address}", type=kind, internal=True)
+            super().__init__(f"*{place(address)}", type=kind, internal=True)
         except gdb.error:
             # It exists nevertheless when only its insertion failed.
             if self.is_valid():
@@ -59,6 +59,8 @@ class GdbEvents(Host):
         self._breakpoints = {}  # by the core's numbers
         self._tracked = None
         self._in_hit = False
+        self._in_event = False
+        self._has_commands = False  # the stop of the event: gdb.execute() executes them
         self._places = {}  # of the user's breakpoints that are enabled, as they were told
         self._in_call = False
         self._watch = Watch()
@@ -80,10 +82,13 @@ class GdbEvents(Host):
         """Forwards an event; False when the core can't do what it has to."""
         if self._in_hit:
             return True
+        self._in_event = True
         try:
             return self.session.event(event)
         except KeyboardInterrupt:
             return False  # the user's next prompt is near, and an event handler has no caller
+        finally:
+            self._in_event = False
 
     def file_loaded(self, event):
         """Called by GDB for each file whose symbols it reads, soon after it was mapped."""
@@ -139,4 +144,6 @@ class GdbEvents(Host):
         self._watch.delete_ended()
         if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
             signal = isinstance(event, gdb.SignalEvent)
+            self._has_commands = any(b.commands for b in getattr(event, "breakpoints", ()))
             self.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)
+            self._has_commands = False

@@ -8,9 +8,10 @@ import gdb
 from tmpalloc.command_line import options
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc.progress import show
-from tmpalloc_gdb_calls import Selection, call, run_to, setting
+from tmpalloc_gdb_calls import Selection, call, run_to
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
-from tmpalloc_gdb_process import core_file, is_readable, loaded_files, local_path
+from tmpalloc_gdb_process import core_file, is_readable, loaded_files, program
+from tmpalloc_gdb_settings import setting
 
 _WRAPPER = "exec-wrapper"
 
@@ -25,6 +26,11 @@ _VALUED = {
     *{"tty", "t", "b", "l", "cd", "data-directory", "D"},
 }
 _LAST = {"args", "--"}
+
+
+def _show_frame():
+    if is_readable():  # no more when the user's commands have let the program go on
+        gdb.execute("frame")
 
 
 class GdbHost(GdbEvents):
@@ -44,24 +50,23 @@ class GdbHost(GdbEvents):
         self._keys = {}
         self._last_key = 0
         self._selection = Selection()
-        self._preloads = False
+        self._wrapper = None
 
     def process(self):
         inferior = gdb.selected_inferior()
         connection = getattr(inferior, "connection", None)
         local = connection is None or connection.type == "native"
         core = bool(inferior.pid and connection and connection.type == "core")
+        executable = program(inferior.pid if local else 0)
         if core or not inferior.pid:
-            program = local_path(gdb.current_progspace().filename or "")
-            return ProcessInfo(0, False, local, "", program, core_file() if core else "")
+            return ProcessInfo(0, False, local, "", executable, core_file() if core else "")
         architecture = inferior.architecture().name()
-        files = loaded_files()
         return ProcessInfo(
             pid=inferior.pid,
             stopped=self._in_hit or is_readable(),
             local=local,
             architecture="x86_64" if architecture.startswith("i386:x86-64") else architecture,
-            executable=files[0][0] if files else "",
+            executable=executable,
         )
 
     def modules(self):
@@ -126,19 +131,25 @@ class GdbHost(GdbEvents):
         gdb.write(text + "\n")
 
     def preload(self, library, variable):
-        if self._preloads:
-            gdb.execute(f"unset {_WRAPPER}")
-        self._preloads = library is not None
+        if self._in_event:  # has no use for a wrapper
+            gdb.post_event(self._remove_wrapper)
+            return
+        self._remove_wrapper()
         if library is None:
             return
         # A wrapper comes between the shell, which must not be tracked, and the program.
         remote = getattr(gdb.selected_inferior(), "connection", None)
         if remote or gdb.parameter(_WRAPPER) or not gdb.parameter("startup-with-shell"):
-            self._preloads = False
             raise Unsupported("no room for a wrapper")
         libraries = self.environment("LD_PRELOAD")
         first = f"LD_PRELOAD={library}:{libraries}" if libraries else f"LD_PRELOAD={library}"
-        gdb.execute(f"set {_WRAPPER} {shlex.join(['env', first, variable])}")
+        self._wrapper = shlex.join(["env", first, variable])
+        gdb.execute(f"set {_WRAPPER} {self._wrapper}")
+
+    def _remove_wrapper(self):
+        wrapper, self._wrapper = self._wrapper, None
+        if wrapper and gdb.parameter(_WRAPPER) == wrapper:
+            gdb.execute(f"unset {_WRAPPER}")
 
     def environment(self, name):
         shown = gdb.execute(f"show environment {name}", to_string=True)
@@ -203,7 +214,10 @@ class GdbHost(GdbEvents):
             if frame.type() == gdb.INLINE_FRAME:
                 frame = frame.older()
         frame.select()
-        gdb.execute("frame")
+        if self._has_commands:
+            gdb.post_event(_show_frame)
+        else:
+            _show_frame()
 
     def insert_watchpoint(self, address, size):
         self._watch.insert(address, size)

@@ -1,13 +1,40 @@
 """Processes and files as GDB tells them."""
 
+import os
 import re
 
 import gdb
+
+from tmpalloc_gdb_settings import setting
 
 _FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0-9a-f]+)", re.M)
 _SECTIONS = "maintenance info target-sections"
 _VDSO = "system-supplied DSO at "
 _CORE_FILE = re.compile(r"Local core dump file:\s+`(.+)', file type")
+
+
+def program(pid):
+    """Path of the selected program; it is what process `pid` of this machine executes, if not 0.
+
+    "" when there is none, or the process has just ended.
+    """
+    try:
+        return local_path(gdb.current_progspace().filename or "")
+    except UnicodeDecodeError:  # GDB's character set is the locale's
+        return _executed(pid) if pid else _program_in_bytes()
+
+
+def _executed(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
+
+
+def _program_in_bytes():
+    with setting("host-charset", "ISO-8859-1"):
+        path = gdb.current_progspace().filename
+    return local_path(os.fsdecode(path.encode("iso-8859-1")))
 
 
 def local_path(path):

@@ -1,8 +1,16 @@
 """The watchpoint that the core sets for the user in GDB."""
 
+from contextlib import suppress
+
 import gdb
 
-from tmpalloc_gdb_calls import setting
+#: The bytes at an address in C, and at $_tmpalloc_watched in other languages.
+_WORDS = (
+    "*(char (*)[{size}]) {address:#x}",
+    "*$_tmpalloc_watched",
+    "$_tmpalloc_watched[0]",
+    "$_tmpalloc_watched.all",
+)
 
 
 class Watch:
@@ -14,9 +22,15 @@ class Watch:
 
     def insert(self, address, size):
         """Stops at each use of the bytes at an address."""
-        with setting("language", "c"):
-            place = f"*(char (*)[{size}]) {address:#x}"
-            self._watchpoint = gdb.Breakpoint(place, gdb.BP_WATCHPOINT, gdb.WP_ACCESS)
+        bytes_type = gdb.selected_inferior().architecture().integer_type(8).array(size - 1)
+        pointer = gdb.Value(address).cast(bytes_type.pointer())
+        gdb.set_convenience_variable("_tmpalloc_watched", pointer)
+        for words in _WORDS:
+            place = words.format(address=address, size=size)
+            with suppress(gdb.error):
+                self._watchpoint = gdb.Breakpoint(place, gdb.BP_WATCHPOINT, gdb.WP_ACCESS)
+                return
+        raise gdb.error("no watchpoint in this source language")
 
     def end(self, deletes):
         """Returns how often it has stopped the program; in a hit nothing can be deleted."""

@@ -45,6 +45,7 @@ _FAST_REGISTERS = {
 class LldbHost(LldbEvents):
     """Primitives of LLDB."""
 
+    encoding = "utf-8"  # whatever the locale
     batch = any(name in _BATCH for name, _ in options(_VALUED, _LAST))
 
     def __init__(self, debugger, module):

@@ -20,7 +20,7 @@ def identity(process):
 
 
 def _status_number(pid, name):
-    with open(f"/proc/{pid}/status") as file:
+    with open(f"/proc/{pid}/status", errors="replace") as file:
         fields = dict(line.split(":", 1) for line in file if ":" in line)
     return int(fields[name])
 
@@ -36,7 +36,7 @@ def is_own_child(pid):
 def is_held(pid):
     """Whether such a process still runs and is traced: LLDB's own word for it comes late."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:
             runs = file.read().rpartition(")")[2].split()[0] not in ("X", "Z")
     except OSError:
         return False
@@ -51,7 +51,7 @@ def loaded_files(target):
         path = module.GetFileSpec().fullpath or ""
         section = module.FindSection(".text")
         address = section.GetLoadAddress(target) if section else lldb.LLDB_INVALID_ADDRESS
-        if address != lldb.LLDB_INVALID_ADDRESS and os.path.isfile(path):
+        if address != lldb.LLDB_INVALID_ADDRESS and os.path.isfile(path.encode()):
             files.append((os.path.abspath(path), address))
     return sorted(files, key=lambda file: file[0] != executable)
 

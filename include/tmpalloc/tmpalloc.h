@@ -7,8 +7,8 @@
  *
  * Threading: a session is entered by one caller at a time.  A second thread that enters it waits
  * for up to two seconds and then gets TMPALLOC_E_BUSY; a call made from inside a primitive (an
- * inferior call that hits a breakpoint, say) gets TMPALLOC_E_BUSY at once.  Primitives are called
- * on the thread that entered the session.
+ * inferior call that hits a breakpoint, say) gets TMPALLOC_E_BUSY at once.  An event isn't lost by
+ * that.  Primitives are called on the thread that entered the session.
  *
  * Errors: functions return TMPALLOC_OK or a negative tmpalloc_status.  The library never aborts,
  * exits, prints, or changes signal handlers.
@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 9
+#define TMPALLOC_HOST_VERSION 10
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -205,6 +205,10 @@ struct tmpalloc_host {
      *  text NULL: does nothing else.  Otherwise, which happens on a terminal only: shows this line
      *  in place of the one that it showed before, "" none. */
     void (*progress)(void *arg, const char *text, int *status);
+
+    /** Stores in text[bytes], as one line, why the primitive failed that was called last; "" when
+     *  that isn't known. */
+    void (*reason)(void *arg, char *text, uint64_t bytes, int *status);
 };
 
 /** The place where a command's text will be shown. */
@@ -288,7 +292,8 @@ TMPALLOC_API int tmpalloc_session_data(tmpalloc_session *session, const char *li
 TMPALLOC_API int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id);
 
 /** Tells the session what happened.  Messages for the user go through the host's message
- *  primitive.  Not to be called while a hit is handled. */
+ *  primitive.  Not to be called while a hit is handled.  TMPALLOC_E_BUSY: it is handled as soon as
+ *  the session is left, in the order of enum tmpalloc_event with others that wait. */
 TMPALLOC_API int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event);
 
 /** Counts temporaries, at the session's threshold, of the locations ("foo at foo.c:4") that match

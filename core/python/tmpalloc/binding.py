@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 9
+HOST_VERSION = 10
 
 STOP = 1
 OK = 0
@@ -134,6 +134,7 @@ PRIMITIVES = {
     "insert_watchpoint": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, Status),
     "end_watchpoint": ctypes.CFUNCTYPE(None, c_void_p, POINTER(c_uint64), Status),
     "progress": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, Status),
+    "reason": ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_uint64, Status),
 }
 
 

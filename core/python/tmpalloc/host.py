@@ -35,6 +35,8 @@ class Host:
     tells_breakpoints = False
     #: Whether the debugger's command line asks for batch mode.
     batch = False
+    #: Of the texts that the debugger gives and takes; what they don't hold becomes surrogates.
+    encoding = sys.getfilesystemencoding()
     #: What the debugger is to end with when the command has shown its text; None: it goes on.
     exit_status = None
 
@@ -49,7 +51,7 @@ class Host:
         )
         for name, callback in binding.PRIMITIVES.items():
             method = "read_register" if name == "read_registers" else name
-            if getattr(type(self), method) is not getattr(Host, method):
+            if method == "reason" or getattr(type(self), method) is not getattr(Host, method):
                 setattr(self.struct, name, callback(self._guarded(getattr(self, "_c_" + name))))
 
     def process(self):
@@ -152,6 +154,21 @@ class Host:
         """Shows how far a command is, see struct tmpalloc_host; KeyboardInterrupt ends it."""
         raise NotImplementedError
 
+    def reason(self):
+        """Why the last primitive failed, as one line."""
+        error, self.failure = self.failure, None
+        lines = str(error or "").strip().splitlines() or [""]
+        # Debuggers raise their own words; others may be no more than a name.
+        known = error is None or isinstance(error, (RuntimeError, OSError, Unsupported))
+        return lines[0] if known else f"{type(error).__name__}: {lines[0]}"
+
+    def encode(self, text):
+        """The bytes of a text of the debugger."""
+        return text.encode(self.encoding, "surrogateescape")
+
+    def _decode(self, text):
+        return text if text is None else text.decode(self.encoding, "surrogateescape")
+
     def _keep_unraisable(self):
         """Notices interrupts that no callback can catch.
 
@@ -198,13 +215,13 @@ class Host:
         info = self.process()
         process = ret.contents
         process.architecture = info.architecture.encode()
-        process.executable = os.fsencode(info.executable)
-        process.core_file = os.fsencode(info.core_file)
+        process.executable = self.encode(info.executable)
+        process.core_file = self.encode(info.core_file)
         process.pid, process.stopped, process.local = info.pid, info.stopped, info.local
 
     def _c_modules(self, emit, emit_arg):
         for path, text_address in _by_search_order(self.modules()):
-            module = binding.Module(os.fsencode(path), text_address)
+            module = binding.Module(self.encode(path), text_address)
             if emit(emit_arg, ctypes.byref(module)) != binding.OK:
                 raise RuntimeError("the core refused a module")
 
@@ -238,10 +255,10 @@ class Host:
         self.message(text.decode(errors="replace"))
 
     def _c_preload(self, library, variable):
-        self.preload(library and os.fsdecode(library), variable and os.fsdecode(variable))
+        self.preload(self._decode(library), self._decode(variable))
 
     def _c_environment(self, name, buffer, size):
-        value = os.fsencode(self.environment(os.fsdecode(name)))[: size - 1]
+        value = self.encode(self.environment(name.decode()))[: size - 1]
         ctypes.memmove(buffer, value + b"\0", len(value) + 1)
 
     def _c_write_memory(self, address, data, size):
@@ -284,6 +301,10 @@ class Host:
 
     def _c_end_watchpoint(self, ret):
         ret[0] = self.end_watchpoint()
+
+    def _c_reason(self, text, size):
+        line = self.reason().encode(errors="backslashreplace")[: size - 1]
+        ctypes.memmove(text, line + b"\0", len(line) + 1)
 
     def _c_progress(self, text):
         self.progress(text if text is None else text.decode(errors="replace"))

@@ -2,7 +2,6 @@
 
 import ctypes
 import json
-import os
 import shlex
 
 from . import binding
@@ -41,7 +40,7 @@ class Session:
         text = ctypes.c_char_p()
         terminal = binding.Terminal(columns, rows, colors)
         place = ctypes.byref(terminal) if columns else None
-        status = self._call("execute", os.fsencode(line), place, ctypes.byref(text))
+        status = self._call("execute", self._host.encode(line), place, ctypes.byref(text))
         return status == binding.OK, (text.value or b"").decode(errors="replace")
 
     def data(self, words):
@@ -49,7 +48,7 @@ class Session:
         (False, one line).
         """
         text = ctypes.c_char_p()
-        status = self._call("data", os.fsencode(shlex.join(words)), ctypes.byref(text))
+        status = self._call("data", self._host.encode(shlex.join(words)), ctypes.byref(text))
         if status == binding.OK:
             return True, json.loads(text.value)
         return False, text.value.decode(errors="replace")
@@ -66,7 +65,7 @@ class Session:
         """(number, bytes) of the temporaries whose location matches; ValueError says why not."""
         count, size = ctypes.c_uint64(), ctypes.c_uint64()
         status = self._call(
-            "count", os.fsencode(location), ctypes.byref(count), ctypes.byref(size)
+            "count", self._host.encode(location), ctypes.byref(count), ctypes.byref(size)
         )
         if status != binding.OK:
             raise ValueError(_NO_COUNT.get(status, "the temporaries can't be counted now"))
