@@ -99,18 +99,6 @@ static int read_request(const struct command_call *call, struct request *request
     return status == TMPALLOC_OK ? read_baseline(call, request) : status;
 }
 
-/* True: there are no results that could be judged, as *text says. */
-static bool is_stale(const struct command_call *call) {
-    struct text why;
-    text_init(&why);
-    session_append_stale(call->session, &why);
-    bool stale = why.length > 0 || why.failed;
-    if (stale)
-        text_printf(call->text, "tmpalloc: nothing to check: %s\n", text_get(&why));
-    text_deinit(&why);
-    return stale;
-}
-
 /* A failure is part of the verdict, which the user is to see. */
 static void write_report(const struct command_call *call, const struct request *request,
                          const struct profile *profile, enum check_verdict *verdict) {
@@ -146,12 +134,29 @@ static int conclude(const struct command_call *call, enum check_verdict verdict)
     return host_quit(host, (int32_t)verdict, call->error);
 }
 
+/* What there are no results for isn't judged at all. */
+static int judge_what_is_there(const struct command_call *call, struct request *request,
+                               enum check_verdict *ret) {
+    struct text why;
+    text_init(&why);
+    int status = TMPALLOC_OK;
+    enum session_worth worth = session_judge_results(call->session, &why);
+    if (worth != SESSION_SOUND)
+        request->limits.doubt = text_get(&why);
+    if (worth != SESSION_WORTHLESS)
+        status = judge(call, request, ret);
+    else
+        text_printf(call->text, "tmpalloc: nothing to check: %s\n", text_get(&why));
+    text_deinit(&why);
+    return status;
+}
+
 static int run_check(const struct command_call *call) {
     struct request request = {.limits = {CHECK_NO_LIMIT, CHECK_NO_LIMIT}};
     enum check_verdict verdict = CHECK_NOTHING;
     int status = read_request(call, &request);
-    if (status == TMPALLOC_OK && !is_stale(call))
-        status = judge(call, &request, &verdict);
+    if (status == TMPALLOC_OK)
+        status = judge_what_is_there(call, &request, &verdict);
     if (request.limits.at)
         regfree(&request.at);
     command_close_file(&request.baseline);

@@ -58,7 +58,9 @@ static enum check_verdict judge(const struct check *check) {
         return CHECK_NOTHING;
     bool failed = check->now.amount.count > check->limits->most_count ||
                   check->now.amount.bytes > check->limits->most_bytes || exceeds_baseline(check);
-    return failed ? CHECK_FAILED : CHECK_PASSED;
+    if (failed)
+        return CHECK_FAILED;
+    return check->limits->doubt ? CHECK_NOTHING : CHECK_PASSED;
 }
 
 static void append_count(struct text *text, uint64_t count) {
@@ -96,7 +98,9 @@ static void append_limits(const struct check *check, struct text *text) {
 
 static void append_nothing(const struct check *check, struct text *text) {
     text_append(text, "tmpalloc: nothing to check: ");
-    if (check->profile->totals.allocations == 0)
+    if (check->limits->doubt)
+        text_printf(text, "%s\n", check->limits->doubt);
+    else if (check->profile->totals.allocations == 0)
         text_append(text, "no allocation was seen\n");
     else if (check->limits->at)
         text_printf(text, "no location matches '%s'\n", check->limits->at_pattern);

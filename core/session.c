@@ -162,6 +162,8 @@ static int begin(struct session *session, const struct tmpalloc_process *process
     status = session_engine_create(session, recording, process, continues || forked, error);
     session->recording = recording;
     session->state = SESSION_WAITING;
+    session->execed = false;
+    session->signal = 0;
     if (status == TMPALLOC_OK && process->pid != 0)
         status = refresh(session, error);
     if (status != TMPALLOC_OK)
@@ -355,7 +357,12 @@ static int follow_child(struct session *session, const struct tmpalloc_process *
     return status;
 }
 
-static void process_ended(struct session *session) {
+/* A copy that was made when it was about to execute another program is one of many, if that failed.
+ */
+static void process_ended(struct session *session, int32_t signal) {
+    session->signal = signal;
+    if (session->recording->age == RECORDING_EXEC)
+        session->recording->age = RECORDING_STOP;
     bool never_found = session->state == SESSION_WAITING && !session->agent;
     end_tracking(session, "ended or was detached");
     if (never_found)
@@ -367,6 +374,7 @@ static void process_ended(struct session *session) {
 
 static void process_execed(struct session *session) {
     end_tracking(session, "replaced its program by exec");
+    session->execed = true;
     host_message(
         &session->host,
         "tmpalloc: process %lld replaced its program by exec, the results before that stay",
@@ -397,7 +405,7 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
     }
     if (session_is_active(session) && same && pid != 0) {
         if (event == TMPALLOC_EVENT_EXITED)
-            process_ended(session);
+            process_ended(session, process.pid == 0 || process.pid == pid ? process.signal : 0);
         else if (event == TMPALLOC_EVENT_EXECED)
             process_execed(session);
         else if (event == TMPALLOC_EVENT_UNLOADING && session->engine)
@@ -421,7 +429,7 @@ void session_poll(struct session *session) {
     else if (session->recording->process.pid == 0)
         return;
     else if (process.pid == 0)
-        process_ended(session);
+        process_ended(session, process.signal);
     else if (process.pid == session->recording->process.pid && process.stopped &&
              refresh(session, &error) != TMPALLOC_OK)
         host_message(&session->host, "tmpalloc: %s", error.text);

@@ -55,6 +55,8 @@ struct session {
     char core_problem[ERROR_TEXT_BYTES];
     bool hit_failed;     /* and the user knows that */
     char ended[128];     /* what became of the process, e.g. "exited" */
+    bool execed;         /* that it executed another program */
+    int32_t signal;      /* or that it ended by this one; 0: it didn't, or that isn't known */
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t threshold;  /* of reports that name none */
     struct session_catches catches;
@@ -85,9 +87,16 @@ int session_save(struct session *session, const char *path, bool force, struct t
                  struct error *error);
 /* Whether the process went on after its results were read for the last time, and has ended. */
 bool session_is_incomplete(const struct session *session);
-/* Appends why the results can't be judged: there are none, or the process went on after them.
- * Nothing when they can. */
-void session_append_stale(struct session *session, struct text *text);
+
+/* What a verdict on the results is worth. */
+enum session_worth {
+    SESSION_SOUND,
+    SESSION_PARTIAL,  /* they can exceed limits, but not prove that these are kept */
+    SESSION_WORTHLESS /* there are none, or they are of another program */
+};
+
+/* Appends to *why, which is empty when they are sound. */
+enum session_worth session_judge_results(struct session *session, struct text *why);
 
 /* TMPALLOC_E_STATE before the first start. */
 int session_profile(struct session *session, const struct recording_query *query,

@@ -1,5 +1,6 @@
 """What happens to the tracked process in GDB: its hits, stops and end, its files and breakpoints."""
 
+import signal
 from collections import namedtuple
 
 import gdb
@@ -50,6 +51,12 @@ def addresses(breakpoint):
     return {l.address for l in locations if l.address and number in l.thread_groups}
 
 
+def ending_signal():
+    """The signal by which a process ended that didn't exit; 0: it was detached or killed by GDB."""
+    value = gdb.convenience_variable("_exitsignal")
+    return int(value) if value is not None else 0
+
+
 class GdbEvents(Host):
     """The part of the host that GDB tells what happens."""
 
@@ -58,6 +65,7 @@ class GdbEvents(Host):
         self.session = None
         self._breakpoints = {}  # by the core's numbers
         self._tracked = None
+        self._signal = 0  # by which the process stopped or ended
         self._in_hit = False
         self._in_event = False
         self._has_commands = False  # the stop of the event: gdb.execute() executes them
@@ -137,13 +145,15 @@ class GdbEvents(Host):
         """Called by GDB when a process exited, was killed or is detached."""
         self._watch.delete_ended()
         if self._tracked is None or self._tracked.number == event.inferior.num:
+            self._signal = 0 if hasattr(event, "exit_code") else ending_signal()
             self.event(binding.EVENT_EXITED)
 
     def stopped(self, event):
         """Called by GDB when the user gets the prompt."""
         self._watch.delete_ended()
         if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
-            signal = isinstance(event, gdb.SignalEvent)
+            signaled = isinstance(event, gdb.SignalEvent)
+            self._signal = getattr(signal, event.stop_signal, 0) if signaled else 0
             self._has_commands = any(b.commands for b in getattr(event, "breakpoints", ()))
-            self.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)
+            self.event(binding.EVENT_SIGNALED if signaled else binding.EVENT_STOPPED)
             self._has_commands = False

@@ -10,7 +10,7 @@ from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
-from tmpalloc_gdb_process import core_file, is_readable, loaded_files, program
+from tmpalloc_gdb_process import core_file, core_signal, is_readable, loaded_files, program
 from tmpalloc_gdb_settings import setting
 
 _WRAPPER = "exec-wrapper"
@@ -58,8 +58,10 @@ class GdbHost(GdbEvents):
         local = connection is None or connection.type == "native"
         core = bool(inferior.pid and connection and connection.type == "core")
         executable = program(inferior.pid if local else 0)
-        if core or not inferior.pid:
-            return ProcessInfo(0, False, local, "", executable, core_file() if core else "")
+        if core:
+            return ProcessInfo(0, False, local, "", executable, core_file(), core_signal())
+        if not inferior.pid:
+            return ProcessInfo(0, False, local, "", executable, signal=self._signal)
         architecture = inferior.architecture().name()
         return ProcessInfo(
             pid=inferior.pid,
@@ -67,6 +69,7 @@ class GdbHost(GdbEvents):
             local=local,
             architecture="x86_64" if architecture.startswith("i386:x86-64") else architecture,
             executable=executable,
+            signal=self._signal,
         )
 
     def modules(self):

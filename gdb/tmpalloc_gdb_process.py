@@ -69,3 +69,11 @@ def is_readable():
     except gdb.error:
         return False
     return True
+
+
+def core_signal():
+    """The signal that left the core file; 0: none is known."""
+    try:
+        return int(gdb.parse_and_eval("$_siginfo.si_signo"))
+    except gdb.error:
+        return 0

@@ -8,7 +8,14 @@ import lldb
 
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
-from tmpalloc_lldb_process import ALIVE, identity, is_held, is_own_child, loaded_files
+from tmpalloc_lldb_process import (
+    ALIVE,
+    identity,
+    is_held,
+    is_own_child,
+    loaded_files,
+    stop_signal,
+)
 
 #: LLDB's names for our breakpoints.  They also carry the callback: LLDB generates code when a
 #: callback is given to a breakpoint, and that fails while another callback runs.
@@ -77,6 +84,7 @@ class LldbEvents(Host):
         self._retired_hooks = []  # as _stop_hook
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
+        self._signal = 0  # by which the process stopped
         self._local = (None, False)  # a process and whether its server is on this machine
         self._places = set()  # of the user's breakpoints, as they were told
 
@@ -240,8 +248,8 @@ class LldbEvents(Host):
             if any(thread.GetStopReason() == lldb.eStopReasonExec for thread in process):
                 self._files = (None, 0)
                 self.session.event(binding.EVENT_EXECED)
-            signal = any(t.GetStopReason() == lldb.eStopReasonSignal for t in process)
-            self.session.event(binding.EVENT_SIGNALED if signal else binding.EVENT_STOPPED)
+            self._signal = stop_signal(process)
+            self.session.event(binding.EVENT_SIGNALED if self._signal else binding.EVENT_STOPPED)
 
     def _handle_interrupted_hits(self, process):
         """LLDB calls back for no hit at which the user's interrupt stopped the program."""

@@ -14,6 +14,7 @@ from tmpalloc_lldb_process import (
     identity,
     is_held,
     loaded_files,
+    stop_signal,
 )
 from tmpalloc_lldb_variables import evaluate, set_variable
 
@@ -74,12 +75,21 @@ class LldbHost(LldbEvents):
             local=local,
             architecture=target.GetTriple().partition("-")[0],
             executable=target.GetExecutable().fullpath or "",
+            signal=self._signal,
         )
 
     def _no_process(self, core_file):
         target = self.debugger.GetSelectedTarget()
         local = self.debugger.GetSelectedPlatform().GetName() == "host"
-        return ProcessInfo(0, False, local, "", target.GetExecutable().fullpath or "", core_file)
+        program = target.GetExecutable().fullpath or ""
+        signal = stop_signal(target.GetProcess()) if core_file else self._ending_signal()
+        return ProcessInfo(0, False, local, "", program, core_file, signal)
+
+    def _ending_signal(self):
+        """LLDB tells the number as an exit status; what it stopped by before says which it is."""
+        process = self.selected_process()
+        exited = process.GetState() == lldb.eStateExited
+        return self._signal if exited and process.GetExitStatus() == self._signal else 0
 
     def modules(self):
         process = self.selected_process()

@@ -60,3 +60,11 @@ def addresses(breakpoint):
     """Run-time addresses of a breakpoint's locations."""
     addresses = [location.GetLoadAddress() for location in breakpoint]
     return [address for address in addresses if address != lldb.LLDB_INVALID_ADDRESS]
+
+
+def stop_signal(process):
+    """The signal by which a process or a core file stopped; 0: by none."""
+    for thread in process:
+        if thread.GetStopReason() == lldb.eStopReasonSignal:
+            return thread.GetStopReasonDataAtIndex(0)
+    return 0

@@ -107,12 +107,12 @@ def test_a_verdict_is_a_variable_and_the_end_of_a_batch(debugger, compile, libra
     ]
     result = debugger.session(program, steps, [11, 50])
     values = [int(re.search(r"= (\d+)$", result.outputs[i], re.M)[1]) for i in (1, 4, 6, 9)]
-    assert values == [2, 1, 0, 2]
+    assert values == [2, 1, 2, 2]
     assert "check failed at threshold 1: 50 temporaries of 500B" in result.outputs[3]
     assert re.search(r"#1 +main at .*program\.c:6", result.outputs[3])
     assert len(result.outputs[3].splitlines()) <= 10
-    assert "check passed" in result.outputs[5]
-    assert "nothing to check: process" in result.outputs[8]
+    assert re.search(r"nothing to check: process \d+ was stopped by SIGSEGV", result.outputs[5])
+    assert re.search(r"nothing to check: process \d+ ended by SIGSEGV", result.outputs[8])
     assert "saved.json: a process went on after" in result.text
     assert result.status == 2 and "never reached" not in result.text
 
@@ -133,6 +133,72 @@ def test_a_ci_script_ends_with_the_verdict_however_the_program_ends(
         timeout=120,
     )
     assert done.returncode == status, done
+
+
+#: Allocates, fails to execute another program, allocates, and ends in the way that it is told.
+FAILS_TO_EXECUTE = r"""
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+__attribute__((noinline)) static void work(int count) {
+    for (int i = 0; i < count; i++) {
+        void *volatile block = malloc(10);
+        free(block);
+    }
+}
+int main(int argc, char **argv) {
+    char *const arguments[] = {"nothing", NULL};
+    work(100);
+    execv("/nonexistent/nothing", arguments);
+    work(200);
+    if (strcmp(argv[1], "raw exit") == 0)
+        syscall(SYS_exit_group, 0);
+    if (strcmp(argv[1], "SIGKILL") == 0)
+        raise(SIGKILL);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "most", "verdict", "reason"),
+    [
+        ("return", 300, 0, "check passed at threshold 1: 300 temporaries"),
+        ("return", 299, 1, "check failed at threshold 1: 300 temporaries"),
+        ("raw exit", 300, 2, "nothing to check: process"),
+        ("SIGKILL", 300, 2, "nothing to check: process"),
+        ("SIGKILL", 99, 1, "check failed at threshold 1: 100 temporaries"),
+    ],
+)
+def test_results_from_before_a_failed_exec_prove_no_limit(
+    debugger, compile, library, way, most, verdict, reason
+):
+    program = compile(FAILS_TO_EXECUTE, "-fno-builtin", "-D_GNU_SOURCE")
+    steps = ["tmpalloc start --engine agent", debugger.run(), "tmpalloc status"]
+    result = debugger.session(program, [*steps, f"tmpalloc check --max-count {most}"], [way])
+    assert result.status == verdict and reason in result.outputs[3], result.text
+    age = "as of its exit" if way == "return" else "as of the last stop"
+    assert f"results {age}" in result.outputs[2]
+
+
+def test_what_a_shell_allocates_before_its_exec_is_not_judged(debugger, compile, library, start):
+    program = compile(ENDS)
+    script = debugger.directory / "wrapper.sh"
+    script.write_text(f'for i in 1 2 3; do : "$(echo $i)"; done\nexec {program} 0 5\n')
+    steps = [start, debugger.run(), debugger.continue_(), "tmpalloc check --max-count 1000000"]
+    result = debugger.session("/bin/sh", steps, [script])
+    assert result.status == 2 and "replaced its program by exec" in result.outputs[3], result.text
+
+
+def test_a_core_file_of_a_crash_proves_no_limit(gdb, compile, library):
+    program = compile(ENDS)
+    steps = ["tmpalloc start --engine agent", gdb.run(), "generate-core-file core"]
+    steps += [gdb.kill(), "core-file core", "tmpalloc check --max-count 50"]
+    result = gdb.session(program, steps, [11, 50])
+    assert result.status == 2, result.text
+    assert re.search(r"nothing to check: process \d+ was stopped by SIGSEGV", result.outputs[5])
 
 
 STATEMENTS = (

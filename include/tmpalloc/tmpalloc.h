@@ -58,6 +58,7 @@ struct tmpalloc_process {
     char executable[4096]; /**< path of the main executable, without a process of the one that would
                                 be started; "" when unknown */
     char core_file[4096];  /**< path of the core file that is looked at; "" when there is none */
+    int32_t signal;        /**< by which it stopped, or ended; 0: by none, or it isn't known */
 };
 
 /** A thread of the debuggee. */

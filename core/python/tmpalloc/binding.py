@@ -43,6 +43,7 @@ class Process(ctypes.Structure):
         ("architecture", c_char * 32),
         ("executable", c_char * 4096),
         ("core_file", c_char * 4096),
+        ("signal", c_int32),
     ]
 
 

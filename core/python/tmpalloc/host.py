@@ -12,7 +12,7 @@ from collections import namedtuple
 from . import binding
 
 ProcessInfo = namedtuple(
-    "ProcessInfo", "pid stopped local architecture executable core_file", defaults=("",)
+    "ProcessInfo", "pid stopped local architecture executable core_file signal", defaults=("", 0)
 )
 ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
 
@@ -218,6 +218,7 @@ class Host:
         process.executable = self.encode(info.executable)
         process.core_file = self.encode(info.core_file)
         process.pid, process.stopped, process.local = info.pid, info.stopped, info.local
+        process.signal = info.signal
 
     def _c_modules(self, emit, emit_arg):
         for path, text_address in _by_search_order(self.modules()):
