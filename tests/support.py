@@ -30,7 +30,14 @@ def allocations(status):
     return number(status, "allocations")
 
 
-def wait_for(condition, seconds=20):
+def start_process(*command, **options):
+    """A running program that has said its first line: until then it loads its files."""
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, **options)
+    assert process.stdout.readline(), command
+    return process
+
+
+def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -51,6 +51,12 @@ def test_cases_can_be_chosen_by_a_word_in_their_name():
     assert [row.split(" | ")[0] for row in rows[2:4]] == ["| sqlite3", "| jq"]
 
 
+def test_the_quick_benchmark_of_visits_times_each_debugger(debugger, library):
+    text = bench("--quick", "visits", TMPALLOC_LIBRARY=str(library))
+    found = re.search(rf"(?m)^visits of {debugger.name}: longest pause (.*) s, before (.*) s$", text)
+    assert found and float(found[1]) >= float(found[2]) > 0, text
+
+
 def test_the_quick_benchmark_of_catches_times_every_case(gdb, library):
     text = bench("--quick", "catches", TMPALLOC_LIBRARY=str(library))
     header, _, *rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line]

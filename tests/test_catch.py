@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from support import FOLLOW_CHILD
+from support import FOLLOW_CHILD, start_process
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
@@ -245,6 +244,7 @@ __attribute__((noinline)) static void use(size_t size) {
 }
 
 int main(void) {
+    write(1, "begun\\n", 6);
     for (;;) {
         use(20);
         usleep(1000);
@@ -254,7 +254,7 @@ int main(void) {
 
 
 def test_a_catch_counts_from_zero_when_a_process_is_attached_to_again(debugger, start, compile):
-    with subprocess.Popen([compile(ENDLESS)]) as process:
+    with start_process(compile(ENDLESS)) as process:
         attach, go = debugger.attach(process.pid), debugger.continue_()
         steps = [attach, start, "tmpalloc catch --at use --count 2", go, debugger.detach()]
         outputs = debugger.session(None, [*steps, attach, start, go, "tmpalloc status"]).outputs

@@ -3,12 +3,11 @@
 import json
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from support import allocations
+from support import allocations, start_process
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
@@ -57,6 +56,7 @@ def test_tracking_starts_after_attach(debugger, compile, start):
         __attribute__((noinline)) void waiting(void) { usleep(1000); }
         int main(void) {
             prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+            write(1, "begun\\n", 6);
             while (!go)
                 waiting();
             for (int i = 0; i < 5; i++)
@@ -65,14 +65,13 @@ def test_tracking_starts_after_attach(debugger, compile, start):
         }""",
         *FLAGS,
     )
-    process = subprocess.Popen([program])
+    process = start_process(program)
     try:
-        time.sleep(0.2)
         steps = [debugger.attach(process.pid), start, debugger.evaluate("go = 1")]
         steps += [debugger.continue_(), "tmpalloc status"]
         result = debugger.session(steps=steps)
         assert allocations(result.outputs[-1]) == 5, result.text
-        assert process.wait(10) == 9
+        assert process.wait(60) == 9
     finally:
         process.kill()
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support import FOLLOW_CHILD, allocations
+from support import FOLLOW_CHILD, allocations, start_process
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -219,17 +219,19 @@ def test_a_static_program_without_symbols_runs_as_without_tmpalloc(debugger, com
     assert result.exit_statuses == [4]
 
 
-def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compile, start):
+def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compile, tmp_path, start):
     source = """
     #include <stdlib.h>
     #include <unistd.h>
     __attribute__((noinline)) void once(void) { void *volatile block = malloc(10); free(block); }
-    int main(void) {
-        for (int i = 0; i < 1500; i++) { once(); usleep(2000); }
+    int main(int count, char **arguments) {
+        write(1, "begun\\n", 6);
+        while (access(arguments[1], F_OK)) { once(); usleep(2000); }
         return 8;
     }
     """
-    process = subprocess.Popen([compile(source)])
+    end = tmp_path / "end"
+    process = start_process(compile(source), end)
     try:
         steps = [
             debugger.attach(process.pid),
@@ -242,6 +244,7 @@ def test_an_attached_process_is_tracked_and_goes_on_after_detach(debugger, compi
         ]
         outputs = debugger.session(steps=steps).outputs
         assert allocations(outputs[7]) in (3, 4)
+        end.touch()
         assert process.wait(timeout=60) == 8
     finally:
         process.kill()

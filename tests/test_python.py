@@ -198,15 +198,15 @@ def test_control_c_stops_python_at_the_prompt_and_the_signal_is_its_own(debugger
     script = tmp_path / "loop.py"
     script.write_text(
         "import sys\n"
-        "def spin():\n    while True: bytearray(2000)\n"
-        "try: spin()\n"
+        "def spin(rounds):\n    for _ in rounds: bytearray(2000)\n"
+        "try: spin(range(1000)), print('round', 'and round', flush=True), spin(iter(int, 1))\n"
         "except KeyboardInterrupt: sys.exit(5)\n"
     )
     terminal = debugger.terminal(PYTHON, [script])
     terminal.command("tmpalloc start --engine agent")
     terminal.send(debugger.run_here())
     pid = int(terminal.expect(r"tracking process \d+").split()[-1])
-    time.sleep(1)
+    terminal.expect("round and round")
     terminal.type("\x03")
     terminal.expect(r"stop reason = |received signal SIGINT")
     terminal.expect(re.escape(debugger.prompt))
@@ -291,6 +291,9 @@ while True:
     names = {}
     exec(compile(f"def {name}_{i % 10}():\\n    return bytearray(3000)\\n", "made.py", "exec"), names)
     names[f"{name}_{i % 10}"]()
+    if name == "after" and i > 0:
+        i = -1_000_000_000
+        print(name, flush=True)
 """
 
 
@@ -326,7 +329,7 @@ def test_stop_leaves_cpython_as_it_was_and_a_later_start_is_right(debugger, tmp_
         assert "before_3 at made.py:2" in first and "after_" not in first, first
         assert deallocator_of_code(process.pid) == before
         changed.touch()
-        time.sleep(0.5)
+        assert process.stdout.readline() == b"after\n"
         second = debugger.session(steps=steps).outputs[4]
         assert "after_3 at made.py:2" in second and "before_" not in second, second
         assert deallocator_of_code(process.pid) == before

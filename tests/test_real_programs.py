@@ -220,16 +220,16 @@ LET_QUIT = {
 
 def ask(place, port):
     """Gets a file from the server a few times, and lets it quit when that is done."""
-    for _ in range(200):
+    for _ in range(600):
         try:
-            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/lines.txt", timeout=5)
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/lines.txt", timeout=60)
         except OSError:
             time.sleep(0.1)
             continue
         assert answer.read() == (place / "lines.txt").read_bytes()
         break
     for _ in range(20):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/input.json", timeout=5).read()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/input.json", timeout=60).read()
     os.kill(int((place / "nginx.pid").read_text()), signal.SIGQUIT)
 
 

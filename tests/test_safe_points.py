@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
 import time
 
 import pytest
 
-from support import allocations
+from support import allocations, start_process
 
 FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 #: How often a program is stopped somewhere.
@@ -169,6 +168,7 @@ def test_tracking_starts_at_the_users_own_breakpoint_and_the_user_stays_there(
 ALLOCATING = """
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 static void *allocate(void *arg) {
     for (unsigned i = 0;; i++) {
         void *volatile block = malloc(i % 3000);
@@ -182,6 +182,7 @@ int main(int count, char **arguments) {
         pthread_t thread;
         pthread_create(&thread, NULL, allocate, NULL);
     }
+    write(1, "begun\\n", 6);
     allocate(NULL);
 }
 """
@@ -202,6 +203,7 @@ static void *load(void *arg) {
 }
 int main(int count, char **arguments) {
     pthread_t thread;
+    write(1, "begun\\n", 6);
     while (access(arguments[1], F_OK)) /* LLDB that attaches amid loading finds no file at all */
         usleep(1000);
     if (count > 2) load(arguments);
@@ -225,10 +227,9 @@ def test_tracking_starts_and_ends_wherever_the_program_is_interrupted(
 ):
     source, args = BUSY[case]
     program = compile(source, *FLAGS)
-    process = subprocess.Popen([program, *map(str, args)], cwd=tmp_path)
+    process = start_process(program, *args, cwd=tmp_path)
     go = debugger.script(f"open('{tmp_path}/go', 'w').close()")
     try:
-        time.sleep(0.1)
         steps, one = [debugger.attach(process.pid), go], []
         one += [debugger.interrupt_later(process.pid, 0.05), debugger.continue_(), "tmpalloc start"]
         one += [debugger.interrupt_later(process.pid, 0.05), debugger.continue_(), "tmpalloc status"]
@@ -256,9 +257,10 @@ WAITING = """
 #include <string.h>
 #include <unistd.h>
 extern void *__libc_malloc(size_t);
-static volatile int waits;
+static volatile int waits, begun;
 __attribute__((noinline)) void checkpoint(void) { __asm__ volatile("" ::: "memory"); }
 void *malloc(size_t size) {
+    if (waits && size == 4242) begun = write(1, "begun\\n", 6);
     while (waits && size == 4242) usleep(10000);
     return __libc_malloc(size);
 }
@@ -272,7 +274,7 @@ int main(int count, char **arguments) {
     waits = 1;
     if (count > 1) {
         pthread_create(&thread, NULL, wait_in_malloc, NULL);
-        usleep(100000);
+        while (!begun) usleep(1000);
     }
     checkpoint();
     for (int i = 0; i < 7; i++)
@@ -295,13 +297,10 @@ def test_a_thread_that_waits_beneath_malloc_is_let_be(debugger, compile):
 
 def test_where_the_only_thread_waits_beneath_malloc_breakpoints_are_used(debugger, compile):
     program = compile(WAITING, *FLAGS, "-rdynamic")
-    process = subprocess.Popen([program])
+    process = start_process(program)
     try:
-        time.sleep(0.3)
         steps = [debugger.attach(process.pid), "tmpalloc start", "tmpalloc status", "tmpalloc stop"]
-        began = time.monotonic()
         result = debugger.session(steps=[*steps, debugger.detach()])
-        assert time.monotonic() - began < 20
         reason = "(auto: a thread is in the allocator and does not leave it)"
         assert f"breakpoint engine {reason}" in result.outputs[1], result.text
         assert reason in result.outputs[2] and "stopped" in result.outputs[3]
@@ -316,9 +315,7 @@ def test_where_the_process_does_not_finish_loading_breakpoints_are_used(debugger
     steps = [debugger.break_at("checkpoint"), debugger.run(), "backtrace", "tmpalloc start"]
     steps += ["backtrace", debugger.continue_(), "tmpalloc status", "tmpalloc stop"]
     steps = ["bt" if step == "backtrace" else step for step in steps]
-    began = time.monotonic()
     result = debugger.session(program, [*steps, debugger.continue_()], ["thread"])
-    assert time.monotonic() - began < 30
     reason = "breakpoint engine (auto: dlopen() in the process failed or took more than 5 s)"
     said = result.outputs[3].partition("tmpalloc: ")  # GDB itself tells the interruption first
     assert reason in said[2] and said[2].count("\n") == 1, result.text

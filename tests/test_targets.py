@@ -46,6 +46,14 @@ def can_link(compile, *options):
     return True
 
 
+def runs_i386(program):
+    """Whether the kernel executes it, which ends with status 7."""
+    try:
+        return subprocess.run([program]).returncode == 7
+    except OSError:
+        return False
+
+
 def track_work(debugger, program, start, before=(), begin=None):
     """Tracks what is between begin_work() and end_work(); returns the report and the result."""
     report = debugger.directory / "report.json"
@@ -135,7 +143,7 @@ def test_another_architecture_is_told_in_one_line(debugger, library, compile, br
     if not can_link(compile, "-m32", "-c"):
         pytest.skip("gcc can't compile for i386 here")
     program = compile(source, *options)
-    if subprocess.run([program]).returncode != 7:
+    if not runs_i386(program):
         pytest.skip("i386 programs don't run here")
     steps = [debugger.break_at("_start"), debugger.run(), breakpoints, debugger.continue_()]
     result = debugger.session(program, steps)
@@ -231,7 +239,7 @@ def test_an_attached_process_runs_on_after_detach_and_ends_normally(
         time.sleep(0.1)
         assert process.poll() is None, result.text
         end.touch()
-        assert process.communicate(timeout=20)[0] == b"ended normally\n"
+        assert process.communicate(timeout=60)[0] == b"ended normally\n"
         assert process.returncode == STATUS
     finally:
         process.kill()
@@ -277,7 +285,7 @@ def test_a_remote_process_counts_the_same(debugger, library, compile, tmp_path, 
         )
         assert_work(document, "C")
         assert result.exit_statuses == [STATUS], result.text
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         if debugger.name == "gdb":  # lldb-server hands output to LLDB, which may exit before
             assert output.read_bytes().endswith(b"ended normally\n\nChild exited with status 7\n")
     finally:

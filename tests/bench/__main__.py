@@ -6,6 +6,7 @@
     programs  real programs, the same way
     gdb lldb  stops of the breakpoint engine
     catches   pairs under the agent and GDB, with catches that don't match
+    visits    how long a server waits while a debugger attaches to it, and leaves it again
 
 What is compared takes turns; minima (and medians) are shown.  --quick only shows that the
 benchmarks run.
@@ -28,6 +29,7 @@ import pairs  # noqa: E402
 import programs  # noqa: E402
 import stops  # noqa: E402
 import variants  # noqa: E402
+import visits  # noqa: E402
 
 UNDER_THE_AGENT = {"pairs": pairs, "programs": programs}
 DEBUGGERS = ("gdb", "lldb")
@@ -86,14 +88,23 @@ def compare_catches(directory, options):
         print(f"| {case} | {' | '.join(f'{value:.4g}' for value in best.values())} |", flush=True)
 
 
+def compare_visits(directory, options):
+    for controller in controllers():
+        if controller.find() is None:
+            print(f"visits: skipped, {controller.name} isn't installed")
+            continue
+        alone, visited = visits.measure(controller(directory), directory, options.quick)
+        print(f"visits of {controller.name}: longest pause {visited:.3f} s, before {alone:.3f} s", flush=True)
+
+
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few events, one run each")
     parser.add_argument("--only", action="append", metavar="WORD", help="cases with it in their name")
     parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK",
-                        help="pairs, programs, gdb, lldb, catches (default: all)")  # fmt: skip
+                        help="pairs, programs, gdb, lldb, catches, visits (default: all)")  # fmt: skip
     options = parser.parse_args(argv)
-    known = [*UNDER_THE_AGENT, *DEBUGGERS, "catches"]
+    known = [*UNDER_THE_AGENT, *DEBUGGERS, "catches", "visits"]
     chosen = options.benchmarks or known
     unknown = set(chosen) - set(known)
     if unknown:
@@ -106,6 +117,8 @@ def main(argv):
             compare_stops(chosen, Path(directory), options)
         if "catches" in chosen:
             compare_catches(Path(directory), options)
+        if "visits" in chosen:
+            compare_visits(Path(directory), options)
 
 
 if __name__ == "__main__":
