@@ -21,6 +21,33 @@ KINDS = {
 ALLOCATORS = " ".join(f"--allocator alloc={take},free={give}" for take, give in KINDS.items())
 STUBBORN = "--allocator alloc=take_stubborn,free=give"
 
+#: A compiler that sees a function may keep values where that one changes nothing.
+KEPT = """
+#include <stdio.h>
+__asm__(".text\\n.type take, @function\\ntake: lea arena(%rip), %rax\\n nopl 0(%rax)\\n ret\\n"
+        ".size take, . - take\\n"
+        ".type give, @function\\ngive: nopl 0(%rax)\\n nopl 0(%rax)\\n ret\\n.size give, . - give\\n"
+        ".comm arena, 64\\n");
+#define KEEP "movq $77, %%rcx; movq %%rcx, %%rdx; movq %%rcx, %%rsi; movq %%rcx, %%r8;" \\
+    "movq %%rcx, %%r9; movq %%rcx, %%r10; movq %%rcx, %%r11; movq %%rcx, %%xmm0;" \\
+    "movq %%xmm0, %%xmm1; movq %%xmm0, %%xmm7; movq %%xmm0, %%xmm8; movq %%xmm0, %%xmm15;"
+#define DIFFER(name) "xorq $77, %%" name "; orq %%" name ", %%rbx;"
+#define DIFFER_WIDE(name) "movq %%" name ", %%rcx;" DIFFER("rcx")
+int main(void) {
+    unsigned long changed;
+    __asm__ volatile(
+        "subq $136, %%rsp; xorl %%ebx, %%ebx; movl $40, %%edi;" KEEP
+        "call take; movq %%rax, %%rdi; call give;"
+        DIFFER("rcx") DIFFER("rdx") DIFFER("rsi") DIFFER("r8") DIFFER("r9") DIFFER("r10")
+        DIFFER("r11") DIFFER_WIDE("xmm0") DIFFER_WIDE("xmm1") DIFFER_WIDE("xmm7")
+        DIFFER_WIDE("xmm8") DIFFER_WIDE("xmm15") "addq $136, %%rsp;"
+        : "=b"(changed) : : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "xmm0",
+          "xmm1", "xmm7", "xmm8", "xmm15", "memory", "cc");
+    printf("%lu\\n", changed);
+    return 0;
+}
+"""
+
 
 @pytest.fixture
 def signatures(compile):
@@ -208,3 +235,15 @@ def test_stop_gives_the_functions_back_and_start_takes_others(debugger, compile,
     assert values[0] == values[2]
     assert [one == other for one, other in zip(values[0], values[1])] == [False] * 3 + [True]
     assert number(outputs[15], "deallocations") == 4
+
+
+def test_a_hooked_function_changes_no_register_that_it_leaves_alone(
+    debugger, compile, library, start
+):
+    program = compile(KEPT, name="kept")
+    result = debugger.session(
+        program,
+        [f"{start} --allocator alloc=take,free=give", debugger.run(), "tmpalloc status"],
+    )
+    assert result.stdout == b"0\n"
+    assert number(result.outputs[2], "temporaries") == 1

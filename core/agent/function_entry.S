@@ -1,32 +1,29 @@
-/* System V ABI, AMD64, 3.2: what a call may hand over in registers, and what it may hand back.  A
- * function's first instruction may find anything in r11, so that brings the number of the hook. */
+/* Any register may be worth keeping.  System V ABI, AMD64, 3.2, says what a call may hand over and what
+ * it may hand back; but a compiler that sees a function keeps in the others what this one leaves alone
+ * (-fipa-ra), and so does a hook.  The upper halves of vector registers nobody here touches. */
 #include "function_entry.h"
 
 /* A field of the struct function_frame, whose place rbp tells. */
 #define FIELD(offset) (offset - FUNCTION_FRAME_BYTES)(%rbp)
 
-.macro results move, move_wide
-    \move rax, 48
-    \move rdx, 16
-    \move_wide xmm0, 64
-    \move_wide xmm1, 80
-.endm
+/* Its last word, which nobody needs at the beginning and the end: below the return address, where a
+ * function may write before it has a frame. */
+#define PASSED_FIELD    FIELD(FUNCTION_FRAME_BYTES - 8)
+#define PASSED_BY_ENTRY -16(%rsp)
 
-/* Of a call with a variable number of arguments rax is one of them, r10 of a nested function. */
-.macro arguments move, move_wide
-    results \move, \move_wide
+.macro registers move, move_wide
     \move rdi, 0
     \move rsi, 8
+    \move rdx, 16
     \move rcx, 24
     \move r8, 32
     \move r9, 40
+    \move rax, 48
     \move r10, 56
-    \move_wide xmm2, 96
-    \move_wide xmm3, 112
-    \move_wide xmm4, 128
-    \move_wide xmm5, 144
-    \move_wide xmm6, 160
-    \move_wide xmm7, 176
+    \move r11, 64
+    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    \move_wide xmm\number, (80 + 16 * \number)
+    .endr
 .endm
 
 .macro save register, offset
@@ -51,7 +48,7 @@ function_entries:
     .rept FUNCTION_ENTRIES
     .balign FUNCTION_ENTRY_BYTES
     .cfi_startproc
-    mov $number, %r11d
+    movl $number, PASSED_BY_ENTRY
     jmp function_entry
     .cfi_endproc
     .set number, number + 1
@@ -65,10 +62,10 @@ function_entry:
     mov %rsp, %rbp
     .cfi_def_cfa_register %rbp
     lea FIELD(0), %rsp
-    arguments save, save_wide
+    registers save, save_wide
     mov %rsp, %rdi
     mov %rbp, %rsi
-    mov %r11d, %edx
+    mov PASSED_FIELD, %edx
     call function_hooks_begin
     test %rax, %rax
     js 4f
@@ -85,24 +82,24 @@ function_stop:
     mov 16(%rbp, %rax), %rcx
     mov %rcx, (%rsp, %rax)
     jmp 2b
-3:  arguments load, load_wide
-    load r11, FUNCTION_FRAME_REAL
-    call *%r11
+3:  registers load, load_wide
+    call *FIELD(FUNCTION_FRAME_REAL)
     lea FIELD(0), %rsp
-    results save, save_wide
+    registers save, save_wide
     mov %rsp, %rdi
     call function_hooks_end
-    results load, load_wide
+    registers load, load_wide
     .cfi_remember_state
     leave
     .cfi_def_cfa %rsp, 8
     ret
     .cfi_restore_state
-4:  arguments load, load_wide
-    load r11, FUNCTION_FRAME_REAL
+4:  load rax, FUNCTION_FRAME_REAL
+    mov %rax, PASSED_FIELD
+    registers load, load_wide
     leave
     .cfi_def_cfa %rsp, 8
-    jmp *%r11
+    jmp *PASSED_BY_ENTRY
     .cfi_endproc
 
     .section .note.GNU-stack, "", @progbits

@@ -6,9 +6,9 @@
 #define FUNCTION_ENTRY_BYTES 16 /* of each hook */
 
 /* Room for a struct function_frame, a multiple of 16, and where fields of it are. */
-#define FUNCTION_FRAME_BYTES  384
-#define FUNCTION_FRAME_REAL   192
-#define FUNCTION_FRAME_CAUGHT 200
+#define FUNCTION_FRAME_BYTES  528
+#define FUNCTION_FRAME_REAL   336
+#define FUNCTION_FRAME_CAUGHT 344
 
 #ifndef __ASSEMBLER__
 

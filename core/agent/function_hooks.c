@@ -16,9 +16,9 @@
 
 /* A call in progress; function_entry.S knows where the first four are. */
 struct function_frame {
-    /* rdi, rsi, rdx, rcx, r8, r9, rax, r10; after the call rdx and rax are its results. */
-    uint64_t registers[8];
-    uint8_t vectors[8][16];            /* xmm0 and so on */
+    /* rdi, rsi, rdx, rcx, r8, r9, rax, r10, r11; after the call rdx and rax are its results. */
+    uint64_t registers[10];
+    uint8_t vectors[16][16];           /* xmm0 and so on */
     uintptr_t real;                    /* to be called, or gone on to */
     const struct agent_caught *caught; /* what the debugger is to stop at; NULL: nothing */
     uintptr_t block;                   /* given to the function; 0: none */
@@ -29,7 +29,7 @@ struct function_frame {
 
 _Static_assert(sizeof(struct function_frame) <= FUNCTION_FRAME_BYTES &&
                    FUNCTION_FRAME_BYTES % 16 == 0 && FUNCTION_ENTRIES == AGENT_FUNCTIONS &&
-                   offsetof(struct function_frame, vectors) == 64 &&
+                   offsetof(struct function_frame, vectors) == 80 &&
                    offsetof(struct function_frame, real) == FUNCTION_FRAME_REAL &&
                    offsetof(struct function_frame, caught) == FUNCTION_FRAME_CAUGHT,
                "function_entry.S knows where things are");
@@ -69,7 +69,7 @@ static uint64_t argument(const struct function_frame *frame, uint8_t number) {
 
 /* What overflows makes the call fail, and is not used then. */
 static uint64_t size_of(const struct function_frame *frame, const struct agent_function *function) {
-    uint64_t size = argument(frame, function->size);
+    uint64_t size = function->size ? argument(frame, function->size) : function->fixed_size;
     return function->count ? size * argument(frame, function->count) : size;
 }
 
