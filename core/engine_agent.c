@@ -198,8 +198,8 @@ static int set_breakpoints(struct engine_agent *agent, struct error *error) {
 
 static int find_within(struct engine_agent *agent, struct error *error) {
     const char *name = agent->options.within;
-    agent->within.address = 0;
-    if (name && !modules_find_user_function(agent->parts.modules, name, &agent->within))
+    agent->within.count = 0;
+    if (name && !modules_find_user_functions(agent->parts.modules, name, &agent->within))
         return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", name);
     return TMPALLOC_OK;
 }

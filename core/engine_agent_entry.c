@@ -146,8 +146,10 @@ static bool find_busy_frame(const struct engine_agent *agent, const struct captu
 }
 
 static bool is_in_patched_bytes(const struct engine_agent *agent, uint64_t pc) {
-    if (pc - agent->within.address - 1 < PATCHED_BYTES - 1)
-        return true;
+    for (size_t i = 0; i < agent->within.count; i++) {
+        if (pc - agent->within.items[i].symbol.address - 1 < PATCHED_BYTES - 1)
+            return true;
+    }
     for (size_t i = 0; i < agent->entries.count; i++) {
         if (pc - agent->entries.items[i].address - 1 < PATCHED_BYTES - 1)
             return true;

@@ -31,15 +31,21 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
                                                 .role = roles[point->signature.role],
                                                 .pointer = point->signature.pointer,
                                                 .size = point->signature.size,
+                                                .fixed_size = point->signature.fixed_size,
                                                 .size_bytes = (uint32_t)point->size_bytes};
         if (point->custom)
             status = add(functions, count_ret, function, error);
     }
-    const struct agent_function within = {.address = agent->within.address,
-                                          .role = AGENT_ENCLOSES,
-                                          .size_bytes = (uint32_t)agent->within.size_bytes};
-    if (status == TMPALLOC_OK && within.address != 0)
+    for (size_t i = 0; i < agent->within.count && status == TMPALLOC_OK; i++) {
+        const struct module_symbol *symbol = &agent->within.items[i].symbol;
+        const struct agent_function within = {.address = symbol->address,
+                                              .role = AGENT_ENCLOSES,
+                                              .size_bytes = (uint32_t)symbol->size_bytes};
         status = add(functions, count_ret, within, error);
+    }
+    if (status == TMPALLOC_OK && *count_ret == 0 && agent->entries.left_out[0])
+        status = error_set(error, TMPALLOC_E_UNSUPPORTED,
+                           "nothing tells where the arguments are of %s", agent->entries.left_out);
     return status;
 }
 

@@ -30,7 +30,7 @@ struct engine_agent {
     struct entry_points entries;
     char missing[ERROR_TEXT_BYTES]; /* why a function that the user named isn't there; "": they are
                                      */
-    struct module_symbol within;    /* address 0: there is none */
+    struct user_functions within;
 };
 
 /* Reads the image's fixed part.  TMPALLOC_E_STATE: there is none yet. */

@@ -128,17 +128,33 @@ int engine_follow_objects(struct engine_breakpoint *engine, struct error *error)
     return status;
 }
 
+static bool holds(const struct user_functions *functions, uint64_t address) {
+    for (size_t i = 0; i < functions->count; i++) {
+        if (functions->items[i].symbol.address == address)
+            return true;
+    }
+    return false;
+}
+
 static int set_within(struct engine_breakpoint *engine, struct error *error) {
     const char *name = engine->options.within;
     if (!name)
         return TMPALLOC_OK;
-    struct module_symbol found;
-    if (!modules_find_user_function(engine->parts.modules, name, &found))
+    struct user_functions found;
+    if (!modules_find_user_functions(engine->parts.modules, name, &found))
         return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", name);
-    if (engine->within.address != 0 && engine->within.address != found.address)
-        breakpoints_release(&engine->breakpoints, engine->within.address, BREAKPOINT_WITHIN);
+    struct user_functions old = engine->within;
     engine->within = found;
-    return breakpoints_require(&engine->breakpoints, found.address, BREAKPOINT_WITHIN, NULL, error);
+    for (size_t i = 0; i < old.count; i++) {
+        if (!holds(&found, old.items[i].symbol.address))
+            breakpoints_release(&engine->breakpoints, old.items[i].symbol.address,
+                                BREAKPOINT_WITHIN);
+    }
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < found.count && status == TMPALLOC_OK; i++)
+        status = breakpoints_require(&engine->breakpoints, found.items[i].symbol.address,
+                                     BREAKPOINT_WITHIN, NULL, error);
+    return status;
 }
 
 static bool is_loaded(const struct engine_breakpoint *engine, uint64_t address) {

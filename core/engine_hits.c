@@ -141,7 +141,7 @@ static uint64_t argument(const struct stop *stop, uint8_t number) {
 }
 
 static uint64_t requested_size(const struct stop *stop, const struct entry_signature *signature) {
-    uint64_t size = argument(stop, signature->size);
+    uint64_t size = signature->size ? argument(stop, signature->size) : signature->fixed_size;
     /* An overflow makes the call fail: whatever this gives is then not used. */
     return signature->count ? size * argument(stop, signature->count) : size;
 }

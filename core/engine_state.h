@@ -18,7 +18,7 @@ struct engine_breakpoint {
     size_t active_entries; /* the first ones of entries, those with breakpoints */
     size_t entry_limit;    /* as many as debug registers allow */
     struct engine_objects objects;
-    struct module_symbol within;
+    struct user_functions within;
     uint32_t threads_within;
     struct call_threads threads;
     size_t thread_check;               /* number of threads at which to look for exited ones */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "debug_copies.h"
+#include "debug_parameters.h"
 #include "memory.h"
 
 #define ALLOCATE(size_argument, count_argument)                                                    \
@@ -140,20 +142,81 @@ static int add_known(struct modules *modules, struct entry_points *points, uint3
     return TMPALLOC_OK;
 }
 
+/* False: nobody knows where the copy has what the function has in that argument. */
+static bool find_argument(struct modules *modules, const struct module_symbol *copy,
+                          uint8_t argument, struct debug_parameter *ret) {
+    struct frame place = modules_frame(modules, copy->address, true);
+    Dwarf_Addr bias;
+    Dwfl_Module *file = modules_dwfl(modules, copy->module);
+    Dwarf *dwarf = file ? dwfl_module_getdwarf(file, &bias) : NULL;
+    *ret = (struct debug_parameter){.kind = DEBUG_PARAMETER_UNKNOWN};
+    if (dwarf)
+        *ret = debug_parameter_find(dwarf, place.offset - bias, argument);
+    return ret->kind != DEBUG_PARAMETER_UNKNOWN;
+}
+
+static bool follow_arguments(struct modules *modules, const struct module_symbol *copy,
+                             struct entry_signature *signature) {
+    struct debug_parameter found;
+    if (signature->pointer) {
+        if (!find_argument(modules, copy, signature->pointer, &found) ||
+            found.kind != DEBUG_PARAMETER_IN_REGISTER)
+            return false;
+        signature->pointer = (uint8_t)found.number;
+    }
+    if (signature->size) {
+        if (!find_argument(modules, copy, signature->size, &found))
+            return false;
+        bool fixed = found.kind == DEBUG_PARAMETER_CONSTANT;
+        signature->size = fixed ? 0 : (uint8_t)found.number;
+        signature->fixed_size = fixed ? found.number : 0;
+    }
+    return true;
+}
+
+static void leave_out(struct entry_points *points, const char *name) {
+    size_t length = strlen(points->left_out);
+    snprintf(points->left_out + length, sizeof(points->left_out) - length, "%s%s",
+             length > 0 ? ", " : "", name);
+}
+
+/* As the user named it, with what the compiler appended. */
+static void name_copy(const struct user_function *function, const char *name, char *ret) {
+    const char *suffix = function->copy ? strchr(function->symbol.name + 1, '.') : NULL;
+    snprintf(ret, ENTRY_NAME_BYTES, "%s%s", name, suffix ? suffix : "");
+}
+
+static int add_copy(struct modules *modules, struct entry_points *points, const char *name,
+                    const struct user_function *function, struct entry_signature signature) {
+    const struct module_symbol *symbol = &function->symbol;
+    char full_name[ENTRY_NAME_BYTES];
+    name_copy(function, name, full_name);
+    if (function->changed && !follow_arguments(modules, symbol, &signature)) {
+        leave_out(points, full_name);
+        return TMPALLOC_OK;
+    }
+    int status = add(points, symbol, full_name, &signature);
+    if (status == TMPALLOC_OK)
+        find_address(points, symbol->address)->custom = true;
+    return status;
+}
+
 static int add_user_function(struct modules *modules, struct entry_points *points, const char *name,
                              const struct entry_signature *signature, const char **missing) {
-    struct module_symbol symbol;
+    struct user_functions found;
+    int status = TMPALLOC_OK;
     if (name[0] == '\0')
         return TMPALLOC_OK;
-    if (modules_find_user_function(modules, name, &symbol)) {
-        int status = add(points, &symbol, name, signature);
-        if (status == TMPALLOC_OK)
-            find_address(points, symbol.address)->custom = true;
-        return status;
+    if (!modules_find_user_functions(modules, name, &found)) {
+        if (!*missing)
+            *missing = name;
+        return TMPALLOC_OK;
     }
-    if (!*missing)
-        *missing = name;
-    return TMPALLOC_OK;
+    for (size_t i = 0; i < found.count && status == TMPALLOC_OK; i++)
+        status = add_copy(modules, points, name, &found.items[i], *signature);
+    if (found.cut)
+        leave_out(points, name);
+    return status;
 }
 
 static int add_custom(struct modules *modules, struct entry_points *points,
@@ -264,4 +327,35 @@ int entry_custom_parse(const char *spec, struct entry_custom *ret, struct error 
                          accepted);
     *ret = custom;
     return TMPALLOC_OK;
+}
+
+/* Without debug information a part that was made a function is the only trace. */
+static void append_parted(struct modules *modules, uint32_t module, const char *name,
+                          struct text *text) {
+    struct user_functions found;
+    modules_find_user_functions(modules, name, &found);
+    if (found.parted_in == module)
+        text_printf(text, "%s%s is inlined in part, where no call can be counted",
+                    text->length > 0 ? "; " : "", name);
+}
+
+int entry_points_inlined(struct modules *modules, uint32_t module, const char *name,
+                         struct text *text) {
+    struct text places;
+    Dwarf_Addr bias;
+    size_t count = 0;
+    Dwfl_Module *file = modules_dwfl(modules, module);
+    Dwarf *dwarf = file ? dwfl_module_getdwarf(file, &bias) : NULL;
+    if (!dwarf) {
+        append_parted(modules, module, name, text);
+        return TMPALLOC_OK;
+    }
+    text_init(&places);
+    int status = debug_copies_find(dwarf, name, &places, &count);
+    if (count > 0)
+        text_printf(text, "%s%s is inlined in %zu place%s (%s), where no call can be counted",
+                    text->length > 0 ? "; " : "", name, count, count > 1 ? "s" : "",
+                    text_get(&places));
+    text_deinit(&places);
+    return status;
 }

@@ -4,6 +4,7 @@
 #define TMPALLOC_ENTRY_POINTS_H
 
 #include "modules.h"
+#include "text.h"
 
 #define ENTRY_NAME_BYTES 128
 
@@ -20,9 +21,10 @@ enum entry_result {
 struct entry_signature {
     enum entry_role role;
     enum entry_result result;
-    uint8_t pointer; /* freed or reallocated block */
-    uint8_t size;    /* in bytes; for munmap the length that must match */
-    uint8_t count;   /* multiplied with size */
+    uint8_t pointer;     /* freed or reallocated block */
+    uint8_t size;        /* in bytes; for munmap the length that must match */
+    uint8_t count;       /* multiplied with size */
+    uint64_t fixed_size; /* in bytes, where no argument has it */
 };
 
 struct entry_point {
@@ -52,6 +54,8 @@ struct entry_points {
     struct entry_point *items; /* in order of importance: malloc, free, realloc, calloc ... */
     size_t count;
     size_t capacity;
+    /* Copies of custom functions whose arguments nobody knows: "a.isra.0, b.constprop.0". */
+    char left_out[ERROR_TEXT_BYTES];
 };
 
 struct entry_options {
@@ -65,9 +69,16 @@ struct entry_options {
  * finds it first (the dynamic linker's own allocator aside), in the symbol table of a static
  * executable.  operator new and delete are entry points of their own only where the module also
  * defines malloc and they are not libstdc++'s, which call malloc.  Finding none is success.
- * TMPALLOC_E_STATE names a custom function that isn't there (yet); the others are in *ret. */
+ * Copies that compilers made of a custom function are entry points like itself, with their
+ * arguments where DWARF says.  TMPALLOC_E_STATE names a custom function that isn't there (yet); the
+ * others are in *ret. */
 int entry_points_resolve(struct modules *modules, const struct entry_options *options,
                          struct entry_points *ret, struct error *error);
 void entry_points_deinit(struct entry_points *points);
+
+/* Appends which copies of a function that the user named are part of other functions' code in a
+ * file, where no call can be counted: "f is inlined in 2 places (...)"; nothing: none. */
+int entry_points_inlined(struct modules *modules, uint32_t module, const char *name,
+                         struct text *text);
 
 #endif

@@ -92,9 +92,28 @@ bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *
  * to that of the last page.  False: there are fewer than that. */
 bool modules_find_room(struct modules *modules, uint32_t module, size_t size_bytes,
                        uint64_t *address_ret);
-/* Like modules_find_function in all loaded files in order; `name` may also be a demangled C++ or
- * Rust name, with or without its parameter list. */
-bool modules_find_user_function(struct modules *modules, const char *name,
-                                struct module_symbol *ret);
+/* A function that a user named, or a whole copy that a compiler made of it. */
+struct user_function {
+    struct module_symbol symbol; /* its name is that of the copy */
+    bool copy;
+    bool changed; /* its arguments may not be those of the function, nor where they were */
+    bool local;   /* to its file */
+};
+
+#define USER_FUNCTIONS 16
+
+struct user_functions {
+    struct user_function items[USER_FUNCTIONS];
+    size_t count;
+    bool cut; /* there are more */
+    /* The file in which a compiler has made a function of a part of one, to be called from
+     * elsewhere; FRAME_NO_MODULE: none. */
+    uint32_t parted_in;
+};
+
+/* The functions of that name in the first loaded file with any, and their copies; `name` may also
+ * be a demangled C++ or Rust name, with or without its parameter list.  False: there are none. */
+bool modules_find_user_functions(struct modules *modules, const char *name,
+                                 struct user_functions *ret);
 
 #endif

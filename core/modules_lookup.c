@@ -2,11 +2,8 @@
 
 #include <string.h>
 
-#include "demangle.h"
-
 struct search {
     const char *name;
-    bool demangled; /* the name is to be compared with demangled ones */
     bool found;
     GElf_Sym symbol;
 };
@@ -20,7 +17,7 @@ static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
     struct search *search = arg;
     if (GELF_ST_TYPE(symbol->st_info) != STT_FUNC || (search->found && is_local(symbol)))
         return true;
-    if (search->demangled ? !demangle_matches(name, search->name) : strcmp(name, search->name) != 0)
+    if (strcmp(name, search->name) != 0)
         return true;
     search->found = true;
     search->symbol = *symbol;
@@ -50,8 +47,8 @@ static bool find_exported(struct modules *modules, uint32_t module, const char *
 }
 
 static bool find_internal(struct modules *modules, uint32_t module, const char *name,
-                          bool demangled, struct module_symbol *ret) {
-    struct search search = {.name = name, .demangled = demangled};
+                          struct module_symbol *ret) {
+    struct search search = {.name = name};
     Dwfl_Module *file = modules_dwfl(modules, module);
     if (!file)
         return false;
@@ -65,7 +62,7 @@ bool modules_find_function(struct modules *modules, uint32_t module, const char 
                            bool exported_only, struct module_symbol *ret) {
     if (find_exported(modules, module, name, STT_FUNC, ret))
         return true;
-    return !exported_only && find_internal(modules, module, name, false, ret);
+    return !exported_only && find_internal(modules, module, name, ret);
 }
 
 bool modules_find_object(struct modules *modules, uint32_t module, const char *name,
@@ -128,20 +125,6 @@ bool modules_find_room(struct modules *modules, uint32_t module, size_t size_byt
             continue;
         *address_ret = modules_address(modules, &frame);
         return true;
-    }
-    return false;
-}
-
-bool modules_find_user_function(struct modules *modules, const char *name,
-                                struct module_symbol *ret) {
-    size_t count = modules_loaded_count(modules);
-    for (size_t i = 0; i < count; i++) {
-        if (modules_find_function(modules, modules_loaded(modules, i), name, false, ret))
-            return true;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (find_internal(modules, modules_loaded(modules, i), name, true, ret))
-            return true;
     }
     return false;
 }

@@ -11,6 +11,7 @@ void session_init(struct session *session, const struct tmpalloc_host *host) {
     *session = (struct session){.threshold = SESSION_DEFAULT_THRESHOLD};
     host_init(&session->host, host);
     text_init(&session->missing);
+    session_copies_init(session);
     session_catches_init(session);
     text_init(&session->loaded_from);
     session_watch_init(session);
@@ -31,6 +32,7 @@ void session_deinit(struct session *session) {
     recording_destroy(session->recording);
     session_options_deinit(&session->options);
     session_catches_deinit(session);
+    session_copies_deinit(session);
     text_deinit(&session->missing);
     host_deinit(&session->host);
 }
@@ -185,6 +187,7 @@ int session_start(struct session *session, struct session_options *options, stru
     }
     session_options_deinit(&session->options);
     session->options = *options;
+    session_copies_forget(session);
     text_clear(&session->missing);
     session->hit_failed = false;
     status = begin(session, &process, false, error);

@@ -9,6 +9,7 @@
 #include "recording.h"
 #include "report_selection.h"
 #include "session_catch.h"
+#include "session_copies.h"
 #include "session_watch.h"
 
 #define SESSION_DEFAULT_MAX_THRESHOLD 16
@@ -59,6 +60,7 @@ struct session {
     int32_t signal;      /* or that it ended by this one; 0: it didn't, or that isn't known */
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t threshold;  /* of reports that name none */
+    struct session_copies copies;
     struct session_catches catches;
     struct session_watch watch;
     struct profile *loaded;  /* results from files, which reports are about; NULL: none */

@@ -248,6 +248,8 @@ int session_engine_refresh(struct session *session, struct error *error) {
     int status = refresh_engine(session, error);
     if (status == TMPALLOC_OK)
         refresh_python(session);
+    if (status == TMPALLOC_OK && session->state == SESSION_TRACKING)
+        session_copies_append(session, &session->missing);
     return status == TMPALLOC_OK ? session_engine_set_catches(session, error) : status;
 }
 

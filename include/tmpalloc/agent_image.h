@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     12
+#define AGENT_IMAGE_VERSION     13
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -148,6 +148,7 @@ struct agent_function {
     uint8_t size;        /* in bytes */
     uint8_t count;       /* multiplied with size */
     uint32_t size_bytes; /* of its code; 0: not known */
+    uint64_t fixed_size; /* of a block, where `size` is no argument */
 };
 
 struct agent_image {
@@ -381,12 +382,12 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2696, reserved, 2692);
+AGENT_IMAGE_LAYOUT(agent_image, 2888, reserved, 2884);
 AGENT_IMAGE_LAYOUT(agent_rule, 16, offset, 8);
 AGENT_IMAGE_LAYOUT(agent_operation, 24, number2, 16);
 AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
-AGENT_IMAGE_LAYOUT(agent_function, 16, size_bytes, 12);
+AGENT_IMAGE_LAYOUT(agent_function, 24, fixed_size, 16);
 _Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
                "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);

@@ -61,12 +61,22 @@ static json_t *resolve_all(struct modules *modules, char **addresses, bool exact
     return array;
 }
 
+static bool find_user_function(struct modules *modules, const char *name,
+                               struct module_symbol *ret) {
+    struct user_functions found;
+    if (!modules_find_user_functions(modules, name, &found))
+        return false;
+    *ret = found.items[0].symbol;
+    ret->name = name;
+    return true;
+}
+
 static json_t *find_all(struct modules *modules, char **names, bool exported_only) {
     json_t *array = json_array();
     for (; *names; names++) {
         struct module_symbol symbol;
         bool found = exported_only ? modules_find_function(modules, 0, *names, true, &symbol)
-                                   : modules_find_user_function(modules, *names, &symbol);
+                                   : find_user_function(modules, *names, &symbol);
         json_t *item = found ? json_pack("{s:s, s:I, s:I, s:b}", "name", symbol.name, "address",
                                          (json_int_t)symbol.address, "size",
                                          (json_int_t)symbol.size_bytes, "exported", symbol.exported)
@@ -111,7 +121,7 @@ static int find_both(const struct loaded_file *loaded, uint64_t address, const c
         status = symbolizer_resolve(symbolizer, &frame, &symbols, &count);
     if (status == TMPALLOC_OK)
         *ret = symbols[count - 1].function && strcmp(symbols[count - 1].function, name) == 0 &&
-               modules_find_user_function(modules, name, &found);
+               find_user_function(modules, name, &found);
     symbolizer_destroy(symbolizer);
     modules_destroy(modules);
     return status;
