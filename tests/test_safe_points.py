@@ -257,7 +257,7 @@ WAITING = """
 #include <string.h>
 #include <unistd.h>
 extern void *__libc_malloc(size_t);
-static volatile int waits, begun;
+volatile int waits, begun;
 __attribute__((noinline)) void checkpoint(void) { __asm__ volatile("" ::: "memory"); }
 void *malloc(size_t size) {
     if (waits && size == 4242) begun = write(1, "begun\\n", 6);
@@ -266,14 +266,12 @@ void *malloc(size_t size) {
 }
 static void *wait_in_malloc(void *arg) { return malloc(4242); }
 static const char *way;
-#ifdef WAITING_DLOPEN
-void *dlopen(const char *file, int mode) { for (;;) pause(); }
-#endif
+static void *load(void *file) { return dlopen(file, RTLD_NOW); }
 int main(int count, char **arguments) {
     pthread_t thread;
     waits = 1;
     if (count > 1) {
-        pthread_create(&thread, NULL, wait_in_malloc, NULL);
+        pthread_create(&thread, NULL, count > 2 ? load : wait_in_malloc, arguments[count - 1]);
         while (!begun) usleep(1000);
     }
     checkpoint();
@@ -281,6 +279,7 @@ int main(int count, char **arguments) {
         free(malloc(10));
     checkpoint();
     if (count == 1) wait_in_malloc(NULL);
+    waits = 0;
     return 5;
 }
 """
@@ -310,12 +309,23 @@ def test_where_the_only_thread_waits_beneath_malloc_breakpoints_are_used(debugge
         process.kill()
 
 
+#: A file whose loading ends when the program is about to.
+SLOW_TO_LOAD = """
+#include <unistd.h>
+extern volatile int waits, begun;
+__attribute__((constructor)) static void wait(void) {
+    for (begun = 1; waits;) usleep(10000);
+}
+"""
+
+
 def test_where_the_process_does_not_finish_loading_breakpoints_are_used(debugger, compile):
-    program = compile(WAITING, *FLAGS, "-rdynamic", "-DWAITING_DLOPEN")
+    program = compile(WAITING, *FLAGS, "-rdynamic")
+    slow = compile(SLOW_TO_LOAD, *FLAGS, "-shared", "-fPIC", name="slow.so")
     steps = [debugger.break_at("checkpoint"), debugger.run(), "backtrace", "tmpalloc start"]
     steps += ["backtrace", debugger.continue_(), "tmpalloc status", "tmpalloc stop"]
     steps = ["bt" if step == "backtrace" else step for step in steps]
-    result = debugger.session(program, [*steps, debugger.continue_()], ["thread"])
+    result = debugger.session(program, [*steps, debugger.continue_()], ["load", slow])
     reason = "breakpoint engine (auto: dlopen() in the process failed or took more than 5 s)"
     said = result.outputs[3].partition("tmpalloc: ")  # GDB itself tells the interruption first
     assert reason in said[2] and said[2].count("\n") == 1, result.text
