@@ -12,6 +12,16 @@ from pathlib import Path
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 C_FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 
+#: Where the distribution has the libraries of other allocators.
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+
+
+def soname(library):
+    """The name by which programs load a library, of whatever version this distribution has it."""
+    files = sorted(LIBRARIES.glob(f"lib{library}.so.[0-9]"))
+    return files[0].name if files else f"lib{library}.so"
+
+
 #: The command that makes a debugger go on with the child of a fork.
 FOLLOW_CHILD = {
     "gdb": "set follow-fork-mode child",

@@ -126,7 +126,8 @@ def test_an_allocator_that_cannot_be_hooked_gets_breakpoints(debugger, compile):
     steps += ["tmpalloc start", debugger.continue_(), "tmpalloc status"]
     outputs = debugger.session(program, steps).outputs
     assert f"the agent can't be used: {reason} (--engine breakpoint can)" in outputs[2]
-    assert f"9 entry points (malloc, free, realloc, calloc in program, " in outputs[3]
+    # The C library's others, of which memalign and aligned_alloc may be one.
+    assert re.search(r" \d+ entry points \(malloc, free, realloc, calloc in program, ", outputs[3])
     assert f"breakpoint engine (auto: {reason})" in outputs[3]
     assert "libtmpalloc-agent" not in outputs[3]
     assert allocations(outputs[5]) == 5

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cpython import MAIN
 
 COUNTER = Path(__file__).resolve().parent / "counter" / "counter.c"
 TOTALS = ("allocations", "allocated_bytes", "deallocations")
@@ -61,7 +62,7 @@ AGENT_PROGRAMS = {
 }
 #: Functions from which on a part of the run is tracked.
 STRETCHES = {
-    "python3": "PyRun_SimpleStringFlags",
+    "python3": MAIN,
     "jq": "jq_start",
     "sqlite3": "sqlite3_exec",
     "perl": "perl_run",

@@ -104,7 +104,7 @@ CXX_RULES = [
     Rule("new counts once", "single_object", [4], 1, {0: [4]}),
     Rule("new[] counts once", "array", [40], 1, {0: [40]}),
     Rule("new that doesn't throw counts once", "nothrow", [11, 12], 2, {0: [11, 12]}),
-    Rule("aligned new counts once", "over_aligned", [64, 128, 64], 3, {0: [64, 128, 64]}),
+    Rule("aligned new counts once", "over_aligned", [64, 128, 192], 3, {0: [64, 128, 192]}),
     Rule("sized delete counts once", "sized_delete", [24, 25, 64], 3, {0: [24, 25, 64]}),
     Rule("new of nothing asks malloc for one byte", "new_zero", [1], 1, {0: [1]}),
     Rule("delete of a null pointer is no event", "delete_null", []),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support import wait_for
+from support import soname, wait_for
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 SOURCES = {"C": PROGRAMS / "fixed_work.c", "C++": PROGRAMS / "fixed_work.cpp"}
@@ -26,7 +26,7 @@ STATIC = {"static": "-static", "static-pie": "-static-pie"}
 ALLOCATORS = {
     "jemalloc": "libjemalloc.so.2",
     "tcmalloc_minimal": "libtcmalloc_minimal.so.4",
-    "mimalloc": "libmimalloc.so.2",
+    "mimalloc": soname("mimalloc"),
 }
 
 

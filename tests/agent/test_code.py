@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from support import LIBRARIES, soname
+
 HERE = Path(__file__).resolve().parent
 AGENT = HERE.parents[1] / "core" / "agent"
-LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 FILES = [
     LIBRARIES / "libc.so.6",
     LIBRARIES / "libstdc++.so.6",
     LIBRARIES / "libjemalloc.so.2",
     LIBRARIES / "libtcmalloc_minimal.so.4",
-    LIBRARIES / "libmimalloc.so.2",
+    LIBRARIES / soname("mimalloc"),
     Path("/usr/bin/python3"),
 ]
 

@@ -5,11 +5,12 @@ import subprocess
 
 import pytest
 from hooked import FAMILY, temporaries
+from support import soname
 
 SHARED = {
     "jemalloc": "libjemalloc.so.2",
     "tcmalloc_minimal": "libtcmalloc_minimal.so.4",
-    "mimalloc": "libmimalloc.so.2",
+    "mimalloc": soname("mimalloc"),
 }
 #: Debian has no archive of mimalloc.
 STATIC = ["jemalloc", "tcmalloc_minimal"]

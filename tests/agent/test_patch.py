@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support import execute
+from support import LIBRARIES, execute, soname
 
 HERE = Path(__file__).resolve().parent
 CORE = HERE.parents[1] / "core"
@@ -24,7 +24,7 @@ ALLOCATORS = {
     "glibc": (None, [*C_FAMILY, "valloc", "pvalloc"], 0),
     "jemalloc": ("libjemalloc.so.2", [*C_FAMILY, "valloc"], 15),
     "tcmalloc": ("libtcmalloc_minimal.so.4", [*C_FAMILY, "valloc", "pvalloc"], 20),
-    "mimalloc": ("libmimalloc.so.2", [*C_FAMILY, "valloc", "pvalloc"], 15),
+    "mimalloc": (soname("mimalloc"), [*C_FAMILY, "valloc", "pvalloc"], 15),
 }
 
 
@@ -55,7 +55,7 @@ def test_a_function_is_patched_or_refused_as_its_code_demands(check):
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_every_entry_point_of_an_allocator_can_be_patched_and_restored(check, allocator):
     library, names, operators = ALLOCATORS[allocator]
-    if library and not Path("/usr/lib/x86_64-linux-gnu", library).exists():
+    if library and not (LIBRARIES / library).exists():
         pytest.skip(f"there is no {library}")
     entries = dict(check("allocator", **({"LD_PRELOAD": library} if library else {})))
     width = max(map(len, entries))

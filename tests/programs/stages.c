@@ -21,7 +21,8 @@ __attribute__((noinline)) static void temporary(void) {
 
 int main(void) {
     stage(0);
-    for (int i = 1; i < 5; i++) {
+    /* Volatile: a first stage with code of its own would have call sites of its own. */
+    for (volatile int i = 1; i < 5; i++) {
         if (i > 1)
             drop();
         temporary();

@@ -43,8 +43,10 @@ start:
     jmp *(%rax,%rbx,8)
     call *%r11
     notrack jmp *%rax
-    bnd jmp start
-    bnd call start
+    .byte 0xf2 # bnd, which assemblers of today refuse
+    jmp start
+    .byte 0xf2
+    call start
     jo start
     jo,pn start
     jmp far_away
