@@ -324,20 +324,23 @@ static int start(struct engine_agent *agent, enum engine_agent_beginning beginni
     return status == TMPALLOC_OK ? write_generation(agent, &image, true, error) : status;
 }
 
-/* Whether calls reach it already: preloaded, or brought in before (by another session, or into the
- * parent of a fork), it needs no more than to be started. */
-static bool is_hooked(struct engine_agent *agent) {
+/* Finds what changes functions, and undoes that, where it was done. */
+static bool find_controls(struct engine_agent *agent) {
     struct agent_image image;
     if (engine_agent_image(agent, &image, NULL) != TMPALLOC_OK)
         return false;
     uint8_t hooking = image.hooking[AGENT_ENTRY_malloc];
-    if (engine_agent_has_functions(agent) || image.function_count > 0)
-        return false;
-    if (hooking == AGENT_INTERPOSED)
-        return true;
     return hooking != AGENT_NOT_HOOKED && hooking != AGENT_HOOK_REFUSED &&
            engine_agent_find_exported(agent, AGENT_INSTALL_SYMBOL, &agent->install) &&
            engine_agent_find_exported(agent, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
+}
+
+/* Whether calls reach it already: preloaded, or brought in before (by another session, or into the
+ * parent of a fork), it needs no more than to be started. */
+static bool is_hooked(struct engine_agent *agent) {
+    struct agent_image image;
+    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.function_count == 0 &&
+           !engine_agent_has_functions(agent) && find_controls(agent);
 }
 
 int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning beginning,
@@ -373,6 +376,7 @@ int engine_agent_stop(struct engine_agent *agent, struct error *error) {
     int status = engine_agent_image(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = write_generation(agent, &image, false, error);
+    find_controls(agent);
     return status == TMPALLOC_OK ? engine_agent_uninstall(agent, error) : status;
 }
 
@@ -410,6 +414,7 @@ int engine_agent_avoid_breakpoints(struct engine_agent *agent, struct error *err
         host_breakpoints(agent->parts.host, find_conflict, &conflict, NULL) != TMPALLOC_OK ||
         conflict.address == 0)
         return TMPALLOC_OK;
+    find_controls(agent);
     struct error reason = {.text = ""};
     int status =
         conflict.function || !agent->install

@@ -458,7 +458,8 @@ int engine_agent_install_again(struct engine_agent *agent, struct error *error) 
 
 int engine_agent_uninstall(struct engine_agent *agent, struct error *error) {
     uint64_t result;
-    if (agent->uninstall == 0)
+    bool sandboxed = check_sandbox(agent, NULL) != TMPALLOC_OK;
+    if (agent->uninstall == 0 || sandboxed)
         return TMPALLOC_OK;
     const struct host_call call = {
         .address = agent->uninstall, .alone = true, .timeout_ms = CALL_MS};

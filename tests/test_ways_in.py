@@ -159,3 +159,132 @@ def test_a_process_that_is_looked_on_gets_breakpoints_at_a_stop_too(debugger, pr
     assert "(auto: LD_AUDIT in the environment would show the agent)" in result.outputs[-3]
     assert allocations(result.outputs[-1]) == 301  # with the buffer of stdout
     assert b"tmpalloc" not in result.stderr
+
+
+# --- calls that are bound to the C library itself ----------------------------------------------------
+
+PLUGIN = """
+#include <stdlib.h>
+void *exchange(void *block) { free(block); return malloc(64); }
+void plugin_work(int n) {
+    for (int i = 0; i < n; i++) {
+        char *volatile block = malloc(100 + i);
+        free(block);
+    }
+}
+"""
+USER_OF_PLUGIN = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <gnu/lib-names.h>
+#include <stdlib.h>
+__attribute__((noinline)) static void *keep(void) { void *volatile p = malloc(64); return p; }
+__attribute__((noinline)) static void direct(int n) {
+    void *library = dlopen(LIBC_SO, RTLD_NOW | RTLD_NOLOAD);
+    void *(*allocate)(size_t) = (void *(*)(size_t))dlsym(library, "malloc");
+    void (*release)(void *) = (void (*)(void *))dlsym(library, "free");
+    for (int i = 0; i < n; i++)
+        release(allocate(10));
+}
+__attribute__((noinline)) void checkpoint(void) { __asm__ volatile(""); }
+int main(void) {
+    void *plugin = dlopen("./plugin.so", RTLD_NOW | RTLD_DEEPBIND);
+    void (*work)(int) = (void (*)(int))dlsym(plugin, "plugin_work");
+    void *(*exchange)(void *) = (void *(*)(void *))dlsym(plugin, "exchange");
+    checkpoint();
+    work(500);
+    for (int i = 0; i < 300; i++)
+        free(exchange(keep()));
+    direct(200);
+    return 3;
+}
+"""
+#: Temporaries of each function.
+BOUND = {"plugin_work": 500, "exchange": 300, "keep": 300, "direct": 200}
+
+
+@pytest.fixture
+def user_of_plugin(compile):
+    compile(PLUGIN, "-fno-builtin", "-fPIC", "-shared", name="plugin.so")
+    return compile(USER_OF_PLUGIN, "-fno-builtin")
+
+
+@pytest.mark.parametrize("engine", ["agent", "breakpoint"])
+def test_calls_bound_to_the_c_library_count(debugger, user_of_plugin, engine):
+    steps = [f"tmpalloc start --engine {engine}", debugger.run(), "tmpalloc summary"]
+    result = debugger.session(user_of_plugin, [*steps, "tmpalloc site 1", "tmpalloc status"])
+    assert rows(result.outputs[2]).items() >= BOUND.items(), result.text
+    assert number(result.outputs[4], "dropped events") == 0
+    assert result.exit_statuses == [3]
+
+
+def test_a_preloaded_agent_goes_and_comes_again(debugger, user_of_plugin):
+    steps = ["tmpalloc start", debugger.break_at("checkpoint"), debugger.run()]
+    steps += ["tmpalloc stop", "tmpalloc start", debugger.continue_(), "tmpalloc summary"]
+    result = debugger.session(user_of_plugin, steps)
+    assert rows(result.outputs[-1]).items() >= BOUND.items(), result.text
+    assert result.exit_statuses == [3]
+
+
+def test_stop_takes_the_hooks_of_a_preloaded_agent_out(debugger, user_of_plugin):
+    steps = ["tmpalloc start", debugger.break_at("checkpoint"), debugger.run()]
+    steps += ["tmpalloc stop", debugger.continue_(), "tmpalloc summary"]
+    result = debugger.session(user_of_plugin, steps)
+    assert not rows(result.outputs[-1]).keys() & BOUND.keys(), result.text
+    assert result.exit_statuses == [3]
+
+
+
+
+def test_a_breakpoint_in_the_first_bytes_is_hit_in_a_preloaded_run(gdb, user_of_plugin):
+    """The jump gives way, and calls still count by the dynamic linker's binding."""
+    find = "next(l.address for l in gdb.Breakpoint('malloc').locations if 'libc' in gdb.solib_name(l.address))"
+    code = f"place = {find}; gdb.execute('delete 2'); gdb.Breakpoint(f'*{{place + 3}}')"
+    steps = ["tmpalloc start", gdb.break_at("checkpoint"), gdb.run(), gdb.script(code)]
+    steps += [gdb.continue_(), "delete", gdb.continue_(), "tmpalloc summary"]
+    result = gdb.session(user_of_plugin, steps)
+    assert "Breakpoint 3" in result.outputs[4], result.text
+    assert rows(result.outputs[-1])["keep"] == 300, result.text
+
+
+# --- traces -----------------------------------------------------------------------------------------
+
+WALKER = r"""
+#include <elf.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+int main(int count, char **arguments, char **environment) {
+    static char text[1 << 20];
+    char **from_arguments = arguments + count + 1;
+    free(malloc(10));
+    printf("%d\n", from_arguments == environment);
+    while (*environment)
+        puts(*environment++);
+    for (uint64_t *pair = (uint64_t *)(environment + 1); *pair != AT_NULL; pair += 2) {
+        if (*pair != AT_IGNORE)
+            printf("%lu %d\n", pair[0], pair[1] == getauxval(pair[0]));
+    }
+    FILE *file = fopen("/proc/self/environ", "r");
+    size_t size = fread(text, 1, sizeof text, file);
+    for (char *string = text; string < text + size; string += strlen(string) + 1) {
+        if (*string)
+            puts(string);
+    }
+    return 0;
+}
+"""
+
+
+def test_the_initial_stack_is_as_without_the_agent(debugger, compile):
+    program = compile(WALKER)
+    outputs = []
+    for start in "tmpalloc status", "tmpalloc start":
+        steps = [*debugger.environment({"A": "1", "B": "2"}), start, debugger.run()]
+        result = debugger.session(program, [*steps, "tmpalloc status"])
+        outputs.append(result.stdout)
+    assert allocations(result.outputs[-1]) > 0
+    assert b"A=1" in outputs[0] and b"\n6 1\n" in outputs[0]
+    assert outputs[1] == outputs[0]

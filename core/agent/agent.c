@@ -103,7 +103,9 @@ static void set_up(void) {
     }
     preloaded = true;
     look_for_python();
+    patch_avoid(NULL, 0, options.unannounced);
     install_hooks(image, preloaded);
+    patch_avoid(NULL, 0, false);
     state = READY;
     image_publish();
     catches_tell(AGENT_TELLS_READY, NULL);

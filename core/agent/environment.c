@@ -1,5 +1,6 @@
 #include "environment.h"
 
+#include <elf.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,9 @@
 
 #define PRELOAD    "LD_PRELOAD"
 #define SEPARATORS " :" /* of LD_PRELOAD's paths */
+
+/* More entries than the kernel has. */
+#define AUXILIARY_LIMIT 64
 
 /* The value, if the string is NAME=VALUE. */
 static char *value_of(char *string, const char *name) {
@@ -23,10 +27,35 @@ static char **find(const char *name) {
     return *variable ? variable : NULL;
 }
 
-static void remove_variable(char **variable) {
+/* The string stays where it is, which /proc/self/environ shows. */
+static void remove_variable(char **variable, size_t length) {
+    memset(*variable, 0, length);
     do
         variable[0] = variable[1];
     while (*variable++);
+}
+
+/* What the kernel puts behind the environment (System V ABI, AMD64, 3.4.1); of no other memory does
+ * that hold which is above the running functions' frames. */
+static bool is_auxiliary(const uint64_t *words) {
+    bool has_page_size = false;
+    for (size_t i = 0; i < 2 * AUXILIARY_LIMIT && words[i] != AT_NULL; i += 2)
+        has_page_size |= words[i] == AT_PAGESZ;
+    return has_page_size;
+}
+
+/* Programs walk past the environment to the auxiliary vector.  In the place of two variables an
+ * entry is to be ignored. */
+static void close_gap(size_t removed) {
+    uint64_t *words = (uint64_t *)__environ;
+    if ((uintptr_t)words < (uintptr_t)__builtin_frame_address(0) || removed != 2)
+        return;
+    while (*words)
+        words++;
+    if (words[2] == 0 && is_auxiliary(words + 3)) {
+        words[1] = AT_IGNORE;
+        words[2] = 0;
+    }
 }
 
 /* The number at the start of the text, not above `highest`; `otherwise` when there is none. */
@@ -78,7 +107,7 @@ static void parse(char *words, struct environment_options *options) {
 
 /* Takes one path out of a list. */
 static void remove_path(char *list, const char *path) {
-    size_t length = strlen(path);
+    size_t length = strlen(path), size_bytes = strlen(list);
     for (char *item = list; *item;) {
         size_t item_length = strcspn(item, SEPARATORS);
         char *next = item + item_length + strspn(item + item_length, SEPARATORS);
@@ -89,18 +118,23 @@ static void remove_path(char *list, const char *path) {
     }
     size_t left = strlen(list);
     while (left > 0 && strchr(SEPARATORS, list[left - 1]))
-        list[--left] = '\0';
+        left--;
+    memset(list + left, 0, size_bytes - left);
 }
 
-static void hide_preload(void) {
+/* True: the variable is gone. */
+static bool hide_preload(void) {
     char **variable = find(PRELOAD);
     const char *path = loaded_symbols_own_path();
     if (!variable || !path)
-        return;
+        return false;
+    size_t length = strlen(*variable);
     char *list = value_of(*variable, PRELOAD);
     remove_path(list, path);
-    if (!*list)
-        remove_variable(variable);
+    if (*list)
+        return false;
+    remove_variable(variable, length);
+    return true;
 }
 
 bool environment_has_options(void) {
@@ -108,11 +142,15 @@ bool environment_has_options(void) {
 }
 
 void environment_take(struct environment_options *ret) {
+    size_t removed = 0;
     *ret = (struct environment_options){.image = IMAGE_DEFAULTS};
     char **variable = find(AGENT_ENVIRONMENT);
     if (variable) {
+        size_t length = strlen(*variable);
         parse(value_of(*variable, AGENT_ENVIRONMENT), ret);
-        remove_variable(variable);
+        remove_variable(variable, length);
+        removed++;
     }
-    hide_preload();
+    removed += hide_preload();
+    close_gap(removed);
 }

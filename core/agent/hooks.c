@@ -183,44 +183,48 @@ static inline bool is_housekeeping(const void *return_address, uint32_t entry_po
 
 FOR_EACH_C_HOOK(GUARD_GIVING, GUARD_STATUS, GUARD_GIVING, GUARD_NOTHING, GUARD_GIVING, GUARD_STATUS)
 
-/* What the library exports.  Operators of C++ that don't count are passed on by a jump. */
+/* What the library exports passes on by a jump: to the hook, or to the function behind it, which
+ * leads to the hook or doesn't count. */
 
-#define PASS_ON_NEW(name, parameters, arguments, otherwise)                                        \
-    static void *pass_##name parameters {                                                          \
+#define ROUTE(name)                                                                                \
+    ((__typeof__(&hook_##name))__atomic_load_n(&hooks_routes[HOOK_##name], __ATOMIC_RELAXED))
+#define PASS_ON(type, name, parameters, arguments)                                                 \
+    static type pass_##name parameters {                                                           \
         return ROUTE(name) arguments;                                                              \
     }
-#define PASS_ON_DELETE(name, parameters, arguments, otherwise)                                     \
+#define PASS_ON_GIVING(name, parameters, arguments, more)                                          \
+    PASS_ON(void *, name, parameters, arguments)
+#define PASS_ON_STATUS(name, parameters, arguments, more) PASS_ON(int, name, parameters, arguments)
+#define PASS_ON_NOTHING(name, parameters, arguments, more)                                         \
     static void pass_##name parameters {                                                           \
         ROUTE(name) arguments;                                                                     \
     }
-#define ROUTE(name)                                                                                \
-    ((__typeof__(&hook_##name))__atomic_load_n(&hooks_routes[HOOK_##name], __ATOMIC_RELAXED))
 
-FOR_EACH_OPERATOR(PASS_ON_NEW, PASS_ON_DELETE)
+FOR_EACH_C_HOOK(PASS_ON_GIVING, PASS_ON_STATUS, PASS_ON_GIVING, PASS_ON_NOTHING, PASS_ON_GIVING,
+                PASS_ON_STATUS)
+FOR_EACH_OPERATOR(PASS_ON_GIVING, PASS_ON_NOTHING)
+PASS_ON(int, dlclose, (void *handle), (handle))
 
-#define EXPORT(name, function)                                                                     \
-    extern TMPALLOC_API __typeof__(hook_##name) name __attribute__((alias(function)));
-#define EXPORT_HOOK(name, ...)     EXPORT(name, "hook_" #name)
-#define EXPORT_OPERATOR(name, ...) EXPORT(name, "pass_" #name)
+#define EXPORT(name, ...)                                                                          \
+    extern TMPALLOC_API __typeof__(hook_##name) name __attribute__((alias("pass_" #name)));
 
-FOR_EACH_C_HOOK(EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK, EXPORT_HOOK)
-FOR_EACH_OPERATOR(EXPORT_OPERATOR, EXPORT_OPERATOR)
-EXPORT(dlclose, "hook_dlclose")
+FOR_EACH_C_HOOK(EXPORT, EXPORT, EXPORT, EXPORT, EXPORT, EXPORT)
+FOR_EACH_OPERATOR(EXPORT, EXPORT)
+EXPORT(dlclose)
 
-/* Where the debugger stops its user leaves a function that has a name: the other hooks bear theirs.
- */
+/* Where the debugger stops its user leaves a function that has a name. */
 #define EXPORT_HOOK_ITSELF(name, ...)                                                              \
     extern TMPALLOC_API __typeof__(hook_##name) tmpalloc_##name                                    \
         __attribute__((alias("hook_" #name)));
+FOR_EACH_C_HOOK(NO_STOP, NO_STOP, EXPORT_HOOK_ITSELF, EXPORT_HOOK_ITSELF, NO_STOP,
+                EXPORT_HOOK_ITSELF)
 FOR_EACH_OPERATOR(NO_STOP, EXPORT_HOOK_ITSELF)
 
-#define FUNCTION(name, ...)                                                                        \
-    [HOOK_##                                                                                       \
-        name] = {#name, (uintptr_t)hook_##name, (uintptr_t)hook_##name, (uintptr_t)guard_##name},
-#define OPERATOR(name, ...)                                                                        \
-    [HOOK_##name] = {#name, (uintptr_t)pass_##name, (uintptr_t)hook_##name, 0},
+#define ROW(name, guard)                                                                           \
+    [HOOK_##name] = {#name, (uintptr_t)pass_##name, (uintptr_t)hook_##name, guard}
+#define FUNCTION(name, ...) ROW(name, (uintptr_t)guard_##name),
+#define OPERATOR(name, ...) ROW(name, 0),
 
 const struct hook hooks[HOOK_COUNT] = {
     FOR_EACH_C_HOOK(FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION)
-        FOR_EACH_OPERATOR(OPERATOR, OPERATOR)[HOOK_dlclose] = {"dlclose", (uintptr_t)hook_dlclose,
-                                                               (uintptr_t)hook_dlclose, 0}};
+        FOR_EACH_OPERATOR(OPERATOR, OPERATOR) ROW(dlclose, 0)};

@@ -1,8 +1,8 @@
 /* The program's allocator functions, seen from within.
  *
  * A hook has the signature of its function and is called in its place: because this library comes
- * first in the search order and the hook is what it exports, or because the function was changed to
- * lead to it.  It calls on through its cell of hooks_real. */
+ * first in the search order and what it exports leads there, or because the function was changed to
+ * do so.  It calls on through its cell of hooks_real. */
 #ifndef TMPALLOC_HOOKS_H
 #define TMPALLOC_HOOKS_H
 

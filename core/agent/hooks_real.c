@@ -65,7 +65,12 @@ static const uintptr_t early[HOOK_COUNT] = {
 uintptr_t hooks_real[HOOK_COUNT] = {
     FOR_EACH_C_HOOK(ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
         FOR_EACH_OPERATOR(ADDRESS, ADDRESS) ADDRESS(dlclose, )};
-uintptr_t hooks_routes[HOOK_COUNT] = {FOR_EACH_OPERATOR(ADDRESS, ADDRESS)};
+
+#define HOOK_ITSELF(name, ...) [HOOK_##name] = (uintptr_t)hook_##name,
+
+uintptr_t hooks_routes[HOOK_COUNT] = {
+    FOR_EACH_C_HOOK(HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF)
+        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) HOOK_ITSELF(dlclose, )};
 
 static bool is_missing(uint32_t number) {
     return __atomic_load_n(&hooks_real[number], __ATOMIC_RELAXED) == early[number];
@@ -101,7 +106,7 @@ static void find(uint32_t number) {
     if (!hooks_is_operator(number))
         return;
     uintptr_t route = hooks_operator_counts(found) ? hooks[number].counting : found;
-    __atomic_store_n(&hooks_routes[number], route, __ATOMIC_RELAXED);
+    hooks_route(number, route);
 }
 
 void hooks_find_real(void) {

@@ -11,9 +11,13 @@
  * none. */
 extern uintptr_t hooks_real[HOOK_COUNT];
 
-/* What the exported operators of C++ go on to: the hook where they count, else what is in
- * hooks_real. */
+/* What the exported functions go on to: the hook where they count and the function behind doesn't
+ * lead there, else that function. */
 extern uintptr_t hooks_routes[HOOK_COUNT];
+
+static inline void hooks_route(uint32_t number, uintptr_t function) {
+    __atomic_store_n(&hooks_routes[number], function, __ATOMIC_RELAXED);
+}
 
 /* Calls the function behind a hook. */
 #define REAL(name)                                                                                 \

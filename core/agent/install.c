@@ -19,6 +19,9 @@ struct installation {
     enum agent_hooking hooking[HOOK_COUNT];
 };
 
+/* The functions in whose place the program is bound to this library's. */
+static uintptr_t interposed[HOOK_COUNT];
+
 bool install_comes_first(void) {
     return loaded_symbols_find("malloc", LOADED_FIRST) == hooks[HOOK_malloc].exported;
 }
@@ -34,16 +37,6 @@ static void note(struct installation *installation, uint32_t number, uintptr_t f
     image->hooking[number] = (uint8_t)hooking;
 }
 
-/* The program is bound to this library's function, unless that has nothing to do: then whoever is
- * loaded later shall be bound as without it. */
-static void interpose(struct installation *installation, uint32_t number) {
-    uintptr_t next = installation->preloaded ? hooks_next(number) : 0;
-    bool counts = next && (!hooks_is_operator(number) || hooks_routes[number] != next);
-    if (installation->preloaded && !next)
-        loaded_symbols_hide(hooks[number].name);
-    note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
-}
-
 static void find_code(uintptr_t function, struct hooks_code *ret) {
     loaded_symbols_segment(function, &ret->start, &ret->size_bytes);
 }
@@ -56,17 +49,29 @@ static uintptr_t hook_for(uint32_t number, uintptr_t function) {
     return hooks[number].guarded;
 }
 
-static int change(struct installation *installation, uint32_t number, uintptr_t function) {
+static void note_span(struct installation *installation, uint32_t number,
+                      const struct patch_span *span) {
+    if (number == HOOK_dlclose)
+        return;
+    installation->image->patch_start[number] = span->start;
+    installation->image->patch_end[number] = span->end;
+}
+
+static int patch(struct installation *installation, uint32_t number, uintptr_t function) {
     struct patch_span span;
     note(installation, number, function, AGENT_PATCHED);
     int status = patch_entry(function, 0, hook_for(number, function), &hooks_real[number], &span);
-    if (status == TMPALLOC_OK && number != HOOK_dlclose) {
-        installation->image->patch_start[number] = span.start;
-        installation->image->patch_end[number] = span.end;
-    }
+    if (status == TMPALLOC_OK)
+        note_span(installation, number, &span);
+    else
+        hooks_real[number] = function;
+    return status;
+}
+
+static int change(struct installation *installation, uint32_t number, uintptr_t function) {
+    int status = patch(installation, number, function);
     if (status != TMPALLOC_E_UNSUPPORTED)
         return status;
-    hooks_real[number] = function;
     note(installation, number, function, AGENT_RELOCATED);
     /* The executable calls its own functions directly, through no pointer of the dynamic linker. */
     status = loaded_symbols_in_executable(function)
@@ -89,6 +94,36 @@ static uint32_t find_same(const struct installation *installation, uint32_t numb
             return i;
     }
     return HOOK_COUNT;
+}
+
+/* Calls go by the function itself, as do those of whoever is bound to it (RTLD_DEEPBIND, dlsym() on
+ * its library). */
+static void lead_to_patched(struct installation *installation, uint32_t number,
+                            uintptr_t function) {
+    uint32_t same = find_same(installation, number, function);
+    if (same != HOOK_COUNT)
+        note(installation, number, function, AGENT_PATCHED);
+    else if (patch(installation, number, function) != TMPALLOC_OK)
+        note(installation, number, function, AGENT_INTERPOSED);
+    bool patched = installation->hooking[number] == AGENT_PATCHED;
+    hooks_route(number, patched ? function : hooks[number].counting);
+}
+
+/* The program is bound to this library's function, unless that has nothing to do: then whoever is
+ * loaded later shall be bound as without it. */
+static void interpose(struct installation *installation, uint32_t number) {
+    uintptr_t next = interposed[number];
+    bool counts = next != 0;
+    if (!next && installation->preloaded) {
+        next = hooks_next(number);
+        counts = next && (!hooks_is_operator(number) || hooks_routes[number] != next);
+        if (!next)
+            loaded_symbols_hide(hooks[number].name);
+    }
+    note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
+    interposed[number] = counts ? next : 0;
+    if (counts)
+        lead_to_patched(installation, number, next);
 }
 
 static int install(struct installation *installation, uint32_t number) {
