@@ -126,20 +126,53 @@ static int add(struct entry_points *points, const struct module_symbol *symbol, 
     return TMPALLOC_OK;
 }
 
-static int add_known(struct modules *modules, struct entry_points *points, uint32_t ignored,
-                     const struct known_entry *entries, size_t count, bool allocators_only) {
-    for (size_t i = 0; i < count; i++) {
+/* A table, and whether its functions count in files that are allocators only. */
+struct known_entries {
+    const struct known_entry *items;
+    size_t count;
+    bool allocators_only;
+};
+
+static int add_known_at(struct modules *modules, struct entry_points *points,
+                        const struct module_symbol *symbol, const struct known_entries *known,
+                        size_t i) {
+    const struct known_entry *entry = &known->items[i];
+    if (known->allocators_only && !implements_operator_new(modules, symbol->module))
+        return TMPALLOC_OK;
+    return add(points, symbol, entry->shown ? entry->shown : entry->symbol, &entry->signature);
+}
+
+/* What is loaded by dlmopen() is bound to the C library that comes with it. */
+static int add_repeated(struct modules *modules, struct entry_points *points,
+                        const struct known_entries *known, size_t file, uint64_t shift) {
+    uint32_t module = modules_loaded(modules, file);
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < known->count && status == TMPALLOC_OK; i++) {
         struct module_symbol symbol;
-        if (!modules_find_binding(modules, entries[i].symbol, ignored, &symbol))
+        if (!modules_find_function(modules, module, known->items[i].symbol, true, &symbol))
             continue;
-        if (allocators_only && !implements_operator_new(modules, symbol.module))
-            continue;
-        const char *shown = entries[i].shown ? entries[i].shown : entries[i].symbol;
-        int status = add(points, &symbol, shown, &entries[i].signature);
-        if (status != TMPALLOC_OK)
-            return status;
+        symbol.address += shift;
+        status = add_known_at(modules, points, &symbol, known, i);
     }
-    return TMPALLOC_OK;
+    return status;
+}
+
+static int add_known(struct modules *modules, struct entry_points *points, uint32_t ignored,
+                     const struct known_entries *known) {
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < known->count && status == TMPALLOC_OK; i++) {
+        struct module_symbol symbol;
+        if (modules_find_binding(modules, known->items[i].symbol, ignored, &symbol))
+            status = add_known_at(modules, points, &symbol, known, i);
+    }
+    for (size_t i = 0; i < modules_loaded_count(modules) && status == TMPALLOC_OK; i++) {
+        uint64_t shift;
+        uint32_t module = modules_loaded(modules, i);
+        if (modules_is_repeated(modules, i, &shift) && module != ignored &&
+            !modules_is_dynamic_linker(modules, module))
+            status = add_repeated(modules, points, known, i, shift);
+    }
+    return status;
 }
 
 /* False: nobody knows where the copy has what the function has in that argument. */
@@ -231,6 +264,9 @@ static int add_custom(struct modules *modules, struct entry_points *points,
     return status;
 }
 
+#define KNOWN(entries, allocators_only)                                                            \
+    (&(const struct known_entries){(entries), COUNT(entries), (allocators_only)})
+
 int entry_points_resolve(struct modules *modules, const struct entry_options *options,
                          struct entry_points *ret, struct error *error) {
     struct entry_points points = {0};
@@ -242,12 +278,11 @@ int entry_points_resolve(struct modules *modules, const struct entry_options *op
     for (size_t i = 0; status == TMPALLOC_OK && i < options->custom_count; i++)
         status = add_custom(modules, &points, &options->custom[i], &missing);
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, ignored, c_entries, COUNT(c_entries), false);
+        status = add_known(modules, &points, ignored, KNOWN(c_entries, false));
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, ignored, cxx_entries, COUNT(cxx_entries), true);
+        status = add_known(modules, &points, ignored, KNOWN(cxx_entries, true));
     if (status == TMPALLOC_OK && options->mappings)
-        status =
-            add_known(modules, &points, ignored, mapping_entries, COUNT(mapping_entries), false);
+        status = add_known(modules, &points, ignored, KNOWN(mapping_entries, false));
     if (status != TMPALLOC_OK) {
         entry_points_deinit(&points);
         return error_no_memory(error);

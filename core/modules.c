@@ -277,8 +277,8 @@ int modules_update(struct modules *modules, const struct loaded_file *loaded, si
         modules->generation++;
     deinit_layout(&modules->layout);
     modules->layout = layout;
-    for (size_t i = 0; i < layout.count; i++)
-        modules->items[layout.search_order[i].module]->bias = layout.search_order[i].bias;
+    for (size_t i = layout.count; i > 0; i--) /* the first place of a file counts */
+        modules->items[layout.search_order[i - 1].module]->bias = layout.search_order[i - 1].bias;
     return TMPALLOC_OK;
 }
 
@@ -400,8 +400,29 @@ uint32_t modules_loaded(const struct modules *modules, size_t i) {
     return modules->layout.search_order[i].module;
 }
 
+bool modules_is_repeated(const struct modules *modules, size_t i, uint64_t *shift_ret) {
+    const struct placement *place = &modules->layout.search_order[i];
+    *shift_ret = place->bias - modules->items[place->module]->bias;
+    return *shift_ret != 0;
+}
+
+bool modules_repeats_soname(struct modules *modules, const char *soname) {
+    for (size_t i = 0; i < modules->layout.count; i++) {
+        uint64_t shift;
+        if (modules_is_repeated(modules, i, &shift) &&
+            strcmp(modules_soname(modules, modules_loaded(modules, i)), soname) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool modules_is_dynamic(struct modules *modules, uint32_t module) {
     return modules->items[module]->facts.dynamic;
+}
+
+bool modules_is_library(struct modules *modules, uint32_t module) {
+    const struct elf_facts *facts = &modules->items[module]->facts;
+    return facts->dynamic && !facts->interpreted;
 }
 
 const char *modules_soname(struct modules *modules, uint32_t module) {

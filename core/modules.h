@@ -70,9 +70,14 @@ struct module_symbol {
 /* Number of files now loaded; the i-th in search order as a module number. */
 size_t modules_loaded_count(const struct modules *modules);
 uint32_t modules_loaded(const struct modules *modules, size_t i);
+/* Whether the i-th is loaded before it, too, as dlmopen() does; addresses of functions are those of
+ * the first place, *shift_ret leads from there to this one. */
+bool modules_is_repeated(const struct modules *modules, size_t i, uint64_t *shift_ret);
+bool modules_repeats_soname(struct modules *modules, const char *soname);
 /* Whether the dynamic linker binds the file (false: a static executable), and its DT_SONAME or "".
  */
 bool modules_is_dynamic(struct modules *modules, uint32_t module);
+bool modules_is_library(struct modules *modules, uint32_t module); /* names no dynamic linker */
 const char *modules_soname(struct modules *modules, uint32_t module);
 bool modules_is_dynamic_linker(struct modules *modules, uint32_t module);
 /* Looks a defined function up by its symbol name in one loaded file: in its dynamic symbol table,

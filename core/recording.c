@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mapped_files.h"
 #include "memory.h"
 
 struct mark {
@@ -125,9 +126,42 @@ static int collect_module(void *arg, const struct tmpalloc_module *module) {
     return TMPALLOC_OK;
 }
 
+static int collect_missing(void *arg, const struct tmpalloc_module *module) {
+    const struct module_list *list = arg;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].text_address == module->text_address)
+            return TMPALLOC_OK;
+    }
+    return collect_module(arg, module);
+}
+
+/* Debuggers don't know the program of a dynamic linker that was called by name.  It is searched
+ * before the libraries that they know. */
+static int complete_list(struct recording *recording, struct module_list *list,
+                         struct error *error) {
+    const struct tmpalloc_process *process = &recording->process;
+    struct modules *modules = recording->modules;
+    size_t known = list->count;
+    bool linker = modules_loaded_count(modules) > 0 &&
+                  modules_is_library(modules, modules_loaded(modules, 0));
+    if (!linker || !process->local || process->pid == 0)
+        return TMPALLOC_OK;
+    if (mapped_files_for_each(process->pid, collect_missing, list) != TMPALLOC_OK)
+        return error_no_memory(error);
+    for (size_t i = known; i < list->count; i++) {
+        struct loaded_file added = list->items[i];
+        size_t place = 1 + i - known;
+        memmove(&list->items[place + 1], &list->items[place], (i - place) * sizeof(added));
+        list->items[place] = added;
+    }
+    return TMPALLOC_OK;
+}
+
 static int ask_debugger(struct recording *recording, bool *changed_ret, struct error *error) {
     struct module_list list = {0};
     int status = host_modules(recording->host, collect_module, &list, error);
+    if (status == TMPALLOC_OK)
+        status = complete_list(recording, &list, error);
     if (status == TMPALLOC_OK)
         status = modules_update(recording->modules, list.items, list.count, changed_ret, error);
     for (size_t i = 0; i < list.count; i++)

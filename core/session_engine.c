@@ -243,11 +243,27 @@ static int refresh_engine(struct session *session, struct error *error) {
     return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
 }
 
+/* The agent is in the program's own namespace. */
+static void note_namespaces(struct session *session) {
+    static const char text[] = "dlmopen() loaded a C library again, whose calls are not counted "
+                               "(--engine breakpoint can)";
+    bool told = session->has_namespaces;
+    session->has_namespaces =
+        session->agent && modules_repeats_soname(session->recording->modules, "libc.so.6");
+    if (!session->has_namespaces)
+        return;
+    append_missing(session, text);
+    if (!told && session->state == SESSION_TRACKING)
+        host_message(&session->host, "tmpalloc: %s", text);
+}
+
 int session_engine_refresh(struct session *session, struct error *error) {
     text_clear(&session->missing);
     int status = refresh_engine(session, error);
     if (status == TMPALLOC_OK)
         refresh_python(session);
+    if (status == TMPALLOC_OK)
+        note_namespaces(session);
     if (status == TMPALLOC_OK && session->state == SESSION_TRACKING)
         session_copies_append(session, &session->missing);
     return status == TMPALLOC_OK ? session_engine_set_catches(session, error) : status;

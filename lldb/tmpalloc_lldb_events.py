@@ -31,6 +31,8 @@ def _loader_address(target):
     """Where the dynamic linker reports changes, or where a static executable begins."""
     executable = target.FindModule(target.GetExecutable())
     name = executable.FindSection(".interp")
+    if not name and os.path.basename(executable.GetFileSpec().fullpath).startswith("ld"):
+        return executable.FindSymbol("_dl_debug_state").GetStartAddress()
     if not name:
         # LLDB itself starts a static program at its first instruction, where no breakpoint is hit.
         entry = executable.GetObjectFileEntryPointAddress()

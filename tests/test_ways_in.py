@@ -93,9 +93,14 @@ def test_a_program_with_a_copy_of_this_machines_linker_gets_the_agent(debugger, 
     assert rows(outputs[2]) == {"main": 49, "work": 300}
 
 
-def test_a_dynamic_linker_called_by_name_is_no_static_executable(debugger, program):
-    output = debugger.session(LINKER, ["tmpalloc start"], [program]).outputs[0]
-    assert "(auto: the program is a dynamic linker that was called by name)" in output
+def test_what_a_dynamic_linker_runs_that_was_called_by_name_is_tracked(debugger, program):
+    """Neither debugger knows the program then."""
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc summary"]
+    result = debugger.session(LINKER, steps, [program])
+    reason = "(auto: the program is a dynamic linker that was called by name)"
+    assert reason in result.outputs[0] and result.outputs[0].count("\n") == 1
+    assert rows(result.outputs[2]) == {"main": 49, "work": 300}, result.text
+    assert result.exit_statuses == [4] and result.stdout == b"done\n"
 
 
 AUDITOR = """
@@ -245,6 +250,41 @@ def test_a_breakpoint_in_the_first_bytes_is_hit_in_a_preloaded_run(gdb, user_of_
     result = gdb.session(user_of_plugin, steps)
     assert "Breakpoint 3" in result.outputs[4], result.text
     assert rows(result.outputs[-1])["keep"] == 300, result.text
+
+
+USER_OF_A_NAMESPACE = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+__attribute__((noinline)) static void main_work(int n) {
+    for (int i = 0; i < n; i++) {
+        char *volatile block = malloc(2000 + i);
+        free(block);
+    }
+}
+int main(void) {
+    void *plugin = dlmopen(LM_ID_NEWLM, "./plugin.so", RTLD_NOW);
+    ((void (*)(int))dlsym(plugin, "plugin_work"))(500);
+    main_work(500);
+    return 3;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "engine, counted",
+    [("agent", {"main_work": 500}), ("breakpoint", {"main_work": 500, "plugin_work": 500})],
+)
+def test_a_second_c_library_counts_too_or_is_told(debugger, compile, engine, counted):
+    compile(PLUGIN, "-fno-builtin", "-fPIC", "-shared", name="plugin.so")
+    program = compile(USER_OF_A_NAMESPACE, "-fno-builtin")
+    steps = [f"tmpalloc start --engine {engine}", debugger.run(), "tmpalloc summary"]
+    result = debugger.session(program, [*steps, "tmpalloc status"])
+    found = rows(result.outputs[2])
+    assert {name: found[name] for name in found if name.endswith("_work")} == counted, result.text
+    told = "dlmopen() loaded a C library again, whose calls are not counted"
+    assert (told in result.outputs[1], told in result.outputs[3]) == (engine == "agent",) * 2
+    assert result.exit_statuses == [3]
 
 
 # --- traces -----------------------------------------------------------------------------------------
