@@ -11,6 +11,9 @@
 #include "agent_file.h"
 #include "elf_file.h"
 
+/* The agent was never tried with an older glibc than 2.35; its file may need a newer one. */
+#define GLIBC_OLDEST 35
+
 /* Of glibc: writes the callers of malloc() to the file that MALLOC_TRACE names. */
 #define MALLOC_DEBUG "libc_malloc_debug"
 
@@ -171,15 +174,15 @@ static unsigned linker_minor(Elf *linker) {
     return minor;
 }
 
-/* What the agent needs; 0: unknown. */
+/* What the agent needs. */
 static unsigned agent_minor(void) {
     struct agent_file file;
-    unsigned minor = 0;
+    unsigned minor = GLIBC_OLDEST;
     if (agent_file_open(&file, NULL) != TMPALLOC_OK)
-        return 0;
+        return minor;
     int fd = elf_file_open(file.path);
     Elf *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL) : NULL;
-    if (elf)
+    if (elf && needed_minor(elf) > minor)
         minor = needed_minor(elf);
     elf_end(elf);
     if (fd >= 0)

@@ -9,8 +9,9 @@
 /* Whether the program is bound to this library's malloc. */
 bool install_comes_first(void);
 
-/* Leads every function that counts to its hook, and notes in the image what became of each.  What
- * the program is bound to this library for needs nothing more; other functions are changed.
+/* Leads every function that counts to its hook, and notes in the image what became of each.  All
+ * are changed; one that can't be is still reached by those whom the dynamic linker bound to this
+ * library.
  * `preloaded`: this library is in the search order.  TMPALLOC_OK; TMPALLOC_E_UNSUPPORTED when
  * malloc or free can't be changed, and TMPALLOC_E_NOMEM: nothing is changed.  One caller at a time.
  */
