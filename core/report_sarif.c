@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "locations.h"
+#include "map.h"
 #include "memory.h"
 #include "report.h"
 #include "report_selection.h"
@@ -29,21 +30,23 @@ static const struct rule {
      "Memory of several sizes that is freed again almost at once."},
 };
 
-/* A location with temporaries of its own. */
+/* What a location has in temporaries of its own by way of the line where they are shown. */
 struct finding {
     const struct symbol *location;
+    const struct symbol *shown;      /* NULL: there is no line */
     const struct profile_site *site; /* the one with most bytes */
     uint64_t count;
     uint64_t bytes;
     uint64_t allocations;
-    uint64_t place;   /* hash of function and file: what a rebuild leaves as it is */
+    uint64_t place;   /* hash of functions and files: what a rebuild leaves as it is */
     uint32_t ordinal; /* among the findings of that place, by line */
 };
 
 struct findings {
     const struct profile *profile;
     struct locations *locations;
-    struct finding *items; /* by location number */
+    struct map numbers; /* of both locations -> of the finding */
+    struct finding *items;
     size_t count;
     size_t capacity;
     char root[PATH_MAX]; /* the working directory with a slash at its end, or "" */
@@ -193,7 +196,7 @@ static const struct symbol *annotated_symbol(const struct findings *findings,
 /* Code hosts show what is in a file of theirs: where the location is in a library or its header,
  * the line of its nearest caller there is what somebody can change. */
 static json_t *annotated_object(struct findings *findings, const struct finding *finding) {
-    const struct symbol *symbol = annotated_symbol(findings, finding->site);
+    const struct symbol *symbol = finding->shown;
     const char *module = finding->location->module;
     const char *path = symbol ? symbol->file : module ? module : findings->profile->executable;
     json_t *object = json_object();
@@ -316,8 +319,7 @@ static json_t *run_object(struct findings *findings) {
 
 /* What is found. */
 
-/* False without memory. */
-static bool hash_place(struct findings *findings, const struct symbol *symbol, uint64_t *ret) {
+static void append_place(struct findings *findings, const struct symbol *symbol) {
     struct text *text = &findings->scratch;
     const char *file = symbol->file ? below_root(findings, symbol->file) : symbol->module;
     if (!file)
@@ -325,31 +327,57 @@ static bool hash_place(struct findings *findings, const struct symbol *symbol, u
     profile_append_name(text, symbol);
     text_append(text, "\n");
     profile_append_printable(text, file ? file : "");
+}
+
+/* False without memory. */
+static bool hash_place(struct findings *findings, struct finding *finding) {
+    struct text *text = &findings->scratch;
+    append_place(findings, finding->location);
+    if (finding->shown && finding->shown != finding->location) {
+        text_append(text, "\n");
+        append_place(findings, finding->shown);
+    }
     bool complete = !text->failed;
-    *ret = locations_hash_string(0, text_get(text));
+    finding->place = locations_hash_string(0, text_get(text));
     text_clear(text);
     return complete;
 }
 
-static struct finding *get_finding(struct findings *findings, const struct symbol *symbol) {
-    uint32_t number = locations_intern(findings->locations, symbol);
+static struct finding *add_finding(struct findings *findings, uint64_t key,
+                                   const struct symbol *location, const struct symbol *shown) {
     void *items = findings->items;
-    if (number == LOCATION_NONE ||
-        memory_reserve(&items, &findings->capacity, number + 1, sizeof *findings->items) != 0)
+    if (memory_reserve(&items, &findings->capacity, findings->count + 1, sizeof *findings->items) !=
+        0)
         return NULL;
     findings->items = items;
-    struct finding *finding = &findings->items[number];
-    if (number < findings->count)
-        return finding;
+    struct finding *finding = &findings->items[findings->count];
+    *finding = (struct finding){.location = location, .shown = shown};
+    if (map_put(&findings->numbers, key, findings->count) != 0)
+        return NULL;
     findings->count++;
-    *finding = (struct finding){.location = symbol};
-    return hash_place(findings, symbol, &finding->place) ? finding : NULL;
+    return hash_place(findings, finding) ? finding : NULL;
+}
+
+/* NULL without memory. */
+static struct finding *get_finding(struct findings *findings, const struct profile_site *site) {
+    const struct symbol *location = profile_location(site);
+    const struct symbol *shown = annotated_symbol(findings, site);
+    uint64_t index, line = 0;
+    uint32_t number = locations_intern(findings->locations, location);
+    if (shown)
+        line = locations_intern(findings->locations, shown);
+    if (number == LOCATION_NONE || line == LOCATION_NONE)
+        return NULL;
+    uint64_t key = (uint64_t)number << 32 | (shown ? line + 1 : 0);
+    if (map_get(&findings->numbers, key, &index))
+        return &findings->items[index];
+    return add_finding(findings, key, location, shown);
 }
 
 static int collect(struct findings *findings) {
     for (size_t i = 0; i < findings->profile->site_count; i++) {
         const struct profile_site *site = &findings->profile->sites[i];
-        struct finding *finding = get_finding(findings, profile_location(site));
+        struct finding *finding = get_finding(findings, site);
         if (!finding)
             return TMPALLOC_E_NOMEM;
         if (!finding->site) /* sites come sorted by bytes */
@@ -361,6 +389,10 @@ static int collect(struct findings *findings) {
     return TMPALLOC_OK;
 }
 
+static uint32_t line_of(const struct symbol *symbol) {
+    return symbol ? symbol->line : 0;
+}
+
 static int compare_places(const void *left, const void *right) {
     const struct finding *a = *(struct finding *const *)left;
     const struct finding *b = *(struct finding *const *)right;
@@ -368,6 +400,8 @@ static int compare_places(const void *left, const void *right) {
         return a->place < b->place ? -1 : 1;
     if (a->location->line != b->location->line)
         return a->location->line < b->location->line ? -1 : 1;
+    if (line_of(a->shown) != line_of(b->shown))
+        return line_of(a->shown) < line_of(b->shown) ? -1 : 1;
     return a < b ? -1 : a > b;
 }
 
@@ -408,6 +442,7 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
     if (locations_create(&findings.locations) != TMPALLOC_OK)
         return error_no_memory(error);
     text_init(&findings.scratch);
+    map_init(&findings.numbers);
     symbol_values_init(&findings.places, new_place, &findings);
     symbol_values_init(&findings.frames, new_frame, &findings);
     find_root(&findings);
@@ -416,6 +451,7 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
     symbol_values_deinit(&findings.places);
     text_deinit(&findings.scratch);
     locations_destroy(findings.locations);
+    map_deinit(&findings.numbers);
     memory_release(findings.items);
     return status;
 }

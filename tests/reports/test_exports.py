@@ -126,7 +126,31 @@ def test_sarif_places_what_a_header_does_at_the_line_that_includes_it(sarif):
     assert artifacts[1:] == [{"uri": "../csu/start.c"}, {"uri": "file:///usr/include/vector.tcc"}]
     elsewhere = sarif(text, "/srv")["results"][0]
     assert physical(elsewhere)["artifactLocation"] == {"uri": "file:///usr/include/vector.tcc"}
-    assert fingerprint(elsewhere) == fingerprint(here)
+    moved = sarif(text.replace(b":70", b":71").replace(b":5", b":6"), "/home/ci")["results"][0]
+    assert fingerprint(moved) == fingerprint(here)
+
+
+def test_sarif_shows_at_each_line_what_came_by_way_of_it(sarif):
+    text = """threshold 0 0\nprocess 1\nengine agent\ntotals 18 18 0 0 0
+    frame vector | insert | /usr/include/vector.tcc:70 | /bin/f
+    frame first | fill | /home/ci/a.cc:5 | /bin/f
+    frame again | fill | /home/ci/a.cc:9 | /bin/f
+    frame other | main | /home/ci/b.cc:5 | /bin/f
+    site vector first other\ntemporaries 0 9 9000\nallocations 9 9000\nthreads 1
+    site vector again other\ntemporaries 0 4 400\nallocations 4 400\nthreads 1
+    site vector other\ntemporaries 0 3 30\nallocations 3 30\nthreads 1
+    site vector other first\ntemporaries 0 2 20\nallocations 2 20\nthreads 1\n"""
+    results = sarif(text.replace("\n    ", "\n").encode(), "/home/ci")["results"]
+    shown = {
+        (physical(r)["artifactLocation"]["uri"], physical(r)["region"]["startLine"]): (
+            r["properties"]["count"],
+            r["properties"]["bytes"],
+        )
+        for r in results
+    }
+    assert shown == {("a.cc", 5): (9, 9000), ("a.cc", 9): (4, 400), ("b.cc", 5): (5, 50)}
+    assert all(message(r).startswith("insert at vector.tcc:70: ") for r in results)
+    assert len({fingerprint(r) for r in results}) == len(results) == 3
 
 
 def test_sarif_uris_are_encoded(sarif):
