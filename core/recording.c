@@ -200,12 +200,12 @@ uint32_t recording_max_threshold(const struct recording *recording) {
     return known ? recording->latest.max_threshold : tracker_max_threshold(recording->tracker);
 }
 
-static bool has_results(const struct recording *recording) {
+bool recording_has_results(const struct recording *recording) {
     return recording->copied ? recording->age != RECORDING_NEVER : recording->process.pid != 0;
 }
 
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error) {
-    if (!has_results(recording))
+    if (!recording_has_results(recording))
         return error_set(error, TMPALLOC_E_STATE,
                          recording->process.pid == 0
                              ? "no results yet: tracking begins when the program starts"

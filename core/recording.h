@@ -57,6 +57,8 @@ void recording_set_latest(struct recording *recording, const struct snapshot *sn
                           enum recording_age age);
 /* The highest threshold that can be asked for. */
 uint32_t recording_max_threshold(const struct recording *recording);
+/* Whether there is something to count or to copy from, or was. */
+bool recording_has_results(const struct recording *recording);
 /* The counters, for the caller to own.  TMPALLOC_E_STATE: nothing was copied before it was too
  * late. */
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error);

@@ -216,7 +216,7 @@ int session_need_recording(const struct session *session, struct error *error) {
         return error_set(error, TMPALLOC_E_STATE,
                          "the results are from %s, not of a process: 'tmpalloc start' begins anew",
                          text_get(&session->loaded_from));
-    if (session->recording)
+    if (session->recording && !session->core_problem[0])
         return TMPALLOC_OK;
     return error_set(error, TMPALLOC_E_STATE, "nothing recorded yet: %s",
                      session->core_problem[0] ? session->core_problem : "'tmpalloc start' begins");
@@ -277,6 +277,7 @@ int session_profile(struct session *session, const struct recording_query *query
     int status = session_need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
+    session_tell_source(session);
     uint32_t highest = recording_max_threshold(session->recording);
     status = session_check_threshold(query->threshold, highest, error);
     if (status == TMPALLOC_OK)
@@ -431,11 +432,12 @@ void session_poll(struct session *session) {
         session_look_at_core(session, &process);
     else if (session->recording->process.pid == 0)
         return;
-    else if (process.pid == 0)
-        process_ended(session, process.signal);
+    else if (process.pid == 0 && parent_of(&session->recording->process) == 0)
+        process_ended(session, process.signal); /* else something without a process is selected */
     else if (process.pid == session->recording->process.pid && process.stopped &&
              refresh(session, &error) != TMPALLOC_OK)
         host_message(&session->host, "tmpalloc: %s", error.text);
+    session_compare_source(session, &process);
 }
 
 /* One line for all hits: there may be many. */

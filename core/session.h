@@ -52,11 +52,13 @@ struct session {
     struct engine_agent *left;   /* it was given up while a hit was handled; NULL: none */
     int64_t next_copy_ns;        /* CLOCK_MONOTONIC, for stops without a command */
     struct recording *recording; /* NULL: never started */
-    char core_file[4096];        /* that was looked at last, and why it gave no results */
-    char core_problem[ERROR_TEXT_BYTES];
-    bool hit_failed;     /* and the user knows that */
-    char ended[128];     /* what became of the process, e.g. "exited" */
-    bool execed;         /* that it executed another program */
+    char core_file[4096];        /* that is looked at, as it was, and why it gave no results */
+    struct elf_stamp core_stamp;
+    char core_problem[ERROR_TEXT_BYTES]; /* "": it did, or there is none */
+    bool elsewhere;                      /* what is selected is not what the results came from */
+    bool hit_failed;                     /* and the user knows that */
+    char ended[128];                     /* what became of the process, e.g. "exited" */
+    bool execed;                         /* that it executed another program */
     int32_t signal;      /* or that it ended by this one; 0: it didn't, or that isn't known */
     bool has_namespaces; /* the C library was loaded twice, and the agent is in one of them */
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
@@ -101,7 +103,8 @@ enum session_worth {
 /* Appends to *why, which is empty when they are sound. */
 enum session_worth session_judge_results(struct session *session, struct text *why);
 
-/* TMPALLOC_E_STATE before the first start. */
+/* TMPALLOC_E_STATE before the first start.  Tells the user when the results are not of what the
+ * debugger has selected. */
 int session_profile(struct session *session, const struct recording_query *query,
                     struct error *error, struct profile **ret);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core_file.h"
+#include "profile_threshold.h"
 #include "session_engine.h"
 
 static int read_results(struct session *session, struct recording *recording,
@@ -48,12 +49,56 @@ static int open_core(struct session *session, const struct tmpalloc_process *pro
     return TMPALLOC_OK;
 }
 
+static bool is_same_core(const struct session *session, const char *path) {
+    struct elf_stamp stamp = {0};
+    elf_path_stamp(path, &stamp);
+    return strcmp(path, session->core_file) == 0 && elf_stamp_equal(&stamp, &session->core_stamp);
+}
+
 void session_look_at_core(struct session *session, const struct tmpalloc_process *process) {
     struct error error = {.text = ""};
-    if (process->core_file[0] == '\0' || strcmp(process->core_file, session->core_file) == 0)
+    if (is_same_core(session, process->core_file))
         return;
     snprintf(session->core_file, sizeof(session->core_file), "%s", process->core_file);
+    session->core_stamp = (struct elf_stamp){0};
+    elf_path_stamp(process->core_file, &session->core_stamp);
     session->core_problem[0] = '\0';
-    if (open_core(session, process, &error) != TMPALLOC_OK)
+    if (process->core_file[0] && open_core(session, process, &error) != TMPALLOC_OK)
         snprintf(session->core_problem, sizeof(session->core_problem), "%s", error.text);
+}
+
+static bool is_same_file(const char *one, const char *other) {
+    struct elf_stamp stamp, other_stamp;
+    return strcmp(one, other) == 0 ||
+           (elf_path_stamp(one, &stamp) && elf_path_stamp(other, &other_stamp) &&
+            elf_stamp_equal(&stamp, &other_stamp));
+}
+
+static bool is_source(const struct tmpalloc_process *source,
+                      const struct tmpalloc_process *selected) {
+    if (source->core_file[0] || selected->core_file[0])
+        return strcmp(source->core_file, selected->core_file) == 0;
+    if (source->pid == 0 || selected->pid != 0)
+        return source->pid == 0 || source->pid == selected->pid;
+    return source->executable[0] == '\0' || selected->executable[0] == '\0' ||
+           is_same_file(source->executable, selected->executable);
+}
+
+void session_compare_source(struct session *session, const struct tmpalloc_process *process) {
+    session->elsewhere = session->recording && !is_source(&session->recording->process, process);
+}
+
+void session_tell_source(struct session *session) {
+    if (!session->elsewhere)
+        return;
+    session->elsewhere = false;
+    const struct tmpalloc_process *source = &session->recording->process;
+    const char *path = source->core_file[0] ? source->core_file : source->executable;
+    struct text line;
+    text_init(&line);
+    text_printf(&line, "tmpalloc: not of what is selected: the results are of process %lld, ",
+                (long long)source->pid);
+    profile_append_printable(&line, path);
+    host_show(&session->host, text_get(&line));
+    text_deinit(&line);
 }

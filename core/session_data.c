@@ -128,7 +128,7 @@ static int set_results(json_t *object, struct session *session, struct error *er
     int status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    if (session->recording->copied && session->recording->age == RECORDING_NEVER)
+    if (!recording_has_results(session->recording))
         return TMPALLOC_OK;
     status = session_snapshot(session, &snapshot, error);
     if (status != TMPALLOC_OK)
@@ -151,11 +151,12 @@ int session_status_data(struct session *session, struct text *text, struct error
     json_t *object = json_object();
     int status = TMPALLOC_OK;
     int failed = json_object_set_new(object, "state", value_text(state_name(session)));
+    bool recorded = session->recording && !session->core_problem[0];
     if (session->loaded)
         failed |= set_loaded(object, session);
-    else if (session->recording)
+    else if (recorded)
         failed |= set_recording(object, session);
-    if (!session->loaded && session->recording && !failed)
+    if (!session->loaded && recorded && !failed)
         status = set_results(object, session, error);
     object = value_checked(object, failed);
     if (status == TMPALLOC_OK)

@@ -92,6 +92,7 @@ static int save_recording(struct session *session, const char *path, bool force,
     int status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
+    session_tell_source(session);
     uint32_t most = recording_max_threshold(session->recording);
     uint32_t threshold = session->threshold < most ? session->threshold : most;
     status = recording_whole_profile(session->recording, threshold, error, &profile, &native);
@@ -186,8 +187,9 @@ enum session_worth session_judge_results(struct session *session, struct text *w
     const struct recording *recording = session->recording;
     if (session->loaded)
         return judge_loaded(session, why);
-    if (!recording || recording->process.pid == 0) {
-        text_append(why, recording ? "no process was started" : "nothing was recorded");
+    bool recorded = recording && !session->core_problem[0];
+    if (!recorded || recording->process.pid == 0) {
+        text_append(why, recorded ? "no process was started" : "nothing was recorded");
         return SESSION_WORTHLESS;
     }
     int32_t signal = signal_at_hand(session);

@@ -199,15 +199,19 @@ static int loaded_status(const struct session *session, struct text *text, struc
 int session_status(struct session *session, struct text *text, struct error *error) {
     if (session->loaded)
         return loaded_status(session, text, error);
+    if (session->core_problem[0]) {
+        text_printf(text, "tmpalloc: no results: %s\n", session->core_problem);
+        return TMPALLOC_OK;
+    }
     if (!session->recording) {
         text_append(text, "tmpalloc: not started: 'tmpalloc start' begins\n");
         return TMPALLOC_OK;
     }
     struct snapshot snapshot;
     append_state_line(session, text);
-    if (session->recording->copied && session->recording->age == RECORDING_NEVER &&
+    if (!recording_has_results(session->recording) &&
         session_engine_update(session, NULL) == TMPALLOC_OK &&
-        session->recording->age == RECORDING_NEVER) {
+        !recording_has_results(session->recording)) {
         session_catches_append(session, text);
         session_watch_append(session, text);
         return TMPALLOC_OK;
