@@ -23,6 +23,10 @@ def _without_breakpoints():
             breakpoint.enabled = True
 
 
+class _StoppedBefore(Exception):
+    """GDB still had the SIGSTOP of a process that was stopped when it attached; it is gone now."""
+
+
 @contextmanager
 def _time_limit(seconds):
     """Interrupts the program, as the user would, when it takes longer.
@@ -47,6 +51,8 @@ def _time_limit(seconds):
     except gdb.error:
         if "SIGINT" in signals and not expired.is_set():
             raise KeyboardInterrupt from None
+        if "SIGSTOP" in signals:
+            raise _StoppedBefore from None
         raise
     finally:
         gdb.events.stop.disconnect(note)
@@ -76,6 +82,13 @@ class Selection:
 
 def call(address, arguments, alone, seconds):
     """Calls a function of the selected thread's process with numbers; returns a number."""
+    try:
+        return _call_once(address, arguments, alone, seconds)
+    except _StoppedBefore:
+        return _call_once(address, arguments, alone, seconds)
+
+
+def _call_once(address, arguments, alone, seconds):
     types = ", ".join(["unsigned long"] * len(arguments)) or "void"
     values = ", ".join(f"{argument:#x}UL" for argument in arguments)
     with ExitStack() as stack:

@@ -2,12 +2,13 @@
 
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from support import allocations, number
+from support import allocations, number, wait_for
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -328,3 +329,35 @@ def test_the_initial_stack_is_as_without_the_agent(debugger, compile):
     assert allocations(result.outputs[-1]) > 0
     assert b"A=1" in outputs[0] and b"\n6 1\n" in outputs[0]
     assert outputs[1] == outputs[0]
+
+
+# --- a process that is stopped already ---------------------------------------------------------------
+
+ENDLESS = """
+#include <stdlib.h>
+#include <unistd.h>
+int main(void) {
+    write(1, "x", 1);
+    for (;;) {
+        char *volatile block = malloc(10);
+        free(block);
+        usleep(1000);
+    }
+}
+"""
+
+
+def test_a_process_that_was_stopped_by_a_signal_gets_the_agent(debugger, compile):
+    process = subprocess.Popen([compile(ENDLESS, "-fno-builtin")], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.read(1) == b"x"
+        process.send_signal(signal.SIGSTOP)
+        state = Path(f"/proc/{process.pid}/stat")
+        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+        steps = [debugger.attach(process.pid), "tmpalloc start", "tmpalloc stop", debugger.detach()]
+        outputs = debugger.session(steps=steps).outputs
+        assert "agent engine" in outputs[1] and "auto:" not in outputs[1], outputs
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
