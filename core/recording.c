@@ -210,7 +210,8 @@ int recording_snapshot(struct recording *recording, struct snapshot *ret, struct
                          recording->process.pid == 0
                              ? "no results yet: tracking begins when the program starts"
                              : "no results: the process has had no stop at which they could be "
-                               "read");
+                               "read, and left without _exit(): set a breakpoint where it ends, "
+                               "or start with --engine breakpoint");
     int status = recording->copied ? snapshot_copy(&recording->latest, ret)
                                    : tracker_snapshot(recording->tracker, ret);
     return status == TMPALLOC_OK ? status : error_no_memory(error);

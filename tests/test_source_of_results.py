@@ -82,3 +82,22 @@ def test_selecting_something_without_a_process_ends_no_tracking(gdb, program, st
     assert "tmpalloc: tracking" in result.outputs[7]
     assert allocations(result.outputs[9]) >= allocations(result.outputs[7]) + 40
     assert result.exit_statuses == [5]
+
+
+def test_a_process_that_ends_by_a_system_call_of_its_own_says_how_results_are_had(
+    debugger, compile
+):
+    ends = compile(
+        """
+        #include <stdlib.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        int main(void) { free(malloc(10)); syscall(SYS_exit_group, 6); return 0; }
+        """,
+        "-fno-builtin",
+    )
+    for engine, words in ("agent", "--engine breakpoint"), ("breakpoint", "main at "):
+        steps = [f"tmpalloc start --engine {engine}", debugger.run(), "tmpalloc summary"]
+        result = debugger.session(ends, steps)
+        assert words in result.outputs[2]
+        assert result.exit_statuses == [6]
