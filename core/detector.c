@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "error.h"
+#include "lock.h"
 #include "map.h"
 #include "memory.h"
 
@@ -46,7 +47,7 @@ struct detector {
     uint32_t ring_mask;
     _Atomic uint64_t *words;
     const char *alone;
-    atomic_flag lock;
+    struct lock lock;
     /* Everything below changes under the lock only. */
     struct map aside; /* address -> word */
     size_t aside_limit;
@@ -56,15 +57,6 @@ struct detector {
     struct window *unused_windows;
     _Atomic(struct chunk *) chunks[OWNER_COUNT / CHUNK_WINDOWS];
 };
-
-static void lock(struct detector *detector) {
-    while (atomic_flag_test_and_set_explicit(&detector->lock, memory_order_acquire))
-        continue;
-}
-
-static void unlock(struct detector *detector) {
-    atomic_flag_clear_explicit(&detector->lock, memory_order_release);
-}
 
 /* Neighbours keep neighbouring words; regions of 1 MB, which the heaps of threads are aligned to,
  * start at scattered places. */
@@ -202,7 +194,6 @@ int detector_create(uint32_t max_threshold, const char *alone, struct detector *
     detector->ring_mask = ring_size(max_threshold) - 1;
     detector->aside_limit = SMALLEST_ASIDE_LIMIT;
     map_init(&detector->aside);
-    atomic_flag_clear(&detector->lock);
     *ret = detector;
     return TMPALLOC_OK;
 }
@@ -246,13 +237,13 @@ static struct window *new_window(struct detector *detector) {
 }
 
 int detector_add_window(struct detector *detector, void *owner, struct window **ret) {
-    lock(detector);
+    lock_take(&detector->lock);
     struct window *window = detector->unused_windows;
     if (window)
         detector->unused_windows = window->next_unused;
     else
         window = new_window(detector);
-    unlock(detector);
+    lock_give(&detector->lock);
     if (!window)
         return TMPALLOC_E_NOMEM;
     atomic_store_explicit(&window->owner, owner, memory_order_relaxed);
@@ -262,10 +253,10 @@ int detector_add_window(struct detector *detector, void *owner, struct window **
 
 void detector_remove_window(struct detector *detector, struct window *window) {
     detector_flush_window(detector, window);
-    lock(detector);
+    lock_take(&detector->lock);
     window->next_unused = detector->unused_windows;
     detector->unused_windows = window;
-    unlock(detector);
+    lock_give(&detector->lock);
 }
 
 /* Words that name the window stay, but find nothing in its ring. */
@@ -277,17 +268,17 @@ void detector_flush_window(struct detector *detector, struct window *window) {
 void detector_flush(struct detector *detector) {
     for (uint32_t i = 1; i <= detector->window_count; i++)
         detector_flush_window(detector, window_numbered(detector, i));
-    lock(detector);
+    lock_take(&detector->lock);
     purge_aside(detector);
-    unlock(detector);
+    lock_give(&detector->lock);
 }
 
-void detector_before_fork(struct detector *detector) {
-    lock(detector);
+bool detector_before_fork(struct detector *detector) {
+    return lock_before_fork(&detector->lock);
 }
 
 void detector_after_fork(struct detector *detector) {
-    unlock(detector);
+    lock_after_fork(&detector->lock);
 }
 
 /* Events. */
@@ -339,9 +330,9 @@ static int allocated_locked(struct detector *detector, uint64_t address, uint64_
 }
 
 static int allocated_with_lock(struct detector *detector, uint64_t address, uint64_t word) {
-    lock(detector);
+    lock_take(&detector->lock);
     int status = allocated_locked(detector, address, word);
-    unlock(detector);
+    lock_give(&detector->lock);
     return status;
 }
 
@@ -380,11 +371,11 @@ int detector_allocated(struct detector *detector, struct window *window, uint64_
 }
 
 static bool get_aside(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
-    lock(detector);
+    lock_take(&detector->lock);
     bool found = map_get(&detector->aside, address, word_ret);
     if (take)
         remove_aside(detector, address);
-    unlock(detector);
+    lock_give(&detector->lock);
     return found;
 }
 

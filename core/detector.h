@@ -81,8 +81,8 @@ void detector_flush_window(struct detector *detector, struct window *window);
 void detector_flush(struct detector *detector);
 
 /* Around fork: no other thread is in the middle of a change that the child would miss the rest of.
- * Parent and child call the second. */
-void detector_before_fork(struct detector *detector);
+ * Parent and child call the second.  False: another thread is, see lock.h. */
+bool detector_before_fork(struct detector *detector);
 void detector_after_fork(struct detector *detector);
 
 /* The thread allocated a block; address is not 0.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when a word

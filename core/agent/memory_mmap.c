@@ -3,9 +3,9 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "../lock.h"
 #include "../memory.h"
 #include "kernel_memory.h"
-#include "lock.h"
 
 #define CHUNK_BYTES   ((size_t)1 << 20)
 #define LARGEST_BLOCK ((size_t)64 << 10) /* in a chunk, its head included */
@@ -46,12 +46,12 @@ void memory_use_reserve(bool allowed) {
     reserve_allowed = allowed;
 }
 
-void memory_before_fork(void) {
-    lock_take(&lock);
+bool memory_before_fork(void) {
+    return lock_before_fork(&lock);
 }
 
 void memory_after_fork(void) {
-    lock_give(&lock);
+    lock_after_fork(&lock);
 }
 
 /* Everything below, up to the functions of memory.h, is called with the lock held. */

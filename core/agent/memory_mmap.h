@@ -19,8 +19,9 @@ uint64_t memory_mapped(void);
 /* Whether the calling thread may use the reserve; at first it may not. */
 void memory_use_reserve(bool allowed);
 
-/* Around fork: nobody changes anything in between.  Both parent and child call the second. */
-void memory_before_fork(void);
+/* Around fork: nobody changes anything in between, unless it is false, see lock.h.  Both parent and
+ * child call the second. */
+bool memory_before_fork(void);
 void memory_after_fork(void);
 
 #endif

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "../arena.h"
+#include "../lock.h"
 #include "../map.h"
 #include "../memory.h"
-#include "lock.h"
 #include "python_here.h"
 #include "tmpalloc/tmpalloc.h"
 
@@ -162,10 +162,10 @@ const struct python_code *python_codes_find(const struct python_process *process
     return found ? found->record : find_living(process, address);
 }
 
-void python_codes_before_fork(void) {
-    lock_take(&lock);
+bool python_codes_before_fork(void) {
+    return lock_before_fork(&lock);
 }
 
 void python_codes_after_fork(void) {
-    lock_give(&lock);
+    lock_after_fork(&lock);
 }

@@ -31,8 +31,8 @@ const struct python_code *python_codes_find(const struct python_process *process
 void python_codes_unwatch(void);
 void python_codes_watch(void);
 
-/* Around fork: nobody changes anything in between. */
-void python_codes_before_fork(void);
+/* Around fork: nobody changes anything in between, unless it is false, see lock.h. */
+bool python_codes_before_fork(void);
 void python_codes_after_fork(void);
 
 #endif

@@ -4,9 +4,9 @@
 #include <linux/futex.h>
 #include <string.h>
 
+#include "../lock.h"
 #include "../memory.h"
 #include "c_library.h"
-#include "lock.h"
 #include "memory_mmap.h"
 #include "python_codes.h"
 #include "python_here.h"
@@ -255,18 +255,21 @@ bool threads_window_holds(const struct thread *thread, uint64_t generation) {
     return IMAGE_LOAD(&thread->image.generation) == generation && !has_exited(thread);
 }
 
+/* Some thread may be in the middle of a change while this one forks. */
+static __thread bool torn __attribute__((tls_model("initial-exec")));
+
 void threads_before_fork(void) {
-    python_codes_before_fork();
-    lock_take(&lock);
-    detector_before_fork(detector);
-    memory_before_fork();
+    bool whole = python_codes_before_fork();
+    whole = lock_before_fork(&lock) && whole;
+    whole = detector_before_fork(detector) && whole;
+    torn = !memory_before_fork() || !whole;
     image_before_fork();
 }
 
 void threads_after_fork(void) {
     memory_after_fork();
     detector_after_fork(detector);
-    lock_give(&lock);
+    lock_after_fork(&lock);
     python_codes_after_fork();
 }
 
@@ -274,6 +277,8 @@ void threads_after_fork(void) {
 void threads_in_child(void) {
     image_in_child();
     threads_after_fork();
+    if (torn)
+        image_end(image->generation);
     for (struct thread *t = record_at(image->first_thread); t; t = record_at(t->image.next))
         c_library_pthread_mutex_init(&t->life, &robust);
     if (threads_self.thread)

@@ -101,7 +101,8 @@ void threads_flush(struct thread *thread);
 bool threads_window_holds(const struct thread *thread, uint64_t generation);
 
 /* Around fork: before it, and after it in the parent or in the child, where all counters are zero
- * and all windows empty then. */
+ * and all windows empty then.  Of a fork in a signal handler that interrupted the agent, while
+ * another thread was in the middle of a change, the child tracks nothing. */
 void threads_before_fork(void);
 void threads_after_fork(void);
 void threads_in_child(void);

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../core/agent/lock.h"
+#include "../../core/lock.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
