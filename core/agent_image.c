@@ -398,6 +398,17 @@ int image_reader_open(const struct agent_image_source *source, uint64_t address,
     return status;
 }
 
+static const char *describe_sandbox(const struct agent_image *image) {
+    switch (image->sandboxed) {
+    case AGENT_NO_SANDBOX:
+        return NULL;
+    case AGENT_SANDBOX_POSSIBLE:
+        return "possible by the program's own code: the agent makes no system calls";
+    default:
+        return "entered by the process: the agent makes no system calls";
+    }
+}
+
 int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
                      struct snapshot *ret, struct error *error) {
@@ -412,6 +423,7 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
         *facts_ret = (struct agent_image_facts){
             .pid = reader->image.pid,
             .tracking = reader->image.generation & 1,
+            .sandbox = describe_sandbox(&reader->image),
             .refused = reader->image.hooking[AGENT_ENTRY_malloc] == AGENT_HOOK_REFUSED ||
                        reader->image.hooking[AGENT_ENTRY_free] == AGENT_HOOK_REFUSED,
             .memory_bytes = reader->image.memory_bytes,

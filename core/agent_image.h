@@ -23,9 +23,10 @@ struct agent_image_source {
 };
 
 struct agent_image_facts {
-    int64_t pid;   /* of the process that counted */
-    bool tracking; /* it goes on doing so when the process runs */
-    bool refused;  /* calls of malloc or free don't reach it: they can't be hooked */
+    int64_t pid;         /* of the process that counted */
+    bool tracking;       /* it goes on doing so when the process runs */
+    const char *sandbox; /* the user is told of it; a static string, NULL: there is none */
+    bool refused;        /* calls of malloc or free don't reach it: they can't be hooked */
     uint64_t memory_bytes;
     uint64_t memory_limit_bytes;
 };

@@ -402,7 +402,7 @@ static int find_conflict(void *arg, uint64_t address) {
         if (image->hooking[i] == AGENT_PATCHED && address > start &&
             address < image->entry_points[i] + image->patch_end[i]) {
             conflict->address = address;
-            conflict->function = i >= AGENT_ENTRY_COUNT;
+            conflict->function = i >= AGENT_ENTRY_COUNT && i < AGENT_FIRST_OTHER;
         }
     }
     return TMPALLOC_OK;

@@ -61,8 +61,11 @@ static long count_filters(const char *status_path) {
 /* Filters of a container are ours, too, and let us live. */
 static int check_sandbox(struct engine_agent *agent, struct error *error) {
     char path[64];
+    struct agent_image image;
+    bool entered = agent->anchor && engine_agent_is_ready(agent, &image) &&
+                   image.sandboxed == AGENT_SANDBOX_ENTERED;
     snprintf(path, sizeof(path), "/proc/%lld/status", (long long)agent->parts.host->local_pid);
-    if (count_filters(path) <= count_filters("/proc/self/status"))
+    if (!entered && count_filters(path) <= count_filters("/proc/self/status"))
         return TMPALLOC_OK;
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the process is in a seccomp sandbox");
 }
@@ -447,7 +450,9 @@ int engine_agent_install(struct engine_agent *agent, struct error *error) {
 
 int engine_agent_install_again(struct engine_agent *agent, struct error *error) {
     struct entry entry = {.agent = agent, .error = error, .hooking = true, .still = true};
-    int status = begin(&entry);
+    int status = check_sandbox(agent, error);
+    if (status == TMPALLOC_OK)
+        status = begin(&entry);
     if (status == TMPALLOC_OK)
         status = install(&entry);
     if (status == TMPALLOC_OK)
@@ -461,6 +466,12 @@ int engine_agent_uninstall(struct engine_agent *agent, struct error *error) {
     bool sandboxed = check_sandbox(agent, NULL) != TMPALLOC_OK;
     if (agent->uninstall == 0 || sandboxed)
         return TMPALLOC_OK;
+    if (check_sandbox(agent, NULL) != TMPALLOC_OK) {
+        host_message(agent->parts.host,
+                     "tmpalloc: the agent's hooks stay and count nothing: the process is in a "
+                     "seccomp sandbox");
+        return TMPALLOC_OK;
+    }
     const struct host_call call = {
         .address = agent->uninstall, .alone = true, .timeout_ms = CALL_MS};
     agent->uninstall = 0;

@@ -27,6 +27,7 @@ struct recording {
     bool zeroed; /* since the process counted last, which doesn't know it yet */
     enum recording_age age;
     uint64_t agent_bytes;            /* memory of the agent, at that time */
+    const char *sandbox;             /* what is known of one; NULL: nothing */
     struct tmpalloc_process process; /* pid 0: not known yet */
     char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;

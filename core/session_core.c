@@ -24,6 +24,7 @@ static int read_results(struct session *session, struct recording *recording,
     recording->process.pid = facts.pid;
     recording->copied = true;
     recording->agent_bytes = facts.memory_bytes;
+    recording->sandbox = facts.sandbox;
     recording_set_latest(recording, &snapshot, RECORDING_CORE);
     return TMPALLOC_OK;
 }

@@ -284,6 +284,7 @@ static int copy_results(struct session *session, enum recording_age age, struct 
     }
     recording_set_latest(session->recording, &snapshot, age);
     session->recording->agent_bytes = facts.memory_bytes;
+    session->recording->sandbox = facts.sandbox;
     return TMPALLOC_OK;
 }
 

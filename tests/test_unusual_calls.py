@@ -86,5 +86,5 @@ def test_the_agent_imports_no_function(library):
     agent = library.with_name("libtmpalloc-agent.so")
     listed = subprocess.check_output(["nm", "-D", "--undefined-only", agent], text=True)
     imported = {line.split()[-1].partition("@")[0] for line in listed.splitlines()}
-    data = {"_r_debug", "__libc_single_threaded", "__environ", "_environ", "environ"}
+    data = {"_r_debug", "__libc_single_threaded", "__libc_stack_end", "__environ", "_environ", "environ"}
     assert imported <= data

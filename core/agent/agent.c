@@ -17,6 +17,8 @@
 #include "patch.h"
 #include "python_codes.h"
 #include "python_here.h"
+#include "sandbox.h"
+#include "sandbox_code.h"
 #include "threads.h"
 #include "tmpalloc/tmpalloc.h"
 #include "tracer.h"
@@ -51,6 +53,8 @@ static int create(struct image_options options) {
         function_hooks_tell_stops(image->stops);
         status = threads_init();
     }
+    if (status == TMPALLOC_OK && sandbox_code_found())
+        sandbox_expect();
     if (status == TMPALLOC_OK &&
         c_library___register_atfork(threads_before_fork, threads_after_fork, in_child, NULL))
         status = TMPALLOC_E_NOMEM;
@@ -68,7 +72,8 @@ static void look_for_python(void) {
 
 /* The library was loaded with the program, and nobody has set it up yet. */
 static bool is_preloaded(void) {
-    return state == NOT_SET_UP && __environ && (environment_has_options() || install_comes_first());
+    return state == NOT_SET_UP && __environ && !sandbox_entered() &&
+           (environment_has_options() || install_comes_first());
 }
 
 static bool begin(void) {

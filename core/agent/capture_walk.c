@@ -244,7 +244,7 @@ static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
 
 static void begin(struct capture_walk *walk, const struct capture_start *start, uint64_t pc) {
     walk->start = *start;
-    walk->pages = (struct capture_pages){0};
+    walk->pages = (struct capture_pages){.stack = start->return_slot};
     walk->pc_count = walk->bound_count = walk->cell_count = 0;
     walk->modules = 0;
     walk->truncated = walk->unstable = walk->pinned = walk->no_memory = false;

@@ -1,6 +1,7 @@
 #include "hook_calls.h"
 
 #include "agent.h"
+#include "children.h"
 #include "nesting.h"
 #include "within.h"
 
@@ -22,7 +23,7 @@ hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state) {
         agent_set_up();
         generation = IMAGE_LOAD(&image->generation);
     }
-    if (!image_tracks(generation))
+    if (!image_tracks(generation) || (children_any() && children_call()))
         return NULL;
     if (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0]))
         return NULL;

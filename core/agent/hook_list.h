@@ -68,6 +68,23 @@
     DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, const void *tag),  \
            (block, alignment, tag), )
 
+/* Functions that are no entry points, but tell of what happens to the process: KIND(type, name,
+ * parameters, arguments, result where nobody has it).  An argument on the stack that isn't named
+ * here stays where it is when a hook jumps on. */
+#define FOR_EACH_PROCESS_HOOK(KIND)                                                                \
+    KIND(int, dlclose, (void *handle), (handle), -1)                                               \
+    KIND(int, prctl,                                                                               \
+         (int option, unsigned long two, unsigned long three, unsigned long four,                  \
+          unsigned long five),                                                                     \
+         (option, two, three, four, five), -1)                                                     \
+    KIND(long, syscall, (long number, long one, long two, long three, long four, long five),       \
+         (number, one, two, three, four, five), -1)                                                \
+    KIND(pid_t, vfork, (void), (), -1)                                                             \
+    KIND(int, clone,                                                                               \
+         (int (*function)(void *), void *stack, int flags, void *arg, pid_t *parent_tid,           \
+          void *storage, pid_t *child_tid),                                                        \
+         (function, stack, flags, arg, parent_tid, storage, child_tid), -1)
+
 /* The hooks. */
 
 #define DECLARE_GIVING(name, parameters, ...)  void *hook_##name parameters;
@@ -77,6 +94,8 @@
 FOR_EACH_C_HOOK(DECLARE_GIVING, DECLARE_STATUS, DECLARE_GIVING, DECLARE_NOTHING, DECLARE_GIVING,
                 DECLARE_STATUS)
 FOR_EACH_OPERATOR(DECLARE_GIVING, DECLARE_NOTHING)
-int hook_dlclose(void *handle);
+
+#define DECLARE_PROCESS_HOOK(type, name, parameters, ...) type hook_##name parameters;
+FOR_EACH_PROCESS_HOOK(DECLARE_PROCESS_HOOK)
 
 #endif

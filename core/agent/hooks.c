@@ -224,7 +224,11 @@ FOR_EACH_OPERATOR(NO_STOP, EXPORT_HOOK_ITSELF)
     [HOOK_##name] = {#name, (uintptr_t)pass_##name, (uintptr_t)hook_##name, guard}
 #define FUNCTION(name, ...) ROW(name, (uintptr_t)guard_##name),
 #define OPERATOR(name, ...) ROW(name, 0),
+#define EXPORTED_ITSELF(name)                                                                      \
+    [HOOK_##name] = {#name, (uintptr_t)hook_##name, (uintptr_t)hook_##name, 0}
 
 const struct hook hooks[HOOK_COUNT] = {
     FOR_EACH_C_HOOK(FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION)
-        FOR_EACH_OPERATOR(OPERATOR, OPERATOR) ROW(dlclose, 0)};
+        FOR_EACH_OPERATOR(OPERATOR, OPERATOR) ROW(dlclose, 0),
+    EXPORTED_ITSELF(prctl), EXPORTED_ITSELF(syscall), EXPORTED_ITSELF(vfork),
+    EXPORTED_ITSELF(clone)};

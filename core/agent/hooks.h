@@ -15,7 +15,12 @@ enum {
 #define HOOK_NUMBER(name) HOOK_##name,
     AGENT_FOR_EACH_ENTRY_POINT(HOOK_NUMBER)
 #undef HOOK_NUMBER
-        HOOK_dlclose, /* no entry point: it tells of code that is gone */
+    /* These are no entry points: they tell of what happens to the process. */
+    HOOK_dlclose,
+    HOOK_prctl,
+    HOOK_syscall,
+    HOOK_vfork,
+    HOOK_clone,
     HOOK_COUNT
 };
 
@@ -26,6 +31,10 @@ struct hook {
     /* The same for one of the C library, whose direct calls of it are no events; 0: as above. */
     uintptr_t guarded;
 };
+
+static inline bool hooks_is_entry_point(uint32_t number) {
+    return number < HOOK_dlclose;
+}
 
 extern const struct hook hooks[HOOK_COUNT];
 

@@ -55,16 +55,17 @@ static int unmap(void *block, size_t size) {
 FOR_EACH_C_HOOK(EARLY_ALLOCATION, EARLY_PLACEMENT, EARLY_ALLOCATION, EARLY_RELEASE, EARLY_MAPPING,
                 EARLY_UNMAPPING)
 FOR_EACH_OPERATOR(EARLY_NEW, EARLY_RELEASE)
-EARLY(int, dlclose, (void *handle), (handle), -1)
+FOR_EACH_PROCESS_HOOK(EARLY)
 
-#define ADDRESS(name, ...) [HOOK_##name] = (uintptr_t)early_##name,
+#define ADDRESS(name, ...)               [HOOK_##name] = (uintptr_t)early_##name,
+#define PROCESS_ADDRESS(type, name, ...) [HOOK_##name] = (uintptr_t)early_##name,
 
 static const uintptr_t early[HOOK_COUNT] = {
     FOR_EACH_C_HOOK(ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) ADDRESS(dlclose, )};
+        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) FOR_EACH_PROCESS_HOOK(PROCESS_ADDRESS)};
 uintptr_t hooks_real[HOOK_COUNT] = {
     FOR_EACH_C_HOOK(ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) ADDRESS(dlclose, )};
+        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) FOR_EACH_PROCESS_HOOK(PROCESS_ADDRESS)};
 
 #define HOOK_ITSELF(name, ...) [HOOK_##name] = (uintptr_t)hook_##name,
 

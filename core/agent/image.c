@@ -95,7 +95,6 @@ void image_before_fork(void) {
 
 void image_in_child(void) {
     *image = forked;
-    image->pid = own_pid();
     image->catching = 0;
     image->awaited = 0;
     image_reset();

@@ -26,15 +26,21 @@ bool install_comes_first(void) {
     return loaded_symbols_find("malloc", LOADED_FIRST) == hooks[HOOK_malloc].exported;
 }
 
+_Static_assert(AGENT_FIRST_OTHER + HOOK_COUNT - HOOK_dlclose <= AGENT_ENTRY_POINTS_LIMIT,
+               "the image has a place for each");
+
+/* In the image's arrays. */
+static uint32_t place_of(uint32_t number) {
+    return hooks_is_entry_point(number) ? number : AGENT_FIRST_OTHER + (number - HOOK_dlclose);
+}
+
 static void note(struct installation *installation, uint32_t number, uintptr_t function,
                  enum agent_hooking hooking) {
     struct agent_image *image = installation->image;
     installation->functions[number] = function;
     installation->hooking[number] = hooking;
-    if (number == HOOK_dlclose)
-        return;
-    image->entry_points[number] = function;
-    image->hooking[number] = (uint8_t)hooking;
+    image->entry_points[place_of(number)] = function;
+    image->hooking[place_of(number)] = (uint8_t)hooking;
 }
 
 static void find_code(uintptr_t function, struct hooks_code *ret) {
@@ -51,10 +57,8 @@ static uintptr_t hook_for(uint32_t number, uintptr_t function) {
 
 static void note_span(struct installation *installation, uint32_t number,
                       const struct patch_span *span) {
-    if (number == HOOK_dlclose)
-        return;
-    installation->image->patch_start[number] = span->start;
-    installation->image->patch_end[number] = span->end;
+    installation->image->patch_start[place_of(number)] = span->start;
+    installation->image->patch_end[place_of(number)] = span->end;
 }
 
 static int patch(struct installation *installation, uint32_t number, uintptr_t function) {
@@ -122,8 +126,15 @@ static void interpose(struct installation *installation, uint32_t number) {
     }
     note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
     interposed[number] = counts ? next : 0;
-    if (counts)
+    if (counts && number <= HOOK_dlclose)
         lead_to_patched(installation, number, next);
+}
+
+/* A program's own function with the name of one that changes the process may do anything. */
+static bool is_meant(uint32_t number, uintptr_t function) {
+    if (!hooks_is_entry_point(number))
+        return number == HOOK_dlclose || loaded_symbols_share_file(function, c_library_address());
+    return !hooks_is_operator(number) || hooks_operator_counts(function);
 }
 
 static int install(struct installation *installation, uint32_t number) {
@@ -133,7 +144,7 @@ static int install(struct installation *installation, uint32_t number) {
     uint32_t same = find_same(installation, number, function);
     if (function == hooks[number].exported)
         interpose(installation, number);
-    else if (!function || (hooks_is_operator(number) && !hooks_operator_counts(function)))
+    else if (!function || !is_meant(number, function))
         note(installation, number, function, AGENT_NOT_HOOKED);
     else if (same != HOOK_COUNT)
         note(installation, number, function, installation->hooking[same]);
@@ -166,15 +177,15 @@ static int install_function(struct agent_image *image, const struct agent_functi
                              &function_hooks_real[i], &span);
     uint32_t number = AGENT_ENTRY_COUNT + i;
     image->hooking[number] = status == TMPALLOC_OK ? AGENT_PATCHED : AGENT_HOOK_REFUSED;
-    image->patch_start[number] = span.start;
-    image->patch_end[number] = span.end;
+    image->patch_start[place_of(number)] = span.start;
+    image->patch_end[place_of(number)] = span.end;
     return status;
 }
 
 int install_functions(struct agent_image *image, const struct agent_function *functions,
                       uint32_t count) {
     int status = TMPALLOC_OK;
-    for (uint32_t i = AGENT_ENTRY_COUNT; i < AGENT_ENTRY_POINTS_LIMIT; i++)
+    for (uint32_t i = AGENT_ENTRY_COUNT; i < AGENT_FIRST_OTHER; i++)
         image->hooking[i] = AGENT_NOT_HOOKED;
     for (uint32_t i = 0; i < count && status == TMPALLOC_OK; i++)
         status = install_function(image, &functions[i]);

@@ -5,11 +5,14 @@
 
 #include "capture_pages.h"
 #include "hooks.h"
+#include "sandbox.h"
 #include "system_call.h"
 #include "threads.h"
 
-static bool on_signal_stack(void) {
+static bool on_signal_stack(uintptr_t return_slot) {
     stack_t stack;
+    if (sandbox_entered())
+        return !capture_pages_on_own_stack(return_slot);
     long result = system_call4(SYS_sigaltstack, 0, (long)&stack, 0, 0);
     return !system_call_failed(result) && (stack.ss_flags & SS_ONSTACK);
 }
@@ -17,7 +20,7 @@ static bool on_signal_stack(void) {
 /* The present call is further out, or the return address of the other is gone from the stack. */
 static bool was_left(uintptr_t slot, uintptr_t return_slot) {
     if (slot <= return_slot)
-        return !on_signal_stack();
+        return !on_signal_stack(return_slot);
     return *(const uintptr_t *)slot != threads_self.call_returns;
 }
 

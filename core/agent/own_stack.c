@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "capture_pages.h"
+#include "sandbox.h"
 #include "system_call.h"
 
 #define SIGNAL(number) (UINT64_C(1) << ((number)-1))
@@ -13,7 +15,19 @@
     (SIGNAL(SIGSEGV) | SIGNAL(SIGBUS) | SIGNAL(SIGILL) | SIGNAL(SIGFPE) | SIGNAL(SIGTRAP) |        \
      SIGNAL(SIGSYS))
 
+/* Signals can't be made to wait.  A thread has room on the stack that it began with. */
+static void run_in_sandbox(struct own_stack *stack, own_stack_function *function, void *arg) {
+    if (capture_pages_on_own_stack((uintptr_t)__builtin_frame_address(0)))
+        function(arg);
+    else
+        own_stack_switch(stack->bytes + sizeof stack->bytes, function, arg);
+}
+
 void own_stack_run(struct own_stack *stack, own_stack_function *function, void *arg) {
+    if (sandbox_entered()) {
+        run_in_sandbox(stack, function, arg);
+        return;
+    }
     uint64_t waiting = ~RAISED, before;
     if (system_call_failed(system_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&waiting,
                                         (long)&before, sizeof before))) {

@@ -2,7 +2,8 @@
  * on alternate stacks have a few hundred bytes of 4 KB, coroutines not much more.
  *
  * Signals from outside wait meanwhile, because a handler would go on on it: it may want more, leave
- * by longjmp, or look for the bounds of the thread's stack.  x86-64. */
+ * by longjmp, or look for the bounds of the thread's stack; but in a sandbox, where they can't be
+ * made to.  x86-64. */
 #ifndef TMPALLOC_AGENT_OWN_STACK_H
 #define TMPALLOC_AGENT_OWN_STACK_H
 

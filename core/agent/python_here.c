@@ -6,6 +6,7 @@
 
 #include "c_library.h"
 #include "loaded_symbols.h"
+#include "sandbox.h"
 #include "system_call.h"
 
 typedef uintptr_t state_function(void);
@@ -87,7 +88,8 @@ struct python_loop_code python_here_loop_code(void) {
 /* The state may be another thread's, which may be releasing it just now. */
 static __attribute__((noinline, cold)) bool is_own(uintptr_t state) {
     uint64_t owner;
-    return read_safely(NULL, state + here.runtime.offsets.thread_pthread, &owner, sizeof owner) &&
+    return !sandbox_entered() &&
+           read_safely(NULL, state + here.runtime.offsets.thread_pthread, &owner, sizeof owner) &&
            owner == c_library_pthread_self();
 }
 

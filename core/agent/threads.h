@@ -44,6 +44,11 @@ struct threads_self {
     uintptr_t dropped_slot; /* the same of the latest call that was dropped */
     uintptr_t dropped_returns;
     uint64_t excluded; /* in this generation of the image another thread alone counts */
+    /* See children.h.  While there are any `thread` is NULL, so that their calls come the long way.
+     */
+    uint32_t children;
+    pid_t *apart; /* the number of one that the thread doesn't wait for; NULL: there is none */
+    struct thread *kept; /* the thread's record */
 };
 
 /* Set in call_slot while the function that was called runs; the agent touches nothing of the
@@ -63,6 +68,10 @@ static inline void threads_begin_call(uintptr_t call_slot, uintptr_t call_return
                      : "=m"(*(uintptr_t(*)[2]) & threads_self.call_slot)
                      : "r"(call_slot), "r"(call_returns));
 }
+
+/* The calling thread's number, for which the kernel isn't asked.  In a child that shares memory it
+ * is its parent's. */
+int64_t threads_own_tid(void);
 
 /* To be called once, after image_create().  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int threads_init(void);

@@ -7,6 +7,7 @@
 
 #include "image.h"
 #include "kernel_memory.h"
+#include "sandbox.h"
 #include "system_call.h"
 
 /* proc(5): all fields that are needed are within so many bytes, unless the process is in hundreds
@@ -89,7 +90,7 @@ static void end(uint64_t generation) {
 }
 
 void tracer_look(void) {
-    if (!IMAGE_LOAD(&watched))
+    if (!IMAGE_LOAD(&watched) || sandbox_entered())
         return;
     uint64_t generation = IMAGE_LOAD(&image->generation);
     enum answer answer = ask_alone(false);

@@ -1,6 +1,7 @@
 #include "within.h"
 
 #include "capture_pages.h"
+#include "children.h"
 #include "hook_calls.h"
 #include "nesting.h"
 
@@ -35,7 +36,7 @@ static void enter(struct thread *thread, const uintptr_t *frame) {
 
 void within_entered(const uintptr_t *frame) {
     uint64_t generation = IMAGE_LOAD(&image->generation);
-    if (!image_tracks(generation) ||
+    if (!image_tracks(generation) || (children_any() && children_call()) ||
         (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0])))
         return;
     hook_calls_begin(frame, 0);

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     13
+#define AGENT_IMAGE_VERSION     14
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -72,6 +72,8 @@ enum agent_entry_point {
  * functions[i] has index AGENT_ENTRY_COUNT + i. */
 #define AGENT_ENTRY_POINTS_LIMIT 64
 #define AGENT_FUNCTIONS          24
+/* From here on: functions that are no entry points, but were changed as well. */
+#define AGENT_FIRST_OTHER (AGENT_ENTRY_COUNT + AGENT_FUNCTIONS)
 
 /* Tables of functions that are hooked, too. */
 #define AGENT_TABLES 2
@@ -91,6 +93,14 @@ enum agent_hooking {
     AGENT_PATCHED,     /* the function begins with a jump to the agent */
     AGENT_RELOCATED,   /* the loaded files' pointers to it were changed */
     AGENT_HOOK_REFUSED /* they don't, and should: its code and those pointers can't be changed */
+};
+
+/* Whether the process has entered a sandbox since the agent is in it, in which a system call may be
+ * its end: the agent makes none any more. */
+enum agent_sandbox {
+    AGENT_NO_SANDBOX,
+    AGENT_SANDBOX_ENTERED, /* none of the agent's functions may be called */
+    AGENT_SANDBOX_POSSIBLE /* the program's own code can enter one unseen */
 };
 
 /* Most frames of a stack. */
@@ -211,7 +221,7 @@ struct agent_image {
     uint64_t tables[AGENT_TABLES];
     uint64_t tables_settled; /* address of a word that is 0 while tables may still be written to */
     uint32_t asks;           /* 1: AGENT_TELLS_ASKING is answered */
-    uint32_t reserved;
+    uint32_t sandboxed;      /* enum agent_sandbox */
 };
 
 /* How a register of the caller is found. */
@@ -382,14 +392,13 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2888, reserved, 2884);
+AGENT_IMAGE_LAYOUT(agent_image, 2888, sandboxed, 2884);
 AGENT_IMAGE_LAYOUT(agent_rule, 16, offset, 8);
 AGENT_IMAGE_LAYOUT(agent_operation, 24, number2, 16);
 AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 24, fixed_size, 16);
-_Static_assert(AGENT_ENTRY_COUNT + AGENT_FUNCTIONS <= AGENT_ENTRY_POINTS_LIMIT,
-               "the image has a place for each");
+_Static_assert(AGENT_FIRST_OTHER <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
 AGENT_IMAGE_LAYOUT(agent_window_entry, 24, site, 16);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);

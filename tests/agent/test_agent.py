@@ -12,7 +12,8 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
 CONTRACT = TESTS.parent / "include" / "tmpalloc" / "agent_image.h"
-HOOKS = [*re.findall(r"KIND\((\w+)\)", CONTRACT.read_text()), "dlclose"]
+HOOKS = [*re.findall(r"KIND\((\w+)\)", CONTRACT.read_text()), "dlclose", "prctl", "syscall", "vfork",
+         "clone"]
 
 
 def load(file):

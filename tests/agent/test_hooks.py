@@ -135,3 +135,38 @@ def test_only_the_selected_thread_counts(hooked):
     assert not sizes.keys() & {50, 60, 70}
     assert {tuple(site["threads"]) for site in image["sites"]} == {(image["pid"],)}
     assert image["totals"]["dropped"] == 0
+
+
+#: Makes children that share memory, and doesn't wait until they have ended.
+CLONES = r"""#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int made, seen;
+static void *volatile kept;
+static int in_child(void *unused) {
+    while (made == seen) continue;
+    for (int i = 0; i < 5; i++) free(kept = malloc(100));
+    _exit(5);
+}
+int main(void) {
+    static char stack[65536];
+    observe_begins();
+    for (int i = 0; i < 20; i++) {
+        int status = 0;
+        pid_t child = clone(in_child, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+        for (int j = 0; j < 10; j++) free(kept = malloc(10));
+        made++;
+        if (child <= 0 || waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 5) return 1;
+        seen++;
+        free(kept = malloc(10));
+    }
+    observe_ends();
+    return 0;
+}"""
+
+
+def test_a_child_that_shares_memory_while_its_parent_runs_counts_nowhere(hooked):
+    image = hooked.observe(CLONES)
+    assert image.numbers("allocations", "deallocations") == (220, 220)
