@@ -166,6 +166,7 @@ static int intern(struct image_reader *reader, uint64_t address, uint32_t entry_
         .count = count,
         .truncated = header.truncated != 0 || count < header.count + (entry_address != 0),
     };
+    reader->lone_stacks |= header.truncated && header.count == 1;
     if (stacks_intern(reader->stacks, &stack, ret) != TMPALLOC_OK)
         return error_no_memory(reader->error);
     return TMPALLOC_OK;
@@ -409,6 +410,11 @@ static const char *describe_sandbox(const struct agent_image *image) {
     }
 }
 
+/* Memory is taken in larger pieces than this. */
+static bool is_used_up(const struct agent_image *image) {
+    return image->memory_bytes + (UINT64_C(1) << 20) > image->memory_limit_bytes;
+}
+
 int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
                      struct snapshot *ret, struct error *error) {
@@ -426,6 +432,7 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
             .sandbox = describe_sandbox(&reader->image),
             .refused = reader->image.hooking[AGENT_ENTRY_malloc] == AGENT_HOOK_REFUSED ||
                        reader->image.hooking[AGENT_ENTRY_free] == AGENT_HOOK_REFUSED,
+            .limited = reader->lone_stacks && is_used_up(&reader->image),
             .memory_bytes = reader->image.memory_bytes,
             .memory_limit_bytes = reader->image.memory_limit_bytes,
         };

@@ -27,6 +27,7 @@ struct agent_image_facts {
     bool tracking;       /* it goes on doing so when the process runs */
     const char *sandbox; /* the user is told of it; a static string, NULL: there is none */
     bool refused;        /* calls of malloc or free don't reach it: they can't be hooked */
+    bool limited;        /* it has no memory for more call stacks, and some were cut for that */
     uint64_t memory_bytes;
     uint64_t memory_limit_bytes;
 };

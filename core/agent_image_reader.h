@@ -11,6 +11,7 @@ struct image_reader {
     struct stacks *stacks;
     struct error *error;
     struct agent_image image;
+    bool lone_stacks;                  /* some are of the allocator's caller alone */
     size_t distance_bytes;             /* of a by_distance */
     struct agent_free *free;           /* work areas */
     struct site_distance *by_distance; /* sums of the site at hand */

@@ -49,6 +49,9 @@ struct profile_site {
     const struct profile_site *native;
 };
 
+/* Whether same_scope is known: no stack of the site was cut, of its frees either. */
+bool profile_knows_scope(const struct profile_site *site);
+
 /* A block that can still become temporary. */
 struct profile_block {
     uint64_t address;
@@ -62,6 +65,7 @@ struct profile {
     const char *engine; /* "breakpoint", "hardware", "agent"; "several" */
     uint32_t threshold;
     uint32_t max_threshold;
+    bool limited;    /* call stacks were cut because the agent's memory was used up */
     bool incomplete; /* the process went on after this was read, and has ended */
     int64_t pid;
     const char *executable;       /* NULL: unknown */

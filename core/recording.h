@@ -28,6 +28,7 @@ struct recording {
     enum recording_age age;
     uint64_t agent_bytes;            /* memory of the agent, at that time */
     const char *sandbox;             /* what is known of one; NULL: nothing */
+    bool limited;                    /* it had none for more call stacks */
     struct tmpalloc_process process; /* pid 0: not known yet */
     char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;

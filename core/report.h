@@ -30,6 +30,8 @@ struct report_options {
  * to what fits, and columns that would leave it less than 20 characters are left out.  Percentages
  * are of all temporaries of the profile; what filter, tid, same_scope or the number of rows leave
  * out is counted in the last line. */
+/* Says that call stacks are cut for want of memory. */
+void report_limited(struct text *text);
 int report_summary(const struct profile *profile, const struct report_options *options,
                    struct text *text, struct error *error);
 /* From the outermost frame in to the locations of temporaries, heaviest branch first; a chain of

@@ -46,11 +46,13 @@ static void append_numbers(struct text *text, const struct profile_site *site) {
                                 site->counters.max_size,
                                 site->counters.larger,
                                 site->counters.equal,
-                                site->counters.by_realloc,
-                                site->same_scope};
+                                site->counters.by_realloc};
     text_printf(text, "%u", site->id);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         text_printf(text, ",%llu", (unsigned long long)numbers[i]);
+    text_append(text, ",");
+    if (profile_knows_scope(site))
+        text_printf(text, "%llu", (unsigned long long)site->same_scope);
 }
 
 static void append_location(struct text *text, const struct symbol *symbol, struct text *scratch) {

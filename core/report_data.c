@@ -66,7 +66,7 @@ static json_t *row_object(struct symbol_values *places, const struct report_rows
     failed |= json_object_set_new(object, "share_percent",
                                   percent_of(row->own.count, row->own_allocations));
     failed |= json_object_set_new(object, "scope_percent",
-                                  percent_of(row->own_same_scope, row->own.count));
+                                  percent_of(row->own_same_scope, row->own_known_scope));
     if (row->site)
         failed |= set_site(object, places, rows, row->site);
     return value_checked(object, failed);

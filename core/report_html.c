@@ -82,8 +82,11 @@ static json_t *distances_array(const struct profile *profile,
     return value_checked(array, failed);
 }
 
-/* Distance and count one after the other, of what the location's function frees itself. */
+/* Distance and count one after the other, of what the location's function frees itself; null: that
+ * isn't known. */
 static json_t *scopes_array(const struct profile *profile, const struct profile_site *site) {
+    if (!profile_knows_scope(site))
+        return json_null();
     json_t *array = json_array();
     int failed = 0;
     for (uint32_t i = 0; i <= profile->max_threshold; i++) {

@@ -165,7 +165,9 @@ static json_t *site_object(struct document *document, const struct profile_site 
     const char *pattern =
         site->pattern == PATTERN_NONE ? NULL : profile_pattern_name(site->pattern);
     failed |= json_object_set_new(object, "threads", threads_array(site));
-    failed |= json_object_set_new(object, "same_scope", value_count(site->same_scope));
+    failed |= json_object_set_new(object, "same_scope",
+                                  profile_knows_scope(site) ? value_count(site->same_scope)
+                                                            : json_null());
     failed |= json_object_set_new(object, "pattern", value_text(pattern));
     failed |=
         json_object_set_new(object, "location", frame_object(document, profile_location(site)));

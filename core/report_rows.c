@@ -33,6 +33,7 @@ static void count_own(struct report_row *row, const struct profile_site *site,
     if (amount.count == 0)
         return;
     row->own_same_scope += site->same_scope;
+    row->own_known_scope += profile_knows_scope(site) ? amount.count : 0;
     if (!row->site || amount.bytes > row->site_amount.bytes) {
         row->site = site;
         row->site_amount = amount;
@@ -138,8 +139,8 @@ static int compare_by(enum report_sort sort, const struct report_row *a,
         return descending_quotient(quotient(a->own.count, a->own_allocations),
                                    quotient(b->own.count, b->own_allocations));
     case SORT_SCOPE:
-        return descending_quotient(quotient(a->own_same_scope, a->own.count),
-                                   quotient(b->own_same_scope, b->own.count));
+        return descending_quotient(quotient(a->own_same_scope, a->own_known_scope),
+                                   quotient(b->own_same_scope, b->own_known_scope));
     default:
         return descending(a->own.bytes, b->own.bytes);
     }

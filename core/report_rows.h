@@ -14,6 +14,7 @@ struct report_row {
     struct report_amount own;
     uint64_t own_allocations;
     uint64_t own_same_scope;
+    uint64_t own_known_scope; /* own temporaries of which that is known */
     uint64_t total_bytes;
     uint64_t order;     /* of first sight */
     uint64_t last_site; /* id of the site that was counted last in total_bytes */

@@ -63,7 +63,10 @@ static void append_sizes(const struct profile_site *site, struct text *text) {
 
 static void append_ends(const struct profile_site *site, struct text *text) {
     text_append(text, "  Freed        ");
-    text_append_count(text, site->same_scope);
+    if (profile_knows_scope(site))
+        text_append_count(text, site->same_scope);
+    else
+        text_append(text, "an unknown number (stacks were cut)");
     text_append(text, " within the same call of ");
     profile_append_name(text, profile_location(site));
     text_append(text, "; ");

@@ -27,8 +27,10 @@ static void print_row(const struct report_rows *rows, const struct report_row *r
     if (row->own_allocations > 0)
         report_append_percent(share, row->own.count, row->own_allocations);
     struct text *scope = table_add_cell(table);
-    if (row->own.count > 0)
-        report_append_percent(scope, row->own_same_scope, row->own.count);
+    if (row->own_known_scope > 0)
+        report_append_percent(scope, row->own_same_scope, row->own_known_scope);
+    else if (row->own.count > 0)
+        text_append(scope, "-");
     table_add_cell_string(table, row->site ? profile_pattern_name(row->site->pattern) : "");
 }
 
@@ -82,7 +84,15 @@ static int print(struct report_rows *rows, struct text *text) {
     table_destroy(table);
     for (size_t i = 0; i < shown && status == TMPALLOC_OK; i++)
         print_advice(rows, &rows->items[i], text);
+    if (rows->profile->limited)
+        report_limited(text);
     return status;
+}
+
+void report_limited(struct text *text) {
+    text_append(text,
+                "Call stacks were cut after the allocator's caller when the agent's memory was "
+                "used up: start --memory-limit SIZE\n");
 }
 
 int report_summary(const struct profile *profile, const struct report_options *options,

@@ -287,6 +287,8 @@ int session_profile(struct session *session, const struct recording_query *query
     status = recording_profile(session->recording, query, error, ret);
     if (status == TMPALLOC_OK)
         (*ret)->incomplete = session_is_incomplete(session);
+    if (status == TMPALLOC_OK)
+        (*ret)->limited = session->recording->limited;
     return status;
 }
 

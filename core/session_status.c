@@ -232,6 +232,8 @@ int session_status(struct session *session, struct text *text, struct error *err
         append_bytes(text, "agent memory", session->recording->agent_bytes);
     if (session->recording->sandbox)
         text_printf(text, "%-20s%s\n", "sandbox", session->recording->sandbox);
+    if (session->recording->limited)
+        report_limited(text);
     session_catches_append(session, text);
     session_watch_append(session, text);
     snapshot_deinit(&snapshot);

@@ -64,14 +64,15 @@ export class Model {
     Object.assign(this, sumUpTo(this.data.distances, threshold));
     for (const site of this.sites) {
       Object.assign(site, sumUpTo(site.distances, threshold));
-      site.scope = sumScopes(site.scopes, threshold);
+      site.scope = site.scopes ? sumScopes(site.scopes, threshold) : null;
     }
   }
 
   // What to do about a site; null: nothing.
   advice(site) {
     if (site.count < this.data.patternNeeds) return null;
-    const itself = site.scope * 100 >= site.count * this.data.itselfPercent;
+    const itself =
+      site.scope !== null && site.scope * 100 >= site.count * this.data.itselfPercent;
     const text = this.data.advice[site.pattern][itself ? 1 : 0];
     return `${text[0].toUpperCase()}${text.slice(1)}.`;
   }
@@ -90,7 +91,7 @@ export class Model {
   // One row for each location with temporaries of its own or beneath it.
   rows() {
     const rows = this.frames.map((frame, number) => {
-      const sums = { count: 0, bytes: 0, allocations: 0, total: 0, scope: 0 };
+      const sums = { count: 0, bytes: 0, allocations: 0, total: 0, scope: 0, known: 0 };
       return { frame, number, ...sums, sites: [], last: -1 };
     });
     this.sites.forEach((site, i) => this.#addSite(rows, site, i));
@@ -105,7 +106,8 @@ export class Model {
     if (site.count === 0) return;
     own.count += site.count;
     own.bytes += site.bytes;
-    own.scope += site.scope;
+    own.scope += site.scope ?? 0;
+    own.known += site.scopes ? site.count : 0;
     own.sites.push(site);
     // Recursion must not count a stack twice.
     for (let node = site.location; node > 0; node = this.callers[node]) {

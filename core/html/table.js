@@ -23,9 +23,14 @@ const COLUMNS = [
   { key: "own-part", title: "Own %", value: (row) => row.bytes, kind: "part" },
   { key: "count", title: "Temporaries", value: (row) => row.count },
   { key: "share", title: "Share", value: (row) => row.share, kind: "share" },
-  { key: "scope", title: "Scope", value: (row) => row.scope / row.count || 0, kind: "scope" },
+  { key: "scope", title: "Scope", value: (row) => row.scope / row.known || 0, kind: "scope" },
   { key: "pattern", title: "Pattern", value: (row) => row.pattern, text: true },
 ];
+
+function scopeOf(row) {
+  if (row.count === 0) return "";
+  return row.known > 0 ? percent(row.scope, row.known) : "-";
+}
 
 export class Table {
   // show(node) is asked for when the user wants to see a stack in the flame graph.
@@ -146,7 +151,7 @@ export class Table {
       element("td", { class: "part own-part", style: `--part: ${own}` }, own),
       element("td", { class: "count" }, count(row.count)),
       element("td", { class: "share" }, row.allocations > 0 ? percent(row.count, row.allocations) : ""),
-      element("td", { class: "scope" }, row.count > 0 ? percent(row.scope, row.count) : ""),
+      element("td", { class: "scope" }, scopeOf(row)),
       element("td", { class: "pattern" }, this.#badge(row)),
     ];
     const line = element("tr", { class: "row" }, ...cells);
@@ -186,7 +191,7 @@ export class Table {
       `${plural(site.count, "temporary", "temporaries")}, ${size(site.bytes)}`,
       `${percent(site.count, site.allocations)} of ${plural(site.allocations, "allocation", "allocations")}`,
       `each ${sizes}`,
-      `${percent(site.scope, site.count)} freed by the function itself`,
+      `${site.scope === null ? "unknown" : percent(site.scope, site.count)} freed by the function itself`,
       plural(site.threads, "thread", "threads"),
     ];
     if (site.byRealloc > 0) facts.push(`${count(site.byRealloc)} ended by realloc`);

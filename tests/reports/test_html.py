@@ -123,7 +123,7 @@ def page(browser, driver, tmp_path):
 def cells(line):
     """The cells of a summary's row; share, scope and pattern may be missing."""
     expression = r"(.*?) +(\S+B) +(\S+%) +(\S+B) +(\S+%) +([\d,]+)"
-    expression += r"(?: +(\S+%))?(?: +(\S+%))?(?:  (\w+))?"
+    expression += r"(?: +(\S+%))?(?: +(\S+%|-))?(?:  (\w+))?"
     return [cell or "" for cell in re.fullmatch(expression, line).groups()]
 
 

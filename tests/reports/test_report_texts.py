@@ -35,9 +35,9 @@ def check_frame(frame):
 
 def check_site(site, max_threshold):
     numbers = "id count bytes allocations allocated_bytes by_distance min_size max_size larger "
-    numbers += "equal by_realloc threads same_scope"
+    numbers += "equal by_realloc threads"
     types = {name: (int, list) for name in numbers.split()}
-    others = {"pattern": (str, type(None)), "location": dict, "stack": list, "truncated": bool}
+    others = {"same_scope": (int, type(None)), "pattern": (str, type(None)), "location": dict, "stack": list, "truncated": bool}
     others.update({"location_index": int, "same_scope_by_distance": list, "free_stacks": list})
     check_keys(site, {**types, **others, "free_truncated": list, "order": int})
     assert site["stack"][site["location_index"]] == site["location"]

@@ -382,6 +382,27 @@ site malloc f
     assert [line.startswith(f"f at f.c:1 {advice}") for line in rest] == [True] * in_summary
 
 
+def test_scope_is_unknown_where_stacks_were_cut_and_no_advice_comes_from_it(driver):
+    text = b"""threshold 0 0
+process 1
+engine breakpoint
+totals 10 100 10 0 0
+frame malloc | malloc | - | -
+frame f | f | /src/f.c:1 | -
+site malloc f ...
+  temporaries 0 10 100
+  allocations 10 100
+  equal 9
+  threads 1
+  scope 0 2 10 100
+"""
+    header, row, advice = driver.report(text, "summary").splitlines()
+    assert row.split()[-2] == "-" and header.split()[-2] == "Scope"
+    assert "repeats one size: reuse a buffer or a pool" in advice
+    assert "an unknown number (stacks were cut) within the same call" in driver.report(text, "site", 1)
+    assert json.loads(driver.report(text, "json"))["sites"][0]["same_scope"] is None
+
+
 def source_lines(text):
     stacks = text.split("\nDistance")[0]
     return re.findall(r"^    (?:->|  ) +\d.*$", stacks, re.MULTILINE)
