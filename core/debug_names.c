@@ -17,8 +17,14 @@ static const char *get_string(Dwarf_Die *die, unsigned attribute) {
     return dwarf_formstring(dwarf_attr_integrate(die, attribute, &found));
 }
 
-static void append_demangled(const char *name, struct text *text) {
-    char *readable = demangle(name, false);
+static bool is_ada(Dwarf_Die *die) {
+    Dwarf_Die unit;
+    int language = dwarf_diecu(die, &unit, NULL, NULL) ? dwarf_srclang(&unit) : -1;
+    return language == DW_LANG_Ada83 || language == DW_LANG_Ada95;
+}
+
+static void append_demangled(Dwarf_Die *die, const char *name, struct text *text) {
+    char *readable = is_ada(die) ? demangle_ada(name) : demangle(name, false);
     text_append(text, readable ? readable : name);
     free(readable);
 }
@@ -37,7 +43,7 @@ bool debug_names_linkage(Dwarf_Die *function, struct text *text) {
     const char *name = get_linkage_name(function);
     if (!name || debug_names_is_internal(function))
         return false;
-    append_demangled(name, text);
+    append_demangled(function, name, text);
     return true;
 }
 

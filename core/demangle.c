@@ -5,13 +5,50 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_d(const char *name) {
+    return strncmp(name, "_D", 2) == 0 &&
+           (isdigit((unsigned char)name[2]) || !strcmp(name, "_Dmain"));
+}
+
 static bool is_mangled(const char *name) {
-    return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
+    return (name[0] == '_' && (name[1] == 'Z' || name[1] == 'R')) || is_d(name);
+}
+
+/* Where the last list in parentheses begins that isn't one of template arguments, "!(int)". */
+static char *find_parameters(char *name) {
+    char *found = NULL;
+    int depth = 0;
+    for (char *at = name; *at; at++) {
+        if (*at == '(' && depth++ == 0 && (at == name || at[-1] != '!'))
+            found = at;
+        if (*at == ')')
+            depth--;
+    }
+    return found;
+}
+
+static char *demangle_d(const char *name, bool parameters) {
+    char *readable = dlang_demangle(name, DMGL_DLANG);
+    char *list = readable && !parameters ? find_parameters(readable) : NULL;
+    if (list)
+        *list = '\0';
+    return readable;
+}
+
+char *demangle_ada(const char *name) {
+    char *readable = ada_demangle(name, DMGL_GNAT);
+    /* What isn't encoded comes back in brackets. */
+    if (readable && readable[0] != '<')
+        return readable;
+    free(readable);
+    return NULL;
 }
 
 char *demangle(const char *name, bool parameters) {
     if (!is_mangled(name))
         return NULL;
+    if (is_d(name))
+        return demangle_d(name, parameters);
     int options = DMGL_AUTO | DMGL_ANSI | DMGL_RET_DROP | (parameters ? DMGL_PARAMS : 0);
     char *readable = cplus_demangle(name, options);
     /* The compiler's partial copies of a function are that function. */

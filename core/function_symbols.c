@@ -92,7 +92,7 @@ static uint64_t rank_name(const char *name, const GElf_Sym *symbol) {
     if (GELF_ST_TYPE(symbol->st_info) == STT_NOTYPE)
         rank += 8;
     if (name[0] == '_')
-        rank += strncmp(name, "_Z", 2) != 0 && strncmp(name, "_R", 2) != 0 ? 1 : 0;
+        rank += strchr("ZRD", name[1]) ? 0 : 1;
     if (name[0] == '_' && name[1] == '_')
         rank++;
     return rank;

@@ -349,6 +349,20 @@ def test_rust_names_are_demangled_without_their_hash(build, mangling):
     assert "shop::Shelf<" in name and name.endswith("::put")
 
 
+D_FUNCTIONS = {
+    "_D4shop5priceFiZi": "shop.price",
+    "_D4shop__T5ShelfTiZ3putFiZv": "shop.Shelf!(int).put",
+    "_Dmain": "D main",
+    "_Dictionary": "_Dictionary",
+}
+
+
+def test_d_names_are_demangled_without_parameters(build):
+    file = build("names_d.c", "-O1", "-g0")
+    found = {s: file.function_at(a) for s, (a, _) in file.symbols.items() if s in D_FUNCTIONS}
+    assert found == D_FUNCTIONS
+
+
 @pytest.mark.parametrize(
     "typed",
     [
