@@ -10,7 +10,7 @@ python=/usr/bin/python3
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev libsmartcols-dev
     libpopt-dev libjansson-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev
     nodejs npm esbuild gdb)
-test_packages=(python3 python3-pytest python3-pytest-xdist clang g++ gdbserver jq sqlite3 git perl
+test_packages=(bubblewrap python3 python3-pytest python3-pytest-xdist clang g++ gdbserver jq sqlite3 git perl
     libxml2-utils libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg
     heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema
     protobuf-compiler python3-protobuf golang-github-google-pprof-dev chromium chromium-driver

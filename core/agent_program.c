@@ -336,6 +336,8 @@ static bool refuse_environment(struct host *host, const struct tmpalloc_process 
 
 bool agent_program_refused(struct host *host, const struct tmpalloc_process *process,
                            struct text *reason) {
-    return refuse_executable(process->executable, reason) ||
+    char running[64];
+    snprintf(running, sizeof running, "/proc/%" PRId64 "/exe", process->pid);
+    return refuse_executable(process->pid ? running : process->executable, reason) ||
            refuse_environment(host, process, reason);
 }

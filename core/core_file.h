@@ -2,6 +2,7 @@
 #ifndef TMPALLOC_CORE_FILE_H
 #define TMPALLOC_CORE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +13,9 @@
  */
 int core_file_find(const char *path, const void *bytes, size_t size, uint64_t *address_ret,
                    struct error *error);
+
+/* Memory that the core file itself holds; a debugger takes what is missing from other files. False:
+ * it isn't there. */
+bool core_file_memory(const char *path, uint64_t address, void *buffer, size_t size);
 
 #endif

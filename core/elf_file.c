@@ -17,15 +17,18 @@ static bool stamp(const struct stat *status, struct elf_stamp *ret) {
     return true;
 }
 
-int elf_file_open(const char *path) {
-    /* Not waiting for a writer, should the path be a pipe. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+int elf_file_checked(int fd) {
     struct elf_stamp ignored;
     if (fd >= 0 && !elf_file_stamp(fd, &ignored)) {
         close(fd);
         return -1;
     }
     return fd;
+}
+
+int elf_file_open(const char *path) {
+    /* Not waiting for a writer, should the path be a pipe. */
+    return elf_file_checked(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }
 
 bool elf_file_stamp(int fd, struct elf_stamp *ret) {
@@ -72,6 +75,12 @@ static void read_dynamic(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
     }
 }
 
+/* Asks elfutils itself, about the smallest of the sections without which there are no lines. */
+static bool is_compressed_unknown(Elf_Scn *section, const GElf_Shdr *header, const char *name) {
+    return (header->sh_flags & SHF_COMPRESSED) && name && strcmp(name, ".debug_abbrev") == 0 &&
+           elf_compress(section, 0, 0) < 0;
+}
+
 static bool read_sections(Elf *elf, struct elf_facts *facts) {
     bool has_text = false;
     size_t names;
@@ -86,10 +95,34 @@ static bool read_sections(Elf *elf, struct elf_facts *facts) {
             facts->text_address = header.sh_addr;
             has_text = true;
         }
+        if (is_compressed_unknown(section, &header, name))
+            facts->compressed = true;
         if (header.sh_type == SHT_DYNAMIC)
             read_dynamic(elf, section, &header, facts);
     }
     return has_text;
+}
+
+static void find_build_id(Elf *elf, const GElf_Phdr *segment, struct elf_facts *facts) {
+    Elf_Type type = segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR;
+    Elf_Data *notes =
+        elf_getdata_rawchunk(elf, (int64_t)segment->p_offset, segment->p_filesz, type);
+    GElf_Nhdr note;
+    size_t offset = 0, name, content;
+    while (notes && (offset = gelf_getnote(notes, offset, &note, &name, &content)) > 0) {
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof ELF_NOTE_GNU &&
+            memcmp((const char *)notes->d_buf + name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0)
+            facts->build_id_address = segment->p_vaddr + content;
+    }
+}
+
+static void add_load(const GElf_Phdr *segment, struct elf_facts *facts) {
+    if (segment->p_vaddr < facts->start) {
+        facts->start = segment->p_vaddr;
+        facts->loads_header = segment->p_offset == 0;
+    }
+    if (segment->p_vaddr + segment->p_memsz > facts->end)
+        facts->end = segment->p_vaddr + segment->p_memsz;
 }
 
 static bool read_segments(Elf *elf, struct elf_facts *facts) {
@@ -105,14 +138,21 @@ static bool read_segments(Elf *elf, struct elf_facts *facts) {
             facts->dynamic = true;
         if (segment.p_type == PT_INTERP)
             facts->interpreted = true;
-        if (segment.p_type != PT_LOAD)
-            continue;
-        if (segment.p_vaddr < facts->start)
-            facts->start = segment.p_vaddr;
-        if (segment.p_vaddr + segment.p_memsz > facts->end)
-            facts->end = segment.p_vaddr + segment.p_memsz;
+        if (segment.p_type == PT_NOTE)
+            find_build_id(elf, &segment, facts);
+        if (segment.p_type == PT_LOAD)
+            add_load(&segment, facts);
     }
     return facts->start < facts->end;
+}
+
+static bool read_header(Elf *elf, struct elf_facts *facts) {
+    size_t size;
+    const char *bytes = elf_rawfile(elf, &size);
+    if (!bytes || size < sizeof facts->header)
+        return false;
+    memcpy(facts->header, bytes, sizeof facts->header);
+    return true;
 }
 
 static bool read_facts(Elf *elf, struct elf_facts *facts) {
@@ -123,7 +163,7 @@ static bool read_facts(Elf *elf, struct elf_facts *facts) {
         return false;
     facts->relocatable = header.e_type == ET_DYN;
     elf_read_build_id(elf, &facts->build_id);
-    return read_segments(elf, facts) && read_sections(elf, facts);
+    return read_header(elf, facts) && read_segments(elf, facts) && read_sections(elf, facts);
 }
 
 bool elf_file_facts(int fd, struct elf_facts *ret) {

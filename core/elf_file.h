@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define ELF_BUILD_ID_BYTES 64
+#define ELF_HEADER_BYTES   sizeof(Elf64_Ehdr)
 
 struct elf_build_id {
     uint32_t size; /* 0: the file has none */
@@ -26,17 +27,23 @@ struct elf_stamp {
 struct elf_facts {
     struct elf_build_id build_id;
     struct elf_stamp stamp;
-    uint64_t text_address; /* of .text, link-time */
-    uint64_t start;        /* of the first loaded segment and */
-    uint64_t end;          /* behind the last one, link-time */
-    bool relocatable;      /* can be loaded anywhere (PIE or library) */
-    bool dynamic;          /* bound by the dynamic linker; false: a static executable */
-    bool interpreted;      /* names a dynamic linker */
-    char soname[256];      /* "" when it has none */
+    uint64_t text_address;     /* of .text, link-time */
+    uint64_t build_id_address; /* of the build id's bytes, link-time; 0: they are not loaded */
+    uint64_t start;            /* of the first loaded segment and */
+    uint64_t end;              /* behind the last one, link-time */
+    unsigned char header[ELF_HEADER_BYTES]; /* the file's first bytes */
+    bool loads_header;                      /* they are loaded, at `start` */
+    bool relocatable;                       /* can be loaded anywhere (PIE or library) */
+    bool dynamic;     /* bound by the dynamic linker; false: a static executable */
+    bool interpreted; /* names a dynamic linker */
+    bool compressed;  /* has debug information in a form that elfutils can\'t decompress */
+    char soname[256]; /* "" when it has none */
 };
 
 /* Opens a regular file for reading; -1 when that is impossible. */
 int elf_file_open(const char *path);
+/* The same of what was opened already (or -1): closes what is no regular file. */
+int elf_file_checked(int fd);
 /* False when the file descriptor or path names no file. */
 bool elf_file_stamp(int fd, struct elf_stamp *ret);
 bool elf_path_stamp(const char *path, struct elf_stamp *ret);

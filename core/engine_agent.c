@@ -348,6 +348,10 @@ int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning b
     int status = engine_agent_refresh(agent, error);
     if (status == TMPALLOC_E_NOMEM)
         return status;
+    const char *path;
+    if (status == TMPALLOC_E_STATE && modules_unmatched(agent->parts.modules, &path) > 0)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "%s here is not the file that the process has loaded", path);
     if (status == TMPALLOC_E_STATE)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the process has not loaded its C library yet");

@@ -1,50 +1,15 @@
-#include "modules.h"
+#include "modules_state.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "debug_files.h"
-#include "elf_file.h"
 #include "memory.h"
-
-/* A file that is or was loaded. */
-struct module {
-    char *path;
-    struct elf_facts facts;
-    uint64_t bias; /* where it was loaded last */
-    Dwfl *dwfl;
-    Dwfl_Module *file;
-    bool opened; /* or tried in vain */
-    bool functions_loaded;
-    struct intervals functions;
-};
-
-struct placement {
-    uint64_t bias;
-    uint64_t start;
-    uint64_t end;
-    uint32_t module;
-};
-
-struct layout {
-    struct placement *search_order;
-    struct placement *by_address; /* the second half of the same block */
-    size_t count;
-};
-
-struct modules {
-    struct module **items;
-    size_t count;
-    size_t capacity;
-    struct layout layout;
-    struct placement *unloaded; /* in the order of unloading, the latest last */
-    size_t unloaded_count;
-    size_t unloaded_capacity;
-    uint64_t generation;
-    char *debug_directories;
-    Dwfl_Callbacks callbacks;
-};
 
 int modules_create(struct modules **ret) {
     struct modules *modules = memory_allocate_zeroed(1, sizeof *modules);
@@ -66,13 +31,10 @@ static void destroy_module(struct module *module) {
     intervals_deinit(&module->functions);
     if (module->dwfl)
         dwfl_end(module->dwfl);
+    if (module->fd >= 0)
+        close(module->fd);
     memory_release(module->path);
     memory_release(module);
-}
-
-static void deinit_layout(struct layout *layout) {
-    memory_release(layout->search_order);
-    *layout = (struct layout){0};
 }
 
 void modules_destroy(struct modules *modules) {
@@ -81,10 +43,31 @@ void modules_destroy(struct modules *modules) {
     for (size_t i = 0; i < modules->count; i++)
         destroy_module(modules->items[i]);
     memory_release(modules->items);
-    deinit_layout(&modules->layout);
+    modules_deinit_layout(&modules->layout);
     memory_release(modules->unloaded);
     memory_release(modules->debug_directories);
+    text_deinit(&modules->unmatched);
     memory_release(modules);
+}
+
+void modules_set_process(struct modules *modules, const struct module_process *process) {
+    modules->process = *process;
+}
+
+size_t modules_unmatched(const struct modules *modules, const char **path_ret) {
+    *path_ret = text_get(&modules->unmatched);
+    return modules->unmatched_count;
+}
+
+size_t modules_compressed(const struct modules *modules, const char **path_ret) {
+    size_t count = 0;
+    *path_ret = "";
+    for (size_t i = 0; i < modules->layout.count; i++) {
+        const struct module *module = modules->items[modules->layout.search_order[i].module];
+        if (module->facts.compressed && count++ == 0)
+            *path_ret = module->path;
+    }
+    return count;
 }
 
 int modules_set_debug_directories(struct modules *modules, const char *directories) {
@@ -93,118 +76,6 @@ int modules_set_debug_directories(struct modules *modules, const char *directori
         return TMPALLOC_E_NOMEM;
     memory_release(modules->debug_directories);
     modules->debug_directories = copy;
-    return TMPALLOC_OK;
-}
-
-static bool same_file(const struct module *module, const char *path,
-                      const struct elf_facts *facts) {
-    return strcmp(module->path, path) == 0 && facts->build_id.size != 0 &&
-           elf_build_id_equal(&module->facts.build_id, &facts->build_id);
-}
-
-static struct module *create_module(const char *path, const struct elf_facts *facts) {
-    struct module *module = memory_allocate_zeroed(1, sizeof *module);
-    char *copy = memory_copy_string(path);
-    if (!module || !copy) {
-        memory_release(module);
-        memory_release(copy);
-        return NULL;
-    }
-    module->path = copy;
-    module->facts = *facts;
-    return module;
-}
-
-static int add_module(struct modules *modules, const char *path, const struct elf_facts *facts,
-                      uint32_t *ret) {
-    if (memory_reserve((void **)&modules->items, &modules->capacity, modules->count + 1,
-                       sizeof(struct module *)))
-        return TMPALLOC_E_NOMEM;
-    struct module *module = create_module(path, facts);
-    if (!module)
-        return TMPALLOC_E_NOMEM;
-    *ret = (uint32_t)modules->count;
-    modules->items[modules->count++] = module;
-    return TMPALLOC_OK;
-}
-
-static bool read_facts(const char *path, struct elf_facts *ret) {
-    int fd = elf_file_open(path);
-    if (fd < 0)
-        return false;
-    bool valid = elf_file_facts(fd, ret);
-    close(fd);
-    return valid;
-}
-
-static bool find_by_stamp(const struct modules *modules, const char *path, uint32_t *ret) {
-    struct elf_stamp stamp;
-    if (!elf_path_stamp(path, &stamp))
-        return false;
-    for (size_t i = modules->count; i > 0; i--) {
-        const struct module *module = modules->items[i - 1];
-        if (!elf_stamp_equal(&module->facts.stamp, &stamp) || strcmp(module->path, path) != 0)
-            continue;
-        *ret = (uint32_t)(i - 1);
-        return true;
-    }
-    return false;
-}
-
-/* TMPALLOC_E_IO: the file can't be read. */
-static int find_or_add(struct modules *modules, const char *path, uint32_t *ret) {
-    struct elf_facts facts;
-    if (find_by_stamp(modules, path, ret))
-        return TMPALLOC_OK;
-    if (!read_facts(path, &facts))
-        return TMPALLOC_E_IO;
-    for (size_t i = modules->count; i > 0; i--) {
-        if (!same_file(modules->items[i - 1], path, &facts))
-            continue;
-        *ret = (uint32_t)(i - 1);
-        return TMPALLOC_OK;
-    }
-    return add_module(modules, path, &facts, ret);
-}
-
-static int compare_addresses(const void *left, const void *right) {
-    const struct placement *one = left;
-    const struct placement *other = right;
-    return (one->start > other->start) - (one->start < other->start);
-}
-
-static int place(struct modules *modules, const struct loaded_file *loaded, struct layout *layout) {
-    uint32_t number;
-    int status = find_or_add(modules, loaded->path, &number);
-    if (status != TMPALLOC_OK)
-        return status;
-    const struct elf_facts *facts = &modules->items[number]->facts;
-    uint64_t bias = loaded->placed ? loaded->bias : loaded->text_address - facts->text_address;
-    if (bias != 0 && !facts->relocatable)
-        return TMPALLOC_E_IO;
-    layout->search_order[layout->count++] = (struct placement){
-        .module = number, .bias = bias, .start = facts->start + bias, .end = facts->end + bias};
-    return TMPALLOC_OK;
-}
-
-static int build_layout(struct modules *modules, const struct loaded_file *loaded, size_t count,
-                        struct layout *ret) {
-    struct layout layout = {0};
-    layout.search_order = memory_allocate_zeroed(count, 2 * sizeof *layout.search_order);
-    if (!layout.search_order)
-        return TMPALLOC_E_NOMEM;
-    for (size_t i = 0; i < count; i++) {
-        if (place(modules, &loaded[i], &layout) == TMPALLOC_E_NOMEM) {
-            deinit_layout(&layout);
-            return TMPALLOC_E_NOMEM;
-        }
-    }
-    layout.by_address = layout.search_order + layout.count;
-    if (layout.count) {
-        memcpy(layout.by_address, layout.search_order, layout.count * sizeof *layout.by_address);
-        qsort(layout.by_address, layout.count, sizeof *layout.by_address, compare_addresses);
-    }
-    *ret = layout;
     return TMPALLOC_OK;
 }
 
@@ -265,17 +136,17 @@ int modules_update(struct modules *modules, const struct loaded_file *loaded, si
                    bool *changed_ret, struct error *error) {
     struct layout layout;
     bool unloaded;
-    if (build_layout(modules, loaded, count, &layout) != TMPALLOC_OK)
+    if (modules_build_layout(modules, loaded, count, &layout) != TMPALLOC_OK)
         return error_no_memory(error);
     if (note_all_unloaded(modules, &layout, &unloaded) != TMPALLOC_OK) {
-        deinit_layout(&layout);
+        modules_deinit_layout(&layout);
         return error_no_memory(error);
     }
     if (changed_ret)
         *changed_ret = !same_layout(&modules->layout, &layout);
     if (unloaded)
         modules->generation++;
-    deinit_layout(&modules->layout);
+    modules_deinit_layout(&modules->layout);
     modules->layout = layout;
     for (size_t i = layout.count; i > 0; i--) /* the first place of a file counts */
         modules->items[layout.search_order[i - 1].module]->bias = layout.search_order[i - 1].bias;
@@ -286,21 +157,6 @@ uint64_t modules_generation(const struct modules *modules) {
     return modules->generation;
 }
 
-/* The file whose addresses include this one; NULL: none. */
-static const struct placement *find_placement(const struct layout *layout, uint64_t address) {
-    size_t low = 0;
-    size_t high = layout->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (layout->by_address[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const struct placement *below = low ? &layout->by_address[low - 1] : NULL;
-    return below && address < below->end ? below : NULL;
-}
-
 static struct frame make_frame(const struct placement *found, uint64_t address, bool exact) {
     return (struct frame){.offset = found ? address - found->bias : address,
                           .module = found ? found->module : FRAME_NO_MODULE,
@@ -309,11 +165,11 @@ static struct frame make_frame(const struct placement *found, uint64_t address, 
 
 /* A call at the very end of a file returns to an address behind it. */
 struct frame modules_frame(const struct modules *modules, uint64_t address, bool exact) {
-    return make_frame(find_placement(&modules->layout, address - !exact), address, exact);
+    return make_frame(modules_find_placement(&modules->layout, address - !exact), address, exact);
 }
 
 struct frame modules_past_frame(const struct modules *modules, uint64_t address, bool exact) {
-    const struct placement *found = find_placement(&modules->layout, address - !exact);
+    const struct placement *found = modules_find_placement(&modules->layout, address - !exact);
     for (size_t i = modules->unloaded_count; !found && i > 0; i--) {
         const struct placement *past = &modules->unloaded[i - 1];
         if (address - !exact >= past->start && address - !exact < past->end)
@@ -346,11 +202,22 @@ static bool is_loaded_file(int fd, const struct elf_facts *loaded) {
     return elf_stamp_equal(&facts.stamp, &loaded->stamp);
 }
 
+/* A file that only the process has is said to be there where its debug files are looked for. */
+static void name_in_root(const struct modules *modules, const struct module *module, char *name,
+                         size_t size) {
+    if (module->fd >= 0 && modules->process.pid)
+        snprintf(name, size, "/proc/%" PRId64 "/root%s", modules->process.pid, module->path);
+    else
+        snprintf(name, size, "%s", module->path);
+}
+
 static void report_file(struct modules *modules, struct module *module, int fd) {
     void **userdata;
+    char name[PATH_MAX];
+    name_in_root(modules, module, name, sizeof name);
     dwfl_report_begin(module->dwfl);
     /* Relative to the program headers' addresses: the load bias is zero. */
-    Dwfl_Module *file = dwfl_report_elf(module->dwfl, module->path, module->path, fd, 0, true);
+    Dwfl_Module *file = dwfl_report_elf(module->dwfl, module->path, name, fd, 0, true);
     if (!file)
         close(fd);
     if (dwfl_report_end(module->dwfl, NULL, NULL) != 0 || !file)
@@ -360,12 +227,32 @@ static void report_file(struct modules *modules, struct module *module, int fd) 
     module->file = file;
 }
 
+/* The file of a module that lies in memory, should its name have come to mean another one. */
+static int open_mapped(const struct modules *modules, const struct module *module) {
+    struct process_maps maps = process_maps_of(modules->process.pid);
+    const struct process_mapping *beginning =
+        process_maps_beginning(&maps, module->facts.start + module->bias);
+    int fd = beginning ? process_maps_open(maps.pid, beginning) : -1;
+    process_maps_deinit(&maps);
+    return fd;
+}
+
+static int open_loaded(int fd, const struct module *module) {
+    if (fd >= 0 && is_loaded_file(fd, &module->facts))
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 static void open_file(struct modules *modules, struct module *module) {
-    int fd = elf_file_open(module->path);
+    int fd = module->fd >= 0 ? fcntl(module->fd, F_DUPFD_CLOEXEC, 0)
+                             : open_loaded(elf_file_open(module->path), module);
+    if (fd < 0)
+        fd = open_loaded(open_mapped(modules, module), module);
     if (fd < 0)
         return;
-    if (is_loaded_file(fd, &module->facts))
-        module->dwfl = dwfl_begin(&modules->callbacks);
+    module->dwfl = dwfl_begin(&modules->callbacks);
     if (module->dwfl)
         report_file(modules, module, fd);
     else

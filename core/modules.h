@@ -13,15 +13,8 @@
 #include "elf_file.h"
 #include "error.h"
 #include "function_symbols.h"
+#include "module_file.h"
 #include "stacks.h"
-
-/* A file that is loaded now. */
-struct loaded_file {
-    const char *path;      /* on this machine; never NULL */
-    uint64_t text_address; /* run-time address of its .text section; of no use when placed: */
-    uint64_t bias;         /* what was added to its link-time addresses */
-    bool placed;
-};
 
 struct modules;
 
@@ -33,10 +26,19 @@ void modules_destroy(struct modules *modules);
  * before the first file is looked into.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int modules_set_debug_directories(struct modules *modules, const char *directories);
 
-/* Replaces the current layout by the `count` files that are loaded now, in search order.  Files
- * that can't be read are skipped.  *changed_ret (may be NULL): the layout is not what it was. */
+/* The process or core file whose memory decides which files are believed. */
+void modules_set_process(struct modules *modules, const struct module_process *process);
+
+/* Replaces the current layout by the `count` files that are loaded now, in search order.  A file is
+ * looked for by its name, then in the process' root and in its memory; files that can't be read, or
+ * that aren't the ones in memory, are skipped.  *changed_ret (may be NULL): the layout is not what
+ * it was. */
 int modules_update(struct modules *modules, const struct loaded_file *loaded, size_t count,
                    bool *changed_ret, struct error *error);
+/* How many files were skipped, and the first one's path ("": none). */
+size_t modules_unmatched(const struct modules *modules, const char **path_ret);
+/* The same of loaded files with debug information that can't be read. */
+size_t modules_compressed(const struct modules *modules, const char **path_ret);
 /* Grows whenever a file was unloaded: what was learned about addresses before is void. */
 uint64_t modules_generation(const struct modules *modules);
 

@@ -331,8 +331,10 @@ static int name_links(struct process_files *files, const struct mappings *mappin
         char *copy = memory_copy_string(path);
         if (!copy)
             return TMPALLOC_E_NOMEM;
-        files->items[files->count++] =
-            (struct loaded_file){.path = copy, .bias = files->links[i].bias, .placed = true};
+        files->items[files->count++] = (struct loaded_file){.path = copy,
+                                                            .bias = files->links[i].bias,
+                                                            .inside = files->links[i].inside,
+                                                            .placed = true};
     }
     return files->count ? TMPALLOC_OK : TMPALLOC_E_UNSUPPORTED;
 }

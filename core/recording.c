@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core_file.h"
 #include "mapped_files.h"
 #include "memory.h"
+#include "process_maps.h"
 
 struct mark {
     char *name;
@@ -98,12 +100,32 @@ static void read_arguments(struct recording *recording) {
     recording->arguments = arguments;
 }
 
+static bool read_process(void *arg, uint64_t address, void *buffer, size_t size) {
+    struct recording *recording = arg;
+    if (recording->process.core_file[0])
+        return core_file_memory(recording->process.core_file, address, buffer, size);
+    return host_read_data(recording->host, address, buffer, size, NULL) == TMPALLOC_OK;
+}
+
+static void set_process_of_modules(struct recording *recording) {
+    const struct tmpalloc_process *process = &recording->process;
+    modules_set_process(recording->modules,
+                        &(struct module_process){.pid = process->local ? process->pid : 0,
+                                                 .live = process->core_file[0] == '\0',
+                                                 .read = read_process,
+                                                 .arg = recording});
+}
+
 void recording_set_process(struct recording *recording, const struct tmpalloc_process *process) {
     recording->process = *process;
     release_arguments(recording);
     if (process->local)
         read_arguments(recording);
+    if (process->local && process->executable[0] == '\0')
+        process_maps_executable(process->pid, recording->process.executable,
+                                sizeof(recording->process.executable));
     host_set_process(recording->host, process);
+    set_process_of_modules(recording);
     unwinder_reset(recording->unwinder);
 }
 

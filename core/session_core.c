@@ -25,6 +25,7 @@ static int read_results(struct session *session, struct recording *recording,
     recording->copied = true;
     recording->agent_bytes = facts.memory_bytes;
     recording->sandbox = facts.sandbox;
+    recording->limited = facts.limited;
     recording_set_latest(recording, &snapshot, RECORDING_CORE);
     return TMPALLOC_OK;
 }
@@ -47,6 +48,10 @@ static int open_core(struct session *session, const struct tmpalloc_process *pro
     session->state = SESSION_ENDED;
     session->chosen = SESSION_AGENT;
     snprintf(session->ended, sizeof(session->ended), "left a core file");
+    text_clear(&session->missing);
+    session_append_files(session, &session->missing);
+    if (session->missing.length > 0)
+        host_message(&session->host, "tmpalloc: %s", text_get(&session->missing));
     return TMPALLOC_OK;
 }
 

@@ -181,6 +181,29 @@ static void append_missing(struct session *session, const char *what) {
     text_append(&session->missing, what);
 }
 
+static void append_files(struct text *text, const char *path, size_t count, const char *problem) {
+    if (count == 0)
+        return;
+    text_append(text, text->length > 0 ? "; " : "");
+    profile_append_printable(text, path);
+    if (count > 1)
+        text_printf(text, " and %zu more", count - 1);
+    text_append(text, problem);
+}
+
+void session_append_files(const struct session *session, struct text *text) {
+    const struct modules *modules = session->recording->modules;
+    const char *path;
+    size_t count = modules_unmatched(modules, &path);
+    append_files(text, path, count,
+                 ": not what the process has loaded, so nothing in it has a name");
+    count = modules_compressed(modules, &path);
+    append_files(
+        text, path, count,
+        ": debug information is compressed in a way that elfutils here can't read (zstd?), "
+        "so there are no lines");
+}
+
 /* Looks for CPython, and says why there are no Python frames where some are expected. */
 static void refresh_python(struct session *session) {
     uint32_t version;
@@ -266,6 +289,7 @@ int session_engine_refresh(struct session *session, struct error *error) {
         note_namespaces(session);
     if (status == TMPALLOC_OK && session->state == SESSION_TRACKING)
         session_copies_append(session, &session->missing);
+    session_append_files(session, &session->missing);
     return status == TMPALLOC_OK ? session_engine_set_catches(session, error) : status;
 }
 
@@ -285,6 +309,7 @@ static int copy_results(struct session *session, enum recording_age age, struct 
     recording_set_latest(session->recording, &snapshot, age);
     session->recording->agent_bytes = facts.memory_bytes;
     session->recording->sandbox = facts.sandbox;
+    session->recording->limited = facts.limited;
     return TMPALLOC_OK;
 }
 

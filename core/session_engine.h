@@ -25,6 +25,9 @@ void session_engine_forget_left(struct session *session);
 /* The process' files changed: the session is tracking or waiting afterwards. */
 int session_engine_refresh(struct session *session, struct error *error);
 
+/* Says which files aren't the ones that the process has loaded, and which can't be read. */
+void session_append_files(const struct session *session, struct text *text);
+
 /* Ends counting in the stopped process, whose results are then final. */
 int session_engine_stop(struct session *session, struct error *error);
 int session_engine_reset(struct session *session, struct error *error);

@@ -90,18 +90,15 @@ class LldbEvents(Host):
         self._local = (None, False)  # a process and whether its server is on this machine
         self._places = set()  # of the user's breakpoints, as they were told
 
-    def lacks_files(self):
-        """Whether there is a process of which LLDB knows no file, as after some attaches."""
-        process = self.selected_process()
-        return process.GetState() in ALIVE and not process.GetTarget().GetExecutable()
-
     def follow_loader(self):
         """Begins to notice loaded files in the selected target, started or not."""
         self.leave_loader()
         target = self.debugger.GetSelectedTarget()
-        self._loader = target.BreakpointCreateBySBAddress(_loader_address(target))
         self.define_names(target)
-        self._loader.AddName(_LOADER_NAME)
+        # Of a program in another root LLDB may have no file.
+        if target.GetExecutable():
+            self._loader = target.BreakpointCreateBySBAddress(_loader_address(target))
+            self._loader.AddName(_LOADER_NAME)
         added = self.command(target, f"target stop-hook add -P {self._module}.StopHook")
         number = re.search(r"\d+", added)
         if not number:  # LLDB executes no command in one that the user has interrupted

@@ -171,6 +171,7 @@ class Controller:
     def __init__(self, directory):
         self.directory = directory
         self.executable = self.find()
+        self.before = []  #: words before the debugger's command line
         self._terminals = []
 
     @classmethod
@@ -189,7 +190,7 @@ class Controller:
         marked = [line for i, step in enumerate(steps) for line in (self.mark(i), step)]
         lines = [self.load()] * load + marked + [self.mark(len(steps))]
         done = subprocess.run(
-            self.batch_command(program, args, lines),
+            [*self.before, *self.batch_command(program, args, lines)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
