@@ -463,8 +463,7 @@ int engine_agent_install_again(struct engine_agent *agent, struct error *error) 
 
 int engine_agent_uninstall(struct engine_agent *agent, struct error *error) {
     uint64_t result;
-    bool sandboxed = check_sandbox(agent, NULL) != TMPALLOC_OK;
-    if (agent->uninstall == 0 || sandboxed)
+    if (agent->uninstall == 0)
         return TMPALLOC_OK;
     if (check_sandbox(agent, NULL) != TMPALLOC_OK) {
         host_message(agent->parts.host,

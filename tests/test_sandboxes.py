@@ -38,6 +38,33 @@ def test_a_program_that_enters_by_its_own_instruction_runs_to_its_end(debugger, 
         assert (said in result.outputs[2]) == ("agent" in start)
 
 
+def test_what_only_might_enter_a_sandbox_is_hooked_and_left_as_any_program(gdb, compile):
+    program = compile(PROGRAMS / "sandboxed.c", *FLAGS, "-DRAW", name="sandboxed")
+    code, start = "x/2gx (char *)malloc", "tmpalloc start --engine agent"
+    steps = [gdb.break_at("main"), gdb.run(), code, start, code, "tmpalloc stop", code]
+    steps += [start, gdb.continue_(), "tmpalloc status"]
+    result = gdb.session(program, steps, ["seccomp", "filter", "main", 3, 0])
+    before, hooked, after = (result.outputs[i] for i in (2, 4, 6))
+    assert before == after != hooked, result.text
+    assert result.exit_statuses == [6], result.text
+    assert allocations(result.outputs[9]) == 271
+
+
+def test_bytes_that_look_like_a_system_call_by_chance_are_none(debugger, compile):
+    program = compile(
+        """int main(void) {
+            int number;
+            __asm__ volatile("movl $317, %0; jmp 1f; movl $0x050f050f, %0; 1:" : "=r"(number));
+            return number == 317 ? 4 : 5;
+        }"""
+    )
+    result = debugger.session(
+        program, ["tmpalloc start --engine agent", debugger.run(), "tmpalloc status"]
+    )
+    assert result.exit_statuses == [4], result.text
+    assert "sandbox" not in result.outputs[2]
+
+
 def test_sandboxes_entered_by_an_own_instruction_leave_room_for_all_call_stacks(debugger, compile):
     program = compile(PROGRAMS / "sandboxed.c", *FLAGS, "-DRAW", name="sandboxed")
     steps = ["tmpalloc start --engine agent", debugger.run(), "tmpalloc status"]

@@ -34,6 +34,18 @@ static uint32_t clamp(uint32_t number, uint32_t lowest, uint32_t highest) {
     return number < highest ? number : highest;
 }
 
+/* The debugger has looked, or the program hasn't begun: whatever its code may do later, there is no
+ * sandbox for so long.  errno, which is given, stays as it is for the program. */
+static int begin_work(void) {
+    sandbox_rule_out(true);
+    return *c_library___errno_location();
+}
+
+static void end_work(int saved_errno) {
+    *c_library___errno_location() = saved_errno;
+    sandbox_rule_out(false);
+}
+
 static void in_child(void) {
     threads_in_child();
     catches_in_child();
@@ -121,10 +133,11 @@ static void set_up(void) {
 }
 
 void agent_set_up(void) {
-    int saved_errno = *c_library___errno_location();
-    if (is_preloaded() && begin())
-        set_up();
-    *c_library___errno_location() = saved_errno;
+    if (!is_preloaded() || !begin())
+        return;
+    int saved_errno = begin_work();
+    set_up();
+    end_work(saved_errno);
 }
 
 __attribute__((constructor)) static void loaded(void) {
@@ -152,7 +165,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     const struct image_options options = {.max_threshold = max_threshold,
                                           .stack_depth = stack_depth,
                                           .memory_limit_bytes = memory_limit_bytes};
-    int saved_errno = *c_library___errno_location();
+    int saved_errno = begin_work();
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
         look_for_python();
@@ -163,30 +176,30 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
         image_publish();
         tracer_watch();
     }
-    *c_library___errno_location() = saved_errno;
+    end_work(saved_errno);
     return status;
 }
 
 int tmpalloc_agent_hook(const struct agent_function *functions, uint64_t count,
                         const uint64_t *addresses, uint64_t address_count, bool unannounced) {
-    int saved_errno = *c_library___errno_location();
+    int saved_errno = begin_work();
     int status = TMPALLOC_E_UNSUPPORTED;
     if (state == READY) {
         patch_avoid(addresses, address_count, unannounced);
         status = install_functions(image, functions, (uint32_t)count);
         patch_avoid(NULL, 0, false);
     }
-    *c_library___errno_location() = saved_errno;
+    end_work(saved_errno);
     return status;
 }
 
 int tmpalloc_agent_uninstall(void) {
-    int saved_errno = *c_library___errno_location();
+    int saved_errno = begin_work();
     if (state == READY) {
         install_undo(image);
         if (!preloaded)
             python_codes_unwatch();
     }
-    *c_library___errno_location() = saved_errno;
+    end_work(saved_errno);
     return TMPALLOC_OK;
 }

@@ -5,10 +5,14 @@
 #include <sys/syscall.h>
 
 #include "c_library.h"
+#include "code_instruction.h"
 #include "loaded_file.h"
 
 /* Of each segment: reading more would delay large programs. */
 #define SCANNED_BYTES ((size_t)8 << 20)
+
+/* After so many bytes decoding has found where instructions begin, wherever it began. */
+#define DECODED_BYTES 64
 
 /* What an instruction has before its immediate operand of four bytes: Intel's manual, MOV and PUSH.
  */
@@ -37,9 +41,18 @@ static bool has_number(const uint8_t *code, size_t size) {
     return false;
 }
 
+/* Whether an instruction begins there: its bytes are found by chance within others, too. */
+static bool is_instruction(const uint8_t *code, size_t size, size_t i) {
+    struct code_instruction instruction;
+    size_t at = i > DECODED_BYTES ? i - DECODED_BYTES : 0;
+    while (at < i)
+        at += code_decode(code + at, code + size, &instruction) ? instruction.length : 1;
+    return at == i;
+}
+
 static bool has_system_call(const uint8_t *code, size_t size) {
     for (size_t i = 0; i + 1 < size; i++) {
-        if (code[i] == 0x0f && code[i + 1] == 0x05)
+        if (code[i] == 0x0f && code[i + 1] == 0x05 && is_instruction(code, size, i))
             return true;
     }
     return false;
