@@ -175,10 +175,10 @@ static int install_function(struct agent_image *image, const struct agent_functi
         return TMPALLOC_E_UNSUPPORTED;
     int status = patch_entry(function->address, function->size_bytes, function_hooks_entry(i),
                              &function_hooks_real[i], &span);
-    uint32_t number = AGENT_ENTRY_COUNT + i;
-    image->hooking[number] = status == TMPALLOC_OK ? AGENT_PATCHED : AGENT_HOOK_REFUSED;
-    image->patch_start[place_of(number)] = span.start;
-    image->patch_end[place_of(number)] = span.end;
+    uint32_t place = AGENT_ENTRY_COUNT + i;
+    image->hooking[place] = status == TMPALLOC_OK ? AGENT_PATCHED : AGENT_HOOK_REFUSED;
+    image->patch_start[place] = span.start;
+    image->patch_end[place] = span.end;
     return status;
 }
 
