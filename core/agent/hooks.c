@@ -210,7 +210,7 @@ PASS_ON(int, dlclose, (void *handle), (handle))
 
 FOR_EACH_C_HOOK(EXPORT, EXPORT, EXPORT, EXPORT, EXPORT, EXPORT)
 FOR_EACH_OPERATOR(EXPORT, EXPORT)
-EXPORT(dlclose)
+EXPORT(dlclose, (void *handle))
 
 /* Where the debugger stops its user leaves a function that has a name. */
 #define EXPORT_HOOK_ITSELF(name, ...)                                                              \
