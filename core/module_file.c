@@ -103,5 +103,7 @@ bool module_file_find(const struct module_process *process, struct process_maps 
     return take_open(process, beginning, loaded, process_maps_open(pid, beginning), true, ret) ||
            take_open(process, beginning, loaded, process_maps_open_executable(pid), false, ret) ||
            take_open(process, beginning, loaded, process_maps_open_in_root(pid, loaded->path),
-                     false, ret);
+                     false, ret) ||
+           (loaded->mapped &&
+            take_open(process, beginning, loaded, elf_file_open(loaded->mapped), false, ret));
 }

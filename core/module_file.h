@@ -18,7 +18,8 @@ struct module_process {
 
 /* A file that is said to be loaded. */
 struct loaded_file {
-    const char *path;      /* on this machine; never NULL */
+    const char *path;      /* what it is called; never NULL */
+    const char *mapped;    /* the kernel's path of what lies in memory; NULL: unknown */
     uint64_t text_address; /* run-time address of its .text section; of no use when placed: */
     uint64_t bias;         /* what was added to its link-time addresses */
     uint64_t inside;       /* any address in it */

@@ -1,6 +1,7 @@
 #include "process_files.h"
 
 #include <elf.h>
+#include <limits.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +18,15 @@
 /* At most IOV_MAX, which is 1024. */
 #define PIECES_AT_ONCE 256
 
+#define PAGE_BYTES 4096
+
 #define DELETED " (deleted)"
 
 /* A file in the list. */
 struct process_link {
     uint64_t bias;
     uint64_t inside; /* an address in one of its mappings */
+    uint64_t name;   /* where the linker's name is; 0: it has none */
 };
 
 /* Some bytes of the process. */
@@ -39,7 +43,8 @@ struct program {
     uint64_t header_count;
     uint64_t linker; /* where the dynamic linker was mapped; 0: nowhere, or it is the program */
     uint64_t bias;
-    uint64_t dynamic; /* its dynamic section; 0: it has none */
+    uint64_t dynamic;     /* its dynamic section; 0: it has none */
+    uint64_t linker_name; /* where the dynamic linker's name is; 0: it has none */
 };
 
 struct mapping {
@@ -59,9 +64,14 @@ void process_files_init(struct process_files *files) {
     *files = (struct process_files){0};
 }
 
+static void release_item(struct loaded_file *item) {
+    memory_release((char *)item->path);
+    memory_release((char *)item->mapped);
+}
+
 static void release_items(struct process_files *files) {
     for (size_t i = 0; i < files->count; i++)
-        memory_release((char *)files->items[i].path);
+        release_item(&files->items[i]);
     files->count = 0;
 }
 
@@ -127,9 +137,12 @@ static bool read_segments(struct program *program) {
             program->bias = start - segment->p_vaddr;
         else if (segment->p_type == PT_DYNAMIC)
             program->dynamic = segment->p_vaddr;
+        else if (segment->p_type == PT_INTERP)
+            program->linker_name = segment->p_vaddr;
         placed |= segment->p_type == PT_PHDR || (segment->p_type == PT_LOAD && start);
     }
     program->dynamic += program->dynamic ? program->bias : 0;
+    program->linker_name += program->linker_name ? program->bias : 0;
     return placed;
 }
 
@@ -176,11 +189,11 @@ static bool is_unchanged(const struct process_files *files, int64_t pid) {
     return files->piece_count > 0;
 }
 
-static int add_link(struct process_files *files, uint64_t bias, uint64_t inside) {
+static int add_link(struct process_files *files, const struct process_link *link) {
     if (memory_reserve((void **)&files->links, &files->link_capacity, files->link_count + 1,
                        sizeof *files->links) != 0)
         return TMPALLOC_E_NOMEM;
-    files->links[files->link_count++] = (struct process_link){bias, inside};
+    files->links[files->link_count++] = *link;
     return TMPALLOC_OK;
 }
 
@@ -202,8 +215,9 @@ static int follow(struct process_files *files, int64_t pid, uint64_t address) {
         if (status != TMPALLOC_OK)
             break;
         address = (uintptr_t)map.l_next;
-        if (!is_listed(files, before, (uintptr_t)map.l_ld))
-            status = add_link(files, map.l_addr, (uintptr_t)map.l_ld);
+        struct process_link link = {map.l_addr, (uintptr_t)map.l_ld, (uintptr_t)map.l_name};
+        if (!is_listed(files, before, link.inside))
+            status = add_link(files, &link);
     }
     return status;
 }
@@ -238,10 +252,10 @@ static int read_list(struct process_files *files, int64_t pid, uint64_t *address
 
 /* Before the dynamic linker has a list there are the program and itself. */
 static int add_first(struct process_files *files, const struct program *program) {
-    int status = add_link(files, program->bias, program->headers);
-    return status == TMPALLOC_OK && program->linker
-               ? add_link(files, program->linker, program->linker)
-               : status;
+    struct process_link first = {program->bias, program->headers, 0};
+    struct process_link linker = {program->linker, program->linker, program->linker_name};
+    int status = add_link(files, &first);
+    return status == TMPALLOC_OK && program->linker ? add_link(files, &linker) : status;
 }
 
 static int read_links(struct process_files *files, const struct program *program) {
@@ -319,23 +333,51 @@ static void strip_mark(char *path) {
         path[length - mark] = '\0';
 }
 
-static int name_links(struct process_files *files, const struct mappings *mappings) {
+/* The linker's name; "": it has none, or one that means something in the process only. */
+static void read_name(int64_t pid, uint64_t address, char name[PATH_MAX]) {
+    size_t first = PAGE_BYTES - address % PAGE_BYTES; /* what follows may not be mapped */
+    struct iovec local = {name, PATH_MAX};
+    struct iovec remote[] = {{(void *)(uintptr_t)address, first},
+                             {(void *)(uintptr_t)(address + first), PATH_MAX - first}};
+    ssize_t size = address ? process_vm_readv((pid_t)pid, &local, 1, remote, 2, 0) : 0;
+    if (size <= 0 || name[0] != '/' || !memchr(name, '\0', (size_t)size))
+        name[0] = '\0';
+}
+
+static int add_item(struct process_files *files, const struct process_link *link, const char *name,
+                    const char *mapped) {
+    struct loaded_file item = {.path = memory_copy_string(*name ? name : mapped),
+                               .mapped = memory_copy_string(mapped),
+                               .bias = link->bias,
+                               .inside = link->inside,
+                               .placed = true};
+    if (!item.path || !item.mapped) {
+        release_item(&item);
+        return TMPALLOC_E_NOMEM;
+    }
+    files->items[files->count++] = item;
+    return TMPALLOC_OK;
+}
+
+/* The program is what the kernel says: its own name for itself may be any. */
+static int name_links(struct process_files *files, int64_t pid, const struct mappings *mappings) {
+    int status = TMPALLOC_OK;
+    char name[PATH_MAX] = "";
     if (memory_reserve((void **)&files->items, &files->capacity, files->link_count,
                        sizeof *files->items) != 0)
         return TMPALLOC_E_NOMEM;
-    for (size_t i = 0; i < files->link_count; i++) {
-        char *path = find_path(mappings, files->links[i].inside);
+    for (size_t i = 0; i < files->link_count && status == TMPALLOC_OK; i++) {
+        const struct process_link *link = &files->links[i];
+        char *path = find_path(mappings, link->inside);
         if (!path) /* the kernel's own, or code that was unpacked */
             continue;
         strip_mark(path);
-        char *copy = memory_copy_string(path);
-        if (!copy)
-            return TMPALLOC_E_NOMEM;
-        files->items[files->count++] = (struct loaded_file){.path = copy,
-                                                            .bias = files->links[i].bias,
-                                                            .inside = files->links[i].inside,
-                                                            .placed = true};
+        if (i > 0)
+            read_name(pid, link->name, name);
+        status = add_item(files, link, name, path);
     }
+    if (status != TMPALLOC_OK)
+        return status;
     return files->count ? TMPALLOC_OK : TMPALLOC_E_UNSUPPORTED;
 }
 
@@ -344,7 +386,7 @@ static int name_files(struct process_files *files, int64_t pid) {
     release_items(files);
     int status = read_mappings(pid, &mappings);
     if (status == TMPALLOC_OK)
-        status = name_links(files, &mappings);
+        status = name_links(files, pid, &mappings);
     release_mappings(&mappings);
     return status;
 }

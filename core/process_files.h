@@ -1,4 +1,4 @@
-/* The files of a process of this machine, as its dynamic linker lists them (<link.h>).
+/* The files of a process of this machine, as its dynamic linker lists and names them (<link.h>).
  *
  * Nothing is asked of the debugger, which may take its time to answer, or be in the middle of
  * something.  A look at a list that has not changed costs a few reads. */
@@ -12,7 +12,7 @@
 #include "modules.h"
 
 struct process_files {
-    struct loaded_file *items; /* in search order; their paths are owned */
+    struct loaded_file *items; /* in search order; their names are owned */
     size_t count;
     size_t capacity;
     struct process_link *links; /* what they were made of, and */

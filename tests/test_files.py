@@ -1,5 +1,6 @@
 """Which files of this machine are those of a process: names, addresses and calls depend on them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -74,6 +75,23 @@ class Waiting:
         summary = ["tmpalloc summary", "tmpalloc status", "tmpalloc stop", debugger.continue_()]
         steps = [begin or debugger.attach(self.pid), start, go, debugger.continue_(), *summary]
         return debugger.session(None, steps)
+
+    def link_library(self, name):
+        """The library becomes a symbolic link to a file of this name, which is returned."""
+        file = self.library.rename(self.folder / name)
+        self.library.symlink_to(name)
+        return file
+
+    def names(self, debugger, start):
+        """What files are called in a report of the calls."""
+        report = debugger.directory / "names.json"
+        go = debugger.script(f"open({str(self.go)!r}, 'w').close()")
+        steps = [debugger.attach(self.pid), start, go, debugger.continue_()]
+        result = debugger.session(None, [*steps, f"tmpalloc report json {report}"])
+        assert report.exists(), result.text
+        text = report.read_text()
+        assert "(deleted)" not in text and "map_files" not in text
+        return set(json.loads(text)["build_ids"])
 
     def check_end(self):
         """It ended as without a debugger."""
@@ -178,13 +196,17 @@ def test_files_of_another_root_are_not_those_of_this_one(debugger, waiting, tmp_
     process.check_end()
 
 
-def test_a_process_in_a_container_has_names(debugger, waiting, start):
+def begin_in_container(process):
     if not shutil.which("bwrap"):
         pytest.skip("there is no bwrap here")
-    process = waiting()
     binds = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib"]
     binds += ["--symlink", "usr/lib64", "/lib64", "--bind", process.folder, "/inside"]
     process.begin("bwrap", *binds, "--proc", "/proc", "--dev", "/dev", "--unshare-all", inside="/inside")
+
+
+def test_a_process_in_a_container_has_names(debugger, waiting, start):
+    process = waiting()
+    begin_in_container(process)
     assert_named(process.track(debugger, start.replace("--engine agent", "")))
 
 
@@ -200,6 +222,38 @@ def somebody(debugger):
         debugger.directory = Path(folder)
         debugger.directory.chmod(0o755)
         yield [*words, "env", f"HOME={folder}"]
+
+
+@pytest.mark.parametrize("change", ["kept", "deleted", "replaced"])
+def test_files_are_called_as_the_dynamic_linker_calls_them(debugger, waiting, start, change):
+    process = waiting()
+    file = process.link_library("library.so.1.2")
+    process.begin()
+    if change == "deleted":
+        file.unlink()
+    elif change == "replaced":
+        process.build(file, PROGRAMS / "file_library.c", "-shared", "-fPIC", "-DANOTHER")
+    names = process.names(debugger, start)
+    assert str(process.library) in names and str(file) not in names
+
+
+def test_files_in_a_container_are_called_as_they_are_there(debugger, waiting, start):
+    process = waiting()
+    process.link_library("library.so.1.2")
+    begin_in_container(process)
+    assert "/inside/library.so" in process.names(debugger, start.replace("--engine agent", ""))
+
+
+def test_a_file_whose_link_leads_to_another_one_now_is_found(debugger, waiting, start, somebody):
+    process = waiting(debugger.directory / "waiting")
+    process.folder.chmod(0o777)
+    process.link_library("library.so.1.2")
+    process.begin(*somebody)
+    process.library.unlink()
+    process.build_library("-DANOTHER")
+    debugger.before = somebody
+    assert_named(process.track(debugger, start))
+    process.check_end()
 
 
 def test_a_file_that_cannot_be_found_is_told_in_one_line(debugger, waiting, start, somebody):
