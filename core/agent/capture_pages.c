@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "sandbox.h"
+#include "sandbox_state.h"
 #include "system_call.h"
 
 /* No page is smaller. */

@@ -1,7 +1,7 @@
 #include "children.h"
 
 #include "capture_pages.h"
-#include "sandbox.h"
+#include "sandbox_state.h"
 #include "system_call.h"
 
 /* Of so many children at once the end is known. */

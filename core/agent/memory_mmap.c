@@ -6,7 +6,7 @@
 #include "../lock.h"
 #include "../memory.h"
 #include "kernel_memory.h"
-#include "sandbox.h"
+#include "sandbox_state.h"
 
 #define CHUNK_BYTES   ((size_t)1 << 20)
 #define GROWTH_BYTES  ((size_t)4 << 20)  /* at least, or in proportion to what there is */

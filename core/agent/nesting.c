@@ -5,7 +5,7 @@
 
 #include "capture_pages.h"
 #include "hooks.h"
-#include "sandbox.h"
+#include "sandbox_state.h"
 #include "system_call.h"
 #include "threads.h"
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "capture_pages.h"
-#include "sandbox.h"
+#include "sandbox_state.h"
 #include "system_call.h"
 
 #define SIGNAL(number) (UINT64_C(1) << ((number)-1))

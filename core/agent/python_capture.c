@@ -8,7 +8,7 @@
 #include "own_stack.h"
 #include "python_here.h"
 #include "python_memo.h"
-#include "sandbox.h"
+#include "sandbox_state.h"
 #include "tmpalloc/tmpalloc.h"
 
 #define NONE PYTHON_NO_OFFSET

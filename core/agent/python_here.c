@@ -6,7 +6,7 @@
 
 #include "c_library.h"
 #include "loaded_symbols.h"
-#include "sandbox.h"
+#include "sandbox_state.h"
 #include "system_call.h"
 
 typedef uintptr_t state_function(void);

@@ -1,9 +1,7 @@
 #include "sandbox.h"
 
+#include "image.h"
 #include "memory_mmap.h"
-
-atomic_uint sandbox_entries;
-bool sandbox_is_ruled_out;
 
 static bool expected;
 
@@ -18,10 +16,6 @@ void sandbox_begin(void) {
         return;
     memory_reserve_rest();
     IMAGE_STORE(&image->sandboxed, AGENT_SANDBOX_ENTERED);
-}
-
-void sandbox_rule_out(bool rules_out) {
-    sandbox_is_ruled_out = rules_out;
 }
 
 void sandbox_expect(void) {

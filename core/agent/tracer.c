@@ -7,7 +7,7 @@
 
 #include "image.h"
 #include "kernel_memory.h"
-#include "sandbox.h"
+#include "sandbox_state.h"
 #include "system_call.h"
 
 /* proc(5): all fields that are needed are within so many bytes, unless the process is in hundreds

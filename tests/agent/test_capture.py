@@ -14,7 +14,7 @@ CORE = HERE.parents[1] / "core"
 SOURCES = [
     *sorted((CORE / "agent").glob("capture*.c")),
     *sorted((CORE / "agent").glob("cfi_*.c")),
-    *(CORE / f"agent/{name}.c" for name in ("c_library", "loaded_file", "own_stack")),
+    *(CORE / f"agent/{name}.c" for name in ("c_library", "loaded_file", "own_stack", "sandbox_state")),
     CORE / "agent/own_stack_switch.S",
     *(CORE / name for name in ("arena.c", "map.c", "memory.c", "memory_libc.c")),
     CORE / "unwinder_code.c",

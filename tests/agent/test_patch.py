@@ -12,7 +12,7 @@ FLAGS = [f"-I{CORE.parent}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2",
 MEMORY = [CORE / "memory.c", CORE / "map.c", CORE / "agent/memory_mmap.c"]
 SHARED = [
     *(CORE / f"agent/{name}.c" for name in ("c_library", "capture_pages", "kernel_memory")),
-    *(CORE / f"agent/loaded_{name}.c" for name in ("file", "symbols")),
+    *(CORE / f"agent/{name}.c" for name in ("loaded_file", "loaded_symbols", "sandbox_state")),
 ]
 PATCHING = [
     *(CORE / f"agent/{name}.c" for name in ("patch", "stub_pages")),

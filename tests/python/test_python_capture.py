@@ -17,7 +17,10 @@ NAMES = re.findall(r"^def (\w+)\(\):", PROGRAMS.read_text(), re.MULTILINE)
 SOURCES = [
     *sorted((CORE / "agent").glob("python_*.c")),
     *sorted(CORE.glob("python_*.c")),
-    CORE / "agent" / "capture_pages.c",
+    *(CORE / f"agent/{name}.c" for name in ("c_library", "capture_pages", "loaded_file")),
+    *(CORE / f"agent/{name}.c" for name in ("loaded_symbols", "own_stack", "kernel_memory")),
+    CORE / "agent" / "sandbox_state.c",
+    CORE / "agent" / "own_stack_switch.S",
     *(CORE / name for name in ("arena.c", "map.c", "memory.c", "memory_libc.c")),
 ]
 # Functions of the file that are no programs of their own.
