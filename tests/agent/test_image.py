@@ -1,15 +1,21 @@
 """The reader of images: right answers from right ones, one clear line from all others."""
 
 import json
+import re
 import struct
 import subprocess
+from pathlib import Path
 
 import pytest
 
+CONTRACT = Path(__file__).resolve().parents[2] / "include" / "tmpalloc" / "agent_image.h"
 MAGIC = b"tmpalloc-agent\x1a\0"
 IMAGE = {"version": 16, "image": 24, "thread_bytes": 32, "max_threshold": 44, "pid": 48}
 IMAGE |= {"generation": 56, "reset_generation": 64, "first_thread": 72, "entry_point_count": 128}
-IMAGE |= {"window_ring_off": 2652, "window_entries": 2656, "window_entry_bytes": 2660}
+# Behind what grows with the contract, whose last line about the layout says where `sandboxed` is.
+SANDBOXED = int(re.search(r"agent_image, \d+, sandboxed, (\d+)\)", CONTRACT.read_text())[1])
+IMAGE |= {"window_ring_off": SANDBOXED - 40, "window_entries": SANDBOXED - 36}
+IMAGE |= {"window_entry_bytes": SANDBOXED - 32}
 THREAD = {"next": 0, "first_site": 8, "generation": 16, "window": 80, "life": 88}
 WINDOW_ENTRY = {"address": 0, "site": 16}
 SITE = {"next": 0, "stack": 8, "threads": 16, "first_free": 24, "entry_point": 32}
