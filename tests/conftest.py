@@ -20,7 +20,8 @@ sys.path.append(str(Path(__file__).resolve().parent))
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = Path(os.environ.get("TMPALLOC_LIBRARY") or ROOT / ".build" / "libtmpalloc.so")
-SECONDS = 120
+#: A session is given up after so long: traced Python programs take minutes on a slow machine.
+SECONDS = 300
 
 
 class Result:
