@@ -60,10 +60,6 @@ struct mappings {
     size_t capacity;
 };
 
-void process_files_init(struct process_files *files) {
-    *files = (struct process_files){0};
-}
-
 static void release_item(struct loaded_file *item) {
     memory_release((char *)item->path);
     memory_release((char *)item->mapped);
@@ -80,7 +76,7 @@ void process_files_deinit(struct process_files *files) {
     memory_release(files->items);
     memory_release(files->links);
     memory_release(files->pieces);
-    process_files_init(files);
+    *files = (struct process_files){0};
 }
 
 static bool read_memory(int64_t pid, uint64_t address, void *buffer, size_t size) {

@@ -23,7 +23,7 @@ struct process_files {
     size_t piece_capacity;
 };
 
-void process_files_init(struct process_files *files);
+/* All zeros: nothing was looked at yet; so it is again afterwards. */
 void process_files_deinit(struct process_files *files);
 
 /* Looks at the stopped process.  *changed_ret: it isn't what it was, and all is made anew.
