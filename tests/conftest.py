@@ -14,12 +14,8 @@ import warnings
 from pathlib import Path
 
 import pytest
+from support import LIBRARY, ROOT
 
-# For support.py: --import-mode=importlib adds no folder by itself.
-sys.path.append(str(Path(__file__).resolve().parent))
-
-ROOT = Path(__file__).resolve().parent.parent
-LIBRARY = Path(os.environ.get("TMPALLOC_LIBRARY") or ROOT / ".build" / "libtmpalloc.so")
 #: A session is given up after so long: traced Python programs take minutes on a slow machine.
 SECONDS = 300
 

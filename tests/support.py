@@ -8,6 +8,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = Path(os.environ.get("TMPALLOC_LIBRARY") or ROOT / ".build" / "libtmpalloc.so")
+
 #: Programs to track; those in C are compiled with C_FLAGS.
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 C_FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from conftest import ROOT
-from support import C_FLAGS, PROGRAMS, allocations
+from support import C_FLAGS, PROGRAMS, ROOT, allocations
 
 pytestmark = pytest.mark.usefixtures("library")
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import LIBRARY
-from support import PROGRAMS, number
+from support import LIBRARY, PROGRAMS, number
 
 pytestmark = pytest.mark.usefixtures("library")
 
