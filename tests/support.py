@@ -11,6 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = Path(os.environ.get("TMPALLOC_LIBRARY") or ROOT / ".build" / "libtmpalloc.so")
 
+CORE = ROOT / "core"
+#: Options for sources of the core that a test compiles by itself.
+CORE_FLAGS = (
+    f"-I{CORE}", f"-I{ROOT}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra",
+)  # fmt: skip
+
 #: Programs to track; those in C are compiled with C_FLAGS.
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 C_FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
@@ -30,6 +36,13 @@ FOLLOW_CHILD = {
     "gdb": "set follow-fork-mode child",
     "lldb": "settings set target.process.follow-fork-mode child",
 }
+
+
+def core_sources(*patterns):
+    """The core's sources of these names, wherever they are: no two have the same."""
+    files = [file for pattern in patterns for file in sorted(CORE.rglob(pattern))]
+    assert len(files) >= len(patterns), patterns
+    return files
 
 
 def number(status, name):

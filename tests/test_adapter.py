@@ -4,16 +4,12 @@ import ctypes
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "core" / "python"))
-
-from tmpalloc import binding, host  # noqa: E402
-from tmpalloc.command_line import options  # noqa: E402
-from tmpalloc.command_table import Command, Option, complete  # noqa: E402
+from support import ROOT
+from tmpalloc import binding, host
+from tmpalloc.command_line import options
+from tmpalloc.command_table import Command, Option, complete
 
 LAYOUT = """
 #include <stdio.h>

@@ -1,26 +1,14 @@
 """The hardware engine: entry points in debug registers, no byte of code changed."""
 
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import pytest
+import self_logging
+from support import PROGRAMS
 
-HERE = Path(__file__).resolve().parent
-PROGRAMS = HERE / "programs"
 START = "tmpalloc start --engine hardware"
 STATUS_7 = 7
-
-
-def load(file):
-    specification = importlib.util.spec_from_file_location(file.stem, file)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-engines = load(HERE / "test_engines.py")
 
 
 @pytest.fixture
@@ -73,15 +61,15 @@ def test_start_names_what_fits_and_what_does_not_and_what_that_means(registers, 
 def test_what_fits_is_counted_as_the_model_does(registers, library, compile, tmp_path):
     program = compile(PROGRAMS / "self_logging.c", "-D_GNU_SOURCE", "-pthread")
     log = tmp_path / "log"
-    document, result = engines.session(registers, program, [11, 600, 1, log], START)
+    document, result = self_logging.session(registers, program, [11, 600, 1, log], START)
     seen = [
         line
         for line in log.read_text().splitlines(keepends=True)
         if line[0] != "a" or line.endswith(" site_malloc\n")
     ]
     log.write_text("".join(seen))
-    sites, totals = engines.expected(log, 1)
-    assert engines.by_function(document) == sites
+    sites, totals = self_logging.expected(log, 1)
+    assert self_logging.by_function(document) == sites
     assert {"site_malloc", "site_realloc", "site_reallocarray"} == set(sites)
     for name in ("allocations", "allocated_bytes", "deallocations", "temporary"):
         assert document["totals"][name] == totals[name], name

@@ -2,21 +2,48 @@
 
 import ast
 import re
+from collections import defaultdict
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support import CORE, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-CORE = ROOT / "core"
-PUBLIC_HEADER = "tmpalloc/tmpalloc.h"
+PUBLIC = "../include/tmpalloc/tmpalloc"
+#: What is made while the library is built.
+GENERATED = "reports/report_pprof.pb-c"
+
+#: Files that still include each other in a circle: none may be added.
+TIED = [
+    ["agent/count/catches", "agent/count/events"],
+    [
+        "agent/hooks/hook_calls",
+        "agent/hooks/hooks",
+        "agent/hooks/hooks_real",
+        "agent/hooks/nesting",
+        "agent/hooks/within",
+    ],
+    ["agent/unwind/capture", "agent/unwind/capture_memo", "agent/unwind/capture_walk"],
+    ["agent/unwind/cfi_rows", "agent/unwind/cfi_told"],
+    ["engines/agent_image", "engines/agent_image_memory", "engines/agent_image_reader"],
+    ["engines/engine_agent", "engines/engine_agent_state"],
+    ["engines/engine_breakpoint", "engines/engine_state"],
+    ["names/modules", "names/modules_state"],
+    ["profile/profile", "profile/profile_threshold"],
+    [
+        "session/session",
+        "session/session_catch",
+        "session/session_copies",
+        "session/session_engine",
+        "session/session_watch",
+    ],
+]
 
 
 class Stage(NamedTuple):
     name: str
-    files: list
-    stages: list
+    uses: list
     libraries: list
 
 
@@ -38,16 +65,15 @@ class Layers:
 
     def __init__(self, readme):
         self.stages = {
-            name: Stage(name, files.split(), stages.split(), libraries.split())
-            for name, files, stages, libraries, _ in table(readme, "stage")
+            name: Stage(name, uses.split(), libraries.split())
+            for name, uses, libraries, _ in table(readme, "stage")
         }
         self.libraries = {name: headers.split() for name, headers, _ in table(readme, "library")}
 
     def stage_of(self, name):
         """The stage of a file, by its path relative to core/ without suffix."""
-        return next(
-            (s for s in self.stages.values() if any(fnmatch(name, f) for f in s.files)), None
-        )
+        own = None if (CORE / name).is_dir() else self.stages.get(name)
+        return own or self.stages.get(name.rpartition("/")[0])
 
     def library_of(self, header):
         return next(
@@ -63,7 +89,7 @@ class Layers:
             other = self.stage_of(used)
             if other is None:
                 return f"{name} uses {used}, which is in no stage"
-            if other.name != stage.name and other.name not in stage.stages:
+            if not {other.name, used} & {stage.name, *stage.uses}:
                 return f"{name} ({stage.name}) uses {used} ({other.name})"
         else:
             library = self.library_of(used)
@@ -73,14 +99,12 @@ class Layers:
 
 
 LAYERS = Layers((CORE / "README.md").read_text())
-
-
-def sources(*patterns):
-    return sorted(p for pattern in patterns for p in CORE.glob(pattern) if "agent" not in p.parts)
-
-
-C_SOURCES = sources("*.[ch]")
-PYTHON_SOURCES = sources("python/tmpalloc/*.py", "../gdb/*.py", "../lldb/*.py")
+C_SOURCES = sorted(CORE.rglob("*.[chS]"))
+PYTHON_SOURCES = sorted(
+    path
+    for pattern in ("python/tmpalloc/*.py", "../gdb/*.py", "../lldb/*.py")
+    for path in CORE.glob(pattern)
+)
 
 
 def file_name(path):
@@ -99,9 +123,9 @@ def own_name(header):
 def c_uses(text):
     """What a C source includes: (name, whether it is ours)."""
     for kind, header in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', text, re.MULTILINE):
-        if header != PUBLIC_HEADER:
-            is_own = kind == '"'
-            yield (own_name(header) if is_own else header), is_own
+        name = own_name(header) if kind == '"' else header
+        if name != PUBLIC:
+            yield name, kind == '"'
 
 
 def python_uses(text, name):
@@ -132,6 +156,24 @@ def violations(uses, name):
     return sorted({violation for violation in found if violation})
 
 
+def circles(uses):
+    """The groups of names that lead back to themselves: {name: names that it uses}."""
+    reached = {}
+    for name in uses:
+        seen, ahead = set(), [name]
+        while ahead:
+            new = uses.get(ahead.pop(), set()) - seen
+            seen |= new
+            ahead += new
+        reached[name] = seen
+    groups = {
+        frozenset(other for other in seen if name in reached.get(other, ()))
+        for name, seen in reached.items()
+        if name in seen
+    }
+    return sorted(map(sorted, groups))
+
+
 @pytest.mark.parametrize("path", C_SOURCES, ids=lambda path: path.name)
 def test_a_c_source_includes_only_what_its_stage_may(path):
     assert violations(c_uses(path.read_text()), file_name(path)) == []
@@ -144,19 +186,47 @@ def test_a_python_source_imports_only_what_its_stage_may(path):
 
 
 def test_sources_were_found():
-    assert len(C_SOURCES) > 10 and len(PYTHON_SOURCES) > 3
+    assert len(C_SOURCES) > 200 and len(PYTHON_SOURCES) > 3
+
+
+def test_every_include_of_ours_names_a_file_by_its_folder():
+    names = {file_name(path) for path in C_SOURCES}
+    names |= {own_name(f"tmpalloc/{path.name}") for path in (ROOT / "include/tmpalloc").iterdir()}
+    used = {u for path in C_SOURCES for u, own in c_uses(path.read_text()) if own}
+    assert used - names - {GENERATED} == set()
+
+
+def test_no_two_files_have_the_same_name():
+    folders = defaultdict(set)
+    for path in C_SOURCES:
+        folders[path.stem].add(path.parent)
+    assert [stem for stem, found in folders.items() if len(found) > 1] == []
+
+
+def test_no_files_include_each_other_in_a_circle():
+    uses = defaultdict(set)
+    for path in C_SOURCES:
+        name = file_name(path)
+        uses[name] |= {u for u, own in c_uses(path.read_text()) if own and u != name}
+    assert circles(uses) == TIED
+
+
+def test_a_circle_is_found():
+    uses = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"e"}}
+    assert circles(uses) == [["a", "b", "c"], ["e"]]
 
 
 @pytest.mark.parametrize("stage", LAYERS.stages.values(), ids=lambda stage: stage.name)
-def test_every_plain_file_name_in_the_table_exists(stage):
-    names = [f for f in stage.files if "*" not in f]
-    assert [f for f in names if not list(CORE.glob(f + ".*"))] == []
+def test_every_name_in_the_table_exists(stage):
+    names = [stage.name, *stage.uses]
+    assert [n for n in names if not (CORE / n).is_dir() and not list(CORE.glob(f"{n}.*"))] == []
 
 
 def test_the_stages_are_in_the_order_of_their_directions():
     order = list(LAYERS.stages)
     for stage in LAYERS.stages.values():
-        assert [s for s in stage.stages if order.index(s) >= order.index(stage.name)] == []
+        used = [LAYERS.stages.get(name) or LAYERS.stage_of(name) for name in stage.uses]
+        assert [s for s in used if order.index(s.name) >= order.index(stage.name)] == []
 
 
 def test_the_libraries_of_the_stages_are_explained():
@@ -167,16 +237,19 @@ def test_the_libraries_of_the_stages_are_explained():
 @pytest.mark.parametrize(
     "name, line",
     [
-        ("detector", '#include "modules.h"'),
-        ("sites", "#include <elfutils/libdwfl.h>"),
-        ("tracker", "  # include <fcntl.h>"),
-        ("symbolizer", '#include "session.h"'),
-        ("report_json", '#include "engine_breakpoint.h"'),
-        ("memory", '#include "detector.h"'),
-        ("session", "#include <popt.h>"),
-        ("nowhere", '#include "memory.h"'),
-        ("session", '#include "nowhere.h"'),
-        ("session", '#include "tmpalloc/agent_image.h"'),
+        ("tables/detector", '#include "names/modules.h"'),
+        ("tables/sites", "#include <elfutils/libdwfl.h>"),
+        ("tables/tracker", "  # include <fcntl.h>"),
+        ("names/symbolizer", '#include "session/session.h"'),
+        ("reports/report_json", '#include "engines/engine_breakpoint.h"'),
+        ("support/memory", '#include "tables/detector.h"'),
+        ("session/session", "#include <popt.h>"),
+        ("nowhere", '#include "support/memory.h"'),
+        ("session/session", '#include "session.h"'),
+        ("session/session", '#include "tmpalloc/agent_image.h"'),
+        ("agent/unwind/capture", '#include "unwind/unwinder.h"'),
+        ("agent/system/memory_mmap", '#include "agent/count/image.h"'),
+        ("agent/x86_64/code_move", '#include "agent/patch/patch.h"'),
     ],
 )
 def test_an_include_in_the_wrong_direction_is_found(name, line):

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 from cpython import PYTHON, clean_environment, dump_variables, needs_python
+from model import Model
 
 TESTS = Path(__file__).resolve().parent
-sys.path.append(str(TESTS / "core"))
-
-from model import Model  # noqa: E402
 
 pytestmark = [pytest.mark.usefixtures("library"), needs_python]
 

@@ -1,27 +1,26 @@
-#include "agent.h"
-
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "c_library.h"
-#include "catches.h"
-#include "cfi_told.h"
-#include "environment.h"
-#include "function_hooks.h"
-#include "hooks.h"
-#include "image.h"
-#include "install.h"
-#include "loaded_symbols.h"
-#include "memory_mmap.h"
-#include "patch.h"
-#include "python_codes.h"
-#include "python_here.h"
-#include "sandbox.h"
-#include "sandbox_code.h"
-#include "threads.h"
+#include "agent/count/catches.h"
+#include "agent/count/image.h"
+#include "agent/count/sandbox.h"
+#include "agent/count/threads.h"
+#include "agent/count/tracer.h"
+#include "agent/cpython/python_codes.h"
+#include "agent/cpython/python_here.h"
+#include "agent/environment.h"
+#include "agent/hooks/function_hooks.h"
+#include "agent/hooks/hook_calls.h"
+#include "agent/hooks/hooks.h"
+#include "agent/install.h"
+#include "agent/patch/patch.h"
+#include "agent/patch/sandbox_code.h"
+#include "agent/system/c_library.h"
+#include "agent/system/loaded_symbols.h"
+#include "agent/system/memory_mmap.h"
+#include "agent/unwind/cfi_told.h"
 #include "tmpalloc/tmpalloc.h"
-#include "tracer.h"
 
 enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
 
@@ -132,7 +131,9 @@ static void set_up(void) {
         image_start();
 }
 
-void agent_set_up(void) {
+/* Follows the environment, once that is known; to be called again until then.  Allocator calls
+ * before it go through uncounted. */
+static void set_up_once(void) {
     if (!is_preloaded() || !begin())
         return;
     int saved_errno = begin_work();
@@ -140,8 +141,10 @@ void agent_set_up(void) {
     end_work(saved_errno);
 }
 
+void (*const hook_calls_when_not_set_up)(void) = set_up_once;
+
 __attribute__((constructor)) static void loaded(void) {
-    agent_set_up();
+    set_up_once();
 }
 
 /* For the debugger; see tmpalloc/agent_image.h. */

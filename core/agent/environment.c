@@ -1,11 +1,11 @@
-#include "environment.h"
+#include "agent/environment.h"
 
 #include <elf.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../detector.h"
-#include "loaded_symbols.h"
+#include "agent/system/loaded_symbols.h"
+#include "tables/detector.h"
 #include "tmpalloc/agent_image.h"
 
 #define PRELOAD    "LD_PRELOAD"

@@ -2,7 +2,7 @@
 #ifndef TMPALLOC_ENVIRONMENT_H
 #define TMPALLOC_ENVIRONMENT_H
 
-#include "image.h"
+#include "agent/count/image.h"
 
 struct environment_options {
     bool start;

@@ -1,14 +1,14 @@
-#include "install.h"
+#include "agent/install.h"
 
 #include <string.h>
 
-#include "c_library.h"
-#include "function_hooks.h"
-#include "function_tables.h"
-#include "hooks_real.h"
-#include "loaded_symbols.h"
-#include "patch.h"
-#include "relocations.h"
+#include "agent/hooks/function_hooks.h"
+#include "agent/hooks/function_tables.h"
+#include "agent/hooks/hooks_real.h"
+#include "agent/patch/patch.h"
+#include "agent/patch/relocations.h"
+#include "agent/system/c_library.h"
+#include "agent/system/loaded_symbols.h"
 #include "tmpalloc/tmpalloc.h"
 
 /* What is known of each hook. */

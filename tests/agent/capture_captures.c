@@ -16,9 +16,9 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "../../core/agent/capture.h"
-#include "../../core/memory.h"
+#include "agent/unwind/capture.h"
 #include "check.h"
+#include "support/memory.h"
 
 /* Short and often: the best is one that nothing else disturbed. */
 #define REPEATED 300

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unwind.h>
 
-#include "../../core/agent/capture.h"
+#include "agent/unwind/capture.h"
 
 #define EXPECTED_LIMIT 16384
 #define SHOWN          3

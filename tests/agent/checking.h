@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../core/lock.h"
+#include "support/lock.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

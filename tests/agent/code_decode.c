@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/agent/code_instruction.h"
+#include "agent/x86_64/code_instruction.h"
 
 #define LINE_BYTES 4096
 #define SHOWN      20

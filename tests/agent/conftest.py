@@ -3,16 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from hooked import Hooked
 
 HERE = Path(__file__).resolve().parent
-# For hooked.py: --import-mode=importlib adds no folder by itself.
-sys.path.append(str(HERE))
-
-from hooked import Hooked  # noqa: E402
 ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("TMPALLOC_BUILD") or ROOT / ".build")
 

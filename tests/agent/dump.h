@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "agent_image.h"
+#include "engines/agent_image.h"
 
 struct dump {
     const unsigned char *bytes;

@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "agent/events.h"
-#include "agent/memory_mmap.h"
+#include "agent/count/events.h"
+#include "agent/system/memory_mmap.h"
 
 #define THREADS     4
 #define GENERATIONS 3

@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent_image.h"
-#include "agent_image_memory.h"
 #include "dump.h"
+#include "engines/agent_image.h"
+#include "engines/agent_image_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#include "../../core/agent/patch.h"
-#include "../../core/memory.h"
+#include "agent/patch/patch.h"
 #include "check.h"
 #include "patch_hooks.h"
 #include "patch_text.h"
+#include "support/memory.h"
 #include "tmpalloc/agent_image.h"
 #include "tmpalloc/tmpalloc.h"
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent_image.h"
 #include "dump.h"
-#include "memory.h"
+#include "engines/agent_image.h"
+#include "support/memory.h"
 
 static void die(const char *what) {
     fprintf(stderr, "read_image: %s\n", what);

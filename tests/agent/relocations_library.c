@@ -1,5 +1,5 @@
 /* The part of relocations_check.c that redirects, as the agent is loaded: a library. */
-#include "../../core/agent/relocations.h"
+#include "agent/patch/relocations.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,5 @@
 """The agent counts what programs do, by the rules, and the program doesn't notice."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -8,7 +7,9 @@ from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
 
+import model
 import pytest
+import streams
 
 TESTS = Path(__file__).resolve().parent.parent
 CONTRACT = TESTS.parent / "include" / "tmpalloc" / "agent_image.h"
@@ -16,15 +17,6 @@ HOOKS = [*re.findall(r"KIND\((\w+)\)", CONTRACT.read_text()), "dlclose", "prctl"
          "clone"]
 
 
-def load(file):
-    specification = importlib.util.spec_from_file_location(file.stem, file)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-model = load(TESTS / "core" / "model.py")
-streams = load(TESTS / "core" / "streams.py")
 
 
 class Functions:

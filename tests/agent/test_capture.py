@@ -7,20 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from support import execute
+from support import CORE_FLAGS, core_sources, execute
 
 HERE = Path(__file__).resolve().parent
-CORE = HERE.parents[1] / "core"
-SOURCES = [
-    *sorted((CORE / "agent").glob("capture*.c")),
-    *sorted((CORE / "agent").glob("cfi_*.c")),
-    *(CORE / f"agent/{name}.c" for name in ("c_library", "loaded_file", "own_stack", "sandbox_state")),
-    CORE / "agent/own_stack_switch.S",
-    *(CORE / name for name in ("arena.c", "map.c", "memory.c", "memory_libc.c")),
-    CORE / "unwinder_code.c",
-    CORE / "unwinder_expression.c",
-]
-C_OPTIONS = [f"-I{CORE.parent}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra"]
+SOURCES = core_sources(
+    "capture*.c", "cfi_*.c", "c_library.c", "loaded_file.c", "own_stack.c", "own_stack_switch.S",
+    "sandbox_state.c", "arena.c", "map.c", "memory.c", "memory_libc.c", "unwinder_code.c",
+    "unwinder_expression.c",
+)  # fmt: skip
 # More for a longer run: 24000 are about three million captures per compiler.
 ROUNDS = int(os.environ.get("TMPALLOC_CAPTURE_ROUNDS", "400"))
 SECONDS = 600
@@ -43,7 +37,7 @@ class Checker:
         self.folder = folder
         self.library = folder / "capture_check.so"
         execute(
-            "gcc", *C_OPTIONS, "-fno-omit-frame-pointer", "-fvisibility=hidden", "-fPIC", "-shared",
+            "gcc", *CORE_FLAGS, "-fno-omit-frame-pointer", "-fvisibility=hidden", "-fPIC", "-shared",
             "-Wl,--no-undefined", HERE / "capture_check.c", *SOURCES, "-o", self.library,
         )  # fmt: skip
         self.plugins = [folder / "plugin_512.so", folder / "plugin_1024.so"]
@@ -118,7 +112,7 @@ def captures(request, tmp_path_factory):
     """Runs the driver, built with and without frame pointers."""
     path = tmp_path_factory.mktemp("captures") / "capture_captures"
     execute(
-        "gcc", *C_OPTIONS, request.param, "-fsanitize=address,undefined",
+        "gcc", *CORE_FLAGS, request.param, "-fsanitize=address,undefined",
         "-fno-sanitize-recover=all", "-pthread", HERE / "capture_captures.c", *SOURCES, "-o", path,
     )  # fmt: skip
 

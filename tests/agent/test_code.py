@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from support import LIBRARIES, soname
+from support import CORE_FLAGS, LIBRARIES, core_sources, soname
 
 HERE = Path(__file__).resolve().parent
-AGENT = HERE.parents[1] / "core" / "agent"
 FILES = [
     LIBRARIES / "libc.so.6",
     LIBRARIES / "libstdc++.so.6",
@@ -23,8 +22,8 @@ FILES = [
 def compare(tmp_path_factory):
     """Compares every instruction of a file or object; gives the driver's output."""
     driver = tmp_path_factory.mktemp("code") / "code_decode"
-    sources = [HERE / "code_decode.c", AGENT / "code_instruction.c"]
-    flags = ["-O1", "-g", "-std=gnu11", "-Wall", "-Wextra", "-fsanitize=address,undefined"]
+    sources = [HERE / "code_decode.c", *core_sources("code_instruction.c")]
+    flags = [*CORE_FLAGS, "-O1", "-fsanitize=address,undefined"]
     subprocess.run(["gcc", *flags, *sources, "-o", driver], check=True)
 
     def run(path):

@@ -4,21 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from support import LIBRARIES, execute, soname
+from support import CORE_FLAGS, LIBRARIES, core_sources, execute, soname
 
 HERE = Path(__file__).resolve().parent
-CORE = HERE.parents[1] / "core"
-FLAGS = [f"-I{CORE.parent}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra"]
-MEMORY = [CORE / "memory.c", CORE / "map.c", CORE / "agent/memory_mmap.c"]
-SHARED = [
-    *(CORE / f"agent/{name}.c" for name in ("c_library", "capture_pages", "kernel_memory")),
-    *(CORE / f"agent/{name}.c" for name in ("loaded_file", "loaded_symbols", "sandbox_state")),
-]
-PATCHING = [
-    *(CORE / f"agent/{name}.c" for name in ("patch", "stub_pages")),
-    *(CORE / f"agent/code_{name}.c" for name in ("function", "instruction", "move")),
-    *(CORE / f"agent/cfi_{name}.c" for name in ("bytes", "functions", "modules")),
-]
+SHARED = core_sources(
+    "memory.c", "map.c", "memory_mmap.c", "c_library.c", "capture_pages.c", "kernel_memory.c",
+    "loaded_file.c", "loaded_symbols.c", "sandbox_state.c",
+)  # fmt: skip
+PATCHING = core_sources(
+    "patch.c", "stub_pages.c", "code_function.c", "code_instruction.c", "code_move.c", "cfi_bytes.c",
+    "cfi_functions.c", "cfi_modules.c",
+)  # fmt: skip
+RELOCATIONS = core_sources("relocations.c")
 C_FAMILY = "malloc calloc memalign aligned_alloc posix_memalign realloc reallocarray free".split()
 ALLOCATORS = {
     "glibc": (None, [*C_FAMILY, "valloc", "pvalloc"], 0),
@@ -29,14 +26,14 @@ ALLOCATORS = {
 
 
 def compile_c(*arguments):
-    execute("gcc", *FLAGS, "-pthread", *arguments)
+    execute("gcc", *CORE_FLAGS, "-pthread", *arguments)
 
 
 @pytest.fixture(scope="session")
 def check(tmp_path_factory):
     """Runs the driver; gives the words of its lines."""
     path = tmp_path_factory.mktemp("patch") / "patch_check"
-    sources = [HERE / "patch_check.c", HERE / "targets/patchable.s", *PATCHING, *SHARED, *MEMORY]
+    sources = [HERE / "patch_check.c", HERE / "targets/patchable.s", *PATCHING, *SHARED]
     compile_c("-rdynamic", *sources, "-o", path)
 
     def run(*arguments, **environment):
@@ -105,7 +102,7 @@ def test_every_pointer_to_a_function_is_redirected_and_restored(executable, bind
     using = ["-L", tmp_path, "-lused", f"-Wl,-rpath,{tmp_path}"]
     linking = f"-Wl,-z,{binding}"
     shared = ["-fPIC", "-shared"]
-    sources = [HERE / "relocations_library.c", CORE / "agent/relocations.c", *SHARED, *MEMORY]
+    sources = [HERE / "relocations_library.c", *RELOCATIONS, *SHARED]
     compile_c(*shared, linking, HERE / "targets/used.c", "-o", library)
     compile_c(*shared, linking, HERE / "targets/using.c", "-o", plugin, *using)
     compile_c(*shared, "-fvisibility=hidden", *sources, "-o", redirecting, *using)

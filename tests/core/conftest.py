@@ -2,15 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# For model.py and streams.py: --import-mode=importlib adds no folder by itself.
-sys.path.append(str(Path(__file__).resolve().parent))
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "detector.h"
-#include "memory.h"
+#include "support/memory.h"
+#include "tables/detector.h"
 
 #define THREADS         3
 #define ROUNDS          20000

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "memory.h"
-#include "tracker.h"
+#include "support/memory.h"
+#include "tables/tracker.h"
 
 #define SITES          256
 #define LIVE_BLOCKS    4096

@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "map.h"
-#include "memory.h"
+#include "support/map.h"
+#include "support/memory.h"
 
 static int perform(struct map *map, const char *line) {
     uint64_t key = 0, value = 0;

@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "memory.h"
-#include "tracker.h"
+#include "support/error.h"
+#include "support/memory.h"
+#include "tables/tracker.h"
 
 #define WORD_BYTES 64
 #define TID_LIMIT  4096

@@ -2,8 +2,8 @@
  * looking and putting back.  Prints the checks that failed; the status is 1 when there were any. */
 #include <stdio.h>
 
-#include "memory.h"
-#include "tracker.h"
+#include "support/memory.h"
+#include "tables/tracker.h"
 
 static int failed;
 

@@ -1,13 +1,7 @@
 """Programs that stop themselves."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from stopped import Stopped  # noqa: E402
+from stopped import Stopped
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../core/agent/python_capture.h"
-#include "../../core/agent/python_here.h"
+#include "agent/cpython/python_capture.h"
+#include "agent/cpython/python_here.h"
 #include "tmpalloc/tmpalloc.h"
 
 #define SHOWN 5

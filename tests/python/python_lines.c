@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../core/python_code.h"
+#include "cpython/python_code.h"
 
 enum { FORMAT, FIRST_LINE, TABLE_BYTES, CODE_BYTES, UNUSED, WORDS };
 

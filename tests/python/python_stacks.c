@@ -15,9 +15,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../../core/memory.h"
-#include "../../core/python_code.h"
-#include "../../core/python_frames.h"
+#include "cpython/python_code.h"
+#include "cpython/python_frames.h"
+#include "support/memory.h"
 #include "tmpalloc/tmpalloc.h"
 
 #define FRAME_LIMIT 2000

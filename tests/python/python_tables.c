@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../core/python_tables.h"
+#include "cpython/python_tables.h"
 
 /* As in CPython 3.13. */
 #define MEMORY_TABLE 0x2e8

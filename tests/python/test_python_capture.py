@@ -9,20 +9,16 @@ import pytest
 
 from cpython import dump_variables
 from stopped import PYTHONS
+from support import CORE_FLAGS, core_sources
 
 HERE = Path(__file__).resolve().parent
-CORE = HERE.parents[1] / "core"
 PROGRAMS = HERE / "targets" / "python_programs.py"
 NAMES = re.findall(r"^def (\w+)\(\):", PROGRAMS.read_text(), re.MULTILINE)
-SOURCES = [
-    *sorted((CORE / "agent").glob("python_*.c")),
-    *sorted(CORE.glob("python_*.c")),
-    *(CORE / f"agent/{name}.c" for name in ("c_library", "capture_pages", "loaded_file")),
-    *(CORE / f"agent/{name}.c" for name in ("loaded_symbols", "own_stack", "kernel_memory")),
-    CORE / "agent" / "sandbox_state.c",
-    CORE / "agent" / "own_stack_switch.S",
-    *(CORE / name for name in ("arena.c", "map.c", "memory.c", "memory_libc.c")),
-]
+SOURCES = core_sources(
+    "python_*.c", "c_library.c", "capture_pages.c", "loaded_file.c", "loaded_symbols.c", "own_stack.c",
+    "own_stack_switch.S", "kernel_memory.c", "sandbox_state.c", "arena.c", "map.c", "memory.c",
+    "memory_libc.c",
+)  # fmt: skip
 # Functions of the file that are no programs of their own.
 HELPERS = {"compress"}
 
@@ -31,8 +27,7 @@ HELPERS = {"compress"}
 def checker(tmp_path_factory):
     """The checking library."""
     library = tmp_path_factory.mktemp("checker") / "python_check.so"
-    options = [f"-I{CORE.parent}/include", "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall"]
-    options += ["-Wextra", "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined"]
+    options = [*CORE_FLAGS, "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined"]
     subprocess.run(["gcc", *options, HERE / "python_check.c", *SOURCES, "-o", library], check=True)
     return library
 

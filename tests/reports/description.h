@@ -17,8 +17,8 @@
 #ifndef DESCRIPTION_H
 #define DESCRIPTION_H
 
-#include "map.h"
-#include "profile.h"
+#include "profile/profile.h"
+#include "support/map.h"
 
 #define WORDS_MAX 64
 

@@ -13,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
-#include "profile_load.h"
-#include "profile_merge.h"
-#include "profile_threshold.h"
-#include "report_check.h"
-#include "report_diff.h"
+#include "profile/profile_load.h"
+#include "profile/profile_merge.h"
+#include "profile/profile_threshold.h"
+#include "reports/report_check.h"
+#include "reports/report_diff.h"
+#include "support/file_read.h"
+#include "support/memory.h"
 
 #define SITES_SHOWN 3
 
@@ -115,7 +116,7 @@ static struct input load(const char *path) {
     struct text text;
     struct error error;
     text_init(&text);
-    if (report_read_file(path, SIZE_MAX / 2, &text, &error) != TMPALLOC_OK)
+    if (file_read_whole(path, SIZE_MAX / 2, &text, &error) != TMPALLOC_OK)
         exit(2);
     return (struct input){(uint8_t *)text.data, text.length};
 }

@@ -11,13 +11,14 @@
 #include <sys/resource.h>
 
 #include "description.h"
-#include "memory.h"
-#include "profile_load.h"
-#include "profile_merge.h"
-#include "profile_suppress.h"
-#include "profile_threshold.h"
-#include "report_check.h"
-#include "report_diff.h"
+#include "profile/profile_load.h"
+#include "profile/profile_merge.h"
+#include "profile/profile_suppress.h"
+#include "profile/profile_threshold.h"
+#include "reports/report_check.h"
+#include "reports/report_diff.h"
+#include "support/file_write.h"
+#include "support/memory.h"
 
 struct invocation {
     const char *report;
@@ -190,7 +191,7 @@ static int run(const struct invocation *invocation, struct description *descript
     if (status == TMPALLOC_OK && invocation->fail_each)
         status = fail_each(invocation, description, &text);
     else if (status == TMPALLOC_OK && invocation->write_path)
-        status = report_write_file(invocation->write_path, invocation->force, &text, &error);
+        status = file_write_whole(invocation->write_path, invocation->force, &text, &error);
     else if (status == TMPALLOC_OK)
         fwrite(text_get(&text), 1, text.length, stdout);
     if (status < 0)

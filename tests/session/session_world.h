@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../core/memory.h"
+#include "support/memory.h"
 #include "tmpalloc/tmpalloc.h"
 
 #define BREAKPOINTS 64

@@ -2,16 +2,12 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+from compiled import TARGETS, File, driver
+from support import execute
 
-# For compiled.py: --import-mode=importlib adds no folder by itself.
-sys.path.append(str(Path(__file__).resolve().parent))
-
-from compiled import TARGETS, File, driver  # noqa: E402
-from support import execute  # noqa: E402
 
 
 @pytest.fixture
@@ -35,6 +31,6 @@ def unwind():
 
     def run(path, *arguments, depth=None, env=None):
         options = ["-d", depth] if depth else []
-        return json.loads(execute(driver("unwind"), *options, path, *arguments, env=env))
+        return json.loads(execute(driver("unwind_dump"), *options, path, *arguments, env=env))
 
     return run

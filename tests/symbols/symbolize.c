@@ -15,9 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../core/elf_file.h"
-#include "../../core/memory.h"
-#include "../../core/symbolizer.h"
+#include "names/elf_file.h"
+#include "names/symbolizer.h"
+#include "support/memory.h"
 
 /* Where a file that can be anywhere is placed. */
 #define BIAS 0x7f0000000000

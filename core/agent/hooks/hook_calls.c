@@ -1,0 +1,37 @@
+#include "agent/hooks/hook_calls.h"
+
+#include "agent/count/children.h"
+#include "agent/hooks/nesting.h"
+#include "agent/hooks/within.h"
+
+static struct thread *leave(void) {
+    hook_calls_leave();
+    return NULL;
+}
+
+static struct thread *not_counted(uint64_t generation) {
+    if (threads_self.excluded != generation)
+        image_count_dropped();
+    return leave();
+}
+
+struct thread *__attribute__((noinline))
+hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state) {
+    uint64_t generation = IMAGE_LOAD(&image->generation);
+    if (generation == 0) {
+        hook_calls_when_not_set_up();
+        generation = IMAGE_LOAD(&image->generation);
+    }
+    if (!image_tracks(generation) || (children_any() && children_call()))
+        return NULL;
+    if (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0]))
+        return NULL;
+    hook_calls_begin(frame, 0);
+    struct thread *thread = threads_get(generation);
+    if (!thread)
+        return not_counted(generation);
+    if (!within_holds(thread, frame))
+        return leave();
+    hook_calls_set_state((uintptr_t)(frame + 1) | state);
+    return thread;
+}

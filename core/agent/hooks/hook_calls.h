@@ -1,0 +1,72 @@
+/* What every hook does around the function that it stands before.
+ *
+ * Each allocator call of the process runs through these, so they are inline where they are hot. */
+#ifndef TMPALLOC_HOOK_CALLS_H
+#define TMPALLOC_HOOK_CALLS_H
+
+#include <stdatomic.h>
+
+#include "agent/count/events.h"
+
+/* The rest of hook_calls_enter(), for all that isn't the usual case: the record to count in; NULL:
+ * it is no event. */
+struct thread *hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state)
+    __attribute__((cold));
+
+/* What the first calls of a process lead to, as long as nothing tracks.  Relocated before any hook
+ * can run. */
+extern void (*const hook_calls_when_not_set_up)(void);
+
+static inline void hook_calls_set_state(uintptr_t call_slot) {
+    atomic_signal_fence(memory_order_seq_cst);
+    threads_self.call_slot = call_slot;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Ends an event. */
+static inline void hook_calls_leave(void) {
+    hook_calls_set_state(0);
+}
+
+/* Around the call of the real function. */
+static inline void hook_calls_go_out(const struct call *call) {
+    hook_calls_set_state((uintptr_t)(call->frame + 1) | CALL_IN_FUNCTION);
+}
+
+static inline void hook_calls_come_back(const struct call *call) {
+    hook_calls_set_state((uintptr_t)(call->frame + 1));
+}
+
+static inline void hook_calls_begin(const uintptr_t *frame, uintptr_t state) {
+    threads_begin_call((uintptr_t)(frame + 1) | state, frame[1]);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Begins an event, for which the call goes out to the real function at once if `state` says so.
+ * False: it is none.  `frame` is where the hook keeps its caller's frame pointer; the return
+ * address follows.  A thread's record is up to date with no generation that doesn't track. */
+static inline __attribute__((always_inline)) bool
+hook_calls_enter(struct call *call, const uintptr_t *frame, uint32_t entry_point, uintptr_t state) {
+    struct thread *thread = threads_self.thread;
+    uint64_t generation = IMAGE_LOAD(&image->generation);
+    if (__builtin_expect(thread && thread->everywhere_generation == generation &&
+                             threads_self.call_slot == 0,
+                         1))
+        hook_calls_begin(frame, state);
+    else
+        thread = hook_calls_enter_otherwise(frame, state);
+    *call = (struct call){.thread = thread, .frame = frame, .entry_point = entry_point};
+    return thread;
+}
+
+/* A realloc has returned `result`.  What fails leaves the block as it was. */
+static inline void hook_calls_resized(const struct call *call, uintptr_t block,
+                                      const struct taken *taken, uintptr_t result,
+                                      uint64_t size_bytes) {
+    if (result || (block && size_bytes == 0))
+        events_reallocated(call, block, taken, result, size_bytes);
+    else
+        events_put_back(call, taken);
+}
+
+#endif

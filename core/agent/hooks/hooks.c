@@ -1,0 +1,234 @@
+#include "agent/hooks/hooks.h"
+
+#include "agent/hooks/hook_calls.h"
+#include "agent/hooks/hooks_real.h"
+#include "tmpalloc/tmpalloc.h"
+
+#ifndef __OPTIMIZE__
+#error "what only goes on to another function must jump there: its caller is who counts"
+#endif
+
+struct hooks_code hooks_own_code;
+struct hooks_code hooks_c_library;
+
+static size_t multiply(size_t count, size_t size) {
+    size_t total;
+    return __builtin_mul_overflow(count, size, &total) ? SIZE_MAX : total;
+}
+
+#define ENTER(call, name, state)                                                                   \
+    hook_calls_enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
+
+/* Where the debugger stops.  The hook itself does, so that its caller is the next frame, and the
+ * thread is then as within the real function. */
+
+#define STOP_AT(name, caught)                                                                      \
+    do {                                                                                           \
+        if (__builtin_expect((caught) != NULL, 0))                                                 \
+            __asm__ volatile(".globl tmpalloc_stop_" #name "\n\t"                                  \
+                             ".hidden tmpalloc_stop_" #name "\n"                                   \
+                             "tmpalloc_stop_" #name ": nop" ::"D"(caught)                          \
+                             : "memory");                                                          \
+    } while (0)
+
+/* The hooks.  All that an event takes is compiled into its hook, where it shares registers. */
+
+#define HOOK __attribute__((noinline, flatten))
+
+#define COUNT_ALLOCATION(name, arguments, size_bytes, failure)                                     \
+    struct call call;                                                                              \
+    if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                     \
+        return REAL(name) arguments;                                                               \
+    void *block = REAL(name) arguments;                                                            \
+    hook_calls_come_back(&call);                                                                   \
+    events_allocated(&call, block == (failure) ? 0 : (uintptr_t)block, size_bytes);                \
+    hook_calls_leave();                                                                            \
+    return block
+
+#define ALLOCATION_HOOK(name, parameters, arguments, size_bytes)                                   \
+    HOOK void *hook_##name parameters {                                                            \
+        COUNT_ALLOCATION(name, arguments, size_bytes, NULL);                                       \
+    }
+
+#define NEW_HOOK(name, parameters, arguments, otherwise)                                           \
+    ALLOCATION_HOOK(name, parameters, arguments, size)
+
+/* MAP_FAILED; its header would give mmap another name. */
+#define MAPPING_FAILED ((void *)-1)
+
+#define MAPPING_HOOK(name, parameters, arguments, size_bytes)                                      \
+    HOOK void *hook_##name parameters {                                                            \
+        if (!image->mappings)                                                                      \
+            return REAL(name) arguments;                                                           \
+        COUNT_ALLOCATION(name, arguments, size_bytes, MAPPING_FAILED);                             \
+    }
+
+#define PLACEMENT_HOOK(name, parameters, arguments, size_bytes)                                    \
+    HOOK int hook_##name parameters {                                                              \
+        struct call call;                                                                          \
+        if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                 \
+            return REAL(name) arguments;                                                           \
+        int status = REAL(name) arguments;                                                         \
+        hook_calls_come_back(&call);                                                               \
+        if (status == 0)                                                                           \
+            events_allocated(&call, (uintptr_t)*ret, size_bytes);                                  \
+        hook_calls_leave();                                                                        \
+        return status;                                                                             \
+    }
+
+/* What fails leaves the block as it was: too large a size does. */
+#define RESIZE_HOOK(name, parameters, arguments, size_bytes)                                       \
+    HOOK void *hook_##name parameters {                                                            \
+        struct call call;                                                                          \
+        struct taken taken;                                                                        \
+        if (!ENTER(&call, name, 0))                                                                \
+            return REAL(name) arguments;                                                           \
+        uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
+        const struct agent_caught *caught = events_take(&call, address, &taken);                   \
+        hook_calls_go_out(&call);                                                                  \
+        STOP_AT(name, caught);                                                                     \
+        void *result = REAL(name) arguments;                                                       \
+        hook_calls_come_back(&call);                                                               \
+        hook_calls_resized(&call, address, &taken, (uintptr_t)result, size_bytes);                 \
+        hook_calls_leave();                                                                        \
+        return result;                                                                             \
+    }
+
+#define RELEASE_HOOK(name, parameters, arguments, size)                                            \
+    HOOK void hook_##name parameters {                                                             \
+        struct call call;                                                                          \
+        if (!block)                                                                                \
+            return;                                                                                \
+        if (!ENTER(&call, name, 0)) {                                                              \
+            REAL(name) arguments;                                                                  \
+            return;                                                                                \
+        }                                                                                          \
+        const struct agent_caught *caught = events_freed(&call, (uintptr_t)block);                 \
+        hook_calls_go_out(&call);                                                                  \
+        STOP_AT(name, caught);                                                                     \
+        REAL(name) arguments;                                                                      \
+        hook_calls_leave();                                                                        \
+    }
+
+#define UNMAPPING_HOOK(name, parameters, arguments, size_bytes)                                    \
+    HOOK int hook_##name parameters {                                                              \
+        struct call call;                                                                          \
+        if (!block || !image->mappings || !ENTER(&call, name, 0))                                  \
+            return REAL(name) arguments;                                                           \
+        const struct agent_caught *caught = events_unmapped(&call, (uintptr_t)block, size_bytes);  \
+        hook_calls_go_out(&call);                                                                  \
+        STOP_AT(name, caught);                                                                     \
+        int status = REAL(name) arguments;                                                         \
+        hook_calls_leave();                                                                        \
+        return status;                                                                             \
+    }
+
+FOR_EACH_C_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK, MAPPING_HOOK,
+                UNMAPPING_HOOK)
+FOR_EACH_OPERATOR(NEW_HOOK, RELEASE_HOOK)
+
+#define NO_STOP(name, ...)
+#define STOP_PLACE(name, ...)                                                                      \
+    {                                                                                              \
+        extern const char tmpalloc_stop_##name[] __attribute__((visibility("hidden")));            \
+        stops[AGENT_ENTRY_##name] = (uintptr_t)tmpalloc_stop_##name;                               \
+    }
+
+void hooks_tell_stops(uint64_t *stops) {
+    FOR_EACH_C_HOOK(NO_STOP, NO_STOP, STOP_PLACE, STOP_PLACE, NO_STOP, STOP_PLACE)
+    FOR_EACH_OPERATOR(NO_STOP, STOP_PLACE)
+}
+
+/* Code that was unloaded makes what is known of call stacks void. */
+int hook_dlclose(void *handle) {
+    int status = REAL(dlclose)(handle);
+    if (status == 0)
+        capture_code_unloaded();
+    return status;
+}
+
+/* Functions of the C library.  It calls its own allocator for the program as anybody does, so that
+ * it can be replaced.  A direct call within it is housekeeping (at thread exit it returns cached
+ * blocks, which the program has freed before, by calling free), and no event. */
+
+#define CALL_BYTES  5 /* of a direct call, the displacement is the last four */
+#define CALL_OPCODE 0xe8
+
+static inline bool is_housekeeping(const void *return_address, uint32_t entry_point) {
+    uintptr_t returns = (uintptr_t)return_address;
+    if (!hooks_code_has(&hooks_c_library, returns - CALL_BYTES))
+        return false;
+    const uint8_t *code = (const uint8_t *)return_address - CALL_BYTES;
+    int32_t displacement;
+    __builtin_memcpy(&displacement, code + 1, sizeof displacement);
+    return *code == CALL_OPCODE &&
+           returns + (uintptr_t)(intptr_t)displacement == image->entry_points[entry_point];
+}
+
+#define GUARD(type, name, parameters, arguments)                                                   \
+    static type guard_##name parameters {                                                          \
+        if (is_housekeeping(__builtin_return_address(0), AGENT_ENTRY_##name))                      \
+            return REAL(name) arguments;                                                           \
+        return hook_##name arguments;                                                              \
+    }
+#define GUARD_GIVING(name, parameters, arguments, size) GUARD(void *, name, parameters, arguments)
+#define GUARD_STATUS(name, parameters, arguments, size) GUARD(int, name, parameters, arguments)
+#define GUARD_NOTHING(name, parameters, arguments, size)                                           \
+    static void guard_##name parameters {                                                          \
+        if (is_housekeeping(__builtin_return_address(0), AGENT_ENTRY_##name))                      \
+            REAL(name) arguments;                                                                  \
+        else                                                                                       \
+            hook_##name arguments;                                                                 \
+    }
+
+FOR_EACH_C_HOOK(GUARD_GIVING, GUARD_STATUS, GUARD_GIVING, GUARD_NOTHING, GUARD_GIVING, GUARD_STATUS)
+
+/* What the library exports passes on by a jump: to the hook, or to the function behind it, which
+ * leads to the hook or doesn't count. */
+
+#define ROUTE(name)                                                                                \
+    ((__typeof__(&hook_##name))__atomic_load_n(&hooks_routes[HOOK_##name], __ATOMIC_RELAXED))
+#define PASS_ON(type, name, parameters, arguments)                                                 \
+    static type pass_##name parameters {                                                           \
+        return ROUTE(name) arguments;                                                              \
+    }
+#define PASS_ON_GIVING(name, parameters, arguments, more)                                          \
+    PASS_ON(void *, name, parameters, arguments)
+#define PASS_ON_STATUS(name, parameters, arguments, more) PASS_ON(int, name, parameters, arguments)
+#define PASS_ON_NOTHING(name, parameters, arguments, more)                                         \
+    static void pass_##name parameters {                                                           \
+        ROUTE(name) arguments;                                                                     \
+    }
+
+FOR_EACH_C_HOOK(PASS_ON_GIVING, PASS_ON_STATUS, PASS_ON_GIVING, PASS_ON_NOTHING, PASS_ON_GIVING,
+                PASS_ON_STATUS)
+FOR_EACH_OPERATOR(PASS_ON_GIVING, PASS_ON_NOTHING)
+PASS_ON(int, dlclose, (void *handle), (handle))
+
+#define EXPORT(name, ...)                                                                          \
+    extern TMPALLOC_API __typeof__(hook_##name) name __attribute__((alias("pass_" #name)));
+
+FOR_EACH_C_HOOK(EXPORT, EXPORT, EXPORT, EXPORT, EXPORT, EXPORT)
+FOR_EACH_OPERATOR(EXPORT, EXPORT)
+EXPORT(dlclose, (void *handle))
+
+/* Where the debugger stops its user leaves a function that has a name. */
+#define EXPORT_HOOK_ITSELF(name, ...)                                                              \
+    extern TMPALLOC_API __typeof__(hook_##name) tmpalloc_##name                                    \
+        __attribute__((alias("hook_" #name)));
+FOR_EACH_C_HOOK(NO_STOP, NO_STOP, EXPORT_HOOK_ITSELF, EXPORT_HOOK_ITSELF, NO_STOP,
+                EXPORT_HOOK_ITSELF)
+FOR_EACH_OPERATOR(NO_STOP, EXPORT_HOOK_ITSELF)
+
+#define ROW(name, guard)                                                                           \
+    [HOOK_##name] = {#name, (uintptr_t)pass_##name, (uintptr_t)hook_##name, guard}
+#define FUNCTION(name, ...) ROW(name, (uintptr_t)guard_##name),
+#define OPERATOR(name, ...) ROW(name, 0),
+#define EXPORTED_ITSELF(name)                                                                      \
+    [HOOK_##name] = {#name, (uintptr_t)hook_##name, (uintptr_t)hook_##name, 0}
+
+const struct hook hooks[HOOK_COUNT] = {
+    FOR_EACH_C_HOOK(FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION)
+        FOR_EACH_OPERATOR(OPERATOR, OPERATOR) ROW(dlclose, 0),
+    EXPORTED_ITSELF(prctl), EXPORTED_ITSELF(syscall), EXPORTED_ITSELF(vfork),
+    EXPORTED_ITSELF(clone)};

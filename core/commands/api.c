@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "commands/commands.h"
+#include "commands/commands_options.h"
+#include "profile/location_filter.h"
+#include "support/memory.h"
+#include "support/progress.h"
+
+/* How long a second thread waits for the session. */
+#define BUSY_SECONDS 2
+
+struct tmpalloc_session {
+    pthread_mutex_t mutex; /* error-checking: entering again on the same thread is refused */
+    struct session session;
+    struct text output;             /* of the latest command */
+    struct progress progress;       /* of the present one */
+    atomic_uint_fast64_t lost_hits; /* hits that found the session busy */
+    atomic_uint_fast32_t events;    /* which did: a bit for each enum tmpalloc_event */
+};
+
+const char *tmpalloc_version(void) {
+    return TMPALLOC_VERSION;
+}
+
+const struct tmpalloc_command_info *tmpalloc_command(uint32_t i) {
+    return commands_get(i);
+}
+
+static int create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
+    pthread_mutexattr_t attributes;
+    tmpalloc_session *session = memory_allocate_zeroed(1, sizeof(*session));
+    if (!session)
+        return TMPALLOC_E_NOMEM;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+    pthread_mutex_init(&session->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    session_init(&session->session, host);
+    text_init(&session->output);
+    *ret = session;
+    return TMPALLOC_OK;
+}
+
+int tmpalloc_session_create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
+    if (!host || !ret || host->version != TMPALLOC_HOST_VERSION || !host->process ||
+        !host->modules || !host->read_memory || !host->read_registers)
+        return TMPALLOC_E_ARGUMENT;
+    return create(host, ret);
+}
+
+void tmpalloc_session_destroy(tmpalloc_session *session) {
+    if (!session)
+        return;
+    session_deinit(&session->session);
+    text_deinit(&session->output);
+    pthread_mutex_destroy(&session->mutex);
+    memory_release(session);
+}
+
+static int enter(tmpalloc_session *session) {
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += BUSY_SECONDS;
+    if (pthread_mutex_timedlock(&session->mutex, &deadline) != 0)
+        return TMPALLOC_E_BUSY;
+    if (session->session.recording)
+        tracker_totals(session->session.recording->tracker)->dropped +=
+            atomic_exchange(&session->lost_hits, 0);
+    return TMPALLOC_OK;
+}
+
+static void leave(tmpalloc_session *session) {
+    pthread_mutex_unlock(&session->mutex);
+}
+
+static int handle_event(tmpalloc_session *session, tmpalloc_event event) {
+    struct error error = {.text = ""};
+    int status = session_event(&session->session, event, &error);
+    if (status != TMPALLOC_OK)
+        host_message(&session->session.host, "tmpalloc: %s", error.text);
+    return status;
+}
+
+/* Those that a primitive, or another thread, told while the session was busy. */
+static void handle_waiting_events(tmpalloc_session *session) {
+    uint_fast32_t events = atomic_exchange(&session->events, 0);
+    for (tmpalloc_event event = 0; events >> event; event++) {
+        if (events >> event & 1)
+            handle_event(session, event);
+    }
+}
+
+/* What a command left is its output, or one line about its failure. */
+static int finish(tmpalloc_session *session, int status, struct error *error,
+                  const char **text_ret) {
+    bool interrupted = progress_end(&session->progress);
+    if (status == TMPALLOC_OK && session->output.failed)
+        status = error_no_memory(error);
+    if (status != TMPALLOC_OK && interrupted) /* whatever the interrupted work made of it */
+        status = error_set(error, TMPALLOC_E_INTERRUPTED, "interrupted");
+    if (status != TMPALLOC_OK) {
+        text_clear(&session->output);
+        text_printf(&session->output, "%s\n", error->text);
+    }
+    *text_ret = session->output.failed ? "out of memory\n" : text_get(&session->output);
+    handle_waiting_events(session);
+    leave(session);
+    return status;
+}
+
+static bool tell(void *arg, const char *line) {
+    return host_progress(arg, line);
+}
+
+static int enter_command(tmpalloc_session *session, uint32_t columns, const char **text_ret) {
+    int status = enter(session);
+    if (status != TMPALLOC_OK) {
+        *text_ret = "the session is busy with a stop of the program: try again\n";
+        return status;
+    }
+    text_clear(&session->output);
+    struct host *host = &session->session.host;
+    progress_begin(&session->progress, tell, host, host->primitives.batch ? 0 : columns);
+    return status;
+}
+
+int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
+                             const struct tmpalloc_terminal *terminal, const char **text_ret) {
+    struct error error = {.text = ""};
+    int status = enter_command(session, terminal ? terminal->columns : 0, text_ret);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = commands_execute(&session->session, line, terminal, &session->output, &error);
+    return finish(session, status, &error, text_ret);
+}
+
+int tmpalloc_session_data(tmpalloc_session *session, const char *line, const char **text_ret) {
+    struct error error = {.text = ""};
+    int status = enter_command(session, 0, text_ret);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = commands_data(&session->session, line, &session->output, &error);
+    return finish(session, status, &error, text_ret);
+}
+
+int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id) {
+    int status = enter(session);
+    if (status != TMPALLOC_OK) {
+        atomic_fetch_add(&session->lost_hits, 1);
+        return status;
+    }
+    status = session_hit(&session->session, id);
+    leave(session);
+    return status;
+}
+
+int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event) {
+    int status = enter(session);
+    if (status != TMPALLOC_OK) {
+        atomic_fetch_or(&session->events, UINT32_C(1) << event);
+        return status;
+    }
+    status = handle_event(session, event);
+    handle_waiting_events(session);
+    leave(session);
+    return status;
+}
+
+int tmpalloc_session_count(tmpalloc_session *session, const char *location, uint64_t *count_ret,
+                           uint64_t *bytes_ret) {
+    regex_t regex;
+    if (location_filter_compile(location, &regex, NULL) != TMPALLOC_OK)
+        return TMPALLOC_E_ARGUMENT;
+    int status = enter(session);
+    if (status == TMPALLOC_OK) {
+        status = session_count(&session->session, &regex, count_ret, bytes_ret, NULL);
+        leave(session);
+    }
+    regfree(&regex);
+    return status;
+}
+
+uint32_t tmpalloc_session_threshold(tmpalloc_session *session) {
+    return session->session.threshold;
+}
+
+int tmpalloc_session_set_threshold(tmpalloc_session *session, uint32_t threshold) {
+    if (threshold > DETECTOR_THRESHOLD_LIMIT)
+        return TMPALLOC_E_ARGUMENT;
+    session->session.threshold = threshold;
+    return TMPALLOC_OK;
+}

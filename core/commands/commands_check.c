@@ -1,0 +1,180 @@
+#include <string.h>
+
+#include "commands/commands_options.h"
+#include "commands/commands_table.h"
+#include "profile/location_filter.h"
+#include "reports/report_check.h"
+#include "reports/report_selection.h"
+
+#define LARGEST_SIZE      (UINT64_C(1) << 50)
+#define LARGEST_TOLERANCE 1000000
+
+static const char *const exits[] = {"auto", "always", "never", NULL};
+
+static const struct tmpalloc_option_info check_options[] = {
+    OPTION_THRESHOLD,
+    {"max-count", '\0', "N", NULL, "fail above N temporaries"},
+    {"max-bytes", '\0', "SIZE", NULL, "fail above SIZE in temporaries, e.g. 64KB"},
+    {"at", '\0', "REGEX", NULL, "only locations that match"},
+    {"baseline", '\0', "FILE", NULL, "fail above what 'tmpalloc save FILE' kept"},
+    {"tolerance", '\0', "PERCENT", NULL, "how much more than the baseline is allowed (default: 0)"},
+    {"report", '\0', "FORMAT", report_format_names, "also write a report, to the FILE behind it"},
+    OPTION_FORCE,
+    {"exit", '\0', "WHEN", exits,
+     "end the debugger with status 1 or 2 (default: auto, in batch mode)"},
+    OPTION_NATIVE,
+    OPTION_SINCE,
+    OPTION_SUPPRESS,
+    OPTION_END,
+};
+
+/* What one check command asks for. */
+struct request {
+    struct check_limits limits;
+    regex_t at; /* compiled when limits.at isn't NULL */
+    struct command_file baseline;
+    report_function *report; /* NULL: none */
+};
+
+static int refuse(const struct command_call *call, const char *why) {
+    return error_set(call->error, TMPALLOC_E_ARGUMENT, "%s", why);
+}
+
+static int check_words(const struct command_call *call) {
+    const struct arguments *arguments = call->arguments;
+    if (!arguments_given(arguments, "max-count") && !arguments_given(arguments, "max-bytes") &&
+        !arguments_given(arguments, "baseline"))
+        return refuse(call, "nothing to compare with: check needs --max-count, --max-bytes or "
+                            "--baseline");
+    if (arguments_given(arguments, "tolerance") && !arguments_given(arguments, "baseline"))
+        return refuse(call, "--tolerance needs a --baseline FILE");
+    if (arguments_given(arguments, "report") != (arguments->word_count == 1))
+        return refuse(call, arguments->word_count == 1 ? "a FILE needs --report FORMAT before it"
+                                                       : "--report needs FORMAT and FILE");
+    return TMPALLOC_OK;
+}
+
+static int read_numbers(const struct command_call *call, struct check_limits *limits) {
+    int status = arguments_number(call->arguments, "max-count", 0, INT64_MAX, &limits->most_count,
+                                  call->error);
+    if (status == TMPALLOC_OK)
+        status = arguments_size(call->arguments, "max-bytes", 0, LARGEST_SIZE, &limits->most_bytes,
+                                call->error);
+    if (status == TMPALLOC_OK)
+        status = arguments_number(call->arguments, "tolerance", 0, LARGEST_TOLERANCE,
+                                  &limits->tolerance_percent, call->error);
+    return status;
+}
+
+static int read_at(const struct command_call *call, struct request *request) {
+    const char *pattern = arguments_get(call->arguments, "at");
+    if (!pattern)
+        return TMPALLOC_OK;
+    int status = location_filter_compile(pattern, &request->at, call->error);
+    if (status == TMPALLOC_OK) {
+        request->limits.at = &request->at;
+        request->limits.at_pattern = pattern;
+    }
+    return status;
+}
+
+static int read_baseline(const struct command_call *call, struct request *request) {
+    const char *path = arguments_get(call->arguments, "baseline");
+    if (!path)
+        return TMPALLOC_OK;
+    int status = command_open_file(call, path, &request->baseline);
+    request->limits.baseline = request->baseline.profile;
+    request->limits.baseline_name = path;
+    return status;
+}
+
+static int read_request(const struct command_call *call, struct request *request) {
+    const char *format = arguments_get(call->arguments, "report");
+    int status = check_words(call);
+    if (status == TMPALLOC_OK)
+        status = read_numbers(call, &request->limits);
+    if (format)
+        request->report = report_format(format);
+    if (status == TMPALLOC_OK)
+        status = read_at(call, request);
+    return status == TMPALLOC_OK ? read_baseline(call, request) : status;
+}
+
+/* A failure is part of the verdict, which the user is to see. */
+static void write_report(const struct command_call *call, const struct request *request,
+                         const struct profile *profile, enum check_verdict *verdict) {
+    if (command_write_report(call, profile, request->report, call->arguments->words[0]) ==
+        TMPALLOC_OK)
+        return;
+    text_printf(call->text, "tmpalloc: %s\n", call->error->text);
+    if (*verdict == CHECK_PASSED)
+        *verdict = CHECK_NOTHING;
+}
+
+static int judge(const struct command_call *call, const struct request *request,
+                 enum check_verdict *ret) {
+    struct profile *profile = NULL;
+    int status = command_open_report(call, &profile);
+    if (status == TMPALLOC_OK)
+        status = report_check(profile, &request->limits, call->text, ret, call->error);
+    if (status == TMPALLOC_OK && request->report)
+        write_report(call, request, profile, ret);
+    profile_destroy(profile);
+    return status;
+}
+
+/* The verdict is the debugger's exit status where nobody is there to read it. */
+static int conclude(const struct command_call *call, enum check_verdict verdict) {
+    struct host *host = &call->session->host;
+    const char *when = call->arguments ? arguments_get(call->arguments, "exit") : NULL;
+    bool always = when && strcmp(when, "always") == 0;
+    bool never = when && strcmp(when, "never") == 0;
+    host_set_variable(host, "failed", verdict, NULL); /* some debuggers have none */
+    if (verdict == CHECK_PASSED || never || (!always && !host->primitives.batch))
+        return TMPALLOC_OK;
+    return host_quit(host, (int32_t)verdict, call->error);
+}
+
+/* What there are no results for isn't judged at all. */
+static int judge_what_is_there(const struct command_call *call, struct request *request,
+                               enum check_verdict *ret) {
+    struct text why;
+    text_init(&why);
+    int status = TMPALLOC_OK;
+    enum session_worth worth = session_judge_results(call->session, &why);
+    if (worth != SESSION_SOUND)
+        request->limits.doubt = text_get(&why);
+    if (worth != SESSION_WORTHLESS)
+        status = judge(call, request, ret);
+    else
+        text_printf(call->text, "tmpalloc: nothing to check: %s\n", text_get(&why));
+    text_deinit(&why);
+    return status;
+}
+
+static int run_check(const struct command_call *call) {
+    struct request request = {.limits = {CHECK_NO_LIMIT, CHECK_NO_LIMIT}};
+    enum check_verdict verdict = CHECK_NOTHING;
+    int status = read_request(call, &request);
+    if (status == TMPALLOC_OK)
+        status = judge_what_is_there(call, &request, &verdict);
+    if (request.limits.at)
+        regfree(&request.at);
+    command_close_file(&request.baseline);
+    return status == TMPALLOC_OK ? conclude(call, verdict) : status;
+}
+
+/* What can't be checked must not pass. */
+static void check_failed(const struct command_call *call) {
+    conclude(call, CHECK_NOTHING);
+}
+
+const struct command command_check = {
+    .info = {"check", "[FILE]",
+             "Judge the temporaries, for scripts: passed, failed, or nothing to check.\n"
+             "The verdict is 0, 1 or 2 in $_tmpalloc_failed (LLDB: $tmpalloc_failed), and the\n"
+             "status that a debugger in batch mode ends with. FILE is where --report writes.",
+             check_options, 0, 1},
+    .run = run_check,
+    .failed = check_failed,
+};

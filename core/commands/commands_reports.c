@@ -1,0 +1,205 @@
+#include "commands/commands_options.h"
+#include "commands/commands_table.h"
+#include "profile/profile_suppress.h"
+#include "reports/report_data.h"
+#include "support/file_write.h"
+
+static const char *const sort_columns[] = {"own", "total", "count", "share", "scope", NULL};
+static const char *const groupings[] = {"location", "stack", NULL};
+
+static const struct tmpalloc_option_info summary_options[] = {
+    OPTION_THRESHOLD,
+    {"sort", 's', "COLUMN", sort_columns, "order of the rows (default: own)"},
+    OPTION_ROWS,
+    OPTION_SELECT,
+    {"by", '\0', "UNIT", groupings, "one row for each location or call stack"},
+    {"inclusive", '\0', NULL, NULL, "also locations without temporaries of their own"},
+    OPTION_NATIVE,
+    OPTION_SINCE,
+    OPTION_SUPPRESS,
+    OPTION_END,
+};
+
+static const struct tmpalloc_option_info tree_options[] = {
+    OPTION_THRESHOLD, OPTION_ROWS,     OPTION_SELECT, OPTION_NATIVE,
+    OPTION_SINCE,     OPTION_SUPPRESS, OPTION_END,
+};
+
+static const struct tmpalloc_option_info site_options[] = {
+    OPTION_THRESHOLD,
+    OPTION_NATIVE,
+    OPTION_SINCE,
+    OPTION_END,
+};
+
+static const struct tmpalloc_option_info report_file_options[] = {
+    OPTION_THRESHOLD, OPTION_FORCE, OPTION_NATIVE, OPTION_SINCE, OPTION_SUPPRESS, OPTION_END,
+};
+
+static int open_profile(const struct command_call *call, struct profile **ret) {
+    struct recording_query query = {
+        .threshold = call->session->threshold,
+        .since = arguments_get(call->arguments, "since"),
+        .native_frames = arguments_given(call->arguments, "native-frames"),
+    };
+    int status = command_threshold(call->arguments, &query.threshold, call->error);
+    return status == TMPALLOC_OK ? session_profile(call->session, &query, call->error, ret)
+                                 : status;
+}
+
+static int suppress_file(const struct command_call *call, const char *path,
+                         struct profile *profile) {
+    struct suppressions *suppressions = NULL;
+    int status = suppressions_read(path, call->error, &suppressions);
+    if (status == TMPALLOC_OK)
+        status = profile_suppress(profile, suppressions, call->error);
+    suppressions_destroy(suppressions);
+    return status;
+}
+
+int command_suppress(const struct command_call *call, struct profile *profile) {
+    const char *path = arguments_get(call->arguments, "suppress");
+    int status = TMPALLOC_OK;
+    if (!call->session->loaded)
+        status = profile_suppress(profile, call->session->options.suppressions, call->error);
+    return status == TMPALLOC_OK && path ? suppress_file(call, path, profile) : status;
+}
+
+int command_open_report(const struct command_call *call, struct profile **ret) {
+    struct profile *profile;
+    int status = open_profile(call, &profile);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = command_suppress(call, profile);
+    if (status == TMPALLOC_OK)
+        *ret = profile;
+    else
+        profile_destroy(profile);
+    return status;
+}
+
+typedef int table_report(const struct profile *profile, const struct report_options *options,
+                         struct text *text, struct error *error);
+
+static int run_table(const struct command_call *call, table_report *report) {
+    struct report_options options;
+    regex_t filter;
+    int status =
+        command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    struct profile *profile = NULL;
+    status = command_open_report(call, &profile);
+    if (status == TMPALLOC_OK)
+        status = report(profile, &options, call->text, call->error);
+    profile_destroy(profile);
+    if (options.filter)
+        regfree(&filter);
+    return status;
+}
+
+static int run_summary(const struct command_call *call) {
+    return run_table(call, report_summary);
+}
+
+static int summary_data(const struct command_call *call) {
+    return run_table(call, report_summary_data);
+}
+
+static int run_tree(const struct command_call *call) {
+    return run_table(call, report_tree);
+}
+
+static int run_site(const struct command_call *call) {
+    uint64_t id;
+    int status = number_parse(call->arguments->words[0], "a site", 1, UINT32_MAX, &id, call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    struct report_options options;
+    regex_t filter;
+    status =
+        command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
+    struct profile *profile = NULL;
+    if (status == TMPALLOC_OK)
+        status = open_profile(call, &profile);
+    if (status == TMPALLOC_OK)
+        status = report_site(profile, (uint32_t)id, &options, call->text, call->error);
+    profile_destroy(profile);
+    return status;
+}
+
+static int find_format(const struct command_call *call, const char *name, report_function **ret) {
+    *ret = report_format(name);
+    if (*ret)
+        return TMPALLOC_OK;
+    struct text names;
+    text_init(&names);
+    text_append_list(&names, report_format_names);
+    int status = error_set(call->error, TMPALLOC_E_ARGUMENT, "unknown format %s: accepted are %s",
+                           name, text_get(&names));
+    text_deinit(&names);
+    return status;
+}
+
+int command_write_report(const struct command_call *call, const struct profile *profile,
+                         report_function *report, const char *path) {
+    struct text content;
+    text_init(&content);
+    int status = report(profile, &content, call->error);
+    if (status == TMPALLOC_OK && content.failed)
+        status = error_no_memory(call->error);
+    if (status == TMPALLOC_OK)
+        status = file_write_whole(path, arguments_given(call->arguments, "force"), &content,
+                                  call->error);
+    if (status == TMPALLOC_OK)
+        text_printf(call->text, "tmpalloc: wrote %s\n", path);
+    text_deinit(&content);
+    return status;
+}
+
+static int run_report(const struct command_call *call) {
+    report_function *report;
+    struct profile *profile = NULL;
+    int status = find_format(call, call->arguments->words[0], &report);
+    if (status == TMPALLOC_OK)
+        status = command_open_report(call, &profile);
+    if (status == TMPALLOC_OK)
+        status = command_write_report(call, profile, report, call->arguments->words[1]);
+    profile_destroy(profile);
+    return status;
+}
+
+const struct command command_summary = {
+    .info =
+        {"summary", "",
+         "Show where temporary allocations are made, one row for each location.\n"
+         "A block is temporary when the thread that allocated it frees it after at most N other\n"
+         "allocations of its own. Total counts what is anywhere beneath the location, Own what it\n"
+         "allocates itself, Share how many of its allocations were temporary, Scope how many of\n"
+         "these the allocating function freed itself, or what it called.",
+         summary_options, 0, 0},
+    .run = run_summary,
+    .data = summary_data,
+};
+
+const struct command command_tree = {
+    .info = {"tree", "", "Show temporary allocations as a call tree, heaviest branch first.",
+             tree_options, 0, 0},
+    .run = run_tree,
+};
+
+const struct command command_site = {
+    .info = {"site", "ID",
+             "Show one call site in full; ID is a number of the summary's last lines.",
+             site_options, 1, 1},
+    .run = run_site,
+};
+
+const struct command command_report = {
+    .info = {"report", "FORMAT FILE",
+             "Write a report to FILE.\n"
+             "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, sarif (for code\n"
+             "hosts) or html (one page: table and flame graph at any threshold).",
+             report_file_options, 2, 2, report_format_names},
+    .run = run_report,
+};

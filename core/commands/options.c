@@ -1,0 +1,273 @@
+#include "commands/options.h"
+
+#include <errno.h>
+#include <popt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/memory.h"
+#include "support/text.h"
+
+static size_t option_count(const struct tmpalloc_command_info *command) {
+    size_t count = 0;
+    while (command->options[count].name)
+        count++;
+    return count;
+}
+
+/* "-t/--threshold N, --rows N": what a command accepts, for messages. */
+static void append_accepted(struct text *text, const struct tmpalloc_command_info *command) {
+    if (option_count(command) == 0)
+        text_append(text, "no options");
+    for (const struct tmpalloc_option_info *option = command->options; option->name; option++) {
+        text_append(text, option == command->options ? "" : ", ");
+        if (option->letter)
+            text_printf(text, "-%c/", option->letter);
+        text_printf(text, "--%s", option->name);
+        if (option->value)
+            text_printf(text, " %s", option->value);
+    }
+}
+
+static int refuse_option(const struct tmpalloc_command_info *command, const char *problem,
+                         const char *option, struct error *error) {
+    struct text accepted;
+    text_init(&accepted);
+    append_accepted(&accepted, command);
+    int status = error_set(error, TMPALLOC_E_ARGUMENT, "%s %s: %s accepts %s", problem, option,
+                           command->name, text_get(&accepted));
+    text_deinit(&accepted);
+    return status;
+}
+
+static bool is_choice(const char *const *choices, const char *value) {
+    for (; *choices; choices++) {
+        if (strcmp(*choices, value) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_choice(const struct tmpalloc_option_info *option, const char *value,
+                        struct error *error) {
+    if (!option->choices || is_choice(option->choices, value))
+        return TMPALLOC_OK;
+    struct text accepted;
+    text_init(&accepted);
+    text_append_list(&accepted, option->choices);
+    int status = error_set(error, TMPALLOC_E_ARGUMENT, "bad value '%s' for --%s: accepted are %s",
+                           value, option->name, text_get(&accepted));
+    text_deinit(&accepted);
+    return status;
+}
+
+/* The name of a file may begin with ~/, as it may in the debuggers' own commands. */
+static char *copy_word(const char *word, const char *kind) {
+    bool in_home = strncmp(word, "~/", 2) == 0 && strstr(kind, "FILE");
+    const char *home = in_home ? getenv("HOME") : NULL;
+    if (!home)
+        return memory_copy_string(word);
+    struct text path;
+    text_init(&path);
+    text_printf(&path, "%s%s", home, word + 1);
+    char *copy = path.failed ? NULL : memory_copy_string(text_get(&path));
+    text_deinit(&path);
+    return copy;
+}
+
+static int add_value(struct arguments *arguments, const struct tmpalloc_option_info *option,
+                     const char *value, struct error *error) {
+    int status = check_choice(option, value, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (memory_reserve((void **)&arguments->values, &arguments->value_capacity,
+                       arguments->value_count + 1, sizeof(*arguments->values)) != 0)
+        return error_no_memory(error);
+    char *copy = copy_word(value, option->value ? option->value : "");
+    if (!copy)
+        return error_no_memory(error);
+    arguments->values[arguments->value_count++] = (struct option_value){option->name, copy};
+    return TMPALLOC_OK;
+}
+
+static int read_options(struct arguments *arguments, poptContext context, struct error *error) {
+    const struct tmpalloc_command_info *command = arguments->command;
+    int number;
+    while ((number = poptGetNextOpt(context)) > 0) {
+        const struct tmpalloc_option_info *option = &command->options[number - 1];
+        char *value = option->value ? poptGetOptArg(context) : NULL;
+        int status = add_value(arguments, option, value ? value : "", error);
+        free(value);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    if (number == -1)
+        return TMPALLOC_OK;
+    const char *bad = poptBadOption(context, POPT_BADOPTION_NOALIAS);
+    if (number == POPT_ERROR_NOARG)
+        return refuse_option(command, "no value for", bad, error);
+    if (number == POPT_ERROR_BADOPT)
+        return refuse_option(command, "unknown option", bad, error);
+    return refuse_option(command, poptStrerror(number), bad, error);
+}
+
+static int read_words(struct arguments *arguments, poptContext context, struct error *error) {
+    const struct tmpalloc_command_info *command = arguments->command;
+    const char **left = poptGetArgs(context);
+    size_t count = 0;
+    while (left && left[count])
+        count++;
+    if (count < command->minimum || count > command->maximum)
+        return error_set(error, TMPALLOC_E_ARGUMENT, "%s: usage is tmpalloc %s%s%s%s",
+                         count > command->maximum ? "too many words" : "missing argument",
+                         command->name, command->arguments[0] ? " " : "", command->arguments,
+                         option_count(command) ? " [OPTION]..." : "");
+    arguments->words = memory_allocate_zeroed(count + 1, sizeof(char *));
+    if (!arguments->words)
+        return error_no_memory(error);
+    for (; arguments->word_count < count; arguments->word_count++) {
+        char *copy = copy_word(left[arguments->word_count], command->arguments);
+        if (!copy)
+            return error_no_memory(error);
+        arguments->words[arguments->word_count] = copy;
+    }
+    return TMPALLOC_OK;
+}
+
+static struct poptOption *make_table(const struct tmpalloc_command_info *command) {
+    size_t count = option_count(command);
+    struct poptOption *table = memory_allocate_zeroed(count + 1, sizeof(*table));
+    for (size_t i = 0; table && i < count; i++) {
+        const struct tmpalloc_option_info *option = &command->options[i];
+        table[i].longName = option->name;
+        table[i].shortName = option->letter;
+        table[i].argInfo = option->value ? POPT_ARG_STRING : POPT_ARG_NONE;
+        table[i].val = (int)i + 1;
+    }
+    return table;
+}
+
+static int read_all(struct arguments *arguments, int count, const char **words,
+                    struct error *error) {
+    struct poptOption *table = make_table(arguments->command);
+    if (!table)
+        return error_no_memory(error);
+    poptContext context =
+        poptGetContext(NULL, count, words, table, POPT_CONTEXT_KEEP_FIRST | POPT_CONTEXT_NO_EXEC);
+    int status = context ? read_options(arguments, context, error) : error_no_memory(error);
+    if (status == TMPALLOC_OK)
+        status = read_words(arguments, context, error);
+    if (context)
+        poptFreeContext(context);
+    memory_release(table);
+    return status;
+}
+
+int arguments_parse(const struct tmpalloc_command_info *command, const char *line,
+                    struct arguments *ret, struct error *error) {
+    struct arguments arguments = {.command = command};
+    int count = 0;
+    const char **words = NULL;
+    int split = poptParseArgvString(line, &count, &words);
+    int status = TMPALLOC_OK;
+    if (split != 0 && split != POPT_ERROR_NOARG) /* that is what an empty line gives */
+        status = error_set(error, TMPALLOC_E_ARGUMENT, "%s in the command line: %s",
+                           poptStrerror(split), line);
+    static const char *none[] = {NULL};
+    if (status == TMPALLOC_OK)
+        status = read_all(&arguments, split == 0 ? count : 0, split == 0 ? words : none, error);
+    free(words);
+    if (status == TMPALLOC_OK)
+        *ret = arguments;
+    else
+        arguments_deinit(&arguments);
+    return status;
+}
+
+void arguments_deinit(struct arguments *arguments) {
+    for (size_t i = 0; i < arguments->word_count; i++)
+        memory_release(arguments->words[i]);
+    for (size_t i = 0; i < arguments->value_count; i++)
+        memory_release(arguments->values[i].value);
+    memory_release(arguments->words);
+    memory_release(arguments->values);
+    *arguments = (struct arguments){0};
+}
+
+const char *arguments_get(const struct arguments *arguments, const char *name) {
+    for (size_t i = arguments->value_count; i-- > 0;) {
+        if (strcmp(arguments->values[i].name, name) == 0)
+            return arguments->values[i].value;
+    }
+    return NULL;
+}
+
+bool arguments_given(const struct arguments *arguments, const char *name) {
+    return arguments_get(arguments, name) != NULL;
+}
+
+int number_parse(const char *text, const char *what, uint64_t minimum, uint64_t maximum,
+                 uint64_t *ret, struct error *error) {
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    bool is_number = text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+    if (!is_number || value < minimum || value > maximum)
+        return error_set(error, TMPALLOC_E_ARGUMENT,
+                         "bad value '%s' for %s: accepted is a whole number from %llu to %llu",
+                         text, what, (unsigned long long)minimum, (unsigned long long)maximum);
+    *ret = value;
+    return TMPALLOC_OK;
+}
+
+int arguments_number(const struct arguments *arguments, const char *name, uint64_t minimum,
+                     uint64_t maximum, uint64_t *ret, struct error *error) {
+    const char *text = arguments_get(arguments, name);
+    if (!text)
+        return TMPALLOC_OK;
+    struct text what;
+    text_init(&what);
+    text_printf(&what, "--%s", name);
+    int status = number_parse(text, text_get(&what), minimum, maximum, ret, error);
+    text_deinit(&what);
+    return status;
+}
+
+/* The number of bytes that a unit stands for; 0: no unit. */
+static uint64_t unit_bytes(const char *unit) {
+    static const char *const units[] = {"", "K", "M", "G", "T", "P", "E"};
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        size_t length = strlen(units[i]);
+        if (strncmp(unit, units[i], length) == 0 &&
+            (unit[length] == '\0' || strcmp(unit + length, "B") == 0))
+            return UINT64_C(1) << 10 * i;
+    }
+    return 0;
+}
+
+int arguments_size(const struct arguments *arguments, const char *name, uint64_t minimum,
+                   uint64_t maximum, uint64_t *ret, struct error *error) {
+    const char *text = arguments_get(arguments, name);
+    if (!text)
+        return TMPALLOC_OK;
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    uint64_t unit = unit_bytes(end), bytes;
+    bool is_size = text[0] >= '0' && text[0] <= '9' && unit != 0 && errno == 0 &&
+                   !__builtin_mul_overflow(number, unit, &bytes);
+    if (is_size && bytes >= minimum && bytes <= maximum) {
+        *ret = bytes;
+        return TMPALLOC_OK;
+    }
+    struct text accepted;
+    text_init(&accepted);
+    text_append_size(&accepted, minimum);
+    text_append(&accepted, " to ");
+    text_append_size(&accepted, maximum);
+    int status = error_set(error, TMPALLOC_E_ARGUMENT,
+                           "bad value '%s' for --%s: accepted is a size such as 64MB, from %s",
+                           text, name, text_get(&accepted));
+    text_deinit(&accepted);
+    return status;
+}

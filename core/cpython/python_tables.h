@@ -1,0 +1,42 @@
+/* CPython's function tables: all calls of its object allocator go through them.
+ *
+ * Since 3.4 (Include/cpython/pymem.h, PyMemAllocatorEx) PyMem_Malloc() and its kin and
+ * PyObject_Malloc() and its kin call what is in a table each, with the table's first word as the
+ * first argument. Callers within the interpreter have those functions inlined, and with
+ * profile-guided optimization even what is in the table, behind a check that it still is.  So
+ * whoever changes the tables sees every call.  (The third table, PyMem_RawMalloc()'s, leads to
+ * malloc.)
+ *
+ * Neither the tables' symbols nor their places are public: before 3.12 they are static variables
+ * (Objects/obmalloc.c), then part of _PyRuntime (pycore_runtime.h).  They are found by what
+ * PyMem_Malloc() and PyObject_Malloc() load from.  Needs no symbols but exported ones; x86-64. */
+#ifndef TMPALLOC_PYTHON_TABLES_H
+#define TMPALLOC_PYTHON_TABLES_H
+
+#include "cpython/python_offsets.h"
+
+/* PyMemAllocatorEx: void *ctx, then malloc(ctx, size), calloc(ctx, count, size), realloc(ctx,
+ * block, size) and free(ctx, block). */
+enum python_table_word {
+    PYTHON_TABLE_CONTEXT,
+    PYTHON_TABLE_MALLOC,
+    PYTHON_TABLE_CALLOC,
+    PYTHON_TABLE_REALLOC,
+    PYTHON_TABLE_FREE,
+    PYTHON_TABLE_WORDS
+};
+
+#define PYTHON_TABLES 2
+
+struct python_tables {
+    uint64_t addresses[PYTHON_TABLES];
+    /* Of a word that is 0 as long as the interpreter's start may still write to the tables, as it
+     * does for PYTHONMALLOC. */
+    uint64_t settled;
+};
+
+/* False: they can't be found. */
+bool python_tables_find(const struct python_process *process, const struct python_runtime *runtime,
+                        struct python_tables *ret);
+
+#endif

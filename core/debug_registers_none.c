@@ -1,5 +1,0 @@
-#include "debug_registers.h"
-
-enum debug_registers debug_registers_try(void) {
-    return DEBUG_REGISTERS_UNKNOWN;
-}

@@ -1,0 +1,126 @@
+#include "debugger/breakpoints.h"
+
+#include "support/memory.h"
+
+void breakpoints_init(struct breakpoints *breakpoints, struct host *host,
+                      enum tmpalloc_breakpoint_kind kind) {
+    *breakpoints = (struct breakpoints){.host = host, .kind = kind};
+    map_init(&breakpoints->by_address);
+    map_init(&breakpoints->by_id);
+}
+
+void breakpoints_deinit(struct breakpoints *breakpoints) {
+    for (size_t i = 0; i < breakpoints->count; i++) {
+        host_remove_breakpoint(breakpoints->host, breakpoints->items[i]->id, NULL);
+        memory_release(breakpoints->items[i]);
+    }
+    memory_release(breakpoints->items);
+    map_deinit(&breakpoints->by_address);
+    map_deinit(&breakpoints->by_id);
+    breakpoints_init(breakpoints, breakpoints->host, breakpoints->kind);
+}
+
+static struct breakpoint *look_up(const struct map *map, uint64_t key) {
+    uint64_t value;
+    return map_get(map, key, &value) ? (struct breakpoint *)(uintptr_t)value : NULL;
+}
+
+struct breakpoint *breakpoints_by_id(const struct breakpoints *breakpoints, uint64_t id) {
+    return look_up(&breakpoints->by_id, id);
+}
+
+struct breakpoint *breakpoints_by_address(const struct breakpoints *breakpoints, uint64_t address) {
+    return look_up(&breakpoints->by_address, address);
+}
+
+static void unregister(struct breakpoints *breakpoints, struct breakpoint *breakpoint) {
+    map_remove(&breakpoints->by_address, breakpoint->address);
+    map_remove(&breakpoints->by_id, breakpoint->id);
+    memory_release(breakpoint);
+}
+
+static int register_new(struct breakpoints *breakpoints, uint64_t address,
+                        struct breakpoint **ret) {
+    if (memory_reserve((void **)&breakpoints->items, &breakpoints->capacity, breakpoints->count + 1,
+                       sizeof(struct breakpoint *)) != 0)
+        return TMPALLOC_E_NOMEM;
+    struct breakpoint *added = memory_allocate(sizeof(*added));
+    if (!added)
+        return TMPALLOC_E_NOMEM;
+    *added = (struct breakpoint){
+        .id = ++breakpoints->host->last_breakpoint_id, .address = address, .enabled = true};
+    if (map_put(&breakpoints->by_address, address, (uint64_t)(uintptr_t)added) != 0 ||
+        map_put(&breakpoints->by_id, added->id, (uint64_t)(uintptr_t)added) != 0) {
+        unregister(breakpoints, added);
+        return TMPALLOC_E_NOMEM;
+    }
+    *ret = added;
+    return TMPALLOC_OK;
+}
+
+static int insert(struct breakpoints *breakpoints, uint64_t address, struct breakpoint **ret,
+                  struct error *error) {
+    struct breakpoint *added;
+    if (register_new(breakpoints, address, &added) != TMPALLOC_OK)
+        return error_no_memory(error);
+    int status =
+        host_insert_breakpoint(breakpoints->host, added->id, address, breakpoints->kind, error);
+    if (status != TMPALLOC_OK) {
+        unregister(breakpoints, added);
+        return status;
+    }
+    breakpoints->items[breakpoints->count++] = added;
+    *ret = added;
+    return TMPALLOC_OK;
+}
+
+int breakpoints_require(struct breakpoints *breakpoints, uint64_t address,
+                        enum breakpoint_role role, struct breakpoint **ret, struct error *error) {
+    struct breakpoint *breakpoint = breakpoints_by_address(breakpoints, address);
+    int status = breakpoint ? breakpoints_enable(breakpoints, breakpoint, true, error)
+                            : insert(breakpoints, address, &breakpoint, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    breakpoint->roles |= role;
+    if (ret)
+        *ret = breakpoint;
+    return TMPALLOC_OK;
+}
+
+int breakpoints_enable(struct breakpoints *breakpoints, struct breakpoint *breakpoint, bool enabled,
+                       struct error *error) {
+    if (breakpoint->enabled == enabled)
+        return TMPALLOC_OK;
+    int status = host_enable_breakpoint(breakpoints->host, breakpoint->id, enabled, error);
+    if (status == TMPALLOC_OK)
+        breakpoint->enabled = enabled;
+    return status;
+}
+
+int breakpoints_enable_role(struct breakpoints *breakpoints, enum breakpoint_role role,
+                            bool enabled, struct error *error) {
+    int result = TMPALLOC_OK;
+    for (size_t i = 0; i < breakpoints->count; i++) {
+        if (breakpoints->items[i]->roles != role)
+            continue;
+        int status = breakpoints_enable(breakpoints, breakpoints->items[i], enabled, error);
+        if (status != TMPALLOC_OK)
+            result = status;
+    }
+    return result;
+}
+
+void breakpoints_release(struct breakpoints *breakpoints, uint64_t address, uint32_t roles) {
+    struct breakpoint *breakpoint = breakpoints_by_address(breakpoints, address);
+    if (!breakpoint)
+        return;
+    breakpoint->roles &= ~roles;
+    if (breakpoint->roles != 0)
+        return;
+    for (size_t i = 0; i < breakpoints->count; i++) {
+        if (breakpoints->items[i] == breakpoint)
+            breakpoints->items[i] = breakpoints->items[--breakpoints->count];
+    }
+    host_remove_breakpoint(breakpoints->host, breakpoint->id, NULL);
+    unregister(breakpoints, breakpoint);
+}

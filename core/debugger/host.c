@@ -1,0 +1,422 @@
+#include "debugger/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Bytes that must agree before /proc is believed. */
+#define PROBE_BYTES 64
+
+void host_init(struct host *host, const struct tmpalloc_host *primitives) {
+    *host = (struct host){.primitives = *primitives, .proc_mem = -1};
+}
+
+void host_deinit(struct host *host) {
+    host_forget_process(host);
+}
+
+static int missing(struct error *error, const char *what) {
+    return error_set(error, TMPALLOC_E_UNSUPPORTED, "the debugger can't %s", what);
+}
+
+void host_append_reason(struct host *host, struct error *error) {
+    char reason[ERROR_TEXT_BYTES] = "";
+    int status = TMPALLOC_E_HOST;
+    size_t length = error ? strlen(error->text) : 0;
+    if (!error || !host->primitives.reason)
+        return;
+    host->primitives.reason(host->primitives.arg, reason, sizeof reason, &status);
+    reason[sizeof reason - 1] = '\0';
+    if (status == TMPALLOC_OK && reason[0])
+        snprintf(error->text + length, sizeof error->text - length, ": %s", reason);
+}
+
+static int failed(struct host *host, struct error *error) {
+    host_append_reason(host, error);
+    return TMPALLOC_E_HOST;
+}
+
+/* A status that is none of ours comes from a primitive that went wrong. */
+static int answer(struct host *host, int status, struct error *error, const char *what) {
+    if (status == TMPALLOC_OK)
+        return TMPALLOC_OK;
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return missing(error, what);
+    if (status == TMPALLOC_E_NOMEM)
+        return error_no_memory(error);
+    error_set(error, TMPALLOC_E_HOST, "the debugger failed to %s", what);
+    return failed(host, error);
+}
+
+int host_process(struct host *host, struct tmpalloc_process *ret, struct error *error) {
+    const char *what = "tell the process";
+    if (!host->primitives.process)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    struct tmpalloc_process process = {0};
+    host->primitives.process(host->primitives.arg, &process, &status);
+    if (status == TMPALLOC_OK) {
+        process.architecture[sizeof process.architecture - 1] = '\0';
+        process.executable[sizeof process.executable - 1] = '\0';
+        process.core_file[sizeof process.core_file - 1] = '\0';
+        *ret = process;
+    }
+    return answer(host, status, error, what);
+}
+
+int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct error *error) {
+    const char *what = "list the loaded files";
+    if (!host->primitives.modules)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.modules(host->primitives.arg, emit, arg, &status);
+    return answer(host, status, error, what);
+}
+
+static int read_through_debugger(struct host *host, uint64_t address, void *buffer, size_t size,
+                                 struct error *error) {
+    if (!host->primitives.read_memory)
+        return missing(error, "read memory");
+    int status = TMPALLOC_E_HOST;
+    host->primitives.read_memory(host->primitives.arg, address, buffer, size, &status);
+    if (status == TMPALLOC_E_HOST) {
+        error_set(error, status, "no memory to read at 0x%" PRIx64, address);
+        return failed(host, error);
+    }
+    return answer(host, status, error, "read memory");
+}
+
+static bool read_proc(int proc_mem, uint64_t address, void *buffer, size_t size) {
+    if (address > INT64_MAX)
+        return false;
+    ssize_t got;
+    do
+        got = pread(proc_mem, buffer, size, (off_t)address);
+    while (got < 0 && errno == EINTR);
+    return got == (ssize_t)size;
+}
+
+static bool all_zero(const unsigned char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Decides about /proc with bytes that the debugger has just read.  Zeros prove nothing: memory of
+ * another process (a pid of another container, say) is full of them. */
+static void probe_proc(struct host *host, uint64_t address, const void *bytes, size_t size) {
+    unsigned char probe[PROBE_BYTES];
+    size_t probe_size = size < sizeof probe ? size : sizeof probe;
+    if (all_zero(bytes, probe_size))
+        return;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/mem", host->local_pid);
+    int proc_mem = open(path, O_RDONLY | O_CLOEXEC);
+    host->proc_refused = proc_mem < 0 || !read_proc(proc_mem, address, probe, probe_size) ||
+                         memcmp(probe, bytes, probe_size) != 0;
+    if (!host->proc_refused)
+        host->proc_mem = proc_mem;
+    else if (proc_mem >= 0)
+        close(proc_mem);
+}
+
+static void close_proc(struct host *host) {
+    if (host->proc_mem >= 0)
+        close(host->proc_mem);
+    host->proc_mem = -1;
+}
+
+int host_read_data(struct host *host, uint64_t address, void *buffer, size_t size,
+                   struct error *error) {
+    if (host->proc_mem >= 0 && read_proc(host->proc_mem, address, buffer, size))
+        return TMPALLOC_OK;
+    int status = read_through_debugger(host, address, buffer, size, error);
+    if (status != TMPALLOC_OK || host->local_pid == 0)
+        return status;
+    /* An open file that can't read what the debugger can belongs to a program that exec replaced.
+     */
+    close_proc(host);
+    if (!host->proc_refused)
+        probe_proc(host, address, buffer, size);
+    return TMPALLOC_OK;
+}
+
+/* A debugger that replays a recording tells another program counter than the kernel. */
+void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address) {
+    uint64_t pc;
+    if (host->local_pid == 0 || host->tracee_refused)
+        return;
+    host->tracee_refused = !tracee_read_registers(thread->tid, &host->hit);
+    host->hit_known =
+        !host->tracee_refused && tracee_register(&host->hit, "pc", &pc) && pc == address;
+}
+
+void host_end_hit(struct host *host) {
+    host->hit_known = false;
+}
+
+static bool know_registers(const struct host *host, const char *const *names, uint32_t count,
+                           uint64_t *values) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (!tracee_register(&host->hit, names[i], &values[i]))
+            return false;
+    }
+    return true;
+}
+
+int host_read_registers(struct host *host, const char *const *names, uint32_t count,
+                        uint64_t *values, struct error *error) {
+    if (host->hit_known && know_registers(host, names, count, values))
+        return TMPALLOC_OK;
+    const char *what = "read registers";
+    if (!host->primitives.read_registers)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.read_registers(host->primitives.arg, names, count, values, &status);
+    return answer(host, status, error, what);
+}
+
+int host_current_thread(struct host *host, struct tmpalloc_thread *ret, struct error *error) {
+    const char *what = "tell the thread";
+    if (!host->primitives.current_thread)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    struct tmpalloc_thread thread = {0};
+    host->primitives.current_thread(host->primitives.arg, &thread, &status);
+    if (status == TMPALLOC_OK)
+        *ret = thread;
+    return answer(host, status, error, what);
+}
+
+bool host_thread_alive(struct host *host, uint64_t key) {
+    if (!host->primitives.thread_alive)
+        return true;
+    int status = TMPALLOC_E_HOST;
+    int32_t alive = 1;
+    host->primitives.thread_alive(host->primitives.arg, key, &alive, &status);
+    return status != TMPALLOC_OK || alive != 0;
+}
+
+int host_insert_breakpoint(struct host *host, uint64_t id, uint64_t address,
+                           enum tmpalloc_breakpoint_kind kind, struct error *error) {
+    const char *what = kind == TMPALLOC_HARDWARE ? "set a hardware breakpoint" : "set a breakpoint";
+    if (!host->primitives.insert_breakpoint)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.insert_breakpoint(host->primitives.arg, id, address, kind, &status);
+    return answer(host, status, error, what);
+}
+
+int host_enable_breakpoint(struct host *host, uint64_t id, bool enabled, struct error *error) {
+    const char *what = "switch a breakpoint on or off";
+    if (!host->primitives.enable_breakpoint)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.enable_breakpoint(host->primitives.arg, id, enabled, &status);
+    return answer(host, status, error, what);
+}
+
+int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error) {
+    const char *what = "delete a breakpoint";
+    if (!host->primitives.remove_breakpoint)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.remove_breakpoint(host->primitives.arg, id, &status);
+    return answer(host, status, error, what);
+}
+
+int host_preload(struct host *host, const char *library, const char *variable,
+                 struct error *error) {
+    const char *what = "preload a library";
+    if (!host->primitives.preload)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.preload(host->primitives.arg, library, variable, &status);
+    return answer(host, status, error, what);
+}
+
+int host_environment(struct host *host, const char *name, char *ret, size_t size,
+                     struct error *error) {
+    const char *what = "tell the program's environment";
+    if (!host->primitives.environment)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    ret[0] = '\0';
+    host->primitives.environment(host->primitives.arg, name, ret, size, &status);
+    return answer(host, status, error, what);
+}
+
+int host_write_data(struct host *host, uint64_t address, const void *buffer, size_t size,
+                    struct error *error) {
+    const char *what = "write memory";
+    if (!host->primitives.write_memory)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.write_memory(host->primitives.arg, address, buffer, size, &status);
+    return answer(host, status, error, what);
+}
+
+int host_threads(struct host *host, tmpalloc_emit_thread emit, void *arg, struct error *error) {
+    const char *what = "list the threads";
+    if (!host->primitives.threads)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.threads(host->primitives.arg, emit, arg, &status);
+    return answer(host, status, error, what);
+}
+
+int host_select_thread(struct host *host, uint64_t key, struct error *error) {
+    const char *what = "select a thread";
+    if (!host->primitives.select_thread)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.select_thread(host->primitives.arg, key, &status);
+    return answer(host, status, error, what);
+}
+
+int host_call_function(struct host *host, const struct host_call *call, uint64_t *ret,
+                       struct error *error) {
+    const char *what = "call a function of the program";
+    if (!host->primitives.call_function)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    uint64_t result = 0;
+    host->primitives.call_function(host->primitives.arg, call->address, call->arguments,
+                                   call->count, call->alone, call->timeout_ms, &result, &status);
+    if (status == TMPALLOC_OK)
+        *ret = result;
+    return answer(host, status, error, what);
+}
+
+int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error) {
+    const char *what = "run to an address";
+    if (!host->primitives.run_to)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.run_to(host->primitives.arg, address, timeout_ms, &status);
+    return answer(host, status, error, what);
+}
+
+int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
+                     struct error *error) {
+    const char *what = "list the breakpoints";
+    if (!host->primitives.breakpoints)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.breakpoints(host->primitives.arg, emit, arg, &status);
+    return answer(host, status, error, what);
+}
+
+int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error) {
+    const char *what = "set a variable";
+    if (!host->primitives.set_variable)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.set_variable(host->primitives.arg, name, number, &status);
+    return answer(host, status, error, what);
+}
+
+int host_evaluate(struct host *host, const char *expression, uint64_t *ret, struct error *error) {
+    const char *what = "evaluate an expression";
+    if (!host->primitives.evaluate)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    uint64_t result = 0;
+    host->primitives.evaluate(host->primitives.arg, expression, &result, &status);
+    if (status == TMPALLOC_OK)
+        *ret = result;
+    return answer(host, status, error, what);
+}
+
+int host_quit(struct host *host, int32_t exit_status, struct error *error) {
+    const char *what = "quit";
+    if (!host->primitives.quit)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.quit(host->primitives.arg, exit_status, &status);
+    return answer(host, status, error, what);
+}
+
+int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inlined,
+                      struct error *error) {
+    const char *what = "select a frame";
+    if (!host->primitives.select_frame)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.select_frame(host->primitives.arg, key, pc, inlined, &status);
+    return answer(host, status, error, what);
+}
+
+int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
+                           struct error *error) {
+    const char *what = "set a watchpoint";
+    if (!host->primitives.insert_watchpoint)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    host->primitives.insert_watchpoint(host->primitives.arg, address, bytes, &status);
+    return answer(host, status, error, what);
+}
+
+int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *error) {
+    const char *what = "end a watchpoint";
+    if (!host->primitives.end_watchpoint)
+        return missing(error, what);
+    int status = TMPALLOC_E_HOST;
+    uint64_t hits = 0;
+    host->primitives.end_watchpoint(host->primitives.arg, &hits, &status);
+    if (status == TMPALLOC_OK)
+        *hits_ret = hits;
+    return answer(host, status, error, what);
+}
+
+enum debug_registers host_debug_registers(struct host *host) {
+    if (host->local_pid == 0)
+        return DEBUG_REGISTERS_UNKNOWN;
+    if (!host->registers_tried)
+        host->registers = debug_registers_try();
+    host->registers_tried = true;
+    return host->registers;
+}
+
+bool host_progress(struct host *host, const char *text) {
+    int status = TMPALLOC_E_HOST;
+    if (!host->primitives.progress)
+        return true;
+    host->primitives.progress(host->primitives.arg, text, &status);
+    return status == TMPALLOC_OK;
+}
+
+void host_show(struct host *host, const char *text) {
+    int status = TMPALLOC_E_HOST;
+    if (host->primitives.message)
+        host->primitives.message(host->primitives.arg, text, &status);
+}
+
+void host_message(struct host *host, const char *format, ...) {
+    char text[ERROR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    host_show(host, text);
+}
+
+void host_forget_process(struct host *host) {
+    close_proc(host);
+    host->local_pid = 0;
+    host->proc_refused = host->tracee_refused = false;
+}
+
+void host_set_process(struct host *host, const struct tmpalloc_process *process) {
+    int64_t pid = process->local ? process->pid : 0;
+    if (pid == host->local_pid)
+        return;
+    host_forget_process(host);
+    host->local_pid = pid;
+}

@@ -1,0 +1,35 @@
+/* The debuggee's memory, read in blocks, as far as one image may refer to it. */
+#ifndef TMPALLOC_AGENT_IMAGE_MEMORY_H
+#define TMPALLOC_AGENT_IMAGE_MEMORY_H
+
+#include <stddef.h>
+
+#include "engines/agent_image.h"
+
+#define IMAGE_BLOCK_BYTES 16384
+#define IMAGE_BLOCKS      64
+
+/* Bytes that an image may refer to: sixteen times the agent's default limit. */
+#define IMAGE_BUDGET_BYTES (UINT64_C(1) << 30)
+
+struct image_block {
+    uint64_t address;
+    enum { IMAGE_BLOCK_EMPTY, IMAGE_BLOCK_READ, IMAGE_BLOCK_REFUSED } state;
+    unsigned char bytes[IMAGE_BLOCK_BYTES];
+};
+
+struct image_memory {
+    const struct agent_image_source *source;
+    uint64_t budget_bytes;
+    struct image_block *blocks; /* a block's place is given by its address */
+};
+
+int image_memory_init(struct image_memory *memory, const struct agent_image_source *source,
+                      struct error *error);
+void image_memory_deinit(struct image_memory *memory);
+
+/* Reads an object, which must be aligned to 8 bytes. */
+int image_memory_read(struct image_memory *memory, uint64_t address, void *buffer, size_t size,
+                      struct error *error);
+
+#endif

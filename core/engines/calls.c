@@ -1,0 +1,161 @@
+#include "engines/calls.h"
+
+#include "support/memory.h"
+
+/* The frame of `capture` whose return address is in this slot; -1: none. */
+static int64_t frame_of_slot(const struct capture *capture, uint64_t stack_pointer, uint64_t slot) {
+    for (uint32_t i = 0; i < capture->count; i++) {
+        if (stack_pointer + (uint64_t)capture->cfa_offsets[i] - sizeof(uint64_t) == slot)
+            return i;
+    }
+    return -1;
+}
+
+bool activation_is_live(const struct activation *activation, uint64_t return_slot_value,
+                        uint64_t stack_pointer, const struct capture *capture,
+                        const struct stack *stack) {
+    return return_slot_value == activation->return_address &&
+           (stack->truncated ||
+            frame_of_slot(capture, stack_pointer, activation->return_slot) >= 0);
+}
+
+static bool interrupted_below(const struct stack *stack, int64_t frame) {
+    for (int64_t i = 1; i <= frame && i < (int64_t)stack->count; i++) {
+        if (stack->frames[i].exact)
+            return true;
+    }
+    return false;
+}
+
+/* A wrapper that ends by jumping to another entry point leaves its own return address in place.  A
+ * block that is freed again from there, with nothing between, is the same free: a signal that comes
+ * while a debugger steps over its breakpoint makes it stop there twice. */
+static bool is_same_event(const struct call *call, const struct call_stop *stop) {
+    if (stop->stack_pointer != call->activation.return_slot ||
+        stop->return_address != call->activation.return_address)
+        return false;
+    if (stop->entry_address != call->entry_address)
+        return call->awaits_return || stop->pointer == call->pointer;
+    return !call->awaits_return && stop->pointer == call->pointer &&
+           stop->allocations == call->allocations;
+}
+
+enum call_nesting call_nesting(const struct call *call, const struct call_stop *stop,
+                               uint64_t return_slot_value, const struct capture *capture,
+                               const struct stack *stack) {
+    if (is_same_event(call, stop))
+        return CALL_NESTED;
+    if (stop->stack_pointer == call->activation.return_slot ||
+        return_slot_value != call->activation.return_address)
+        return CALL_OUTERMOST;
+    if (!capture)
+        return CALL_NEEDS_CAPTURE;
+    int64_t frame = frame_of_slot(capture, stop->stack_pointer, call->activation.return_slot);
+    if (frame < 0)
+        return CALL_OUTERMOST;
+    /* A free's return isn't observed, so its slot may be another function's by now. */
+    uint64_t pc = capture->pcs[frame];
+    if (!call->awaits_return && (pc < call->entry_address || pc >= call->entry_end))
+        return CALL_OUTERMOST;
+    return interrupted_below(stack, frame) ? CALL_IN_SIGNAL : CALL_NESTED;
+}
+
+static uint64_t cfa(const struct capture *capture, uint64_t stack_pointer, int64_t frame) {
+    return stack_pointer + (uint64_t)capture->cfa_offsets[frame];
+}
+
+/* Where the caller of `frame` will go on; 0 for the outermost. */
+static uint64_t return_address(const struct capture *capture, int64_t frame) {
+    return frame + 1 < (int64_t)capture->count ? capture->pcs[frame + 1] : 0;
+}
+
+uint32_t call_shared_frames(const struct capture *allocation, uint64_t allocation_stack_pointer,
+                            const struct capture *free, uint64_t free_stack_pointer) {
+    uint32_t shared = 0;
+    int64_t i = (int64_t)allocation->count - 1;
+    int64_t j = (int64_t)free->count - 1;
+    for (; i >= 0 && j >= 0; i--, j--, shared++) {
+        if (cfa(allocation, allocation_stack_pointer, i) != cfa(free, free_stack_pointer, j) ||
+            return_address(allocation, i) != return_address(free, j))
+            break;
+    }
+    return shared;
+}
+
+void call_threads_init(struct call_threads *threads) {
+    map_init(&threads->by_key);
+}
+
+static void for_each_call(struct call_threads *threads, void (*change)(struct call *call)) {
+    for (size_t i = 0; i < threads->by_key.capacity; i++) {
+        const struct map_slot *slot = &threads->by_key.slots[i];
+        if (slot->used)
+            change(&((struct call_thread *)(uintptr_t)slot->value)->call);
+    }
+}
+
+static bool returns_to(const struct activation *activation, uint64_t address) {
+    return activation->active && activation->return_address == address;
+}
+
+bool call_threads_return_to(const struct call_threads *threads, uint64_t address) {
+    for (size_t i = 0; i < threads->by_key.capacity; i++) {
+        const struct map_slot *slot = &threads->by_key.slots[i];
+        const struct call_thread *thread = (struct call_thread *)(uintptr_t)slot->value;
+        if (slot->used &&
+            ((thread->call.awaits_return && returns_to(&thread->call.activation, address)) ||
+             returns_to(&thread->within, address)))
+            return true;
+    }
+    return false;
+}
+
+static void forget_capture(struct call *call) {
+    call->capture = NULL;
+}
+
+void call_threads_forget_captures(struct call_threads *threads) {
+    for_each_call(threads, forget_capture);
+}
+
+static void forget_old_block(struct call *call) {
+    call->old.verdict = DETECTOR_PLAIN;
+}
+
+void call_threads_forget_old_blocks(struct call_threads *threads) {
+    for_each_call(threads, forget_old_block);
+}
+
+void call_threads_deinit(struct call_threads *threads) {
+    for (size_t i = 0; i < threads->by_key.capacity; i++) {
+        const struct map_slot *slot = &threads->by_key.slots[i];
+        if (slot->used)
+            memory_release((void *)(uintptr_t)slot->value);
+    }
+    map_deinit(&threads->by_key);
+}
+
+struct call_thread *call_threads_get(struct call_threads *threads, uint64_t key) {
+    uint64_t value;
+    return map_get(&threads->by_key, key, &value) ? (struct call_thread *)(uintptr_t)value : NULL;
+}
+
+int call_threads_add(struct call_threads *threads, uint64_t key, struct tracker_thread *thread,
+                     struct call_thread **ret) {
+    struct call_thread *added = memory_allocate_zeroed(1, sizeof(*added));
+    if (!added)
+        return TMPALLOC_E_NOMEM;
+    added->thread = thread;
+    if (map_put(&threads->by_key, key, (uint64_t)(uintptr_t)added) != 0) {
+        memory_release(added);
+        return TMPALLOC_E_NOMEM;
+    }
+    *ret = added;
+    return TMPALLOC_OK;
+}
+
+void call_threads_remove(struct call_threads *threads, uint64_t key) {
+    struct call_thread *thread = call_threads_get(threads, key);
+    map_remove(&threads->by_key, key);
+    memory_release(thread);
+}

@@ -1,0 +1,495 @@
+#include "engines/engine_agent.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engines/engine_agent_state.h"
+#include "names/core_file.h"
+#include "support/memory.h"
+
+int engine_agent_create(const struct engine_parts *parts,
+                        const struct engine_agent_options *options, struct error *error,
+                        struct engine_agent **ret) {
+    struct engine_agent *agent = memory_allocate_zeroed(1, sizeof(*agent));
+    if (!agent)
+        return error_no_memory(error);
+    int status = agent_file_open(&agent->file, error);
+    if (status != TMPALLOC_OK) {
+        memory_release(agent);
+        return status;
+    }
+    agent->parts = *parts;
+    agent->options = *options;
+    breakpoints_init(&agent->breakpoints, parts->host, TMPALLOC_SOFTWARE);
+    *ret = agent;
+    return TMPALLOC_OK;
+}
+
+static void end_preloading(struct engine_agent *agent) {
+    if (agent->preloading)
+        host_preload(agent->parts.host, NULL, NULL, NULL);
+    agent->preloading = false;
+}
+
+void engine_agent_destroy(struct engine_agent *agent) {
+    if (!agent)
+        return;
+    end_preloading(agent);
+    breakpoints_deinit(&agent->breakpoints);
+    entry_points_deinit(&agent->entries);
+    agent_file_close(&agent->file);
+    memory_release(agent);
+}
+
+int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
+    const struct engine_agent_options *options = &agent->options;
+    char variable[256];
+    snprintf(variable, sizeof(variable),
+             AGENT_ENVIRONMENT "=start,traced,asks,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
+                               ",memory-limit=%" PRIu64 "%s%s%s%s%s",
+             options->max_threshold, options->stack_depth, options->memory_limit_bytes,
+             options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "",
+             engine_agent_has_functions(agent) ? ",functions" : "",
+             options->within ? ",within" : "",
+             agent->parts.host->primitives.tells_breakpoints ? "" : ",unannounced");
+    int status = host_preload(agent->parts.host, agent->file.path, variable, error);
+    agent->preloading = status == TMPALLOC_OK;
+    agent->awaited = engine_agent_has_functions(agent);
+    return status == TMPALLOC_E_UNSUPPORTED
+               ? error_set(error, status, "the debugger's settings leave no room for preloading")
+               : status;
+}
+
+/* Where the agent is. */
+
+static int find_anchor(struct engine_agent *agent, struct error *error) {
+    struct modules *modules = agent->parts.modules;
+    uint32_t module = FRAME_NO_MODULE, libc;
+    if (modules_find_soname(modules, AGENT_FILE_SONAME, &module)) {
+        end_preloading(agent);
+        if (modules_find_object(modules, module, AGENT_IMAGE_SYMBOL, &agent->anchor))
+            return TMPALLOC_OK;
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
+    }
+    if (!modules_find_soname(modules, C_LIBRARY_SONAME, &libc))
+        return error_set(error, TMPALLOC_E_STATE, "no allocator is loaded yet");
+    end_preloading(agent);
+    return error_set(error, TMPALLOC_E_UNSUPPORTED, "the program did not load the agent");
+}
+
+static int check_anchor(struct engine_agent *agent, struct error *error) {
+    struct agent_image_anchor anchor;
+    int status = host_read_data(agent->parts.host, agent->anchor, &anchor, sizeof(anchor), error);
+    if (status == TMPALLOC_OK && (memcmp(anchor.magic, AGENT_IMAGE_MAGIC, sizeof(anchor.magic)) ||
+                                  anchor.version != AGENT_IMAGE_VERSION))
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the agent in the process is of another version than %s",
+                         AGENT_FILE_SONAME);
+    return status;
+}
+
+/* The image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
+int engine_agent_image(struct engine_agent *agent, struct agent_image *ret, struct error *error) {
+    struct host *host = agent->parts.host;
+    struct agent_image_anchor anchor;
+    int status = host_read_data(host, agent->anchor, &anchor, sizeof(anchor), error);
+    if (status == TMPALLOC_OK && anchor.image == 0)
+        return error_set(error, TMPALLOC_E_STATE, "the agent has not begun yet");
+    return status == TMPALLOC_OK ? host_read_data(host, anchor.image, ret, sizeof(*ret), error)
+                                 : status;
+}
+
+/* As the kernel leaves it in a child of fork(). */
+static bool is_emptied(const struct agent_image *image) {
+    static const char empty[AGENT_IMAGE_MAGIC_BYTES];
+    return memcmp(image->anchor.magic, empty, sizeof(empty)) == 0;
+}
+
+bool engine_agent_is_ready(struct engine_agent *agent, struct agent_image *ret) {
+    return engine_agent_image(agent, ret, NULL) == TMPALLOC_OK && !is_emptied(ret);
+}
+
+static bool is_forking(struct engine_agent *agent) {
+    struct agent_image image;
+    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && is_emptied(&image);
+}
+
+/* Writing what agent_image.h says that a debugger writes. */
+
+int engine_agent_write_field(struct engine_agent *agent, const struct agent_image *image,
+                             size_t offset, size_t size, struct error *error) {
+    return host_write_data(agent->parts.host, image->anchor.image + offset,
+                           (const char *)image + offset, size, error);
+}
+
+/* Where the process is left, and what is counted. */
+
+/* What an int3 is going to replace; 0: there is one already. */
+static uint8_t read_code(struct engine_agent *agent, uint64_t address) {
+    static const uint8_t int3 = 0xcc;
+    uint8_t byte;
+    int status = host_read_data(agent->parts.host, address, &byte, 1, NULL);
+    return status == TMPALLOC_OK && byte != int3 ? byte : 0;
+}
+
+int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakpoint_role role,
+                       struct error *error) {
+    size_t count = agent->breakpoints.count;
+    uint8_t byte = read_code(agent, address);
+    int status = breakpoints_require(&agent->breakpoints, address, role, NULL, error);
+    if (agent->breakpoints.count > count && count < AGENT_BREAKPOINTS)
+        agent->breakpoint_bytes[count] = byte;
+    return status;
+}
+
+/* Tells the agent; one that isn't there yet will be told when files are loaded next, or never. */
+int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    if (!engine_agent_is_ready(agent, &image))
+        return TMPALLOC_OK;
+    for (size_t i = 0; i < agent->breakpoints.count && i < AGENT_BREAKPOINTS; i++)
+        image.breakpoints[i] = agent->breakpoints.items[i]->address;
+    memcpy(image.breakpoint_bytes, agent->breakpoint_bytes, sizeof(image.breakpoint_bytes));
+    int status = ENGINE_AGENT_WRITE(agent, &image, breakpoints, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, &image, breakpoint_bytes, error)
+                                 : status;
+}
+
+bool engine_agent_find_exported(struct engine_agent *agent, const char *name, uint64_t *ret) {
+    struct modules *modules = agent->parts.modules;
+    struct module_symbol symbol;
+    uint32_t module;
+    if (!modules_find_soname(modules, AGENT_FILE_SONAME, &module) ||
+        !modules_find_function(modules, module, name, true, &symbol))
+        return false;
+    *ret = symbol.address;
+    return true;
+}
+
+int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *error) {
+    if (agent->tell == 0 && !engine_agent_find_exported(agent, AGENT_TELL_SYMBOL, &agent->tell))
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
+    return engine_agent_break(agent, agent->tell, BREAKPOINT_TELL, error);
+}
+
+static int break_where_it_leaves(struct engine_agent *agent, struct error *error) {
+    static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+        struct module_symbol symbol;
+        if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol))
+            continue;
+        int status = engine_agent_break(agent, symbol.address, BREAKPOINT_ENTRY, error);
+        if (status != TMPALLOC_OK)
+            return status;
+        if (i == 0)
+            agent->exit_address = symbol.address;
+    }
+    return TMPALLOC_OK;
+}
+
+static int set_breakpoints(struct engine_agent *agent, struct error *error) {
+    int status = break_where_it_leaves(agent, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_break_where_it_tells(agent, error);
+    return status == TMPALLOC_OK ? engine_agent_write_breakpoints(agent, error) : status;
+}
+
+static int find_within(struct engine_agent *agent, struct error *error) {
+    const char *name = agent->options.within;
+    agent->within.count = 0;
+    if (name && !modules_find_user_functions(agent->parts.modules, name, &agent->within))
+        return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", name);
+    return TMPALLOC_OK;
+}
+
+/* What isn't there (yet) is no failure here. */
+int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error) {
+    const struct engine_agent_options *wanted = &agent->options;
+    const struct entry_options options = {.custom = wanted->custom,
+                                          .custom_count = wanted->custom_count,
+                                          .mappings = mappings,
+                                          .ignored_soname = AGENT_FILE_SONAME};
+    struct error missing = {.text = ""};
+    entry_points_deinit(&agent->entries);
+    int status = entry_points_resolve(agent->parts.modules, &options, &agent->entries, &missing);
+    if (status != TMPALLOC_OK && status != TMPALLOC_E_STATE)
+        return error_set(error, status, "%s", missing.text);
+    if (status == TMPALLOC_OK)
+        find_within(agent, &missing);
+    memcpy(agent->missing, missing.text, sizeof(agent->missing));
+    return TMPALLOC_OK;
+}
+
+int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
+    int status = find_anchor(agent, error);
+    if (status == TMPALLOC_OK)
+        status = check_anchor(agent, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_find_entries(agent, agent->options.mappings, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_await_functions(agent, error);
+    return status == TMPALLOC_OK ? set_breakpoints(agent, error) : status;
+}
+
+enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_t id) {
+    const struct breakpoint *breakpoint = breakpoints_by_id(&agent->breakpoints, id);
+    if (!breakpoint)
+        return AGENT_STAYS;
+    if (breakpoint->roles & (BREAKPOINT_CATCH | BREAKPOINT_TELL))
+        return AGENT_TELLS;
+    return breakpoint->address == agent->exit_address ? AGENT_EXITS : AGENT_EXECS;
+}
+
+const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent) {
+    return &agent->entries;
+}
+
+/* Control. */
+
+static int write_generation(struct engine_agent *agent, struct agent_image *image, bool tracks,
+                            struct error *error) {
+    uint64_t odd = 1;
+    image->generation = (tracks ? image->generation | odd : image->generation & ~odd) + 2;
+    return ENGINE_AGENT_WRITE(agent, image, generation, error);
+}
+
+static int write_reset(struct engine_agent *agent, struct agent_image *image, struct error *error) {
+    image->dropped = 0;
+    image->generation += 2;
+    image->reset_generation = image->generation;
+    int status = ENGINE_AGENT_WRITE(agent, image, dropped, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, reset_generation, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, generation, error) : status;
+}
+
+static int write_selection(struct engine_agent *agent, struct agent_image *image,
+                           struct error *error) {
+    struct tmpalloc_thread thread = {0};
+    int status = agent->options.only_this_thread
+                     ? host_current_thread(agent->parts.host, &thread, error)
+                     : TMPALLOC_OK;
+    image->only_tid = thread.tid;
+    image->mappings = agent->options.mappings;
+    image->python = agent->parts.python != NULL;
+    image->within = agent->options.within != NULL;
+    image->asks = true;
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, within, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, asks, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, only_tid, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, python, error);
+    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, mappings, error) : status;
+}
+
+static int check_limits(const struct engine_agent *agent, const struct agent_image *image,
+                        struct error *error) {
+    if (image->max_threshold != agent->options.max_threshold)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the agent in this process records up to threshold %" PRIu32
+                         ": start with --max-threshold %" PRIu32,
+                         image->max_threshold, image->max_threshold);
+    if (image->stack_depth != agent->options.stack_depth)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the agent in this process keeps %" PRIu32
+                         " frames of a stack: start with --stack-depth %" PRIu32,
+                         image->stack_depth, image->stack_depth);
+    return TMPALLOC_OK;
+}
+
+/* What a debugger wanted to catch that has let the process go; nothing of it is counted on. */
+static int forget_catches(struct engine_agent *agent, struct agent_image *image,
+                          struct error *error) {
+    image->catching = 0;
+    return ENGINE_AGENT_WRITE(agent, image, catching, error);
+}
+
+static int start(struct engine_agent *agent, enum engine_agent_beginning beginning,
+                 struct error *error) {
+    struct agent_image image;
+    int status = engine_agent_image(agent, &image, error);
+    if (status == TMPALLOC_OK)
+        status = check_limits(agent, &image, error);
+    if (status == TMPALLOC_OK)
+        status = write_selection(agent, &image, error);
+    if (status == TMPALLOC_OK && beginning == ENGINE_AGENT_ANEW)
+        status = forget_catches(agent, &image, error);
+    if (status == TMPALLOC_OK && beginning != ENGINE_AGENT_CONTINUES)
+        status = write_reset(agent, &image, error);
+    return status == TMPALLOC_OK ? write_generation(agent, &image, true, error) : status;
+}
+
+/* Finds what changes functions, and undoes that, where it was done. */
+static bool find_controls(struct engine_agent *agent) {
+    struct agent_image image;
+    if (engine_agent_image(agent, &image, NULL) != TMPALLOC_OK)
+        return false;
+    uint8_t hooking = image.hooking[AGENT_ENTRY_malloc];
+    return hooking != AGENT_NOT_HOOKED && hooking != AGENT_HOOK_REFUSED &&
+           engine_agent_find_exported(agent, AGENT_INSTALL_SYMBOL, &agent->install) &&
+           engine_agent_find_exported(agent, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
+}
+
+/* Whether calls reach it already: preloaded, or brought in before (by another session, or into the
+ * parent of a fork), it needs no more than to be started. */
+static bool is_hooked(struct engine_agent *agent) {
+    struct agent_image image;
+    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.function_count == 0 &&
+           !engine_agent_has_functions(agent) && find_controls(agent);
+}
+
+int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning beginning,
+                       struct error *error) {
+    int status = engine_agent_refresh(agent, error);
+    if (status == TMPALLOC_E_NOMEM)
+        return status;
+    const char *path;
+    if (status == TMPALLOC_E_STATE && modules_unmatched(agent->parts.modules, &path) > 0)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "%s here is not the file that the process has loaded", path);
+    if (status == TMPALLOC_E_STATE)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the process has not loaded its C library yet");
+    if (status == TMPALLOC_OK && is_forking(agent))
+        return TMPALLOC_OK;
+    if (status != TMPALLOC_OK || !is_hooked(agent))
+        status = engine_agent_install(agent, error);
+    else
+        status = engine_agent_avoid_breakpoints(agent, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_find_entries(agent, agent->options.mappings, error);
+    if (status == TMPALLOC_OK)
+        status = set_breakpoints(agent, error);
+    if (status == TMPALLOC_OK)
+        status = start(agent, beginning, error);
+    if (status != TMPALLOC_OK)
+        engine_agent_uninstall(agent, NULL);
+    return status;
+}
+
+int engine_agent_stop(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    end_preloading(agent);
+    if (agent->anchor == 0)
+        return TMPALLOC_OK;
+    int status = engine_agent_image(agent, &image, error);
+    if (status == TMPALLOC_OK)
+        status = write_generation(agent, &image, false, error);
+    find_controls(agent);
+    return status == TMPALLOC_OK ? engine_agent_uninstall(agent, error) : status;
+}
+
+int engine_agent_reset(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    int status = engine_agent_image(agent, &image, error);
+    return status == TMPALLOC_OK ? write_reset(agent, &image, error) : status;
+}
+
+/* Breakpoints of the user. */
+
+struct conflict {
+    struct agent_image image;
+    uint64_t address; /* of the first that is within a jump; 0: none is */
+    bool function;    /* to a function that the user named, which can't be hooked in another way */
+};
+
+static int find_conflict(void *arg, uint64_t address) {
+    struct conflict *conflict = arg;
+    const struct agent_image *image = &conflict->image;
+    for (uint32_t i = 0; i < AGENT_ENTRY_POINTS_LIMIT && conflict->address == 0; i++) {
+        uint64_t start = image->entry_points[i] + image->patch_start[i];
+        if (image->hooking[i] == AGENT_PATCHED && address > start &&
+            address < image->entry_points[i] + image->patch_end[i]) {
+            conflict->address = address;
+            conflict->function = i >= AGENT_ENTRY_COUNT && i < AGENT_FIRST_OTHER;
+        }
+    }
+    return TMPALLOC_OK;
+}
+
+int engine_agent_avoid_breakpoints(struct engine_agent *agent, struct error *error) {
+    struct conflict conflict = {.address = 0};
+    if (engine_agent_image(agent, &conflict.image, NULL) != TMPALLOC_OK ||
+        host_breakpoints(agent->parts.host, find_conflict, &conflict, NULL) != TMPALLOC_OK ||
+        conflict.address == 0)
+        return TMPALLOC_OK;
+    find_controls(agent);
+    struct error reason = {.text = ""};
+    int status =
+        conflict.function || !agent->install
+            ? error_set(&reason, TMPALLOC_E_UNSUPPORTED, "it can't be hooked in another way")
+            : engine_agent_install_again(agent, &reason);
+    if (status == TMPALLOC_OK)
+        return status;
+    return error_set(error, status,
+                     "the breakpoint at 0x%" PRIx64
+                     " won't be hit until 'tmpalloc stop', the first bytes of its function are "
+                     "replaced: %s",
+                     conflict.address, reason.text);
+}
+
+/* Reading. */
+
+static int read_source(void *arg, uint64_t address, void *buffer, uint64_t size) {
+    const struct engine_parts *parts = arg;
+    return host_read_data(parts->host, address, buffer, size, NULL);
+}
+
+static struct frame find_frame(void *arg, uint64_t address, bool exact) {
+    const struct engine_parts *parts = arg;
+    return modules_past_frame(parts->modules, address, exact);
+}
+
+static int find_python_frame(void *arg, const char *function, const char *file, uint32_t line,
+                             struct frame *ret) {
+    const struct engine_parts *parts = arg;
+    *ret = (struct frame){.module = FRAME_PYTHON};
+    return symbolizer_add_python(parts->symbolizer, function, file, line, &ret->offset);
+}
+
+struct agent_image_source engine_agent_source(const struct engine_parts *parts) {
+    return (struct agent_image_source){
+        .read = read_source,
+        .frame = find_frame,
+        .python_frame = find_python_frame,
+        .arg = (void *)parts,
+    };
+}
+
+int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
+                            struct agent_image_facts *facts_ret, struct snapshot *ret,
+                            struct error *error) {
+    const struct agent_image_source source = engine_agent_source(parts);
+    return agent_image_read(&source, image, tracker_stacks(parts->tracker), facts_ret, ret, error);
+}
+
+int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *facts_ret,
+                      struct snapshot *ret, struct error *error) {
+    if (agent->anchor == 0)
+        return error_set(error, TMPALLOC_E_STATE, "the agent has not begun yet");
+    return engine_agent_read_image(&agent->parts, agent->anchor, facts_ret, ret, error);
+}
+
+bool engine_agent_lacks_python(struct engine_agent *agent) {
+    struct agent_image image;
+    return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.python_version == 0;
+}
+
+bool engine_agent_is_loaded(struct modules *modules) {
+    uint32_t module;
+    return modules_find_soname(modules, AGENT_FILE_SONAME, &module);
+}
+
+int engine_agent_find_in_core(struct modules *modules, const char *path, uint64_t *image_ret,
+                              struct error *error) {
+    uint32_t module;
+    if (modules_find_soname(modules, AGENT_FILE_SONAME, &module) &&
+        modules_find_object(modules, module, AGENT_IMAGE_SYMBOL, image_ret))
+        return TMPALLOC_OK;
+    return core_file_find(path, AGENT_IMAGE_MAGIC, AGENT_IMAGE_MAGIC_BYTES, image_ret, error);
+}

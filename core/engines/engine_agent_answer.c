@@ -1,0 +1,74 @@
+/* What the agent asks: how to get from a frame to its caller where memory has no call frame
+ * information. */
+#include <stddef.h>
+
+#include "engines/engine_agent_state.h"
+#include "unwind/unwinder_rules.h"
+
+_Static_assert(AGENT_REGISTERS == UNWIND_REGISTERS, "registers have the same numbers");
+
+static const uint8_t kinds[] = {
+    [UNWIND_UNDEFINED] = AGENT_RULE_UNDEFINED, [UNWIND_SAME] = AGENT_RULE_SAME,
+    [UNWIND_AT_OFFSET] = AGENT_RULE_AT_OFFSET, [UNWIND_OFFSET] = AGENT_RULE_OFFSET,
+    [UNWIND_REGISTER] = AGENT_RULE_REGISTER,   [UNWIND_AT_ADDRESS] = AGENT_RULE_AT_ADDRESS,
+    [UNWIND_VALUE] = AGENT_RULE_VALUE,
+};
+
+struct filling {
+    struct agent_code *code;
+    size_t operation_count;
+    bool fits;
+};
+
+static struct agent_rule translate(struct filling *filling, const struct unwind_rule *rule) {
+    size_t first = filling->operation_count, count = rule->expression.count;
+    filling->fits &= count <= AGENT_OPERATIONS - first;
+    for (size_t i = 0; i < count && filling->fits; i++) {
+        const Dwarf_Op *from = &rule->expression.operations[i];
+        filling->code->operations[filling->operation_count++] = (struct agent_operation){
+            .atom = from->atom, .number = from->number, .number2 = from->number2};
+    }
+    return (struct agent_rule){.kind = kinds[rule->kind],
+                               .source = (uint8_t)rule->number,
+                               .first_operation = (uint8_t)first,
+                               .operation_count = (uint8_t)count,
+                               .offset = rule->offset};
+}
+
+static enum agent_answer answer_of(const struct unwind_row *row) {
+    if (!row->guessed)
+        return AGENT_FRAME_KNOWN;
+    return row->known ? AGENT_FRAME_POINTER : AGENT_FRAME_UNSURE;
+}
+
+/* Rules that don't fit are as good as none. */
+static void fill(struct agent_code *code, const struct unwind_row *row) {
+    struct filling filling = {.code = code, .fits = true};
+    code->signal = row->signal;
+    code->cfa = translate(&filling, &row->cfa);
+    for (size_t i = 0; i < AGENT_REGISTERS; i++)
+        code->registers[i] = translate(&filling, &row->registers[i]);
+    code->answer = filling.fits ? answer_of(row) : AGENT_STACK_ENDS;
+}
+
+int engine_agent_answer(struct engine_agent *agent, uint64_t address, struct error *error) {
+    struct engine_parts *parts = &agent->parts;
+    struct agent_code code;
+    const struct unwind_row *row;
+    int status = host_read_data(parts->host, address, &code, sizeof(code), error);
+    if (status != TMPALLOC_OK)
+        return status;
+    struct frame place = modules_frame(parts->modules, code.address, true);
+    if (unwinder_row(parts->unwinder, &place, &row) != TMPALLOC_OK)
+        return error_no_memory(error);
+    code.answer = AGENT_STACK_ENDS;
+    code.start = code.address;
+    code.end = code.address + 1;
+    if (row)
+        fill(&code, row);
+    if (row && row->end > row->start) {
+        code.start += row->start - place.offset;
+        code.end = code.start + (row->end - row->start);
+    }
+    return host_write_data(parts->host, address, &code, sizeof(code), error);
+}

@@ -1,0 +1,478 @@
+/* Bringing the agent into a process that runs already. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "engines/engine_agent_state.h"
+#include "support/memory.h"
+
+/* Of one call in the process.  Loading a library from a slow disk takes tenths of a second. */
+#define CALL_MS 5000u
+
+/* An allocator call that is in progress takes less. */
+#define RUN_MS 2000u
+
+/* A jump to the agent and the instructions that it displaces end within so many bytes. */
+#define PATCHED_BYTES 32
+
+/* glibc 2.36: malloc.o's internal functions, which run without an exported one on the stack when
+ * that one left by a jump, lie within so many bytes before the first exported one. */
+#define INTERNAL_BYTES 32768
+
+/* sys/mman.h of x86-64 Linux, which the process is. */
+#define PAGE_BYTES          4096u
+#define FUNCTIONS_OFFSET    2048u /* on that page; breakpoints are before it */
+#define MAP_READ_WRITE      3u
+#define MAP_PRIVATE_NO_FILE 0x22u
+#define MAP_FAILED_ADDRESS  UINT64_MAX
+
+struct entry {
+    struct engine_agent *agent;
+    struct tmpalloc_thread *threads;
+    size_t thread_count;
+    size_t thread_capacity;
+    bool alone;    /* calls run in their thread alone */
+    bool hooking;  /* else loading: calls may need what any thread holds, so all run then */
+    bool still;    /* nothing runs but calls */
+    bool moved;    /* the process went on */
+    uint64_t safe; /* key of the thread that calls */
+    uint64_t page;
+    size_t avoided_count; /* addresses on the page that no jump may cover */
+    struct error *error;
+};
+
+/* The system calls that a sandbox has forbidden may end the process. */
+
+/* proc(5): how many seccomp filters a process has, or 1 in the strict mode; -1: unknown. */
+static long count_filters(const char *status_path) {
+    char line[256];
+    long mode = -1, filters = -1;
+    FILE *file = fopen(status_path, "re");
+    while (file && fgets(line, sizeof(line), file)) {
+        sscanf(line, "Seccomp: %ld", &mode);
+        sscanf(line, "Seccomp_filters: %ld", &filters);
+    }
+    if (file)
+        fclose(file);
+    return filters > mode ? filters : mode;
+}
+
+/* Filters of a container are ours, too, and let us live. */
+static int check_sandbox(struct engine_agent *agent, struct error *error) {
+    char path[64];
+    struct agent_image image;
+    bool entered = agent->anchor && engine_agent_is_ready(agent, &image) &&
+                   image.sandboxed == AGENT_SANDBOX_ENTERED;
+    snprintf(path, sizeof(path), "/proc/%lld/status", (long long)agent->parts.host->local_pid);
+    if (!entered && count_filters(path) <= count_filters("/proc/self/status"))
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_UNSUPPORTED, "the process is in a seccomp sandbox");
+}
+
+/* Where threads are. */
+
+static int collect_thread(void *arg, const struct tmpalloc_thread *thread) {
+    struct entry *entry = arg;
+    if (memory_reserve((void **)&entry->threads, &entry->thread_capacity, entry->thread_count + 1,
+                       sizeof(*entry->threads)) != 0)
+        return TMPALLOC_E_NOMEM;
+    entry->threads[entry->thread_count++] = *thread;
+    return TMPALLOC_OK;
+}
+
+static int list_threads(struct entry *entry) {
+    entry->thread_count = 0;
+    int status = host_threads(entry->agent->parts.host, collect_thread, entry, entry->error);
+    if (status == TMPALLOC_OK && entry->thread_count == 0)
+        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no threads");
+    return status;
+}
+
+static int capture(struct entry *entry, uint64_t key, const struct capture **ret) {
+    static const char *const names[] = {"pc", "sp"};
+    struct engine_parts *parts = &entry->agent->parts;
+    uint64_t values[2];
+    int status = host_select_thread(parts->host, key, entry->error);
+    if (status == TMPALLOC_OK)
+        status = host_read_registers(parts->host, names, 2, values, entry->error);
+    return status == TMPALLOC_OK
+               ? unwinder_capture(parts->unwinder, values[0], values[1], entry->error, ret)
+               : status;
+}
+
+/* Whether an address is in the code of an entry point or, in the C library, of its helpers.
+ * Functions that the user named hold nothing that a call needs. */
+static bool is_in_allocator(const struct engine_agent *agent, uint64_t pc) {
+    uint32_t module = modules_frame(agent->parts.modules, pc, true).module;
+    for (size_t i = 0; i < agent->entries.count; i++) {
+        const struct entry_point *point = &agent->entries.items[i];
+        if (point->custom)
+            continue;
+        bool shared = modules_loaded(agent->parts.modules, 0) != point->module;
+        uint64_t before = shared ? INTERNAL_BYTES : 0;
+        if (module == point->module && pc > point->address - before &&
+            pc < point->address + point->size_bytes)
+            return true;
+    }
+    return false;
+}
+
+static bool is_in_linker(const struct engine_agent *agent, uint64_t pc) {
+    struct modules *modules = agent->parts.modules;
+    uint32_t module = modules_frame(modules, pc, true).module;
+    return module != FRAME_NO_MODULE && modules_is_dynamic_linker(modules, module);
+}
+
+static bool is_entry(const struct engine_agent *agent, uint64_t pc) {
+    for (size_t i = 0; i < agent->entries.count; i++) {
+        if (agent->entries.items[i].address == pc)
+            return true;
+    }
+    return false;
+}
+
+/* The outermost frame of the allocator or the dynamic linker; false: there is none.  A call that
+ * has yet to execute its first instruction is none. */
+static bool find_busy_frame(const struct engine_agent *agent, const struct capture *stack,
+                            uint32_t *ret) {
+    for (uint32_t i = stack->count; i > 0; i--) {
+        uint64_t pc = stack->pcs[i - 1] - (i > 1);
+        if (i == 1 && is_entry(agent, pc))
+            continue;
+        if (is_in_allocator(agent, pc) || is_in_linker(agent, pc)) {
+            *ret = i - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_in_patched_bytes(const struct engine_agent *agent, uint64_t pc) {
+    for (size_t i = 0; i < agent->within.count; i++) {
+        if (pc - agent->within.items[i].symbol.address - 1 < PATCHED_BYTES - 1)
+            return true;
+    }
+    for (size_t i = 0; i < agent->entries.count; i++) {
+        if (pc - agent->entries.items[i].address - 1 < PATCHED_BYTES - 1)
+            return true;
+    }
+    return false;
+}
+
+/* Lets the selected thread finish its allocator call. */
+static int finish_call(struct entry *entry, const struct capture *stack, uint32_t busy) {
+    if (entry->still)
+        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "a thread is in the allocator");
+    if (busy + 1 >= stack->count)
+        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+                         "a thread is in the allocator, and its callers are not known");
+    if (host_run_to(entry->agent->parts.host, stack->pcs[busy + 1], RUN_MS, entry->error))
+        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+                         "a thread is in the allocator and does not leave it");
+    entry->moved = true;
+    return list_threads(entry);
+}
+
+/* Whether what is called next can't be while a thread is there: hooking changes code that it is
+ * about to execute, or waits for what it holds while it is stopped. */
+static bool is_in_the_way(const struct entry *entry, const struct capture *stack, uint32_t busy) {
+    return entry->hooking && (is_in_patched_bytes(entry->agent, stack->pcs[0]) ||
+                              is_in_linker(entry->agent, stack->pcs[busy] - (busy > 0)));
+}
+
+/* One pass: *moved_ret tells that the process ran, and that all was forgotten. */
+static int look_at_threads(struct entry *entry, uint64_t *safe_ret, bool *moved_ret) {
+    uint32_t busy = 0;
+    *safe_ret = 0;
+    entry->alone = true;
+    for (size_t i = 0; i < entry->thread_count; i++) {
+        const struct capture *stack;
+        int status = capture(entry, entry->threads[i].key, &stack);
+        if (status != TMPALLOC_OK)
+            return status;
+        bool is_busy = find_busy_frame(entry->agent, stack, &busy);
+        if (is_busy)
+            entry->alone = entry->hooking;
+        else if (*safe_ret == 0)
+            *safe_ret = entry->threads[i].key;
+        *moved_ret = is_busy && (is_in_the_way(entry, stack, busy) ||
+                                 (*safe_ret == 0 && i + 1 == entry->thread_count));
+        if (*moved_ret)
+            return finish_call(entry, stack, busy);
+    }
+    return TMPALLOC_OK;
+}
+
+/* Selects a thread that can call functions. */
+static int select_safe_thread(struct entry *entry) {
+    uint64_t safe = 0;
+    bool moved = true;
+    int status = list_threads(entry);
+    for (size_t tries = 0; moved && status == TMPALLOC_OK && tries < 8; tries++)
+        status = look_at_threads(entry, &safe, &moved);
+    if (status == TMPALLOC_OK && (moved || safe == 0))
+        status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+                           "its threads leave no moment outside of the allocator");
+    entry->safe = safe;
+    return status == TMPALLOC_OK ? host_select_thread(entry->agent->parts.host, safe, entry->error)
+                                 : status;
+}
+
+/* Calls. */
+
+static int call(struct entry *entry, const char *name, uint64_t function, const uint64_t *arguments,
+                uint32_t count, uint64_t *ret) {
+    struct host_call call = {
+        .address = function, .count = count, .alone = entry->alone, .timeout_ms = CALL_MS};
+    memcpy(call.arguments, arguments, count * sizeof(arguments[0]));
+    int status = host_call_function(entry->agent->parts.host, &call, ret, entry->error);
+    if (status != TMPALLOC_E_HOST)
+        return status;
+    error_set(entry->error, status, "%s() in the process failed or took more than %u s", name,
+              CALL_MS / 1000);
+    host_append_reason(entry->agent->parts.host, entry->error);
+    return TMPALLOC_E_UNSUPPORTED;
+}
+
+#define CALL(entry, name, function, ret, ...)                                                      \
+    call((entry), (name), (function), (const uint64_t[]){__VA_ARGS__},                             \
+         sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
+
+/* The C library's, where the program may have a function of that name as well.  Before glibc 2.34
+ * some are in libraries beside it. */
+static bool find_named(struct modules *modules, const char *name, struct module_symbol *ret) {
+    uint32_t c_library;
+    return (modules_find_soname(modules, C_LIBRARY_SONAME, &c_library) &&
+            modules_find_function(modules, c_library, name, true, ret)) ||
+           modules_find_binding(modules, name, FRAME_NO_MODULE, ret);
+}
+
+static int call_named(struct entry *entry, const char *name, const uint64_t *arguments,
+                      uint32_t count, uint64_t *ret) {
+    struct module_symbol symbol;
+    if (!find_named(entry->agent->parts.modules, name, &symbol))
+        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no %s()", name);
+    return call(entry, name, symbol.address, arguments, count, ret);
+}
+
+#define CALL_NAMED(entry, name, ret, ...)                                                          \
+    call_named((entry), (name), (const uint64_t[]){__VA_ARGS__},                                   \
+               sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
+
+/* A page for strings: a debugger that is given one may call malloc for it. */
+static int map_page(struct entry *entry) {
+    uint64_t page;
+    int status = CALL_NAMED(entry, "mmap", &page, 0, PAGE_BYTES, MAP_READ_WRITE,
+                            MAP_PRIVATE_NO_FILE, UINT64_MAX, 0);
+    if (status == TMPALLOC_OK && page == MAP_FAILED_ADDRESS)
+        status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no memory left");
+    if (status == TMPALLOC_OK)
+        entry->page = page;
+    return status;
+}
+
+static void unmap_page(struct entry *entry) {
+    uint64_t result;
+    entry->error = NULL; /* what went wrong before matters more */
+    if (entry->page != 0)
+        CALL_NAMED(entry, "munmap", &result, entry->page, PAGE_BYTES);
+}
+
+static int write_string(struct entry *entry, const char *string) {
+    return host_write_data(entry->agent->parts.host, entry->page, string, strlen(string) + 1,
+                           entry->error);
+}
+
+static void read_string(struct entry *entry, uint64_t address, char *text, size_t size) {
+    size_t length = 0;
+    while (length + 1 < size &&
+           host_read_data(entry->agent->parts.host, address + length, &text[length], 1, NULL) ==
+               TMPALLOC_OK &&
+           text[length])
+        length++;
+    text[length] = '\0';
+}
+
+static int refuse_loading(struct entry *entry) {
+    uint64_t message = 0;
+    char text[512] = "";
+    if (call_named(entry, "dlerror", NULL, 0, &message) == TMPALLOC_OK && message != 0)
+        read_string(entry, message, text, sizeof(text));
+    return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process can't load it: %s",
+                     text[0] ? text : "unknown reason");
+}
+
+static int find_symbol(struct entry *entry, uint64_t handle, const char *name, uint64_t *ret) {
+    int status = write_string(entry, name);
+    if (status == TMPALLOC_OK)
+        status = CALL_NAMED(entry, "dlsym", ret, handle, entry->page);
+    if (status == TMPALLOC_OK && *ret == 0)
+        status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "%s has no %s", AGENT_FILE_SONAME,
+                           name);
+    return status;
+}
+
+static int load(struct entry *entry) {
+    struct engine_agent *agent = entry->agent;
+    uint64_t handle = 0;
+    int status = write_string(entry, agent->file.path);
+    if (status == TMPALLOC_OK)
+        status = CALL_NAMED(entry, "dlopen", &handle, entry->page,
+                            RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (status == TMPALLOC_OK && handle == 0)
+        status = refuse_loading(entry);
+    if (status == TMPALLOC_OK)
+        status = find_symbol(entry, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
+    if (status == TMPALLOC_OK)
+        status = find_symbol(entry, handle, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
+    if (status == TMPALLOC_OK)
+        status = find_symbol(entry, handle, AGENT_TELL_SYMBOL, &agent->tell);
+    if (status == TMPALLOC_OK)
+        status = find_symbol(entry, handle, AGENT_HOOK_SYMBOL, &agent->hook);
+    return status == TMPALLOC_OK ? find_symbol(entry, handle, AGENT_INSTALL_SYMBOL, &agent->install)
+                                 : status;
+}
+
+/* Puts an address on the page, of a breakpoint say, if it may matter. */
+static int write_avoided(void *arg, uint64_t address) {
+    struct entry *entry = arg;
+    uint64_t place = entry->page + entry->avoided_count * sizeof(address);
+    if (!is_in_patched_bytes(entry->agent, address) ||
+        place + sizeof(address) > entry->page + FUNCTIONS_OFFSET)
+        return TMPALLOC_OK;
+    entry->avoided_count++;
+    return host_write_data(entry->agent->parts.host, place, &address, sizeof(address),
+                           entry->error);
+}
+
+/* A debugger that can't tell its breakpoints has none that matter. */
+static int write_all_avoided(struct entry *entry) {
+    int status = host_breakpoints(entry->agent->parts.host, write_avoided, entry, entry->error);
+    return status == TMPALLOC_E_UNSUPPORTED ? TMPALLOC_OK : status;
+}
+
+static int install(struct entry *entry) {
+    const struct engine_agent_options *options = &entry->agent->options;
+    uint64_t result = 0;
+    int status = write_all_avoided(entry);
+    if (status == TMPALLOC_OK)
+        status = CALL(entry, AGENT_INSTALL_SYMBOL, entry->agent->install, &result,
+                      options->max_threshold, options->stack_depth, options->memory_limit_bytes,
+                      entry->page, entry->avoided_count,
+                      !entry->agent->parts.host->primitives.tells_breakpoints);
+    if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
+        return status;
+    entry->agent->uninstall = 0;
+    if ((int32_t)result == TMPALLOC_E_NOMEM)
+        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the agent got no memory");
+    return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+                     "the allocator's functions can't be hooked");
+}
+
+/* A thread that is about to execute a function's first bytes isn't let go on, as one in the
+ * allocator is: the function may be main(). */
+static int avoid_threads(struct entry *entry) {
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < entry->thread_count && status == TMPALLOC_OK; i++) {
+        const struct capture *stack;
+        status = capture(entry, entry->threads[i].key, &stack);
+        if (status == TMPALLOC_OK)
+            status = write_avoided(entry, stack->pcs[0]);
+    }
+    return status == TMPALLOC_OK
+               ? host_select_thread(entry->agent->parts.host, entry->safe, entry->error)
+               : status;
+}
+
+/* Functions that the user named. */
+static int hook(struct entry *entry) {
+    struct engine_agent *agent = entry->agent;
+    struct agent_function functions[AGENT_FUNCTIONS];
+    uint32_t count;
+    uint64_t result, place = entry->page + FUNCTIONS_OFFSET;
+    int status = engine_agent_list_functions(agent, functions, &count, entry->error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_write_tables(agent, entry->error);
+    if (status == TMPALLOC_OK)
+        status = avoid_threads(entry);
+    if (status != TMPALLOC_OK || !engine_agent_has_functions(agent))
+        return status;
+    status = host_write_data(agent->parts.host, place, functions, count * sizeof(functions[0]),
+                             entry->error);
+    if (status == TMPALLOC_OK)
+        status = CALL(entry, AGENT_HOOK_SYMBOL, agent->hook, &result, place, count, entry->page,
+                      entry->avoided_count, !agent->parts.host->primitives.tells_breakpoints);
+    if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
+        return status;
+    status = engine_agent_check_functions(agent, entry->error);
+    return status == TMPALLOC_OK
+               ? error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the agent got no memory")
+               : status;
+}
+
+/* Makes what calls need. */
+static int begin(struct entry *entry) {
+    int status = select_safe_thread(entry);
+    return status == TMPALLOC_OK ? map_page(entry) : status;
+}
+
+static void end(struct entry *entry) {
+    unmap_page(entry);
+    if (entry->moved)
+        host_message(entry->agent->parts.host,
+                     "tmpalloc: the program went on until its allocator call returned");
+    host_select_thread(entry->agent->parts.host, 0, NULL);
+    memory_release(entry->threads);
+}
+
+int engine_agent_install(struct engine_agent *agent, struct error *error) {
+    struct entry entry = {.agent = agent, .error = error};
+    int status = check_sandbox(agent, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_find_entries(agent, true, error);
+    if (status == TMPALLOC_OK && agent->missing[0])
+        status = error_set(error, TMPALLOC_E_UNSUPPORTED, "%s", agent->missing);
+    if (status == TMPALLOC_OK)
+        status = begin(&entry);
+    if (status == TMPALLOC_OK)
+        status = load(&entry);
+    entry.hooking = true; /* the other threads may be anywhere now */
+    if (status == TMPALLOC_OK)
+        status = select_safe_thread(&entry);
+    if (status == TMPALLOC_OK)
+        status = install(&entry);
+    if (status == TMPALLOC_OK)
+        status = hook(&entry);
+    end(&entry);
+    return status;
+}
+
+int engine_agent_install_again(struct engine_agent *agent, struct error *error) {
+    struct entry entry = {.agent = agent, .error = error, .hooking = true, .still = true};
+    int status = check_sandbox(agent, error);
+    if (status == TMPALLOC_OK)
+        status = begin(&entry);
+    if (status == TMPALLOC_OK)
+        status = install(&entry);
+    if (status == TMPALLOC_OK)
+        status = hook(&entry);
+    end(&entry);
+    return status;
+}
+
+int engine_agent_uninstall(struct engine_agent *agent, struct error *error) {
+    uint64_t result;
+    if (agent->uninstall == 0)
+        return TMPALLOC_OK;
+    if (check_sandbox(agent, NULL) != TMPALLOC_OK) {
+        host_message(agent->parts.host,
+                     "tmpalloc: the agent's hooks stay and count nothing: the process is in a "
+                     "seccomp sandbox");
+        return TMPALLOC_OK;
+    }
+    const struct host_call call = {
+        .address = agent->uninstall, .alone = true, .timeout_ms = CALL_MS};
+    agent->uninstall = 0;
+    return host_call_function(agent->parts.host, &call, &result, error);
+}

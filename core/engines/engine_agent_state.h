@@ -1,0 +1,105 @@
+/* The agent engine's inside, shared by its two halves: controlling the agent and bringing it in. */
+#ifndef TMPALLOC_ENGINE_AGENT_STATE_H
+#define TMPALLOC_ENGINE_AGENT_STATE_H
+
+#include <stddef.h>
+
+#include "debugger/breakpoints.h"
+#include "engines/agent_file.h"
+#include "engines/engine_agent.h"
+#include "tmpalloc/agent_image.h"
+
+#define C_LIBRARY_SONAME "libc.so.6"
+
+struct engine_agent {
+    struct engine_parts parts;
+    struct engine_agent_options options;
+    struct agent_file file;
+    bool preloading;    /* the debugger was asked to load it */
+    bool awaited;       /* it has yet to hook the functions that the user named */
+    uint64_t anchor;    /* address of struct agent_image_anchor; 0: not found yet */
+    uint64_t install;   /* addresses of the functions; 0: not known */
+    uint64_t uninstall; /* 0: nothing to undo */
+    uint64_t hook;
+    uint64_t tell; /* 0: not known */
+    /* Where a process ends or executes another program, and where the agent tells something.  None
+     * is released before the end, so that their order stays. */
+    struct breakpoints breakpoints;
+    uint64_t exit_address;                       /* of those the one that ends it */
+    uint8_t breakpoint_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
+    struct entry_points entries;
+    char missing[ERROR_TEXT_BYTES]; /* why a function that the user named isn't there; "": they are
+                                     */
+    struct user_functions within;
+};
+
+/* Reads the image's fixed part.  TMPALLOC_E_STATE: there is none yet. */
+int engine_agent_image(struct engine_agent *agent, struct agent_image *ret, struct error *error);
+
+/* The same where it can be written to: false when there is none yet, and in a child of fork(),
+ * whose image the kernel has emptied, until the child itself has brought it back, which it does
+ * before fork() returns, and tells that it is ready. */
+bool engine_agent_is_ready(struct engine_agent *agent, struct agent_image *ret);
+
+/* Writes a field of the image that agent_image.h leaves to the debugger. */
+int engine_agent_write_field(struct engine_agent *agent, const struct agent_image *image,
+                             size_t offset, size_t size, struct error *error);
+#define ENGINE_AGENT_WRITE(agent, image, field, error)                                             \
+    engine_agent_write_field((agent), (image), offsetof(struct agent_image, field),                \
+                             sizeof((image)->field), (error))
+
+/* Sets or enables a breakpoint; may be called while a hit is handled.  The second tells the agent
+ * where they all are, as soon as it is there. */
+int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakpoint_role role,
+                       struct error *error);
+int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *error);
+
+/* The address of a function of the agent's library; *ret is untouched where there is none. */
+bool engine_agent_find_exported(struct engine_agent *agent, const char *name, uint64_t *ret);
+int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *error);
+
+/* Fills in the struct agent_code at an address. */
+int engine_agent_answer(struct engine_agent *agent, uint64_t address, struct error *error);
+
+/* The memory of the process for agent_image.h; refers to `parts`. */
+struct agent_image_source engine_agent_source(const struct engine_parts *parts);
+
+/* Functions that the user named, which the agent hooks as well. */
+
+static inline bool engine_agent_has_functions(const struct engine_agent *agent) {
+    return agent->options.custom_count > 0 || agent->options.within || agent->options.objects;
+}
+
+/* At most AGENT_FUNCTIONS, as the agent wants them.  TMPALLOC_E_UNSUPPORTED: one isn't there. */
+int engine_agent_list_functions(const struct engine_agent *agent, struct agent_function *functions,
+                                uint32_t *count_ret, struct error *error);
+
+/* Tells the agent where the tables of CPython's object allocator are, or that none are wanted.
+ * TMPALLOC_E_UNSUPPORTED: they aren't known. */
+int engine_agent_write_tables(struct engine_agent *agent, struct error *error);
+
+/* TMPALLOC_E_UNSUPPORTED names one that the agent could not hook. */
+int engine_agent_check_functions(struct engine_agent *agent, struct error *error);
+
+/* An agent that was preloaded tells when it is ready to hook them: sets a breakpoint there. */
+int engine_agent_await_functions(struct engine_agent *agent, struct error *error);
+/* It has told that it is ready, or that it has hooked them.  TMPALLOC_E_UNSUPPORTED: one isn't
+ * there or can't be hooked. */
+int engine_agent_functions_told(struct engine_agent *agent, enum agent_tells reason,
+                                struct error *error);
+
+/* Where the allocator's entry points are now: agent->entries. */
+int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error);
+
+/* Loads the library, unless it is there, and lets it hook the allocator, by calls of the process'
+ * own functions where that is safe.  TMPALLOC_E_UNSUPPORTED says why it can't be. */
+int engine_agent_install(struct engine_agent *agent, struct error *error);
+
+/* Hooks the allocator again, without letting the process run, now that there are breakpoints at
+ * other places.  TMPALLOC_E_UNSUPPORTED when nothing can be called now. */
+int engine_agent_install_again(struct engine_agent *agent, struct error *error);
+
+/* Undoes the hooks of engine_agent_install(). */
+int engine_agent_uninstall(struct engine_agent *agent, struct error *error);
+
+#endif

@@ -1,0 +1,75 @@
+/* The engine that stops the debuggee at allocator entry points and where their calls return.
+ *
+ * Software or hardware breakpoints.  A free is one stop, an allocation two.  Return sites keep
+ * their breakpoint (one per caller), since debuggers reap temporary ones late; the hardware engine
+ * has one register for the return that is pending.  Events go into the tracker. */
+#ifndef TMPALLOC_ENGINE_BREAKPOINT_H
+#define TMPALLOC_ENGINE_BREAKPOINT_H
+
+#include "engines/engine_catches.h"
+#include "engines/entry_points.h"
+#include "platform/architecture.h"
+#include "support/text.h"
+#include "tables/tracker.h"
+#include "unwind/interpreted_stacks.h"
+#include "unwind/unwinder.h"
+
+struct engine_breakpoint;
+
+struct engine_breakpoint_options {
+    enum tmpalloc_breakpoint_kind kind;
+    struct entry_options entries;
+    const char *within; /* count only while this function is on the thread's stack; NULL: always */
+    uint64_t only_thread;               /* key of the one thread to count; 0: all */
+    struct interpreted_stacks *objects; /* count CPython's object allocator, too; NULL: don't */
+};
+
+/* What an engine works with; all outlive it. */
+struct engine_parts {
+    struct host *host;
+    struct modules *modules;
+    struct unwinder *unwinder;
+    struct tracker *tracker;
+    struct symbolizer *symbolizer;
+    struct interpreted_stacks *python; /* NULL: Python frames are not wanted */
+    struct engine_catches *catches;    /* NULL: nothing is ever caught */
+};
+
+/* Sets nothing yet: engine_breakpoint_refresh() does.  For hardware breakpoints the registers are
+ * counted first, in the stopped process: TMPALLOC_E_UNSUPPORTED when there are fewer than two.
+ * `options` and what it points to are used until destroy. */
+int engine_breakpoint_create(const struct engine_parts *parts,
+                             const struct engine_breakpoint_options *options, struct error *error,
+                             struct engine_breakpoint **ret);
+/* Removes all breakpoints; the process may be gone. */
+void engine_breakpoint_destroy(struct engine_breakpoint *engine);
+
+/* The loaded files of the process may have changed: finds entry points again and sets breakpoints
+ * there.  A function that was asked for by name and isn't there (yet) is TMPALLOC_E_STATE, with all
+ * others set.  TMPALLOC_E_UNSUPPORTED: the process' architecture is not known. */
+int engine_breakpoint_refresh(struct engine_breakpoint *engine,
+                              const struct tmpalloc_process *process, struct error *error);
+
+/* Files are about to be unloaded: takes the breakpoints of callers out of the code until they are
+ * needed again. */
+void engine_breakpoint_unloading(struct engine_breakpoint *engine);
+
+/* Drops the windows of threads that have ended; without it that is done when it first matters. */
+void engine_breakpoint_remove_exited(struct engine_breakpoint *engine);
+
+/* The tracker's windows were flushed: calls in progress free nothing that counts. */
+void engine_breakpoint_flushed(struct engine_breakpoint *engine);
+
+/* A breakpoint was hit by the host's current thread.  TMPALLOC_STOP: it is about to free something
+ * that is caught.  An event that is lost by a failure is counted as dropped. */
+int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct error *error);
+
+/* The entry points found; the first `active` ones have breakpoints. */
+const struct entry_points *engine_breakpoint_entry_points(const struct engine_breakpoint *engine);
+size_t engine_breakpoint_active(const struct engine_breakpoint *engine);
+/* Whether CPython's object allocator is among what counts. */
+bool engine_breakpoint_has_objects(const struct engine_breakpoint *engine);
+/* Appends the names of those that did not fit the debug registers, separated by ", ". */
+void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct text *text);
+
+#endif

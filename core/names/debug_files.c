@@ -1,0 +1,149 @@
+#include "names/debug_files.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "names/elf_file.h"
+
+#define CRC_POLYNOMIAL 0xedb88320u /* of .gnu_debuglink: CRC-32 with bits reflected */
+
+/* What a debug file must match. */
+struct wanted {
+    const char *name;
+    GElf_Word crc;
+    struct elf_stamp program; /* the file itself must not be taken for its debug file */
+    struct elf_build_id build_id;
+};
+
+int debug_files_find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+                         char **file_name, Elf **elf) {
+    (void)module, (void)userdata, (void)name, (void)base, (void)file_name, (void)elf;
+    errno = ENOENT;
+    return -1;
+}
+
+static void fill_crc_table(uint32_t table[256]) {
+    for (uint32_t i = 0; i < 256; i++) {
+        table[i] = i;
+        for (int bit = 0; bit < 8; bit++)
+            table[i] = table[i] >> 1 ^ (table[i] & 1 ? CRC_POLYNOMIAL : 0);
+    }
+}
+
+static bool crc_matches(int fd, uint32_t expected) {
+    uint32_t table[256];
+    unsigned char buffer[16384];
+    uint32_t crc = UINT32_MAX;
+    ssize_t got;
+    fill_crc_table(table);
+    for (off_t offset = 0; (got = pread(fd, buffer, sizeof buffer, offset)) > 0; offset += got) {
+        for (ssize_t i = 0; i < got; i++)
+            crc = crc >> 8 ^ table[(crc ^ buffer[i]) & 0xff];
+    }
+    return got == 0 && (crc ^ UINT32_MAX) == expected;
+}
+
+/* Build ids decide when both files have one, else the checksum. */
+static bool matches(int fd, const struct wanted *wanted) {
+    struct elf_stamp stamp;
+    if (!elf_file_stamp(fd, &stamp) || elf_stamp_equal(&stamp, &wanted->program))
+        return false;
+    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL);
+    if (!elf || elf_kind(elf) != ELF_K_ELF) {
+        elf_end(elf);
+        return false;
+    }
+    struct elf_build_id build_id;
+    elf_read_build_id(elf, &build_id);
+    elf_end(elf);
+    if (build_id.size && wanted->build_id.size)
+        return elf_build_id_equal(&build_id, &wanted->build_id);
+    return crc_matches(fd, wanted->crc);
+}
+
+static int try_open(const struct wanted *wanted, char **found_name, const char *directory,
+                    const char *subdirectory) {
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s%s/%s", directory, subdirectory, wanted->name);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return -1;
+    int fd = elf_file_open(path);
+    if (fd < 0)
+        return -1;
+    /* elfutils frees the name. */
+    char *copy = matches(fd, wanted) ? strdup(path) : NULL;
+    if (!copy) {
+        close(fd);
+        return -1;
+    }
+    *found_name = copy;
+    return fd;
+}
+
+/* Looks below each of the global directories, in DIRECTORY/path/of/the/program. */
+static int search_global(const struct wanted *wanted, const char *directories,
+                         const char *program_directory, char **found_name) {
+    int fd = -1;
+    for (const char *item = directories; fd < 0 && *item;) {
+        size_t length = strcspn(item, ":");
+        char directory[PATH_MAX];
+        if (length > 0 && length < sizeof directory) {
+            memcpy(directory, item, length);
+            directory[length] = '\0';
+            fd = try_open(wanted, found_name, directory, program_directory);
+        }
+        item += length + (item[length] == ':');
+    }
+    return fd;
+}
+
+static int search(const struct wanted *wanted, const char *directories, const char *program,
+                  char **found_name) {
+    char copy[PATH_MAX];
+    if (program[0] != '/' || strlen(program) >= sizeof copy)
+        return -1;
+    strcpy(copy, program);
+    const char *directory = dirname(copy);
+    int fd = try_open(wanted, found_name, directory, "");
+    if (fd < 0)
+        fd = try_open(wanted, found_name, directory, "/.debug");
+    if (fd < 0)
+        fd = search_global(wanted, directories, directory, found_name);
+    return fd;
+}
+
+static int find_by_link(Dwfl_Module *module, const char *directories, const char *program,
+                        const char *link_name, GElf_Word crc, char **found_name) {
+    struct wanted wanted = {.name = link_name, .crc = crc};
+    GElf_Addr bias;
+    Elf *elf = dwfl_module_getelf(module, &bias);
+    if (!elf || !elf_path_stamp(program, &wanted.program))
+        return -1;
+    elf_read_build_id(elf, &wanted.build_id);
+    int fd = search(&wanted, directories, program, found_name);
+    if (fd >= 0)
+        return fd;
+    char resolved[PATH_MAX];
+    if (!realpath(program, resolved) || strcmp(resolved, program) == 0)
+        return -1;
+    return search(&wanted, directories, resolved, found_name);
+}
+
+int debug_files_find(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+                     const char *file_name, const char *link_name, GElf_Word link_crc,
+                     char **found_name) {
+    int fd = dwfl_build_id_find_debuginfo(module, userdata, name, base, file_name, link_name,
+                                          link_crc, found_name);
+    /* Without a checksum this is the search for a dwz file.  It has been looked for by build id; by
+     * name libdw does it itself, when the first reference into it is followed. */
+    if (fd < 0 && file_name && link_name && link_crc != 0 && strchr(link_name, '/') == NULL)
+        fd = find_by_link(module, *userdata, file_name, link_name, link_crc, found_name);
+    if (fd < 0)
+        errno = 0;
+    return fd;
+}

@@ -1,0 +1,130 @@
+#include "names/modules.h"
+
+#include <string.h>
+
+struct search {
+    const char *name;
+    bool found;
+    GElf_Sym symbol;
+};
+
+static bool is_local(const GElf_Sym *symbol) {
+    return GELF_ST_BIND(symbol->st_info) == STB_LOCAL;
+}
+
+/* Goes on after a local function: a global one of the same name is meant more likely. */
+static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
+    struct search *search = arg;
+    if (GELF_ST_TYPE(symbol->st_info) != STT_FUNC || (search->found && is_local(symbol)))
+        return true;
+    if (strcmp(name, search->name) != 0)
+        return true;
+    search->found = true;
+    search->symbol = *symbol;
+    return is_local(symbol);
+}
+
+static struct module_symbol describe(const struct modules *modules, uint32_t module,
+                                     const char *name, const GElf_Sym *symbol, bool exported) {
+    struct frame frame = {.module = module, .offset = symbol->st_value};
+    return (struct module_symbol){.name = name,
+                                  .address = modules_address(modules, &frame),
+                                  .size_bytes = symbol->st_size,
+                                  .module = module,
+                                  .exported = exported};
+}
+
+static bool find_exported(struct modules *modules, uint32_t module, const char *name, int type,
+                          struct module_symbol *ret) {
+    GElf_Sym symbol;
+    GElf_Addr bias;
+    Dwfl_Module *file = modules_dwfl(modules, module);
+    Elf *elf = file ? dwfl_module_getelf(file, &bias) : NULL;
+    if (!elf || !function_symbols_find_exported(elf, name, type, &symbol))
+        return false;
+    *ret = describe(modules, module, name, &symbol, true);
+    return true;
+}
+
+static bool find_internal(struct modules *modules, uint32_t module, const char *name,
+                          struct module_symbol *ret) {
+    struct search search = {.name = name};
+    Dwfl_Module *file = modules_dwfl(modules, module);
+    if (!file)
+        return false;
+    function_symbols_for_each(file, visit, &search);
+    if (search.found)
+        *ret = describe(modules, module, name, &search.symbol, false);
+    return search.found;
+}
+
+bool modules_find_function(struct modules *modules, uint32_t module, const char *name,
+                           bool exported_only, struct module_symbol *ret) {
+    if (find_exported(modules, module, name, STT_FUNC, ret))
+        return true;
+    return !exported_only && find_internal(modules, module, name, ret);
+}
+
+bool modules_find_object(struct modules *modules, uint32_t module, const char *name,
+                         uint64_t *address_ret) {
+    struct module_symbol symbol;
+    if (!find_exported(modules, module, name, STT_OBJECT, &symbol))
+        return false;
+    *address_ret = symbol.address;
+    return true;
+}
+
+bool modules_is_dynamic_linker(struct modules *modules, uint32_t module) {
+    const char *soname = modules_soname(modules, module);
+    return strncmp(soname, "ld-linux", 8) == 0 || strncmp(soname, "ld64", 4) == 0;
+}
+
+bool modules_find_binding(struct modules *modules, const char *name, uint32_t ignored,
+                          struct module_symbol *ret) {
+    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
+        uint32_t module = modules_loaded(modules, i);
+        if (module == ignored || modules_is_dynamic_linker(modules, module))
+            continue;
+        if (modules_find_function(modules, module, name, modules_is_dynamic(modules, module), ret))
+            return true;
+    }
+    return false;
+}
+
+bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *ret) {
+    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
+        uint32_t module = modules_loaded(modules, i);
+        if (strcmp(modules_soname(modules, module), soname) != 0)
+            continue;
+        *ret = module;
+        return true;
+    }
+    return false;
+}
+
+/* No page is smaller on x86-64, and bytes of the file fill the last one (System V ABI, AMD64, 5.1).
+ */
+#define PAGE_BYTES 4096
+
+static bool has_room(const GElf_Phdr *segment, size_t size_bytes, uint64_t *end_ret) {
+    uint64_t end = (segment->p_vaddr + segment->p_memsz + 15) & ~UINT64_C(15);
+    *end_ret = end;
+    return segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && end % PAGE_BYTES != 0 &&
+           PAGE_BYTES - end % PAGE_BYTES >= size_bytes;
+}
+
+bool modules_find_room(struct modules *modules, uint32_t module, size_t size_bytes,
+                       uint64_t *address_ret) {
+    GElf_Phdr segment;
+    GElf_Addr bias;
+    struct frame frame = {.module = module};
+    Dwfl_Module *file = modules_dwfl(modules, module);
+    Elf *elf = file ? dwfl_module_getelf(file, &bias) : NULL;
+    for (int i = 0; elf && gelf_getphdr(elf, i, &segment); i++) {
+        if (!has_room(&segment, size_bytes, &frame.offset))
+            continue;
+        *address_ret = modules_address(modules, &frame);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,321 @@
+#include "names/symbolizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "names/debug_names.h"
+#include "names/debug_units.h"
+#include "names/demangle.h"
+#include "names/elf_file.h"
+#include "support/arena.h"
+#include "support/map.h"
+#include "support/memory.h"
+#include "support/text.h"
+
+/* What is known of one module's debug information. */
+struct debug_module {
+    bool opened;
+    struct debug_units *units; /* NULL: there is none */
+    Dwarf_Addr bias;           /* what to take off an address for DWARF */
+    const char *build_id;      /* in hexadecimal digits; NULL: there is none */
+};
+
+/* A cached answer. */
+struct resolution {
+    struct frame frame;
+    size_t count;
+    struct symbol symbols[];
+};
+
+/* A line of a Python function; strings are interned. */
+struct python_place {
+    const char *function;
+    const char *file;
+    uint32_t line;
+};
+
+struct symbolizer {
+    struct modules *modules;
+    struct debug_module *debug_modules; /* by module number */
+    size_t debug_module_count;
+    size_t debug_module_capacity;
+    struct map resolutions;      /* hash of a frame -> struct resolution */
+    struct map strings;          /* hash -> const char * */
+    struct python_place *python; /* by number */
+    size_t python_count;
+    size_t python_capacity;
+    struct map python_numbers; /* hash of a place -> number */
+    struct arena arena;
+    struct text text; /* being composed */
+    /* Of the address being resolved. */
+    struct debug_place place;
+    const struct intervals *functions;
+};
+
+int symbolizer_create(struct modules *modules, struct symbolizer **ret) {
+    struct symbolizer *symbolizer = memory_allocate_zeroed(1, sizeof *symbolizer);
+    if (!symbolizer)
+        return TMPALLOC_E_NOMEM;
+    symbolizer->modules = modules;
+    *ret = symbolizer;
+    return TMPALLOC_OK;
+}
+
+void symbolizer_destroy(struct symbolizer *symbolizer) {
+    if (!symbolizer)
+        return;
+    for (size_t i = 0; i < symbolizer->debug_module_count; i++)
+        debug_units_destroy(symbolizer->debug_modules[i].units);
+    memory_release(symbolizer->debug_modules);
+    map_deinit(&symbolizer->resolutions);
+    map_deinit(&symbolizer->strings);
+    map_deinit(&symbolizer->python_numbers);
+    memory_release(symbolizer->python);
+    arena_deinit(&symbolizer->arena);
+    text_deinit(&symbolizer->text);
+    memory_release(symbolizer);
+}
+
+static uint64_t hash_string(const char *string, size_t length) {
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)string[i]) * 0x100000001b3;
+    return hash;
+}
+
+/* Takes the composed text as an interned string. */
+static int take_text(struct symbolizer *symbolizer, const char **ret) {
+    const struct text *text = &symbolizer->text;
+    uint64_t known;
+    if (text->failed)
+        return TMPALLOC_E_NOMEM;
+    uint64_t hash = hash_string(text_get(text), text->length);
+    if (map_get(&symbolizer->strings, hash, &known) &&
+        strcmp((const char *)(uintptr_t)known, text_get(text)) == 0) {
+        *ret = (const char *)(uintptr_t)known;
+        return TMPALLOC_OK;
+    }
+    char *copy = arena_allocate(&symbolizer->arena, text->length + 1, 1);
+    if (!copy || map_put(&symbolizer->strings, hash, (uintptr_t)copy))
+        return TMPALLOC_E_NOMEM;
+    memcpy(copy, text_get(text), text->length);
+    *ret = copy;
+    return TMPALLOC_OK;
+}
+
+/* Python. */
+
+static int intern_string(struct symbolizer *symbolizer, const char *string, const char **ret) {
+    text_clear(&symbolizer->text);
+    text_append(&symbolizer->text, string);
+    return take_text(symbolizer, ret);
+}
+
+static bool same_place(const struct python_place *one, const struct python_place *other) {
+    return one->function == other->function && one->file == other->file && one->line == other->line;
+}
+
+static int add_place(struct symbolizer *symbolizer, const struct python_place *place, uint64_t hash,
+                     uint64_t *ret) {
+    if (memory_reserve((void **)&symbolizer->python, &symbolizer->python_capacity,
+                       symbolizer->python_count + 1, sizeof *symbolizer->python) ||
+        map_put(&symbolizer->python_numbers, hash, symbolizer->python_count))
+        return TMPALLOC_E_NOMEM;
+    *ret = symbolizer->python_count;
+    symbolizer->python[symbolizer->python_count++] = *place;
+    return TMPALLOC_OK;
+}
+
+int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, const char *file,
+                          uint32_t line, uint64_t *ret) {
+    struct python_place place = {.line = line};
+    if (intern_string(symbolizer, function, &place.function) != TMPALLOC_OK ||
+        intern_string(symbolizer, file, &place.file) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    uint64_t hash = map_hash((uintptr_t)place.function) + map_hash((uintptr_t)place.file + line);
+    for (; map_get(&symbolizer->python_numbers, hash, ret); hash++) {
+        if (same_place(&symbolizer->python[*ret], &place))
+            return TMPALLOC_OK;
+    }
+    return add_place(symbolizer, &place, hash, ret);
+}
+
+static int grow_debug_modules(struct symbolizer *symbolizer, size_t needed) {
+    if (memory_reserve((void **)&symbolizer->debug_modules, &symbolizer->debug_module_capacity,
+                       needed, sizeof *symbolizer->debug_modules))
+        return TMPALLOC_E_NOMEM;
+    for (; symbolizer->debug_module_count < needed; symbolizer->debug_module_count++)
+        symbolizer->debug_modules[symbolizer->debug_module_count] = (struct debug_module){0};
+    return TMPALLOC_OK;
+}
+
+/* NULL in *ret when the file has none. */
+static int build_id_digits(struct symbolizer *symbolizer, uint32_t module, const char **ret) {
+    const struct elf_build_id *build_id = modules_build_id(symbolizer->modules, module);
+    text_clear(&symbolizer->text);
+    for (uint32_t i = 0; i < build_id->size; i++)
+        text_printf(&symbolizer->text, "%02x", build_id->bytes[i]);
+    *ret = NULL;
+    return build_id->size > 0 ? take_text(symbolizer, ret) : TMPALLOC_OK;
+}
+
+static int open_debug_module(struct symbolizer *symbolizer, uint32_t number,
+                             struct debug_module **ret) {
+    if (grow_debug_modules(symbolizer, (size_t)number + 1) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    struct debug_module *module = &symbolizer->debug_modules[number];
+    *ret = module;
+    if (module->opened)
+        return TMPALLOC_OK;
+    Dwfl_Module *file = modules_dwfl(symbolizer->modules, number);
+    Dwarf *dwarf = file ? dwfl_module_getdwarf(file, &module->bias) : NULL;
+    if ((dwarf && !module->units && debug_units_create(dwarf, &module->units) != TMPALLOC_OK) ||
+        build_id_digits(symbolizer, number, &module->build_id) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    module->opened = true;
+    return TMPALLOC_OK;
+}
+
+/* Appends the name of the ELF symbol that covers an address, demangled.  Where the symbol is only
+ * wanted if it is mangled, others give nothing. */
+static bool append_elf_name(struct symbolizer *symbolizer, uint64_t address, bool only_mangled) {
+    const char *name = function_symbols_covering(symbolizer->functions, address, NULL);
+    char *readable = name ? demangle(name, false) : NULL;
+    bool wanted = name && (readable || !only_mangled);
+    if (wanted)
+        text_append(&symbolizer->text, readable ? readable : name);
+    free(readable);
+    return wanted;
+}
+
+/* Static functions and lambdas have no linkage name, but the symbol table knows their scopes.  Of
+ * the aliases of a C library function it knows the one that people know. */
+static bool append_function_name(struct symbolizer *symbolizer, uint64_t address, size_t i) {
+    struct text *text = &symbolizer->text;
+    struct debug_place *place = &symbolizer->place;
+    if (i >= place->count)
+        return append_elf_name(symbolizer, address, false);
+    Dwarf_Die *function = &place->functions[i];
+    bool inlined = i + 1 < place->count;
+    return debug_names_linkage(function, text) ||
+           (!inlined && append_elf_name(symbolizer, address, !debug_names_is_internal(function))) ||
+           debug_names_qualified(function, text) ||
+           (!inlined && append_elf_name(symbolizer, address, false));
+}
+
+static bool append_source(struct symbolizer *symbolizer, uint64_t dwarf_address, size_t i,
+                          uint32_t *line_ret) {
+    struct debug_place *place = &symbolizer->place;
+    if (!place->has_unit)
+        return false;
+    if (i == 0)
+        return debug_names_source(&place->unit, dwarf_address, &symbolizer->text, line_ret);
+    return debug_names_call_site(&place->functions[i - 1], &symbolizer->text, line_ret);
+}
+
+static int fill(struct symbolizer *symbolizer, uint64_t address, uint64_t dwarf_address, size_t i,
+                struct symbol *symbol) {
+    int status = TMPALLOC_OK;
+    symbol->inlined = i + 1 < symbolizer->place.count;
+    text_clear(&symbolizer->text);
+    if (append_function_name(symbolizer, address, i))
+        status = take_text(symbolizer, &symbol->function);
+    text_clear(&symbolizer->text);
+    if (status == TMPALLOC_OK && append_source(symbolizer, dwarf_address, i, &symbol->line))
+        status = take_text(symbolizer, &symbol->file);
+    return status;
+}
+
+static struct resolution *create_resolution(struct symbolizer *symbolizer,
+                                            const struct frame *frame, size_t count) {
+    struct resolution *resolution =
+        arena_allocate(&symbolizer->arena, 1, sizeof *resolution + count * sizeof(struct symbol));
+    if (!resolution)
+        return NULL;
+    resolution->frame = *frame;
+    resolution->count = count;
+    bool known = frame->module != FRAME_NO_MODULE;
+    for (size_t i = 0; i < count; i++)
+        resolution->symbols[i] = (struct symbol){
+            .address = modules_address(symbolizer->modules, frame),
+            .offset = frame->offset,
+            .module = known ? modules_path(symbolizer->modules, frame->module) : NULL};
+    return resolution;
+}
+
+static int resolve_in_module(struct symbolizer *symbolizer, const struct frame *frame,
+                             struct resolution **ret) {
+    struct debug_module *module;
+    uint64_t address = frame->offset - !frame->exact;
+    if (open_debug_module(symbolizer, frame->module, &module) != TMPALLOC_OK ||
+        modules_functions(symbolizer->modules, frame->module, &symbolizer->functions) !=
+            TMPALLOC_OK ||
+        (module->units && debug_units_find(module->units, address - module->bias,
+                                           &symbolizer->place) != TMPALLOC_OK))
+        return TMPALLOC_E_NOMEM;
+    size_t count = symbolizer->place.count ? symbolizer->place.count : 1;
+    struct resolution *resolution = create_resolution(symbolizer, frame, count);
+    for (size_t i = 0; resolution && i < count; i++) {
+        resolution->symbols[i].build_id = module->build_id;
+        if (fill(symbolizer, address, address - module->bias, i, &resolution->symbols[i]) !=
+            TMPALLOC_OK)
+            return TMPALLOC_E_NOMEM;
+    }
+    *ret = resolution;
+    return resolution ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+}
+
+static int resolve_python(struct symbolizer *symbolizer, const struct frame *frame,
+                          struct resolution **ret) {
+    static const struct python_place unknown;
+    bool known = frame->offset < symbolizer->python_count;
+    const struct python_place *place = known ? &symbolizer->python[frame->offset] : &unknown;
+    struct resolution *resolution =
+        arena_allocate(&symbolizer->arena, 1, sizeof *resolution + sizeof(struct symbol));
+    if (!resolution)
+        return TMPALLOC_E_NOMEM;
+    resolution->frame = *frame;
+    resolution->count = 1;
+    resolution->symbols[0] = (struct symbol){
+        .function = place->function, .file = place->file, .line = place->line, .python = true};
+    *ret = resolution;
+    return TMPALLOC_OK;
+}
+
+static int resolve(struct symbolizer *symbolizer, const struct frame *frame,
+                   struct resolution **ret) {
+    symbolizer->place.count = 0;
+    symbolizer->place.has_unit = false;
+    if (frame->module == FRAME_PYTHON)
+        return resolve_python(symbolizer, frame, ret);
+    if (frame->module != FRAME_NO_MODULE)
+        return resolve_in_module(symbolizer, frame, ret);
+    *ret = create_resolution(symbolizer, frame, 1);
+    return *ret ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+}
+
+static uint64_t hash_frame(const struct frame *frame) {
+    return map_hash(frame->offset) ^ map_hash(((uint64_t)frame->module << 1) + !frame->exact);
+}
+
+static bool same_frame(const struct frame *one, const struct frame *other) {
+    return one->offset == other->offset && one->module == other->module &&
+           one->exact == other->exact;
+}
+
+int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
+                       const struct symbol **ret, size_t *count_ret) {
+    uint64_t known;
+    uint64_t hash = hash_frame(frame);
+    struct resolution *resolution = NULL;
+    if (map_get(&symbolizer->resolutions, hash, &known))
+        resolution = (struct resolution *)(uintptr_t)known;
+    if (!resolution || !same_frame(&resolution->frame, frame)) {
+        if (resolve(symbolizer, frame, &resolution) != TMPALLOC_OK ||
+            map_put(&symbolizer->resolutions, hash, (uintptr_t)resolution))
+            return TMPALLOC_E_NOMEM;
+    }
+    *ret = resolution->symbols;
+    *count_ret = resolution->count;
+    return TMPALLOC_OK;
+}

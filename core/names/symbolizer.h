@@ -1,0 +1,36 @@
+/* Frames in, function names and source lines out. */
+#ifndef TMPALLOC_SYMBOLIZER_H
+#define TMPALLOC_SYMBOLIZER_H
+
+#include "names/modules.h"
+
+/* One function activation; inlined functions have one of their own.  Strings belong to the
+ * symbolizer; NULL means unknown, never a guess. */
+struct symbol {
+    uint64_t address;     /* run-time address of the physical frame */
+    uint64_t offset;      /* the same within the module's file */
+    const char *function; /* demangled, without parameters */
+    const char *file;     /* as in the debug information, made absolute with its directory */
+    const char *module;   /* path of the ELF file */
+    const char *build_id; /* of that file, in hexadecimal digits */
+    uint32_t line;        /* 0: unknown */
+    bool inlined;         /* inlined into the next symbol */
+    bool python;          /* a Python function */
+};
+
+struct symbolizer;
+
+int symbolizer_create(struct modules *modules, struct symbolizer **ret);
+void symbolizer_destroy(struct symbolizer *symbolizer);
+
+/* Stores a number for a Python function at a line (0: unknown) in *ret: the offset of frames of the
+ * module FRAME_PYTHON.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, const char *file,
+                          uint32_t line, uint64_t *ret);
+
+/* The activations at a frame, innermost first, at least one.  Cached; valid until destroy.
+ * TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
+                       const struct symbol **ret, size_t *count_ret);
+
+#endif

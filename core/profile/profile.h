@@ -1,0 +1,144 @@
+/* Results ready for reporting: counters with symbolized stacks, independent of any process.
+ *
+ * Built from a tracker's snapshot, or read from a file; reports need nothing else.
+ *
+ * Inlined functions are frames of their own.  The location of a site is the innermost frame of its
+ * stack that is no allocator, or the outermost frame when all are allocators.
+ *
+ * The pattern of a site with at least 4 temporaries: grows when at least 80% of its blocks were
+ * larger than the same thread's previous block of the site, repeats when at least 80% were as
+ * large, otherwise mixed.  The first block of a thread has no previous one and is not judged: the
+ * 80% are of allocations less threads. */
+#ifndef TMPALLOC_PROFILE_H
+#define TMPALLOC_PROFILE_H
+
+#include "names/symbolizer.h"
+#include "support/arena.h"
+#include "support/error.h"
+#include "tables/tracker.h"
+
+enum profile_pattern { PATTERN_NONE, PATTERN_GROWS, PATTERN_REPEATS, PATTERN_MIXED };
+
+/* A symbolized call stack, innermost first.  Owned by the profile. */
+struct profile_stack {
+    const struct symbol *const *symbols;
+    size_t count; /* at least 1 */
+    bool truncated;
+};
+
+struct profile_site {
+    uint32_t id;           /* 1 = most bytes; stable for one profile */
+    uint32_t stack_number; /* of its stack, in the profile's source */
+    uint64_t count;        /* temporaries at the profile's threshold */
+    uint64_t bytes;
+    struct site_counters counters;
+    uint64_t same_scope; /* freed while the call of the location's function was still active */
+    uint64_t same_scope_bytes;
+    uint32_t order; /* of first sight: from 0, without gaps unless sites were left out */
+    const struct site_distance *by_distance;            /* max_threshold + 1 */
+    const struct site_distance *same_scope_by_distance; /* the same of same_scope */
+    const int64_t *threads;                             /* ascending */
+    size_t thread_count;
+    enum profile_pattern pattern;
+    size_t location; /* index in stack.symbols of the site's location */
+    struct profile_stack stack;
+    struct profile_stack free_stacks[SITE_FREE_STACKS];
+    size_t free_stack_count;
+    /* The site with the interpreter's own frames, of which only these and what depends on the
+     * location is used; NULL: there are none, or they are not known. */
+    const struct profile_site *native;
+};
+
+/* Whether same_scope is known: no stack of the site was cut, of its frees either. */
+bool profile_knows_scope(const struct profile_site *site);
+
+/* A block that can still become temporary. */
+struct profile_block {
+    uint64_t address;
+    uint64_t size_bytes;
+    uint64_t age; /* other allocations of its thread since: its distance, if that frees it now */
+    int64_t tid;
+    const struct profile_site *site;
+};
+
+struct profile {
+    const char *engine; /* "breakpoint", "hardware", "agent"; "several" */
+    uint32_t threshold;
+    uint32_t max_threshold;
+    bool limited;    /* call stacks were cut because the agent's memory was used up */
+    bool incomplete; /* the process went on after this was read, and has ended */
+    int64_t pid;
+    const char *executable;       /* NULL: unknown */
+    const char *const *arguments; /* NULL-terminated; NULL: unknown */
+    struct snapshot_totals totals;
+    uint64_t count; /* all temporaries at the threshold */
+    uint64_t bytes;
+    struct site_distance *by_distance;
+    struct profile_site *sites; /* by bytes, then count, then first sight */
+    size_t site_count;
+    struct profile_block *blocks; /* the youngest first; none in one that was read from a file or
+                                     that something was suppressed in */
+    size_t block_count;
+    struct profile_suppressed {
+        size_t locations; /* with temporaries */
+        uint64_t count;
+        uint64_t bytes;
+    } suppressed;         /* part of the totals, but of no site */
+    struct arena storage; /* of the above */
+};
+
+struct profile_source {
+    struct snapshot *snapshot;
+    const struct stacks *stacks;
+    struct symbolizer *symbolizer;
+    const char *engine;
+    int64_t pid;
+    const char *executable;
+    const char *const *arguments;
+    uint32_t interpreter; /* module whose own native frames are left out of stacks with Python
+                             frames; FRAME_NO_MODULE: none are */
+};
+
+/* Symbolizes and sorts; everything is copied except the symbolizer's strings and symbols, which the
+ * profile must not outlive.  Fails with TMPALLOC_E_ARGUMENT for a threshold above the snapshot's
+ * largest, and with TMPALLOC_E_NOMEM; *ret is then untouched. */
+int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
+                   struct profile **ret);
+void profile_destroy(struct profile *profile); /* NULL is allowed */
+
+/* One stack of a source, whose snapshot is not used, with the index of its location (as that of a
+ * site's) in *location_ret.  TMPALLOC_OK or TMPALLOC_E_NOMEM; on success the caller releases it. */
+int profile_expand(const struct profile_source *source, uint32_t stack_number,
+                   struct profile_stack *ret, size_t *location_ret);
+void profile_stack_release(struct profile_stack *stack);
+
+/* Names for people, in profile_names.c.  All appended text is valid UTF-8 without control
+ * characters, whatever the debuggee's symbols contain. */
+struct text;
+void profile_append_printable(struct text *text, const char *string);
+/* "foo", "libx.so+0x1234", "0x1234" */
+void profile_append_name(struct text *text, const struct symbol *symbol);
+/* "foo at example.py:4", "foo in libx.so", "libx.so+0x1234" */
+void profile_append_location(struct text *text, const struct symbol *symbol);
+/* The same with the file's full path; an inlined function is marked. */
+void profile_append_frame(struct text *text, const struct symbol *symbol);
+/* Function names from the outermost frame in, joined by semicolons, of which names have none. */
+void profile_append_folded(struct text *text, const struct profile_stack *stack);
+
+/* Whether a native function of this name is an allocator of CPython's C API: PyMem_*, PyObject_*.
+ */
+bool profile_is_python_allocator(const char *function);
+/* Whether a function of this name (NULL: unknown) is an allocator: the malloc family with glibc's
+ * aliases, global operator new and delete, the standard library's allocator classes, and the entry
+ * points of jemalloc, tcmalloc and mimalloc. */
+bool profile_is_allocator(const char *function);
+const char *profile_pattern_name(enum profile_pattern pattern); /* "" for PATTERN_NONE */
+/* "grows step by step: reserve the final size once"; NULL when there is nothing to advise.  A site
+ * frees itself when at least so much of its temporaries have the same scope. */
+#define PROFILE_ITSELF_PERCENT 80
+const char *profile_pattern_advice(enum profile_pattern pattern, bool frees_itself);
+const char *profile_site_advice(const struct profile_site *site);
+/* The symbol of the site's location. */
+const struct symbol *profile_location(const struct profile_site *site);
+
+#endif

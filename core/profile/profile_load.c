@@ -1,0 +1,191 @@
+#include "profile/profile_load.h"
+
+#include <string.h>
+
+#include "profile/profile_json.h"
+#include "profile/profile_read.h"
+#include "profile/profile_threshold.h"
+#include "support/file_read.h"
+#include "support/memory.h"
+#include "support/progress.h"
+
+#define LARGEST_FILE_BYTES (UINT64_C(1) << 30)
+/* Of what is parsed at once: jansson takes about 100 bytes for each. */
+#define MOST_VALUES (UINT64_C(4) << 20)
+
+/* What a file has but for its sites and numbered frames. */
+static const char *const members[] = {"schema",   "engine",  "threshold", "max_threshold",
+                                      "complete", "process", "totals",    "build_ids"};
+
+/* The text's outer structure is looked at first, then one piece after the other is parsed. */
+struct loading {
+    struct profile_reader reader;
+    const char *text;
+    struct json_piece frames; /* the arrays that are parsed item by item; NULL: there is none */
+    struct json_piece sites;
+};
+
+static int cut_short(const struct loading *loading) {
+    return error_set(loading->reader.error, TMPALLOC_E_IO, "%s is cut short", loading->reader.name);
+}
+
+static int no_json(const struct loading *loading, const char *at) {
+    return error_set(loading->reader.error, TMPALLOC_E_IO, "%s holds no JSON at byte %zu",
+                     loading->reader.name, (size_t)(at - loading->text));
+}
+
+static int refuse_step(const struct loading *loading, const struct json_walk *walk,
+                       enum json_step step) {
+    return step == JSON_CUT ? cut_short(loading) : no_json(loading, walk->at);
+}
+
+static uint64_t count_values(const struct json_piece *piece) {
+    uint64_t count = 1;
+    for (size_t i = 0; i < piece->size; i++)
+        count += piece->start[i] == ',' || piece->start[i] == '[' || piece->start[i] == '{';
+    return count;
+}
+
+static int parse_piece(const struct loading *loading, const struct json_piece *piece,
+                       json_t **ret) {
+    json_error_t problem;
+    if (count_values(piece) > MOST_VALUES)
+        return profile_read_refuse(&loading->reader, "an item", "too large");
+    *ret = json_loadb(piece->start, piece->size, JSON_DECODE_ANY, &problem);
+    if (*ret)
+        return TMPALLOC_OK;
+    if (json_error_code(&problem) == json_error_out_of_memory)
+        return error_no_memory(loading->reader.error);
+    return no_json(loading, piece->start + problem.position);
+}
+
+typedef int read_item(struct profile_reader *reader, const json_t *item);
+
+/* Parses and reads the items of an array one by one. */
+static int read_array(struct loading *loading, const struct json_piece *array, read_item *read) {
+    struct json_walk walk;
+    struct json_piece name, value;
+    enum json_step step = json_walk_init(&walk, array);
+    while (step == JSON_ITEM && (step = json_walk_next(&walk, &name, &value)) == JSON_ITEM) {
+        json_t *item;
+        int status = progress_step("loading", loading->reader.profile->site_count, 0, "call sites");
+        if (status == TMPALLOC_OK)
+            status = parse_piece(loading, &value, &item);
+        if (status != TMPALLOC_OK)
+            return status;
+        status = read(&loading->reader, item);
+        json_decref(item);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    return step == JSON_END ? TMPALLOC_OK : refuse_step(loading, &walk, step);
+}
+
+/* The sites become part of the profile's storage. */
+static int keep_sites(struct loading *loading) {
+    struct profile *profile = loading->reader.profile;
+    struct profile_site *sites =
+        arena_allocate(&profile->storage, profile->site_count, sizeof *sites);
+    if (sites && profile->site_count > 0)
+        memcpy(sites, profile->sites, profile->site_count * sizeof *sites);
+    memory_release(profile->sites);
+    profile->sites = sites;
+    return sites && profile_judge(profile) == TMPALLOC_OK ? TMPALLOC_OK
+                                                          : error_no_memory(loading->reader.error);
+}
+
+static int read_sites(struct loading *loading) {
+    if (!loading->sites.start || *loading->sites.start != '[')
+        return profile_read_refuse(&loading->reader, "sites", "no list");
+    if (loading->frames.start && *loading->frames.start != '[')
+        return profile_read_refuse(&loading->reader, "frames", "no list");
+    int status = TMPALLOC_OK;
+    if (loading->frames.start)
+        status = read_array(loading, &loading->frames, profile_read_frame);
+    if (status == TMPALLOC_OK)
+        status = read_array(loading, &loading->sites, profile_read_site);
+    if (status == TMPALLOC_OK)
+        return keep_sites(loading);
+    memory_release(loading->reader.profile->sites);
+    return status;
+}
+
+static bool is_named(const struct json_piece *name, const char *wanted) {
+    size_t length = strlen(wanted);
+    return name->size == length + 2 && memcmp(name->start + 1, wanted, length) == 0;
+}
+
+static int read_member(struct loading *loading, const struct json_piece *name,
+                       const struct json_piece *value) {
+    if (is_named(name, "sites"))
+        loading->sites = *value;
+    if (is_named(name, "frames"))
+        loading->frames = *value;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        json_t *member;
+        if (!is_named(name, members[i]))
+            continue;
+        int status = parse_piece(loading, value, &member);
+        if (status != TMPALLOC_OK)
+            return status;
+        return json_object_set_new(loading->reader.root, members[i], member) == 0
+                   ? TMPALLOC_OK
+                   : error_no_memory(loading->reader.error);
+    }
+    return TMPALLOC_OK;
+}
+
+static int read_members(struct loading *loading, const struct json_piece *text) {
+    struct json_walk walk;
+    struct json_piece name, value;
+    enum json_step step = json_walk_init(&walk, text);
+    if (step == JSON_ITEM && !walk.object)
+        return profile_read_refuse(&loading->reader, "it", "no object");
+    while (step == JSON_ITEM && (step = json_walk_next(&walk, &name, &value)) == JSON_ITEM) {
+        int status = read_member(loading, &name, &value);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    if (step != JSON_END)
+        return refuse_step(loading, &walk, step);
+    return json_walk_is_all(&walk) ? TMPALLOC_OK : no_json(loading, walk.at);
+}
+
+static int read_all(struct loading *loading, const struct json_piece *text) {
+    int status = read_members(loading, text);
+    if (status == TMPALLOC_OK)
+        status = profile_read_root(&loading->reader);
+    return status == TMPALLOC_OK ? read_sites(loading) : status;
+}
+
+int profile_parse(const char *text, size_t size_bytes, const char *name, struct error *error,
+                  struct profile **ret) {
+    struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
+    if (!profile)
+        return error_no_memory(error);
+    struct loading loading = {
+        .reader = {.name = name, .error = error, .profile = profile, .root = json_object()},
+        .text = text};
+    struct profile_reader *reader = &loading.reader;
+    profile_symbols_init(&reader->symbols, &profile->storage);
+    const struct json_piece whole = {text, size_bytes};
+    int status = reader->root ? read_all(&loading, &whole) : error_no_memory(error);
+    profile_symbols_deinit(&reader->symbols);
+    json_decref(reader->root);
+    memory_release(reader->numbered);
+    if (status == TMPALLOC_OK)
+        *ret = profile;
+    else
+        profile_destroy(profile);
+    return status;
+}
+
+int profile_load(const char *path, struct error *error, struct profile **ret) {
+    struct text text;
+    text_init(&text);
+    int status = file_read_whole(path, LARGEST_FILE_BYTES, &text, error);
+    if (status == TMPALLOC_OK)
+        status = profile_parse(text_get(&text), text.length, path, error, ret);
+    text_deinit(&text);
+    return status;
+}

@@ -1,0 +1,259 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "profile/profile.h"
+#include "support/text.h"
+
+static const char replacement_character[] = "\xef\xbf\xbd";
+
+/* Length of the valid UTF-8 sequence at s, 0 when there is none. */
+static size_t sequence_length(const unsigned char *s) {
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    size_t length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    for (size_t i = 1; i < length; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool surrogate = s[0] == 0xed && s[1] >= 0xa0;
+    bool too_large = s[0] == 0xf4 && s[1] >= 0x90;
+    return overlong || surrogate || too_large ? 0 : length;
+}
+
+static bool is_control(const unsigned char *s) {
+    return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+}
+
+void profile_append_printable(struct text *text, const char *string) {
+    const unsigned char *s = (const unsigned char *)string;
+    const unsigned char *clean = s;
+    while (*s) {
+        size_t length = sequence_length(s);
+        if (length > 0 && !is_control(s)) {
+            s += length;
+            continue;
+        }
+        text_append_bytes(text, (const char *)clean, (size_t)(s - clean));
+        text_append(text, length > 0 ? " " : replacement_character);
+        s += length > 0 ? length : 1;
+        clean = s;
+    }
+    text_append_bytes(text, (const char *)clean, (size_t)(s - clean));
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+void profile_append_name(struct text *text, const struct symbol *symbol) {
+    if (symbol->function) {
+        profile_append_printable(text, symbol->function);
+    } else if (symbol->module) {
+        profile_append_printable(text, base_name(symbol->module));
+        text_printf(text, "+0x%llx", (unsigned long long)symbol->offset);
+    } else {
+        text_printf(text, "0x%llx", (unsigned long long)symbol->address);
+    }
+}
+
+static void append_place(struct text *text, const struct symbol *symbol, bool full_path) {
+    profile_append_name(text, symbol);
+    if (symbol->file) {
+        text_append(text, " at ");
+        profile_append_printable(text, full_path ? symbol->file : base_name(symbol->file));
+        if (symbol->line > 0)
+            text_printf(text, ":%u", symbol->line);
+    } else if (symbol->function && symbol->module) {
+        text_append(text, " in ");
+        profile_append_printable(text, full_path ? symbol->module : base_name(symbol->module));
+    }
+}
+
+void profile_append_location(struct text *text, const struct symbol *symbol) {
+    append_place(text, symbol, false);
+}
+
+void profile_append_frame(struct text *text, const struct symbol *symbol) {
+    append_place(text, symbol, true);
+    if (symbol->inlined)
+        text_append(text, " (inlined)");
+}
+
+void profile_append_folded(struct text *text, const struct profile_stack *stack) {
+    for (size_t i = stack->count; i > 0; i--) {
+        size_t start = text->length;
+        profile_append_name(text, stack->symbols[i - 1]);
+        for (size_t k = start; k < text->length; k++) {
+            if (text->data[k] == ';')
+                text->data[k] = ',';
+        }
+        if (i > 1)
+            text_append(text, ";");
+    }
+}
+
+static const char *skip_prefix(const char *name, const char *prefix) {
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) == 0 ? name + length : NULL;
+}
+
+static bool is_one_of(const char *name, const char *const *names) {
+    while (*names && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+static bool is_malloc_family(const char *name) {
+    static const char *const family[] = {
+        "malloc",        "calloc",         "realloc", "reallocarray", "memalign",
+        "aligned_alloc", "posix_memalign", "valloc",  "pvalloc",      "free",
+        "cfree",         "free_sized",     NULL,
+    };
+    return is_one_of(name, family);
+}
+
+/* Aliases inside glibc: a symbolizer may pick any name of an address. */
+static bool is_libc_allocator(const char *name) {
+    static const char *const prefixes[] = {"__GI___libc_", "__GI___", "__GI_", "__libc_", "__"};
+    if (is_malloc_family(name))
+        return true;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        const char *rest = skip_prefix(name, prefixes[i]);
+        if (rest && is_malloc_family(rest))
+            return true;
+    }
+    return false;
+}
+
+static bool is_replacement_allocator(const char *name) {
+    static const char *const own_names[] = {
+        "je_mallocx",
+        "je_rallocx",
+        "je_xallocx",
+        "je_dallocx",
+        "je_sdallocx",
+        "tc_cfree",
+        "tc_new",
+        "tc_new_nothrow",
+        "tc_newarray",
+        "tc_newarray_nothrow",
+        "tc_new_aligned",
+        "tc_newarray_aligned",
+        "tc_delete",
+        "tc_delete_nothrow",
+        "tc_deletearray",
+        "tc_deletearray_nothrow",
+        "tc_delete_sized",
+        "tc_deletearray_sized",
+        "tc_delete_aligned",
+        "mi_new",
+        "mi_new_nothrow",
+        "mi_new_aligned",
+        "mi_new_n",
+        "mi_new_realloc",
+        "mi_new_reallocn",
+        "mi_malloc_small",
+        "mi_malloc_aligned",
+        "mi_malloc_aligned_at",
+        "mi_zalloc",
+        "mi_zalloc_small",
+        "mi_zalloc_aligned",
+        "mi_mallocn",
+        "mi_reallocn",
+        "mi_reallocf",
+        "mi_calloc_aligned",
+        "mi_realloc_aligned",
+        "mi_free_size",
+        "mi_free_size_aligned",
+        "mi_free_aligned",
+        NULL,
+    };
+    static const char *const prefixes[] = {"je_", "tc_", "mi_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        const char *rest = skip_prefix(name, prefixes[i]);
+        if (rest && is_malloc_family(rest))
+            return true;
+    }
+    return is_one_of(name, own_names);
+}
+
+/* What may follow the word for it to be the whole name: "operator new[]", "operator new(". */
+static bool ends_operator(const char *rest) {
+    return *rest == '\0' || *rest == '[' || *rest == '(' || *rest == ' ';
+}
+
+static bool is_cxx_operator(const char *name) {
+    const char *rest = skip_prefix(name, "operator new");
+    if (!rest)
+        rest = skip_prefix(name, "operator delete");
+    return rest && ends_operator(rest);
+}
+
+/* A member of one of the class templates, in libstdc++ or in libc++'s inline namespace. */
+static bool is_standard_allocator(const char *name) {
+    static const char *const classes[] = {"std::allocator",       "std::allocator_traits",
+                                          "std::__new_allocator", "__gnu_cxx::new_allocator",
+                                          "std::__1::allocator",  "std::__1::allocator_traits"};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        const char *rest = skip_prefix(name, classes[i]);
+        if (rest && (*rest == '<' || *rest == ':'))
+            return true;
+    }
+    return false;
+}
+
+bool profile_is_allocator(const char *function) {
+    return function && (is_libc_allocator(function) || is_replacement_allocator(function) ||
+                        is_cxx_operator(function) || is_standard_allocator(function));
+}
+
+bool profile_is_python_allocator(const char *function) {
+    static const char *const names[] = {"Malloc", "Calloc", "Realloc", "Free"};
+    if (!function)
+        return false;
+    const char *rest = function + (function[0] == '_');
+    if (strncmp(rest, "PyMem_", 6) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strncmp(rest, "PyObject_", 9) == 0 && strcmp(rest + 9, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *profile_pattern_name(enum profile_pattern pattern) {
+    static const char *const names[] = {"", "grows", "repeats", "mixed"};
+    return names[pattern];
+}
+
+const char *profile_pattern_advice(enum profile_pattern pattern, bool frees_itself) {
+    switch (pattern) {
+    case PATTERN_GROWS:
+        return "grows step by step: reserve the final size once";
+    case PATTERN_REPEATS:
+        return frees_itself
+                   ? "repeats one size, freed by the function that allocates it: use a local "
+                     "variable or keep one buffer"
+                   : "repeats one size: reuse a buffer or a pool";
+    case PATTERN_MIXED:
+        return frees_itself ? "mixed sizes, freed by the function that allocates them: use a local "
+                              "variable or keep one buffer"
+                            : "mixed sizes: keep one buffer that is large enough for all";
+    default:
+        return NULL;
+    }
+}
+
+const char *profile_site_advice(const struct profile_site *site) {
+    double most = (double)site->count * PROFILE_ITSELF_PERCENT / 100;
+    bool frees_itself = site->count > 0 && (double)site->same_scope >= most;
+    return profile_pattern_advice(site->pattern, frees_itself);
+}
+
+const struct symbol *profile_location(const struct profile_site *site) {
+    return site->stack.symbols[site->location];
+}

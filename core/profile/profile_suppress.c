@@ -1,0 +1,185 @@
+#include "profile/profile_suppress.h"
+
+#include <string.h>
+
+#include "profile/location_filter.h"
+#include "profile/locations.h"
+#include "support/file_read.h"
+#include "support/memory.h"
+#include "support/progress.h"
+
+#define LARGEST_FILE_BYTES (UINT64_C(1) << 20)
+#define BLANKS             " \t\r"
+
+struct suppressions {
+    regex_t *patterns;
+    size_t count;
+    size_t capacity;
+};
+
+void suppressions_destroy(struct suppressions *suppressions) {
+    if (!suppressions)
+        return;
+    for (size_t i = 0; i < suppressions->count; i++)
+        regfree(&suppressions->patterns[i]);
+    memory_release(suppressions->patterns);
+    memory_release(suppressions);
+}
+
+static bool is_blank(char character) {
+    return strchr(BLANKS, character) != NULL;
+}
+
+/* Cuts the line to its expression. */
+static char *trim(char *line) {
+    for (char *hash = strchr(line, '#'); hash; hash = strchr(hash + 1, '#')) {
+        if (hash == line || is_blank(hash[-1])) {
+            *hash = '\0';
+            break;
+        }
+    }
+    line += strspn(line, BLANKS);
+    size_t length = strlen(line);
+    while (length > 0 && is_blank(line[length - 1]))
+        line[--length] = '\0';
+    return line;
+}
+
+static int add_pattern(struct suppressions *suppressions, const char *pattern,
+                       struct error *error) {
+    void *patterns = suppressions->patterns;
+    if (memory_reserve(&patterns, &suppressions->capacity, suppressions->count + 1,
+                       sizeof *suppressions->patterns) != 0)
+        return error_no_memory(error);
+    suppressions->patterns = patterns;
+    int status =
+        location_filter_compile(pattern, &suppressions->patterns[suppressions->count], error);
+    suppressions->count += status == TMPALLOC_OK;
+    return status;
+}
+
+static int read_lines(struct suppressions *suppressions, char *text, const char *path,
+                      struct error *error) {
+    unsigned number = 1;
+    for (char *line = text, *next; line; line = next, number++) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        struct error problem;
+        const char *pattern = trim(line);
+        int status = *pattern ? add_pattern(suppressions, pattern, &problem) : TMPALLOC_OK;
+        if (status != TMPALLOC_OK)
+            return error_set(error, status, "%s:%u: %s", path, number, problem.text);
+    }
+    return TMPALLOC_OK;
+}
+
+int suppressions_read(const char *path, struct error *error, struct suppressions **ret) {
+    struct suppressions *suppressions = memory_allocate_zeroed(1, sizeof *suppressions);
+    if (!suppressions)
+        return error_no_memory(error);
+    struct text text;
+    text_init(&text);
+    int status = file_read_whole(path, LARGEST_FILE_BYTES, &text, error);
+    if (status == TMPALLOC_OK && text.length > 0)
+        status = read_lines(suppressions, text.data, path, error);
+    text_deinit(&text);
+    if (status == TMPALLOC_OK)
+        *ret = suppressions;
+    else
+        suppressions_destroy(suppressions);
+    return status;
+}
+
+static bool matches(const struct suppressions *suppressions, const struct symbol *location,
+                    struct text *scratch) {
+    for (size_t i = 0; i < suppressions->count; i++) {
+        if (location_matches(&suppressions->patterns[i], location, scratch))
+            return true;
+    }
+    return false;
+}
+
+/* What is known of a location. */
+struct decision {
+    bool made;
+    bool suppressed;
+    bool counted;
+};
+
+struct suppression {
+    struct profile *profile;
+    const struct suppressions *suppressions;
+    struct locations *locations;
+    struct decision *decisions; /* by number of the location */
+    struct text scratch;
+};
+
+static struct decision *decide(struct suppression *suppression, const struct profile_site *site) {
+    const struct symbol *location = profile_location(site);
+    uint32_t number = locations_intern(suppression->locations, location);
+    if (number == LOCATION_NONE)
+        return NULL;
+    struct decision *decision = &suppression->decisions[number];
+    if (!decision->made)
+        decision->suppressed = matches(suppression->suppressions, location, &suppression->scratch);
+    decision->made = true;
+    return suppression->scratch.failed ? NULL : decision;
+}
+
+static void leave_out(struct profile_suppressed *suppressed, const struct profile_site *site,
+                      struct decision *decision) {
+    suppressed->count += site->count;
+    suppressed->bytes += site->bytes;
+    if (site->count > 0 && !decision->counted) {
+        decision->counted = true;
+        suppressed->locations++;
+    }
+}
+
+static int suppress(struct suppression *suppression) {
+    struct profile *profile = suppression->profile;
+    size_t kept = 0;
+    for (size_t i = 0; i < profile->site_count; i++) {
+        if (progress_step("comparing", i, profile->site_count, "call sites") != TMPALLOC_OK)
+            return TMPALLOC_E_INTERRUPTED;
+        struct decision *decision = decide(suppression, &profile->sites[i]);
+        if (!decision)
+            return TMPALLOC_E_NOMEM;
+        if (decision->suppressed)
+            leave_out(&profile->suppressed, &profile->sites[i], decision);
+        else
+            profile->sites[kept++] = profile->sites[i];
+    }
+    profile->site_count = kept;
+    profile->block_count = 0; /* their sites have moved */
+    return TMPALLOC_OK;
+}
+
+int profile_suppress(struct profile *profile, const struct suppressions *suppressions,
+                     struct error *error) {
+    if (!suppressions)
+        return TMPALLOC_OK;
+    struct suppression suppression = {.profile = profile, .suppressions = suppressions};
+    text_init(&suppression.scratch);
+    int status = locations_create(&suppression.locations);
+    suppression.decisions =
+        memory_allocate_zeroed(profile->site_count, sizeof *suppression.decisions);
+    if (status == TMPALLOC_OK && suppression.decisions)
+        status = suppress(&suppression);
+    else
+        status = TMPALLOC_E_NOMEM;
+    locations_destroy(suppression.locations);
+    memory_release(suppression.decisions);
+    text_deinit(&suppression.scratch);
+    return status == TMPALLOC_OK ? status : error_no_memory(error);
+}
+
+bool profile_suppressed_site(const struct profile *profile, struct profile_site *ret) {
+    static const struct symbol symbol = {.function = "(suppressed)"};
+    static const struct symbol *const stack[] = {&symbol};
+    const struct profile_suppressed *suppressed = &profile->suppressed;
+    *ret = (struct profile_site){
+        .count = suppressed->count, .bytes = suppressed->bytes, .stack = {stack, 1, false}};
+    return suppressed->count > 0;
+}

@@ -1,0 +1,25 @@
+/* What of a profile depends on the threshold and on the frames that are shown. */
+#ifndef TMPALLOC_PROFILE_THRESHOLD_H
+#define TMPALLOC_PROFILE_THRESHOLD_H
+
+#include "profile/profile.h"
+
+/* TMPALLOC_E_ARGUMENT when nothing was recorded at that threshold. */
+int profile_check_threshold(uint32_t max_threshold, uint32_t threshold, struct error *error);
+
+/* Fills in, from the sites' counters, what the profile's threshold decides: temporaries, patterns,
+ * sums, order and ids.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int profile_judge(struct profile *profile);
+
+/* A pattern is seen in so many temporaries of a site at least. */
+#define PROFILE_PATTERN_TEMPORARIES 4
+/* The pattern of a site with so many temporaries, at whichever threshold that is. */
+enum profile_pattern profile_find_pattern(const struct profile_site *site, uint64_t temporaries);
+
+/* The same results at another threshold, with the interpreter's own frames or without; *ret refers
+ * to `profile` and must not outlive it.  TMPALLOC_E_ARGUMENT for a threshold above the largest,
+ * TMPALLOC_E_NOMEM; *ret is then untouched. */
+int profile_at(const struct profile *profile, uint32_t threshold, bool native_frames,
+               struct error *error, struct profile **ret);
+
+#endif

@@ -1,0 +1,82 @@
+/* Reports: a profile and options in, text out.  One report_*.c per format. */
+#ifndef TMPALLOC_REPORT_H
+#define TMPALLOC_REPORT_H
+
+#include <regex.h>
+
+#include "profile/profile.h"
+#include "support/text.h"
+
+enum report_sort { SORT_OWN, SORT_TOTAL, SORT_COUNT, SORT_SHARE, SORT_SCOPE };
+
+struct report_options {
+    enum report_sort sort;
+    uint32_t rows; /* most rows; 0: all; REPORT_ROWS_FIT: what fits the terminal, at least 10 */
+    uint32_t columns;
+    uint32_t terminal_rows;
+    bool colors;
+    bool inclusive;        /* also locations without own temporaries */
+    bool by_stack;         /* one row per stack instead of one per location */
+    bool same_scope;       /* only what the allocating function frees itself */
+    const regex_t *filter; /* only locations that match; NULL: all */
+    int64_t tid;           /* only sites where this thread allocated, with all their temporaries
+                              (counters are sums over threads); 0: all */
+};
+
+#define REPORT_ROWS_FIT UINT32_MAX
+
+/* Each appends to *text; TMPALLOC_OK or an error.  Without a terminal (columns 0) tables are plain
+ * text: nothing is cut and no line ends with blanks.  On a terminal the first column is shortened
+ * to what fits, and columns that would leave it less than 20 characters are left out.  Percentages
+ * are of all temporaries of the profile; what filter, tid, same_scope or the number of rows leave
+ * out is counted in the last line. */
+/* Says that call stacks are cut for want of memory. */
+void report_limited(struct text *text);
+int report_summary(const struct profile *profile, const struct report_options *options,
+                   struct text *text, struct error *error);
+/* From the outermost frame in to the locations of temporaries, heaviest branch first; a chain of
+ * frames without branches is one row. */
+int report_tree(const struct profile *profile, const struct report_options *options,
+                struct text *text, struct error *error);
+/* The blocks that can still become temporary, at most max_age other allocations old, one row each,
+ * the youngest first; same_scope doesn't matter. */
+int report_live(const struct profile *profile, uint64_t max_age,
+                const struct report_options *options, struct text *text, struct error *error);
+/* The block of these that holds an address, and what freeing it now would make of it; this_tid (0:
+ * unknown) is the thread that the user looks at. */
+int report_explain(const struct profile *profile, uint64_t address, int64_t this_tid,
+                   struct text *text, struct error *error);
+/* Fails with TMPALLOC_E_ARGUMENT for an unknown id. */
+int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
+                struct text *text, struct error *error);
+/* Schema tmpalloc/1 on one line: the fields of struct profile, innermost frames first.  What is
+ * unknown, also the process's arguments and the pattern of few temporaries, is null.
+ * profile_load() reads it. */
+int report_json(const struct profile *profile, struct text *text, struct error *error);
+/* For flamegraph.pl: one line per site with temporaries, `outermost;...;innermost BYTES`. */
+int report_folded(const struct profile *profile, struct text *text, struct error *error);
+/* RFC 4180 with a header row, one row per site.  Text that a spreadsheet would take for a formula
+ * gets an apostrophe in front. */
+int report_csv(const struct profile *profile, struct text *text, struct error *error);
+
+/* "sampled" profiles for speedscope, by bytes and by count: one sample per site with temporaries.
+ */
+int report_speedscope(const struct profile *profile, struct text *text, struct error *error);
+
+/* pprof's profile.proto, compressed: all sites, with temporaries and all allocations as values. */
+int report_pprof(const struct profile *profile, struct text *text, struct error *error);
+/* SARIF 2.1.0: one result per location with temporaries, files relative to the working directory;
+ * what is elsewhere is placed at the line of its nearest caller there.
+ * Its fingerprint depends on function and file, and on the order of the lines in that function. */
+int report_sarif(const struct profile *profile, struct text *text, struct error *error);
+
+/* One page that needs no other file and no network: table and flame graph at any threshold. */
+int report_html(const struct profile *profile, struct text *text, struct error *error);
+
+/* A format by its name in report_format_names; NULL: unknown. */
+typedef int report_function(const struct profile *profile, struct text *text, struct error *error);
+report_function *report_format(const char *name);
+/* NULL-terminated. */
+extern const char *const report_format_names[];
+
+#endif

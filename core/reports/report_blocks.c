@@ -1,0 +1,174 @@
+#include <inttypes.h>
+
+#include "profile/location_filter.h"
+#include "reports/report_selection.h"
+#include "reports/report_stack.h"
+#include "reports/report_table.h"
+
+#define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
+
+static const struct table_column live_columns[] = {
+    {"Location", false, 0}, {"Address", true, 0}, {"Size", true, 0},
+    {"Age", true, 0},       {"Thread", true, 1},  {"Site", true, 2},
+};
+
+/* How many blocks, of how many bytes. */
+static void add(struct report_amount *sum, const struct profile_block *block) {
+    sum->count++;
+    sum->bytes += block->size_bytes;
+}
+
+static bool is_selected(const struct profile_block *block, uint64_t max_age,
+                        const struct report_options *options, struct text *scratch) {
+    return block->age <= max_age && (options->tid == 0 || options->tid == block->tid) &&
+           location_matches(options->filter, profile_location(block->site), scratch);
+}
+
+static void print_block(const struct profile_block *block, struct table *table) {
+    table_add_row(table, TABLE_NO_PARENT, TABLE_NORMAL);
+    profile_append_location(table_add_cell(table), profile_location(block->site));
+    text_printf(table_add_cell(table), "0x%" PRIx64, block->address);
+    text_append_size(table_add_cell(table), block->size_bytes);
+    text_append_count(table_add_cell(table), block->age);
+    text_printf(table_add_cell(table), "%" PRId64, block->tid);
+    text_printf(table_add_cell(table), "%" PRIu32, block->site->id);
+}
+
+static void print_hidden(struct report_amount hidden, struct table *table) {
+    if (hidden.count == 0)
+        return;
+    table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
+    struct text *cell = table_add_cell(table);
+    text_append_count(cell, hidden.count);
+    text_append(cell, hidden.count == 1 ? " more block" : " more blocks");
+    table_add_cell(table);
+    text_append_size(table_add_cell(table), hidden.bytes);
+}
+
+/* Adds to *hidden_ret what there is no row of. */
+static void print_blocks(const struct profile *profile, uint64_t max_age,
+                         const struct report_options *options, struct table *table,
+                         struct report_amount *hidden_ret) {
+    size_t most = report_rows_to_show(options, profile->block_count, LINES_BESIDE_ROWS);
+    struct text scratch;
+    text_init(&scratch);
+    for (size_t i = 0; i < profile->block_count; i++) {
+        const struct profile_block *block = &profile->blocks[i];
+        bool shown =
+            table_row_count(table) < most && is_selected(block, max_age, options, &scratch);
+        if (shown)
+            print_block(block, table);
+        else
+            add(hidden_ret, block);
+    }
+    text_deinit(&scratch);
+}
+
+static void append_none(struct report_amount hidden, struct text *text) {
+    if (hidden.count == 0) {
+        text_append(text, "No block that can still become temporary.\n");
+        return;
+    }
+    text_append(text, "No block that matches; ");
+    text_append_count(text, hidden.count);
+    text_append(text, hidden.count == 1 ? " other can still become temporary.\n"
+                                        : " others can still become temporary.\n");
+}
+
+int report_live(const struct profile *profile, uint64_t max_age,
+                const struct report_options *options, struct text *text, struct error *error) {
+    struct report_amount hidden = {0};
+    struct table *table;
+    int status =
+        table_create(live_columns, sizeof live_columns / sizeof *live_columns, options, &table);
+    if (status != TMPALLOC_OK)
+        return error_no_memory(error);
+    print_blocks(profile, max_age, options, table, &hidden);
+    if (table_row_count(table) == 0) {
+        append_none(hidden, text);
+    } else {
+        print_hidden(hidden, table);
+        status = table_print(table, text);
+    }
+    table_destroy(table);
+    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+}
+
+/* A block of no bytes has an address all the same. */
+static bool holds(const struct profile_block *block, uint64_t address) {
+    uint64_t offset = address - block->address;
+    return offset < block->size_bytes || offset == 0;
+}
+
+static const struct profile_block *find(const struct profile *profile, uint64_t address) {
+    for (size_t i = 0; i < profile->block_count; i++) {
+        if (holds(&profile->blocks[i], address))
+            return &profile->blocks[i];
+    }
+    return NULL;
+}
+
+static void append_unknown(const struct profile *profile, uint64_t address, struct text *text) {
+    text_printf(text, "0x%" PRIx64 " is in no block that can still become temporary: ", address);
+    text_printf(text,
+                "freed (or caught at its free), followed by more than %" PRIu32
+                " other allocations of its thread, ",
+                profile->max_threshold);
+    text_append(text, "whose thread has ended, from before tracking began, or no heap memory\n");
+}
+
+static void append_title(const struct profile_block *block, uint64_t address, struct text *text) {
+    uint64_t offset = address - block->address;
+    text_printf(text, "0x%" PRIx64 " is ", address);
+    if (offset > 0) {
+        text_append_count(text, offset);
+        text_printf(text, " byte%s into the", offset == 1 ? "" : "s");
+    } else {
+        text_append(text, "the");
+    }
+    text_append(text, " block of ");
+    text_append_size(text, block->size_bytes);
+    if (offset > 0)
+        text_printf(text, " at 0x%" PRIx64, block->address);
+    text_printf(text, " (tmpalloc site %" PRIu32 ")\n", block->site->id);
+}
+
+static void append_age(const struct profile_block *block, struct text *text) {
+    text_append(text, "  Age          ");
+    text_append_count(text, block->age);
+    text_printf(text, " other allocation%s of thread %" PRId64 " since\n",
+                block->age == 1 ? "" : "s", block->tid);
+}
+
+static void append_verdict(const struct profile *profile, const struct profile_block *block,
+                           int64_t this_tid, struct text *text) {
+    text_append(text, "  Freed now    by ");
+    if (this_tid == block->tid)
+        text_append(text, "this thread");
+    else
+        text_printf(text, "thread %" PRId64, block->tid);
+    text_printf(text, ": temporary at threshold %" PRIu64, block->age);
+    if (block->age < profile->max_threshold)
+        text_append(text, " and above");
+    if (this_tid == block->tid)
+        text_append(text, "; by another thread: never\n");
+    else if (this_tid != 0)
+        text_printf(text, "; by this thread, %" PRId64 ": never\n", this_tid);
+    else
+        text_append(text, "; by any other: never\n");
+}
+
+int report_explain(const struct profile *profile, uint64_t address, int64_t this_tid,
+                   struct text *text, struct error *error) {
+    const struct profile_block *block = find(profile, address);
+    if (!block) {
+        append_unknown(profile, address, text);
+    } else {
+        append_title(block, address, text);
+        append_age(block, text);
+        append_verdict(profile, block, this_tid, text);
+        text_append(text, "\nAllocated at\n");
+        report_append_stack(&block->site->stack, block->site->location, text);
+    }
+    return text->failed ? error_no_memory(error) : TMPALLOC_OK;
+}

@@ -1,0 +1,206 @@
+#include "reports/report_check.h"
+
+#include "profile/location_filter.h"
+#include "reports/report_pairs.h"
+#include "reports/report_stack.h"
+
+#define FRAMES_SHOWN 7
+
+/* What is judged of a profile. */
+struct selection {
+    struct report_amount amount;
+    uint64_t allocations; /* of the sites that match */
+    size_t sites;
+};
+
+struct check {
+    const struct profile *profile;
+    const struct check_limits *limits;
+    struct selection now;
+    struct selection before; /* of the baseline */
+    struct text scratch;
+};
+
+static bool is_selected(struct check *check, const struct profile_site *site) {
+    return location_matches(check->limits->at, profile_location(site), &check->scratch);
+}
+
+static struct selection select_sites(struct check *check, const struct profile *profile) {
+    struct selection selection = {0};
+    for (size_t i = 0; i < profile->site_count; i++) {
+        const struct profile_site *site = &profile->sites[i];
+        if (!is_selected(check, site))
+            continue;
+        selection.sites++;
+        selection.allocations += site->counters.allocations;
+        selection.amount.count += site->count;
+        selection.amount.bytes += site->bytes;
+    }
+    return selection;
+}
+
+/* Rounded down. */
+static uint64_t with_tolerance(uint64_t value, uint64_t percent) {
+    uint64_t allowed, rest = value % 100 * (100 + percent) / 100;
+    bool too_large = __builtin_mul_overflow(value / 100, 100 + percent, &allowed) ||
+                     __builtin_add_overflow(allowed, rest, &allowed);
+    return too_large ? UINT64_MAX : allowed;
+}
+
+static bool exceeds_baseline(const struct check *check) {
+    uint64_t percent = check->limits->tolerance_percent;
+    const struct report_amount *now = &check->now.amount, *before = &check->before.amount;
+    return check->limits->baseline && (now->count > with_tolerance(before->count, percent) ||
+                                       now->bytes > with_tolerance(before->bytes, percent));
+}
+
+static enum check_verdict judge(const struct check *check) {
+    if (check->profile->totals.allocations == 0 || check->now.sites == 0)
+        return CHECK_NOTHING;
+    bool failed = check->now.amount.count > check->limits->most_count ||
+                  check->now.amount.bytes > check->limits->most_bytes || exceeds_baseline(check);
+    if (failed)
+        return CHECK_FAILED;
+    return check->limits->doubt ? CHECK_NOTHING : CHECK_PASSED;
+}
+
+static void append_count(struct text *text, uint64_t count) {
+    text_append_count(text, count);
+    text_append(text, count == 1 ? " temporary" : " temporaries");
+}
+
+static void append_amount(struct text *text, struct report_amount amount) {
+    append_count(text, amount.count);
+    text_append(text, " of ");
+    text_append_size(text, amount.bytes);
+}
+
+static void append_limits(const struct check *check, struct text *text) {
+    const struct check_limits *limits = check->limits;
+    const char *separator = "; allowed: ";
+    if (limits->most_count != CHECK_NO_LIMIT) {
+        text_append(text, separator);
+        append_count(text, limits->most_count);
+        separator = ", ";
+    }
+    if (limits->most_bytes != CHECK_NO_LIMIT) {
+        text_append(text, separator);
+        text_append_size(text, limits->most_bytes);
+        separator = ", ";
+    }
+    if (!limits->baseline)
+        return;
+    text_append(text, separator);
+    append_amount(text, check->before.amount);
+    text_printf(text, " in %s", limits->baseline_name);
+    if (limits->tolerance_percent > 0)
+        text_printf(text, " and %llu%% more", (unsigned long long)limits->tolerance_percent);
+}
+
+static void append_nothing(const struct check *check, struct text *text) {
+    text_append(text, "tmpalloc: nothing to check: ");
+    if (check->limits->doubt)
+        text_printf(text, "%s\n", check->limits->doubt);
+    else if (check->profile->totals.allocations == 0)
+        text_append(text, "no allocation was seen\n");
+    else if (check->limits->at)
+        text_printf(text, "no location matches '%s'\n", check->limits->at_pattern);
+    else
+        text_append(text, "all locations are suppressed\n");
+}
+
+static void append_verdict(const struct check *check, enum check_verdict verdict,
+                           struct text *text) {
+    text_printf(text, "tmpalloc: check %s at threshold %u: ",
+                verdict == CHECK_FAILED ? "failed" : "passed", check->profile->threshold);
+    append_amount(text, check->now.amount);
+    if (check->limits->at)
+        text_printf(text, " at '%s'", check->limits->at_pattern);
+    append_limits(check, text);
+    size_t suppressed = check->profile->suppressed.locations;
+    if (suppressed > 0)
+        text_printf(text, "; %zu suppressed location%s", suppressed, suppressed == 1 ? "" : "s");
+    text_append(text, "\n");
+}
+
+/* What a pair has more than before. */
+static struct report_amount growth(const struct report_pair *pair) {
+    const struct report_amount *now = &pair->after, *before = &pair->before;
+    return (struct report_amount){now->count > before->count ? now->count - before->count : 0,
+                                  now->bytes > before->bytes ? now->bytes - before->bytes : 0};
+}
+
+/* NULL: there is none that matches. */
+static const struct report_pair *find_worst(struct check *check, const struct report_pairs *pairs) {
+    const struct report_pair *worst = NULL;
+    struct report_amount most = {0, 0};
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct report_pair *pair = &pairs->items[i];
+        struct report_amount more = growth(pair);
+        bool is_worse = !worst || more.bytes > most.bytes ||
+                        (more.bytes == most.bytes && more.count > most.count);
+        if (pair->after.count == 0 || !is_worse || !is_selected(check, pair->site))
+            continue;
+        worst = pair;
+        most = more;
+    }
+    return worst;
+}
+
+static void append_frames(const struct profile_site *site, struct text *text) {
+    size_t end = site->location + FRAMES_SHOWN;
+    for (size_t i = site->location; i < site->stack.count && i < end; i++)
+        report_append_numbered(&site->stack, i, text);
+    size_t hidden = site->stack.count > end ? site->stack.count - end : 0;
+    if (hidden > 0)
+        text_printf(text, "  %zu more frame%s\n", hidden, hidden == 1 ? "" : "s");
+}
+
+static void append_worst(const struct check *check, const struct report_pair *pair,
+                         struct text *text) {
+    const struct profile_site *site = pair->site;
+    const char *advice = profile_site_advice(site);
+    text_printf(text, "Worst is site %u: ", site->id);
+    append_amount(text, pair->after);
+    if (exceeds_baseline(check)) {
+        text_append(text, ", before ");
+        append_amount(text, pair->before);
+    }
+    if (advice)
+        text_printf(text, "; %s", advice);
+    text_append(text, "\n");
+    append_frames(site, text);
+}
+
+static int blame(struct check *check, struct text *text) {
+    struct report_pairs pairs;
+    const struct profile *before = exceeds_baseline(check) ? check->limits->baseline : NULL;
+    int status = report_pairs_init(&pairs, before, check->profile);
+    const struct report_pair *worst = status == TMPALLOC_OK ? find_worst(check, &pairs) : NULL;
+    if (worst)
+        append_worst(check, worst, text);
+    report_pairs_deinit(&pairs);
+    return status;
+}
+
+static int check_profile(struct check *check, struct text *text, enum check_verdict *ret) {
+    check->now = select_sites(check, check->profile);
+    if (check->limits->baseline)
+        check->before = select_sites(check, check->limits->baseline);
+    *ret = judge(check);
+    if (*ret == CHECK_NOTHING)
+        append_nothing(check, text);
+    else
+        append_verdict(check, *ret, text);
+    return *ret == CHECK_FAILED ? blame(check, text) : TMPALLOC_OK;
+}
+
+int report_check(const struct profile *profile, const struct check_limits *limits,
+                 struct text *text, enum check_verdict *ret, struct error *error) {
+    struct check check = {.profile = profile, .limits = limits};
+    text_init(&check.scratch);
+    int status = check_profile(&check, text, ret);
+    bool failed = status != TMPALLOC_OK || check.scratch.failed || text->failed;
+    text_deinit(&check.scratch);
+    return failed ? error_no_memory(error) : TMPALLOC_OK;
+}

@@ -1,0 +1,29 @@
+/* The verdict on results: whether their temporaries are within limits. */
+#ifndef TMPALLOC_REPORT_CHECK_H
+#define TMPALLOC_REPORT_CHECK_H
+
+#include "reports/report.h"
+
+#define CHECK_NO_LIMIT UINT64_MAX
+
+enum check_verdict { CHECK_PASSED = 0, CHECK_FAILED = 1, CHECK_NOTHING = 2 };
+
+struct check_limits {
+    uint64_t most_count; /* CHECK_NO_LIMIT: any */
+    uint64_t most_bytes;
+    const struct profile *baseline; /* at the same threshold; NULL: none */
+    const char *baseline_name;
+    uint64_t tolerance_percent; /* by which count and bytes may exceed the baseline's */
+    const regex_t *at;          /* only locations that match; NULL: all */
+    const char *at_pattern;
+    const char *doubt; /* why results that are within the limits don't pass; NULL: they do */
+};
+
+/* Judges the profile's temporaries as a whole and appends the verdict: one line, and when it is
+ * CHECK_FAILED the site with most bytes, or with the largest growth if the baseline is exceeded,
+ * and its innermost frames, ten lines at most.  CHECK_NOTHING: no allocation was seen, no location
+ * matches, or there is doubt.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int report_check(const struct profile *profile, const struct check_limits *limits,
+                 struct text *text, enum check_verdict *ret, struct error *error);
+
+#endif

@@ -1,0 +1,182 @@
+#include "reports/report_diff.h"
+
+#include <stdlib.h>
+
+#include "reports/report_pairs.h"
+#include "reports/report_table.h"
+#include "support/memory.h"
+
+#define LINES_BESIDE_ROWS 5 /* header, hidden rows, unchanged ones, total, prompt */
+
+/* How a site is now. */
+enum change { NEW, WORSE, BETTER, GONE, UNCHANGED };
+
+#define CHANGES 5
+
+static const char *const change_names[CHANGES] = {"new", "worse", "better", "gone", "unchanged"};
+
+struct row {
+    struct report_pair pair;
+    enum change change;
+    size_t order; /* of first sight */
+};
+
+struct diff {
+    const struct report_options *options;
+    struct row *rows; /* those that changed */
+    size_t count;
+    size_t changes[CHANGES];      /* how many pairs of each */
+    struct report_pair unchanged; /* their sum */
+    struct report_pair total;
+};
+
+static const struct table_column diff_columns[] = {
+    {"Location", false, 0},  {"Memory Before", true, 3},      {"Memory After", true, 2},
+    {"Difference", true, 0}, {"Temporaries Before", true, 5}, {"Temporaries After", true, 4},
+    {"Change", false, 0},
+};
+
+static void add(struct report_pair *sum, const struct report_pair *part) {
+    sum->before.count += part->before.count;
+    sum->before.bytes += part->before.bytes;
+    sum->after.count += part->after.count;
+    sum->after.bytes += part->after.bytes;
+}
+
+static enum change judge(const struct report_pair *pair) {
+    if (pair->before.count == 0)
+        return NEW;
+    if (pair->after.count == 0)
+        return GONE;
+    if (pair->after.bytes != pair->before.bytes)
+        return pair->after.bytes > pair->before.bytes ? WORSE : BETTER;
+    if (pair->after.count != pair->before.count)
+        return pair->after.count > pair->before.count ? WORSE : BETTER;
+    return UNCHANGED;
+}
+
+static int judge_pairs(struct diff *diff, const struct report_pairs *pairs) {
+    diff->rows = memory_allocate_zeroed(pairs->count, sizeof *diff->rows);
+    if (!diff->rows)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct report_pair *pair = &pairs->items[i];
+        enum change change = judge(pair);
+        diff->changes[change]++;
+        add(&diff->total, pair);
+        if (change == UNCHANGED)
+            add(&diff->unchanged, pair);
+        else
+            diff->rows[diff->count++] = (struct row){*pair, change, i};
+    }
+    return TMPALLOC_OK;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b) {
+    return a > b ? a - b : b - a;
+}
+
+static int compare_rows(const void *left, const void *right) {
+    const struct row *a = left;
+    const struct row *b = right;
+    uint64_t x = distance(a->pair.before.bytes, a->pair.after.bytes);
+    uint64_t y = distance(b->pair.before.bytes, b->pair.after.bytes);
+    if (x == y) {
+        x = distance(a->pair.before.count, a->pair.after.count);
+        y = distance(b->pair.before.count, b->pair.after.count);
+    }
+    if (x != y)
+        return x > y ? -1 : 1;
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static void append_difference(struct text *text, const struct report_pair *pair) {
+    bool less = pair->after.bytes < pair->before.bytes;
+    if (pair->after.bytes != pair->before.bytes)
+        text_append(text, less ? "-" : "+");
+    text_append_size(text, distance(pair->before.bytes, pair->after.bytes));
+}
+
+static void print_cells(const struct report_pair *pair, struct table *table) {
+    text_append_size(table_add_cell(table), pair->before.bytes);
+    text_append_size(table_add_cell(table), pair->after.bytes);
+    append_difference(table_add_cell(table), pair);
+    text_append_count(table_add_cell(table), pair->before.count);
+    text_append_count(table_add_cell(table), pair->after.count);
+}
+
+static void print_row(const struct row *row, struct table *table) {
+    bool striking = row->change == NEW || row->change == WORSE;
+    table_add_row(table, TABLE_NO_PARENT, striking ? TABLE_STRIKING : TABLE_NORMAL);
+    report_append_callers(table_add_cell(table), row->pair.site);
+    print_cells(&row->pair, table);
+    table_add_cell_string(table, change_names[row->change]);
+}
+
+static void print_hidden(const struct diff *diff, size_t shown, struct table *table) {
+    struct report_pair hidden = {0};
+    for (size_t i = shown; i < diff->count; i++)
+        add(&hidden, &diff->rows[i].pair);
+    if (shown == diff->count)
+        return;
+    table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
+    text_printf(table_add_cell(table), "%zu more changed", diff->count - shown);
+    print_cells(&hidden, table);
+}
+
+static void print_sums(const struct diff *diff, struct table *table) {
+    if (diff->changes[UNCHANGED] > 0) {
+        table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
+        text_printf(table_add_cell(table), "%zu unchanged", diff->changes[UNCHANGED]);
+        print_cells(&diff->unchanged, table);
+    }
+    table_add_row(table, TABLE_NO_PARENT, TABLE_NORMAL);
+    table_add_cell_string(table, "Total");
+    print_cells(&diff->total, table);
+}
+
+static void append_counts(const struct diff *diff, uint32_t threshold, struct text *text) {
+    for (size_t i = 0; i < CHANGES; i++)
+        text_printf(text, "%s%zu %s", i > 0 ? ", " : "", diff->changes[i], change_names[i]);
+    text_printf(text, " at threshold %u\n", threshold);
+}
+
+static int print(const struct diff *diff, struct text *text) {
+    struct table *table;
+    int status = table_create(diff_columns, sizeof diff_columns / sizeof *diff_columns,
+                              diff->options, &table);
+    if (status != TMPALLOC_OK)
+        return status;
+    size_t shown = report_rows_to_show(diff->options, diff->count, LINES_BESIDE_ROWS);
+    for (size_t i = 0; i < shown; i++)
+        print_row(&diff->rows[i], table);
+    print_hidden(diff, shown, table);
+    print_sums(diff, table);
+    status = table_print(table, text);
+    table_destroy(table);
+    return status;
+}
+
+static int compare(struct diff *diff, const struct report_pairs *pairs, struct text *text) {
+    if (pairs->count == 0)
+        return TMPALLOC_OK;
+    int status = judge_pairs(diff, pairs);
+    if (status != TMPALLOC_OK)
+        return status;
+    qsort(diff->rows, diff->count, sizeof *diff->rows, compare_rows);
+    return print(diff, text);
+}
+
+int report_diff(const struct profile *before, const struct profile *after,
+                const struct report_options *options, struct text *text, struct error *error) {
+    struct diff diff = {.options = options};
+    struct report_pairs pairs;
+    int status = report_pairs_init(&pairs, before, after);
+    if (status == TMPALLOC_OK)
+        status = compare(&diff, &pairs, text);
+    if (status == TMPALLOC_OK)
+        append_counts(&diff, after->threshold, text);
+    report_pairs_deinit(&pairs);
+    memory_release(diff.rows);
+    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+}

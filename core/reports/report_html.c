@@ -1,0 +1,251 @@
+#include "reports/report_html.h"
+
+#include "profile/locations.h"
+#include "profile/profile_threshold.h"
+#include "reports/report.h"
+#include "reports/report_values.h"
+#include "support/memory.h"
+#include "support/progress.h"
+
+/* Frame 0 stands for what was cut off a stack; the others are locations, from 1. */
+#define FRAME_CUT 0
+#define ROOT      0
+
+enum frame_kind { KIND_NATIVE, KIND_PYTHON, KIND_ALLOCATOR, KIND_CUT };
+
+/* All stacks as one tree of calls: a stack is the number of its innermost node.  A node's number is
+ * greater than its caller's; the root, which is no frame, has 0. */
+struct calls {
+    struct locations *locations;
+    struct map nodes; /* caller and frame to node */
+    uint32_t node_count;
+    json_t *callers; /* by node, from 1 */
+    json_t *frames;
+    struct map allocators; /* frames that a site's location called */
+    bool failed;
+};
+
+static uint32_t frame_number(struct calls *calls, const struct symbol *symbol) {
+    uint32_t location = locations_intern(calls->locations, symbol);
+    calls->failed |= location == LOCATION_NONE;
+    return location + 1;
+}
+
+static uint32_t get_node(struct calls *calls, uint32_t caller, uint32_t frame) {
+    uint64_t key = (uint64_t)caller << 32 | frame, known;
+    if (map_get(&calls->nodes, key, &known))
+        return (uint32_t)known;
+    int failed = map_put(&calls->nodes, key, calls->node_count + 1);
+    failed |= json_array_append_new(calls->callers, value_count(caller));
+    failed |= json_array_append_new(calls->frames, value_count(frame));
+    calls->failed |= failed != 0;
+    return ++calls->node_count;
+}
+
+/* The node of the stack's symbol `innermost`, which is called by those after it. */
+static uint32_t stack_node(struct calls *calls, const struct profile_stack *stack,
+                           size_t innermost) {
+    uint32_t node = stack->truncated ? get_node(calls, ROOT, FRAME_CUT) : ROOT;
+    for (size_t i = stack->count; i > innermost; i--)
+        node = get_node(calls, node, frame_number(calls, stack->symbols[i - 1]));
+    return node;
+}
+
+static void note_allocators(struct calls *calls, const struct profile_site *site) {
+    for (size_t i = 0; i < site->location; i++) {
+        uint32_t frame = frame_number(calls, site->stack.symbols[i]);
+        calls->failed |= map_put(&calls->allocators, frame, 0) != 0;
+    }
+}
+
+static json_t *free_nodes_array(struct calls *calls, const struct profile_site *site) {
+    json_t *array = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < site->free_stack_count; i++)
+        failed |=
+            json_array_append_new(array, value_count(stack_node(calls, &site->free_stacks[i], 0)));
+    return value_checked(array, failed);
+}
+
+/* Distance, count and bytes one after the other, for distances that were seen. */
+static json_t *distances_array(const struct profile *profile,
+                               const struct site_distance *by_distance) {
+    json_t *array = json_array();
+    int failed = 0;
+    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
+        if (by_distance[i].count == 0)
+            continue;
+        failed |= json_array_append_new(array, value_count(i));
+        failed |= json_array_append_new(array, value_count(by_distance[i].count));
+        failed |= json_array_append_new(array, value_count(by_distance[i].bytes));
+    }
+    return value_checked(array, failed);
+}
+
+/* Distance and count one after the other, of what the location's function frees itself; null: that
+ * isn't known. */
+static json_t *scopes_array(const struct profile *profile, const struct profile_site *site) {
+    if (!profile_knows_scope(site))
+        return json_null();
+    json_t *array = json_array();
+    int failed = 0;
+    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
+        if (site->same_scope_by_distance[i].count == 0)
+            continue;
+        failed |= json_array_append_new(array, value_count(i));
+        failed |= json_array_append_new(array, value_count(site->same_scope_by_distance[i].count));
+    }
+    return value_checked(array, failed);
+}
+
+static json_t *site_object(struct calls *calls, const struct profile *profile,
+                           const struct profile_site *site) {
+    const struct site_counters *counters = &site->counters;
+    enum profile_pattern pattern = profile_find_pattern(site, PROFILE_PATTERN_TEMPORARIES);
+    json_t *object = json_object();
+    int failed = json_object_set_new(object, "id", value_count(site->id));
+    failed |= json_object_set_new(object, "allocations", value_count(counters->allocations));
+    failed |= json_object_set_new(object, "minSize", value_count(counters->min_size));
+    failed |= json_object_set_new(object, "maxSize", value_count(counters->max_size));
+    failed |= json_object_set_new(object, "byRealloc", value_count(counters->by_realloc));
+    failed |= json_object_set_new(object, "threads", value_count(site->thread_count));
+    failed |= json_object_set_new(object, "pattern", json_string(profile_pattern_name(pattern)));
+    failed |= json_object_set_new(object, "location",
+                                  value_count(stack_node(calls, &site->stack, site->location)));
+    failed |= json_object_set_new(object, "stack", value_count(stack_node(calls, &site->stack, 0)));
+    failed |= json_object_set_new(object, "frees", free_nodes_array(calls, site));
+    failed |= json_object_set_new(object, "distances", distances_array(profile, site->by_distance));
+    failed |= json_object_set_new(object, "scopes", scopes_array(profile, site));
+    note_allocators(calls, site);
+    return value_checked(object, failed);
+}
+
+/* Sites without temporaries at any threshold have nothing to show but their allocations. */
+static json_t *sites_array(struct calls *calls, const struct profile *profile) {
+    json_t *array = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < profile->site_count && !failed; i++) {
+        failed |= progress_step("writing", i, profile->site_count, "call sites");
+        failed |= json_array_append_new(array, site_object(calls, profile, &profile->sites[i]));
+    }
+    return value_checked(array, failed);
+}
+
+static enum frame_kind frame_kind(const struct calls *calls, uint32_t frame,
+                                  const struct symbol *symbol) {
+    uint64_t known;
+    if (map_get(&calls->allocators, frame, &known))
+        return KIND_ALLOCATOR;
+    return symbol->python ? KIND_PYTHON : KIND_NATIVE;
+}
+
+static json_t *frame_array(const char *name, const struct symbol *symbol, enum frame_kind kind) {
+    json_t *array = json_array();
+    int failed = json_array_append_new(array, json_string(name));
+    failed |= json_array_append_new(array, value_text(symbol->file));
+    failed |= json_array_append_new(array, value_count(symbol->line));
+    failed |= json_array_append_new(array, value_text(symbol->module));
+    failed |= json_array_append_new(array, value_count(kind));
+    return value_checked(array, failed);
+}
+
+static json_t *frames_array(const struct calls *calls) {
+    static const struct symbol unknown;
+    struct text name;
+    text_init(&name);
+    json_t *array = json_array();
+    int failed = json_array_append_new(array, frame_array("...", &unknown, KIND_CUT));
+    for (uint32_t i = 0; i < locations_count(calls->locations); i++) {
+        const struct symbol *symbol = locations_get(calls->locations, i);
+        text_clear(&name);
+        profile_append_name(&name, symbol);
+        enum frame_kind kind = frame_kind(calls, i + 1, symbol);
+        failed |= name.failed;
+        failed |= json_array_append_new(array, frame_array(text_get(&name), symbol, kind));
+    }
+    text_deinit(&name);
+    return value_checked(array, failed);
+}
+
+/* Of each pattern: for sites that others free, and for those that free themselves. */
+static json_t *advice_object(void) {
+    json_t *object = json_object();
+    int failed = 0;
+    for (enum profile_pattern pattern = PATTERN_GROWS; pattern <= PATTERN_MIXED; pattern++)
+        failed |= json_object_set_new(object, profile_pattern_name(pattern),
+                                      json_pack("[ss]", profile_pattern_advice(pattern, false),
+                                                profile_pattern_advice(pattern, true)));
+    return value_checked(object, failed);
+}
+
+static int set_process(json_t *object, const struct profile *profile) {
+    int failed = json_object_set_new(object, "version", json_string(TMPALLOC_VERSION));
+    failed |= json_object_set_new(object, "engine", value_text(profile->engine));
+    failed |= json_object_set_new(object, "pid", json_integer(profile->pid));
+    failed |= json_object_set_new(object, "executable", value_text(profile->executable));
+    failed |= json_object_set_new(object, "arguments", value_strings(profile->arguments));
+    return failed;
+}
+
+static int set_totals(json_t *object, const struct profile *profile) {
+    const struct snapshot_totals *totals = &profile->totals;
+    int failed = json_object_set_new(object, "threshold", value_count(profile->threshold));
+    failed |= json_object_set_new(object, "maxThreshold", value_count(profile->max_threshold));
+    failed |= json_object_set_new(object, "allocations", value_count(totals->allocations));
+    failed |= json_object_set_new(object, "allocatedBytes", value_count(totals->allocated_bytes));
+    failed |= json_object_set_new(object, "dropped", value_count(totals->dropped));
+    failed |=
+        json_object_set_new(object, "crossThreadFrees", value_count(totals->cross_thread_frees));
+    failed |=
+        json_object_set_new(object, "distances", distances_array(profile, profile->by_distance));
+    return failed;
+}
+
+static json_t *data_object(struct calls *calls, const struct profile *profile) {
+    json_t *object = json_object();
+    json_t *sites = sites_array(calls, profile);
+    int failed = set_process(object, profile);
+    failed |= set_totals(object, profile);
+    failed |= json_object_set_new(object, "advice", advice_object());
+    failed |= json_object_set_new(object, "itselfPercent", value_count(PROFILE_ITSELF_PERCENT));
+    failed |= json_object_set_new(object, "patternNeeds", value_count(PROFILE_PATTERN_TEMPORARIES));
+    failed |= json_object_set_new(object, "frames", frames_array(calls));
+    failed |= json_object_set(object, "nodeCallers", calls->callers);
+    failed |= json_object_set(object, "nodeFrames", calls->frames);
+    failed |= json_object_set_new(object, "sites", sites);
+    return value_checked(object, failed || calls->failed);
+}
+
+/* In a script element no name may look like its end; '<' is only found within strings. */
+static int append_escaped(const char *chunk, size_t size_bytes, void *arg) {
+    struct text *text = arg;
+    for (size_t i = 0; i < size_bytes; i++) {
+        if (chunk[i] == '<')
+            text_append(text, "\\u003c");
+        else
+            text_append_bytes(text, &chunk[i], 1);
+    }
+    return text->failed ? -1 : 0;
+}
+
+static int append_page(struct text *text, const json_t *data, struct error *error) {
+    text_append_bytes(text, report_html_head, report_html_head_bytes);
+    int failed = !data || json_dump_callback(data, append_escaped, text, JSON_COMPACT) != 0;
+    text_append_bytes(text, report_html_tail, report_html_tail_bytes);
+    return failed || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+}
+
+int report_html(const struct profile *profile, struct text *text, struct error *error) {
+    struct calls calls = {.callers = json_array(), .frames = json_array()};
+    if (locations_create(&calls.locations) != TMPALLOC_OK)
+        calls.failed = true;
+    json_t *data = calls.failed ? NULL : data_object(&calls, profile);
+    int status = append_page(text, data, error);
+    json_decref(data);
+    json_decref(calls.callers);
+    json_decref(calls.frames);
+    locations_destroy(calls.locations);
+    map_deinit(&calls.nodes);
+    map_deinit(&calls.allocators);
+    return status;
+}

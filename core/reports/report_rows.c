@@ -1,0 +1,213 @@
+#include "reports/report_rows.h"
+
+#include <stdlib.h>
+
+#include "profile/location_filter.h"
+#include "support/memory.h"
+#include "support/progress.h"
+
+#define ROWS_AT_LEAST     10
+#define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
+
+static struct report_row *add_row(struct report_rows *rows, const struct symbol *location) {
+    if (memory_reserve((void **)&rows->items, &rows->capacity, rows->count + 1,
+                       sizeof *rows->items) != 0)
+        return NULL;
+    struct report_row *row = &rows->items[rows->count];
+    *row = (struct report_row){.location = location, .order = rows->count};
+    rows->count++;
+    return row;
+}
+
+static struct report_row *get_row(struct report_rows *rows, const struct symbol *symbol) {
+    uint32_t number = locations_intern(rows->locations, symbol);
+    if (number == LOCATION_NONE)
+        return NULL;
+    return number < rows->count ? &rows->items[number] : add_row(rows, symbol);
+}
+
+static void count_own(struct report_row *row, const struct profile_site *site,
+                      struct report_amount amount) {
+    row->own.count += amount.count;
+    row->own.bytes += amount.bytes;
+    row->own_allocations += site->counters.allocations;
+    if (amount.count == 0)
+        return;
+    row->own_same_scope += site->same_scope;
+    row->own_known_scope += profile_knows_scope(site) ? amount.count : 0;
+    if (!row->site || amount.bytes > row->site_amount.bytes) {
+        row->site = site;
+        row->site_amount = amount;
+    }
+}
+
+/* Recursion must not count a stack twice. */
+static void count_total(struct report_row *row, const struct profile_site *site,
+                        struct report_amount amount) {
+    if (row->last_site == site->id)
+        return;
+    row->last_site = site->id;
+    row->total_bytes += amount.bytes;
+}
+
+static int add_site_by_location(struct report_rows *rows, const struct profile_site *site) {
+    struct report_amount amount = report_select(site, rows->options);
+    struct report_row *own = get_row(rows, profile_location(site));
+    if (!own)
+        return TMPALLOC_E_NOMEM;
+    count_own(own, site, amount);
+    if (amount.count == 0)
+        return TMPALLOC_OK;
+    for (size_t i = site->location; i < site->stack.count; i++) {
+        struct report_row *row = get_row(rows, site->stack.symbols[i]);
+        if (!row)
+            return TMPALLOC_E_NOMEM;
+        count_total(row, site, amount);
+    }
+    return TMPALLOC_OK;
+}
+
+static int add_site_by_stack(struct report_rows *rows, const struct profile_site *site) {
+    struct report_row *row = add_row(rows, profile_location(site));
+    if (!row)
+        return TMPALLOC_E_NOMEM;
+    struct report_amount amount = report_select(site, rows->options);
+    count_own(row, site, amount);
+    count_total(row, site, amount);
+    return TMPALLOC_OK;
+}
+
+static int collect_rows(struct report_rows *rows) {
+    const struct profile *profile = rows->profile;
+    for (size_t i = 0; i < profile->site_count; i++) {
+        const struct profile_site *site = &profile->sites[i];
+        if (progress_step("summing up", i, profile->site_count, "call sites") != TMPALLOC_OK)
+            return TMPALLOC_E_INTERRUPTED;
+        if (!report_has_thread(site, rows->options))
+            continue;
+        int status = rows->options->by_stack ? add_site_by_stack(rows, site)
+                                             : add_site_by_location(rows, site);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
+    return TMPALLOC_OK;
+}
+
+static bool is_candidate(const struct report_rows *rows, const struct report_row *row) {
+    return row->own.count > 0 || (rows->options->inclusive && row->last_site > 0);
+}
+
+static int drop_rows(struct report_rows *rows) {
+    struct text scratch;
+    text_init(&scratch);
+    size_t kept = 0;
+    bool failed = false;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct report_row *row = &rows->items[i];
+        if (!is_candidate(rows, row))
+            continue;
+        rows->candidates++;
+        if (location_matches(rows->options->filter, row->location, &scratch))
+            rows->items[kept++] = *row;
+        failed |= scratch.failed;
+    }
+    rows->count = kept;
+    text_deinit(&scratch);
+    return failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+}
+
+static int descending(uint64_t a, uint64_t b) {
+    return a > b ? -1 : a < b;
+}
+
+/* Equal fractions give equal quotients. */
+static double quotient(uint64_t part, uint64_t whole) {
+    return whole ? (double)part / (double)whole : 0;
+}
+
+static int descending_quotient(double left, double right) {
+    return left > right ? -1 : left < right;
+}
+
+static int compare_by(enum report_sort sort, const struct report_row *a,
+                      const struct report_row *b) {
+    switch (sort) {
+    case SORT_TOTAL:
+        return descending(a->total_bytes, b->total_bytes);
+    case SORT_COUNT:
+        return descending(a->own.count, b->own.count);
+    case SORT_SHARE:
+        return descending_quotient(quotient(a->own.count, a->own_allocations),
+                                   quotient(b->own.count, b->own_allocations));
+    case SORT_SCOPE:
+        return descending_quotient(quotient(a->own_same_scope, a->own_known_scope),
+                                   quotient(b->own_same_scope, b->own_known_scope));
+    default:
+        return descending(a->own.bytes, b->own.bytes);
+    }
+}
+
+static int compare_rows(const void *left, const void *right, void *arg) {
+    const struct report_row *a = left;
+    const struct report_row *b = right;
+    const struct report_options *options = arg;
+    const enum report_sort keys[] = {options->sort, SORT_OWN, SORT_COUNT, SORT_TOTAL};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        int order = compare_by(keys[i], a, b);
+        if (order != 0)
+            return order;
+    }
+    return descending(b->order, a->order);
+}
+
+int report_rows_create(const struct profile *profile, const struct report_options *options,
+                       struct report_rows *ret) {
+    struct report_rows rows = {.profile = profile, .options = options};
+    int status = locations_create(&rows.locations);
+    if (status == TMPALLOC_OK)
+        status = collect_rows(&rows);
+    if (status == TMPALLOC_OK)
+        status = drop_rows(&rows);
+    if (status == TMPALLOC_OK && rows.count > 0)
+        qsort_r(rows.items, rows.count, sizeof *rows.items, compare_rows, (void *)options);
+    *ret = rows;
+    return status;
+}
+
+void report_rows_release(struct report_rows *rows) {
+    locations_destroy(rows->locations);
+    memory_release(rows->items);
+}
+
+struct report_amount report_rows_hidden(const struct report_rows *rows, size_t shown) {
+    struct report_amount hidden = {rows->profile->count, rows->profile->bytes};
+    for (size_t i = 0; i < shown; i++) {
+        hidden.count -= rows->items[i].own.count;
+        hidden.bytes -= rows->items[i].own.bytes;
+    }
+    return hidden;
+}
+
+/* Mixed sizes are too frequent for a line each. */
+const char *report_row_advice(const struct report_row *row) {
+    return row->site && row->site->pattern != PATTERN_MIXED ? profile_site_advice(row->site) : NULL;
+}
+
+/* What fits the terminal with the advice below the table, at least ROWS_AT_LEAST. */
+static size_t rows_that_fit(const struct report_rows *rows) {
+    size_t lines = LINES_BESIDE_ROWS;
+    size_t fitting = 0;
+    while (fitting < rows->count) {
+        lines += report_row_advice(&rows->items[fitting]) ? 2 : 1;
+        if (lines > rows->options->terminal_rows)
+            break;
+        fitting++;
+    }
+    return fitting > ROWS_AT_LEAST ? fitting : ROWS_AT_LEAST;
+}
+
+size_t report_rows_shown(const struct report_rows *rows) {
+    uint32_t asked = rows->options->rows;
+    size_t limit = asked == 0 ? SIZE_MAX : asked == REPORT_ROWS_FIT ? rows_that_fit(rows) : asked;
+    return limit < rows->count ? limit : rows->count;
+}

@@ -1,0 +1,46 @@
+/* The rows of the summary: temporaries by location, or by call stack. */
+#ifndef TMPALLOC_REPORT_ROWS_H
+#define TMPALLOC_REPORT_ROWS_H
+
+#include "profile/locations.h"
+#include "reports/report.h"
+#include "reports/report_selection.h"
+
+/* One location, or one stack. */
+struct report_row {
+    const struct symbol *location;
+    const struct profile_site *site; /* the one with most bytes; NULL: no own temporaries */
+    struct report_amount site_amount;
+    struct report_amount own;
+    uint64_t own_allocations;
+    uint64_t own_same_scope;
+    uint64_t own_known_scope; /* own temporaries of which that is known */
+    uint64_t total_bytes;
+    uint64_t order;     /* of first sight */
+    uint64_t last_site; /* id of the site that was counted last in total_bytes */
+};
+
+struct report_rows {
+    const struct profile *profile;
+    const struct report_options *options;
+    struct locations *locations;
+    struct report_row *items; /* sorted as the options say */
+    size_t count;
+    size_t capacity;
+    size_t candidates; /* rows before the filter */
+};
+
+/* Refers to profile and options.  TMPALLOC_OK or TMPALLOC_E_NOMEM; to be released in any case. */
+int report_rows_create(const struct profile *profile, const struct report_options *options,
+                       struct report_rows *ret);
+void report_rows_release(struct report_rows *rows);
+
+/* How many of them are to be shown, the first ones. */
+size_t report_rows_shown(const struct report_rows *rows);
+/* All temporaries but those of the first rows. */
+struct report_amount report_rows_hidden(const struct report_rows *rows, size_t shown);
+
+/* NULL when there is nothing to advise. */
+const char *report_row_advice(const struct report_row *row);
+
+#endif

@@ -1,0 +1,233 @@
+#include <string.h>
+
+#include "reports/report_selection.h"
+#include "reports/report_source.h"
+#include "reports/report_stack.h"
+#include "reports/report_table.h"
+
+#define BAR_WIDTH       40
+#define BAR_LEAST       10
+#define BESIDE_BAR      34  /* columns for the other cells */
+#define TWO_STACKS_WIDE 140 /* columns from which on stacks stand side by side */
+
+static const struct table_column distance_columns[] = {
+    {"Distance", true, 0},
+    {"Blocks", true, 0},
+    {"Memory", true, 0},
+    {"# temporary, . not any more", false, 1},
+};
+
+static const struct table_column stack_columns[] = {
+    {"Allocated at", false, 0},
+    {"Temporaries freed at", false, 0},
+};
+
+static const char *plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
+static void append_title(const struct profile_site *site, struct text *text) {
+    text_printf(text, "Site %u: ", site->id);
+    profile_append_frame(text, profile_location(site));
+    text_append(text, "\n");
+}
+
+static void append_temporaries(const struct profile *profile, const struct profile_site *site,
+                               struct text *text) {
+    text_append(text, "  Temporaries  ");
+    text_append_count(text, site->count);
+    text_append(text, " of ");
+    text_append_count(text, site->counters.allocations);
+    text_printf(text, " allocation%s (", plural(site->counters.allocations));
+    report_append_percent(text, site->count, site->counters.allocations);
+    text_printf(text, ") at threshold %u, ", profile->threshold);
+    text_append_size(text, site->bytes);
+    text_append(text, " of ");
+    text_append_size(text, site->counters.allocated_bytes);
+    text_append(text, "\n");
+}
+
+static void append_sizes(const struct profile_site *site, struct text *text) {
+    text_append(text, "  Sizes        ");
+    text_append_size(text, site->counters.min_size);
+    if (site->counters.max_size != site->counters.min_size) {
+        text_append(text, " to ");
+        text_append_size(text, site->counters.max_size);
+    }
+    text_append(text, "; ");
+    text_append_count(text, site->counters.larger);
+    text_append(text, " larger than the thread's previous block, ");
+    text_append_count(text, site->counters.equal);
+    text_append(text, " as large\n");
+}
+
+static void append_ends(const struct profile_site *site, struct text *text) {
+    text_append(text, "  Freed        ");
+    if (profile_knows_scope(site))
+        text_append_count(text, site->same_scope);
+    else
+        text_append(text, "an unknown number (stacks were cut)");
+    text_append(text, " within the same call of ");
+    profile_append_name(text, profile_location(site));
+    text_append(text, "; ");
+    text_append_count(text, site->counters.by_realloc);
+    text_append(text, " by realloc\n");
+}
+
+static void append_threads(const struct profile_site *site, struct text *text) {
+    text_printf(text, "  Thread%s%s", plural(site->thread_count),
+                site->thread_count == 1 ? "       " : "      ");
+    for (size_t i = 0; i < site->thread_count; i++)
+        text_printf(text, "%s%lld", i > 0 ? ", " : "", (long long)site->threads[i]);
+    text_append(text, "\n");
+}
+
+static void append_pattern(const struct profile_site *site, struct text *text) {
+    const char *advice = profile_site_advice(site);
+    if (advice)
+        text_printf(text, "  Pattern      %s\n", advice);
+}
+
+static void append_free_stack(const struct profile_site *site, size_t number, struct text *text) {
+    if (site->free_stack_count > 1)
+        text_printf(text, " (%zu of %zu recorded stacks)", number + 1, site->free_stack_count);
+    text_append(text, "\n");
+    report_append_stack(&site->free_stacks[number], SIZE_MAX, text);
+}
+
+static void append_stacks(const struct profile_site *site, struct text *text) {
+    text_append(text, "\nAllocated at\n");
+    report_append_stack(&site->stack, site->location, text);
+    for (size_t i = 0; i < site->free_stack_count; i++) {
+        text_append(text, "\nTemporaries freed at");
+        append_free_stack(site, i, text);
+    }
+}
+
+/* Moves *lines beyond its first line. */
+static void add_line(struct table *table, const char **lines, size_t width) {
+    struct text *cell = table_add_cell(table);
+    struct text line;
+    size_t length = strcspn(*lines, "\n");
+    text_init(&line);
+    text_append_bytes(&line, *lines, length);
+    table_fit(cell, text_get(&line), width);
+    cell->failed |= line.failed;
+    text_deinit(&line);
+    *lines += length + ((*lines)[length] == '\n');
+}
+
+static int print_side_by_side(const char *left, const char *right,
+                              const struct report_options *options, struct text *text) {
+    struct table *table;
+    size_t width = options->columns / 2 - 1;
+    int status =
+        table_create(stack_columns, sizeof stack_columns / sizeof *stack_columns, options, &table);
+    if (status != TMPALLOC_OK)
+        return status;
+    while (*left || *right) {
+        table_add_row(table, TABLE_NO_PARENT, TABLE_NORMAL);
+        add_line(table, &left, width);
+        add_line(table, &right, width);
+    }
+    text_append(text, "\n");
+    status = table_print(table, text);
+    table_destroy(table);
+    return status;
+}
+
+static int append_stacks_side_by_side(const struct profile_site *site,
+                                      const struct report_options *options, struct text *text) {
+    struct text left, right;
+    text_init(&left);
+    text_init(&right);
+    report_append_stack(&site->stack, site->location, &left);
+    if (site->free_stack_count == 1)
+        report_append_stack(&site->free_stacks[0], SIZE_MAX, &right);
+    for (size_t i = 0; i < site->free_stack_count && site->free_stack_count > 1; i++)
+        append_free_stack(site, i, &right);
+    int status = left.failed || right.failed
+                     ? TMPALLOC_E_NOMEM
+                     : print_side_by_side(text_get(&left), text_get(&right), options, text);
+    text_deinit(&left);
+    text_deinit(&right);
+    return status;
+}
+
+static size_t bar_width(const struct report_options *options) {
+    size_t columns = options->columns;
+    if (columns == 0 || columns >= BAR_WIDTH + BESIDE_BAR)
+        return BAR_WIDTH;
+    return columns > BAR_LEAST + BESIDE_BAR ? columns - BESIDE_BAR : BAR_LEAST;
+}
+
+static void append_bar(struct text *text, char sign, uint64_t count, uint64_t largest,
+                       size_t width) {
+    char bar[BAR_WIDTH];
+    memset(bar, sign, sizeof bar);
+    uint64_t length = (count * width + largest - 1) / largest;
+    text_append_bytes(text, bar, length);
+}
+
+static uint64_t largest_count(const struct profile *profile, const struct profile_site *site) {
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
+        if (site->by_distance[i].count > largest)
+            largest = site->by_distance[i].count;
+    }
+    return largest;
+}
+
+static void add_distances(const struct profile *profile, const struct profile_site *site,
+                          uint64_t largest, size_t width, struct table *table) {
+    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
+        const struct site_distance *distance = &site->by_distance[i];
+        bool temporary = i <= profile->threshold;
+        if (distance->count == 0)
+            continue;
+        table_add_row(table, TABLE_NO_PARENT, temporary ? TABLE_NORMAL : TABLE_FAINT);
+        text_printf(table_add_cell(table), "%u", i);
+        text_append_count(table_add_cell(table), distance->count);
+        text_append_size(table_add_cell(table), distance->bytes);
+        append_bar(table_add_cell(table), temporary ? '#' : '.', distance->count, largest, width);
+    }
+}
+
+/* All distances that were recorded, also those above the threshold. */
+static int append_histogram(const struct profile *profile, const struct profile_site *site,
+                            const struct report_options *options, struct text *text) {
+    uint64_t largest = largest_count(profile, site);
+    if (largest == 0)
+        return TMPALLOC_OK;
+    struct table *table;
+    int status = table_create(distance_columns, sizeof distance_columns / sizeof *distance_columns,
+                              options, &table);
+    if (status != TMPALLOC_OK)
+        return status;
+    add_distances(profile, site, largest, bar_width(options), table);
+    text_append(text, "\n");
+    status = table_print(table, text);
+    table_destroy(table);
+    return status;
+}
+
+int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
+                struct text *text, struct error *error) {
+    const struct profile_site *site;
+    int status = report_find_site(profile, id, &site, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    append_title(site, text);
+    append_temporaries(profile, site, text);
+    append_sizes(site, text);
+    append_ends(site, text);
+    append_threads(site, text);
+    append_pattern(site, text);
+    if (options->columns >= TWO_STACKS_WIDE && site->free_stack_count > 0)
+        status = append_stacks_side_by_side(site, options, text);
+    else
+        append_stacks(site, text);
+    if (status == TMPALLOC_OK)
+        status = append_histogram(profile, site, options, text);
+    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+}

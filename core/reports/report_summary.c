@@ -1,0 +1,106 @@
+#include "reports/report_rows.h"
+#include "reports/report_table.h"
+
+static const struct table_column summary_columns[] = {
+    {"Location", false, 0},  {"Total Memory", true, 5}, {"Total %", true, 1},
+    {"Own Memory", true, 0}, {"Own %", true, 2},        {"Temporaries", true, 0},
+    {"Share", true, 4},      {"Scope", true, 3},        {"Pattern", false, 0},
+};
+
+static void print_row(const struct report_rows *rows, const struct report_row *row,
+                      struct table *table) {
+    const struct profile *profile = rows->profile;
+    table_add_row(table, TABLE_NO_PARENT, report_row_advice(row) ? TABLE_STRIKING : TABLE_NORMAL);
+    struct text *place = table_add_cell(table);
+    if (rows->options->by_stack) {
+        text_printf(place, "site %u: ", row->site->id);
+        report_append_callers(place, row->site);
+    } else {
+        profile_append_location(place, row->location);
+    }
+    text_append_size(table_add_cell(table), row->total_bytes);
+    report_append_percent(table_add_cell(table), row->total_bytes, profile->bytes);
+    text_append_size(table_add_cell(table), row->own.bytes);
+    report_append_percent(table_add_cell(table), row->own.bytes, profile->bytes);
+    text_append_count(table_add_cell(table), row->own.count);
+    struct text *share = table_add_cell(table);
+    if (row->own_allocations > 0)
+        report_append_percent(share, row->own.count, row->own_allocations);
+    struct text *scope = table_add_cell(table);
+    if (row->own_known_scope > 0)
+        report_append_percent(scope, row->own_same_scope, row->own_known_scope);
+    else if (row->own.count > 0)
+        text_append(scope, "-");
+    table_add_cell_string(table, row->site ? profile_pattern_name(row->site->pattern) : "");
+}
+
+static void print_hidden(const struct report_rows *rows, size_t shown, struct table *table) {
+    const struct profile *profile = rows->profile;
+    const struct report_amount hidden = report_rows_hidden(rows, shown);
+    size_t more = rows->candidates - shown;
+    if (more == 0 && hidden.count == 0)
+        return;
+    table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
+    if (rows->options->by_stack)
+        report_append_more(table_add_cell(table), profile, more, "stack", "stacks");
+    else
+        report_append_more(table_add_cell(table), profile, more, "location", "locations");
+    table_add_cell(table);
+    table_add_cell(table);
+    text_append_size(table_add_cell(table), hidden.bytes);
+    report_append_percent(table_add_cell(table), hidden.bytes, profile->bytes);
+    text_append_count(table_add_cell(table), hidden.count);
+}
+
+static void print_advice(const struct report_rows *rows, const struct report_row *row,
+                         struct text *text) {
+    const char *advice = report_row_advice(row);
+    if (!advice)
+        return;
+    struct text location;
+    text_init(&location);
+    profile_append_location(&location, row->location);
+    table_fit(text, text_get(&location), rows->options->columns / 2);
+    text->failed |= location.failed;
+    text_deinit(&location);
+    text_printf(text, " %s (tmpalloc site %u)\n", advice, row->site->id);
+}
+
+static int print(struct report_rows *rows, struct text *text) {
+    if (rows->count == 0) {
+        report_nothing(rows->profile, text);
+        return TMPALLOC_OK;
+    }
+    struct table *table;
+    int status = table_create(summary_columns, sizeof summary_columns / sizeof *summary_columns,
+                              rows->options, &table);
+    if (status != TMPALLOC_OK)
+        return status;
+    size_t shown = report_rows_shown(rows);
+    for (size_t i = 0; i < shown; i++)
+        print_row(rows, &rows->items[i], table);
+    print_hidden(rows, shown, table);
+    status = table_print(table, text);
+    table_destroy(table);
+    for (size_t i = 0; i < shown && status == TMPALLOC_OK; i++)
+        print_advice(rows, &rows->items[i], text);
+    if (rows->profile->limited)
+        report_limited(text);
+    return status;
+}
+
+void report_limited(struct text *text) {
+    text_append(text,
+                "Call stacks were cut after the allocator's caller when the agent's memory was "
+                "used up: start --memory-limit SIZE\n");
+}
+
+int report_summary(const struct profile *profile, const struct report_options *options,
+                   struct text *text, struct error *error) {
+    struct report_rows rows;
+    int status = report_rows_create(profile, options, &rows);
+    if (status == TMPALLOC_OK)
+        status = print(&rows, text);
+    report_rows_release(&rows);
+    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+}

@@ -1,0 +1,349 @@
+#include "reports/report_table.h"
+
+#include <langinfo.h>
+#include <libsmartcols/libsmartcols.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "support/memory.h"
+
+#define COLUMNS_MAX     9
+#define SEPARATOR       "  "
+#define SEPARATOR_WIDTH 2
+#define FIRST_MIN_WIDTH 20
+#define FIT_MIN_WIDTH   8
+#define INDENT_WIDTH    2 /* of a tree level, as libsmartcols draws it */
+
+struct row {
+    size_t parent;
+    size_t depth;
+    enum table_style style;
+    size_t cells[COLUMNS_MAX]; /* offsets in the table's content */
+    size_t cell_count;
+    struct libscols_line *line;
+};
+
+struct table {
+    const struct table_column *columns;
+    size_t column_count;
+    bool visible[COLUMNS_MAX];
+    size_t width; /* of the terminal; 0: plain text */
+    bool colors;
+    bool tree;
+    bool failed;
+    struct text content; /* NUL-terminated cells one after the other */
+    struct row *rows;
+    size_t row_count;
+    size_t row_capacity;
+};
+
+int table_create(const struct table_column *columns, size_t count,
+                 const struct report_options *options, struct table **ret) {
+    struct table *table = memory_allocate_zeroed(1, sizeof *table);
+    if (!table)
+        return TMPALLOC_E_NOMEM;
+    table->columns = columns;
+    table->column_count = count;
+    for (size_t i = 0; i < count; i++)
+        table->visible[i] = true;
+    table->width = options->columns;
+    table->colors = options->columns > 0 && options->colors;
+    text_init(&table->content);
+    /* Offset 0 is the empty cell. */
+    text_append_bytes(&table->content, "", 1);
+    *ret = table;
+    return TMPALLOC_OK;
+}
+
+void table_destroy(struct table *table) {
+    if (!table)
+        return;
+    text_deinit(&table->content);
+    memory_release(table->rows);
+    memory_release(table);
+}
+
+static void end_cell(struct table *table) {
+    if (table->row_count > 0)
+        text_append_bytes(&table->content, "", 1);
+}
+
+size_t table_add_row(struct table *table, size_t parent, enum table_style style) {
+    end_cell(table);
+    void *rows = table->rows;
+    if (memory_reserve(&rows, &table->row_capacity, table->row_count + 1, sizeof *table->rows)) {
+        table->failed = true;
+        return TABLE_NO_PARENT;
+    }
+    table->rows = rows;
+    struct row *row = &table->rows[table->row_count];
+    *row = (struct row){.parent = parent, .style = style};
+    if (parent != TABLE_NO_PARENT) {
+        row->depth = table->rows[parent].depth + 1;
+        table->tree = true;
+    }
+    return table->row_count++;
+}
+
+struct text *table_add_cell(struct table *table) {
+    if (table->failed || table->row_count == 0)
+        return &table->content;
+    end_cell(table);
+    struct row *row = &table->rows[table->row_count - 1];
+    row->cells[row->cell_count++] = table->content.length;
+    return &table->content;
+}
+
+void table_add_cell_string(struct table *table, const char *string) {
+    text_append(table_add_cell(table), string);
+}
+
+size_t table_row_count(const struct table *table) {
+    return table->row_count;
+}
+
+static const char *get_cell(const struct table *table, const struct row *row, size_t column) {
+    return text_get(&table->content) + row->cells[column];
+}
+
+/* Decodes one character; returns its length in bytes, at least 1 except at the end. */
+static size_t next_character(const char *string, size_t *width_ret) {
+    wchar_t character;
+    mbstate_t state = {0};
+    size_t length = mbrtowc(&character, string, MB_CUR_MAX, &state);
+    *width_ret = 1;
+    if (length == 0)
+        return 0;
+    if (length > MB_CUR_MAX)
+        return 1;
+    int width = wcwidth(character);
+    *width_ret = width > 0 ? (size_t)width : 0;
+    return length;
+}
+
+static size_t display_width(const char *string) {
+    size_t total = 0;
+    size_t width;
+    for (size_t length; (length = next_character(string, &width)) > 0; string += length)
+        total += width;
+    return total;
+}
+
+/* The longest head of the string that is at most `width` wide, in bytes. */
+static size_t head_bytes(const char *string, size_t width) {
+    const char *end = string;
+    size_t used = 0;
+    size_t step;
+    for (size_t length; (length = next_character(end, &step)) > 0; end += length) {
+        used += step;
+        if (used > width)
+            break;
+    }
+    return (size_t)(end - string);
+}
+
+static void fit(struct text *text, const char *string, size_t width) {
+    size_t full = display_width(string);
+    if (width == 0 || full <= width || width < FIT_MIN_WIDTH) {
+        text_append(text, string);
+        return;
+    }
+    /* The end tells more: it has file and line. */
+    size_t head = (width - 3) / 3;
+    size_t tail = width - 3 - head;
+    text_append_bytes(text, string, head_bytes(string, head));
+    text_append(text, "...");
+    const char *rest = string;
+    size_t step;
+    for (size_t left = full; left > tail; left -= step)
+        rest += next_character(rest, &step);
+    text_append(text, rest);
+}
+
+/* Text is UTF-8 whatever the debugger's locale is; widths depend on the locale. */
+static locale_t enter_utf8(locale_t *utf8_ret) {
+    *utf8_ret = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    return *utf8_ret ? uselocale(*utf8_ret) : (locale_t)0;
+}
+
+static void leave_utf8(locale_t utf8, locale_t before) {
+    if (!utf8)
+        return;
+    uselocale(before);
+    freelocale(utf8);
+}
+
+void table_fit(struct text *text, const char *string, size_t width) {
+    locale_t utf8;
+    locale_t before = enter_utf8(&utf8);
+    fit(text, string, width);
+    leave_utf8(utf8, before);
+}
+
+static size_t cell_width(const struct table *table, const struct row *row, size_t column) {
+    size_t indent = column == 0 ? row->depth * INDENT_WIDTH : 0;
+    return indent + display_width(get_cell(table, row, column));
+}
+
+static size_t column_width(const struct table *table, size_t column) {
+    size_t widest = display_width(table->columns[column].title);
+    for (size_t i = 0; i < table->row_count; i++) {
+        size_t width = cell_width(table, &table->rows[i], column);
+        if (width > widest)
+            widest = width;
+    }
+    return widest;
+}
+
+/* What the visible columns after the first one take. */
+static size_t others_width(const struct table *table, const size_t *widths) {
+    size_t total = 0;
+    for (size_t i = 1; i < table->column_count; i++) {
+        if (table->visible[i])
+            total += SEPARATOR_WIDTH + widths[i];
+    }
+    return total;
+}
+
+static bool hide_next_column(struct table *table) {
+    size_t chosen = 0;
+    for (size_t i = 1; i < table->column_count; i++) {
+        uint32_t rank = table->columns[i].sacrifice;
+        if (table->visible[i] && rank > 0 &&
+            (chosen == 0 || rank < table->columns[chosen].sacrifice))
+            chosen = i;
+    }
+    if (chosen > 0)
+        table->visible[chosen] = false;
+    return chosen > 0;
+}
+
+/* Returns the width of the first column; hides columns until it is enough to read. */
+static size_t lay_out(struct table *table) {
+    size_t widths[COLUMNS_MAX];
+    for (size_t i = 0; i < table->column_count; i++)
+        widths[i] = column_width(table, i);
+    if (table->width == 0)
+        return 0;
+    size_t wanted = widths[0] < FIRST_MIN_WIDTH ? widths[0] : FIRST_MIN_WIDTH;
+    while (others_width(table, widths) + wanted > table->width && hide_next_column(table))
+        ;
+    size_t others = others_width(table, widths);
+    return others + FIT_MIN_WIDTH < table->width ? table->width - others : FIT_MIN_WIDTH;
+}
+
+static int use_ascii_tree(struct libscols_table *output) {
+    struct libscols_symbols *symbols = scols_new_symbols();
+    if (!symbols)
+        return -1;
+    int failed = scols_symbols_set_branch(symbols, "|-") ||
+                 scols_symbols_set_vertical(symbols, "| ") ||
+                 scols_symbols_set_right(symbols, "`-") || scols_table_set_symbols(output, symbols);
+    scols_unref_symbols(symbols);
+    return failed ? -1 : 0;
+}
+
+static int add_columns(const struct table *table, struct libscols_table *output) {
+    for (size_t i = 0; i < table->column_count; i++) {
+        if (!table->visible[i])
+            continue;
+        int flags = table->columns[i].number ? SCOLS_FL_RIGHT : 0;
+        if (i == 0)
+            flags |= SCOLS_FL_TRUNC | (table->tree ? SCOLS_FL_TREE : 0);
+        struct libscols_column *column =
+            scols_table_new_column(output, table->columns[i].title, 0, flags);
+        if (!column)
+            return -1;
+        if (table->colors && scols_cell_set_color(scols_column_get_header(column), "\033[1m") != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int set_style(const struct row *row) {
+    if (row->style == TABLE_FAINT)
+        return scols_line_set_color(row->line, "\033[2m");
+    if (row->style == TABLE_STRIKING)
+        return scols_cell_set_color(scols_line_get_cell(row->line, 0), "\033[33m");
+    return 0;
+}
+
+static int add_line(struct table *table, struct libscols_table *output, struct row *row,
+                    size_t first_width) {
+    struct row *parent = row->parent == TABLE_NO_PARENT ? NULL : &table->rows[row->parent];
+    row->line = scols_table_new_line(output, parent ? parent->line : NULL);
+    if (!row->line)
+        return -1;
+    struct text first;
+    text_init(&first);
+    size_t indent = row->depth * INDENT_WIDTH;
+    fit(&first, get_cell(table, row, 0), first_width > indent ? first_width - indent : 0);
+    int failed = first.failed || scols_line_set_data(row->line, 0, text_get(&first)) != 0;
+    text_deinit(&first);
+    for (size_t i = 1, position = 1; i < table->column_count && !failed; i++) {
+        if (table->visible[i])
+            failed = scols_line_set_data(row->line, position++, get_cell(table, row, i)) != 0;
+    }
+    return failed || (table->colors && set_style(row) != 0) ? -1 : 0;
+}
+
+static int fill(struct table *table, struct libscols_table *output, bool utf8_terminal) {
+    bool terminal = table->width > 0;
+    size_t first_width = lay_out(table);
+    if (scols_table_set_termforce(output,
+                                  terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER) ||
+        (terminal && scols_table_set_termwidth(output, table->width)) ||
+        scols_table_set_column_separator(output, SEPARATOR) ||
+        scols_table_enable_colors(output, table->colors) ||
+        (!(terminal && utf8_terminal) && use_ascii_tree(output)) || add_columns(table, output))
+        return -1;
+    for (size_t i = 0; i < table->row_count; i++) {
+        if (add_line(table, output, &table->rows[i], first_width) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void append_without_trailing_blanks(struct text *text, const char *lines) {
+    while (*lines) {
+        size_t length = strcspn(lines, "\n");
+        size_t kept = length;
+        while (kept > 0 && lines[kept - 1] == ' ')
+            kept--;
+        text_append_bytes(text, lines, kept);
+        text_append(text, "\n");
+        lines += length + (lines[length] == '\n');
+    }
+}
+
+static int print(struct table *table, struct text *text, bool utf8_terminal) {
+    struct libscols_table *output = scols_new_table();
+    if (!output)
+        return TMPALLOC_E_NOMEM;
+    char *lines = NULL;
+    int status = TMPALLOC_E_NOMEM;
+    if (fill(table, output, utf8_terminal) == 0 &&
+        scols_print_table_to_string(output, &lines) == 0 && lines) {
+        append_without_trailing_blanks(text, lines);
+        status = text->failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+    }
+    free(lines);
+    scols_unref_table(output);
+    return status;
+}
+
+int table_print(struct table *table, struct text *text) {
+    end_cell(table);
+    if (table->failed || table->content.failed)
+        return TMPALLOC_E_NOMEM;
+    if (table->row_count == 0)
+        return TMPALLOC_OK;
+    bool utf8_terminal = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    locale_t utf8;
+    locale_t before = enter_utf8(&utf8);
+    int status = print(table, text, utf8_terminal);
+    leave_utf8(utf8, before);
+    return status;
+}

@@ -1,0 +1,380 @@
+#include "session/recording.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "names/core_file.h"
+#include "names/mapped_files.h"
+#include "names/process_maps.h"
+#include "support/memory.h"
+
+struct mark {
+    char *name;
+    struct snapshot snapshot;
+};
+
+int recording_create(struct host *host, const char *engine, uint32_t max_threshold,
+                     struct error *error, struct recording **ret) {
+    struct recording *recording = memory_allocate_zeroed(1, sizeof(*recording));
+    if (!recording)
+        return error_no_memory(error);
+    recording->host = host;
+    recording->engine = engine;
+    if (tracker_create(max_threshold, &recording->tracker) != TMPALLOC_OK ||
+        modules_create(&recording->modules) != TMPALLOC_OK ||
+        symbolizer_create(recording->modules, &recording->symbolizer) != TMPALLOC_OK ||
+        unwinder_create(host, recording->modules, tracker_stacks(recording->tracker),
+                        &recording->unwinder) != TMPALLOC_OK ||
+        interpreted_stacks_create(host, recording->modules, tracker_stacks(recording->tracker),
+                                  recording->symbolizer, &recording->python) != TMPALLOC_OK) {
+        recording_destroy(recording);
+        return error_no_memory(error);
+    }
+    *ret = recording;
+    return TMPALLOC_OK;
+}
+
+static void release_arguments(struct recording *recording) {
+    for (char **argument = recording->arguments; argument && *argument; argument++)
+        memory_release(*argument);
+    memory_release(recording->arguments);
+    recording->arguments = NULL;
+}
+
+void recording_forget_marks(struct recording *recording) {
+    for (size_t i = 0; i < recording->mark_count; i++) {
+        memory_release(recording->marks[i].name);
+        snapshot_deinit(&recording->marks[i].snapshot);
+    }
+    recording->mark_count = 0;
+}
+
+void recording_destroy(struct recording *recording) {
+    if (!recording)
+        return;
+    recording_forget_marks(recording);
+    memory_release(recording->marks);
+    snapshot_deinit(&recording->latest);
+    interpreted_stacks_destroy(recording->python);
+    unwinder_destroy(recording->unwinder);
+    process_files_deinit(&recording->files);
+    symbolizer_destroy(recording->symbolizer);
+    modules_destroy(recording->modules);
+    tracker_destroy(recording->tracker);
+    release_arguments(recording);
+    memory_release(recording);
+}
+
+/* Reads a whole file of /proc, whose size isn't known before. */
+static void read_all(const char *path, struct text *text) {
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    char chunk[4096];
+    size_t length;
+    while ((length = fread(chunk, 1, sizeof(chunk), file)) > 0)
+        text_append_bytes(text, chunk, length);
+    fclose(file);
+}
+
+static size_t count_strings(const struct text *text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text->length; i++)
+        count += text->data[i] == '\0';
+    return count;
+}
+
+/* proc(5): /proc/PID/cmdline holds the arguments, each ended by a NUL. */
+static void read_arguments(struct recording *recording) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%lld/cmdline", (long long)recording->process.pid);
+    struct text text;
+    text_init(&text);
+    read_all(path, &text);
+    size_t count = count_strings(&text);
+    char **arguments = count ? memory_allocate_zeroed(count + 1, sizeof(char *)) : NULL;
+    const char *next = text_get(&text);
+    for (size_t i = 0; arguments && i < count; i++, next += strlen(next) + 1)
+        arguments[i] = memory_copy_string(next);
+    text_deinit(&text);
+    recording->arguments = arguments;
+}
+
+static bool read_process(void *arg, uint64_t address, void *buffer, size_t size) {
+    struct recording *recording = arg;
+    if (recording->process.core_file[0])
+        return core_file_memory(recording->process.core_file, address, buffer, size);
+    return host_read_data(recording->host, address, buffer, size, NULL) == TMPALLOC_OK;
+}
+
+static void set_process_of_modules(struct recording *recording) {
+    const struct tmpalloc_process *process = &recording->process;
+    modules_set_process(recording->modules,
+                        &(struct module_process){.pid = process->local ? process->pid : 0,
+                                                 .live = process->core_file[0] == '\0',
+                                                 .read = read_process,
+                                                 .arg = recording});
+}
+
+void recording_set_process(struct recording *recording, const struct tmpalloc_process *process) {
+    recording->process = *process;
+    release_arguments(recording);
+    if (process->local)
+        read_arguments(recording);
+    if (process->local && process->executable[0] == '\0')
+        process_maps_executable(process->pid, recording->process.executable,
+                                sizeof(recording->process.executable));
+    host_set_process(recording->host, process);
+    set_process_of_modules(recording);
+    unwinder_reset(recording->unwinder);
+}
+
+struct module_list {
+    struct loaded_file *items;
+    size_t count;
+    size_t capacity;
+};
+
+static int collect_module(void *arg, const struct tmpalloc_module *module) {
+    struct module_list *list = arg;
+    if (memory_reserve((void **)&list->items, &list->capacity, list->count + 1,
+                       sizeof(*list->items)) != 0)
+        return TMPALLOC_E_NOMEM;
+    char *path = memory_copy_string(module->path);
+    if (!path)
+        return TMPALLOC_E_NOMEM;
+    list->items[list->count++] =
+        (struct loaded_file){.path = path, .text_address = module->text_address};
+    return TMPALLOC_OK;
+}
+
+static int collect_missing(void *arg, const struct tmpalloc_module *module) {
+    const struct module_list *list = arg;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].text_address == module->text_address)
+            return TMPALLOC_OK;
+    }
+    return collect_module(arg, module);
+}
+
+/* Debuggers don't know the program of a dynamic linker that was called by name.  It is searched
+ * before the libraries that they know. */
+static int complete_list(struct recording *recording, struct module_list *list,
+                         struct error *error) {
+    const struct tmpalloc_process *process = &recording->process;
+    struct modules *modules = recording->modules;
+    size_t known = list->count;
+    bool linker = modules_loaded_count(modules) > 0 &&
+                  modules_is_library(modules, modules_loaded(modules, 0));
+    if (!linker || !process->local || process->pid == 0)
+        return TMPALLOC_OK;
+    if (mapped_files_for_each(process->pid, collect_missing, list) != TMPALLOC_OK)
+        return error_no_memory(error);
+    for (size_t i = known; i < list->count; i++) {
+        struct loaded_file added = list->items[i];
+        size_t place = 1 + i - known;
+        memmove(&list->items[place + 1], &list->items[place], (i - place) * sizeof(added));
+        list->items[place] = added;
+    }
+    return TMPALLOC_OK;
+}
+
+static int ask_debugger(struct recording *recording, bool *changed_ret, struct error *error) {
+    struct module_list list = {0};
+    int status = host_modules(recording->host, collect_module, &list, error);
+    if (status == TMPALLOC_OK)
+        status = complete_list(recording, &list, error);
+    if (status == TMPALLOC_OK)
+        status = modules_update(recording->modules, list.items, list.count, changed_ret, error);
+    for (size_t i = 0; i < list.count; i++)
+        memory_release((char *)list.items[i].path);
+    memory_release(list.items);
+    return status;
+}
+
+int recording_update_modules(struct recording *recording, const struct tmpalloc_process *process,
+                             bool *changed_ret, struct error *error) {
+    struct process_files *files = &recording->files;
+    bool changed = false;
+    int status = process->local && process->pid != 0
+                     ? process_files_update(files, process->pid, &changed)
+                     : TMPALLOC_E_UNSUPPORTED;
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return ask_debugger(recording, changed_ret, error);
+    if (changed_ret)
+        *changed_ret = false;
+    if (status == TMPALLOC_OK && changed)
+        status = modules_update(recording->modules, files->items, files->count, changed_ret, error);
+    if (status != TMPALLOC_OK)
+        process_files_deinit(files);
+    return status == TMPALLOC_E_NOMEM ? error_no_memory(error) : status;
+}
+
+void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,
+                          enum recording_age age) {
+    snapshot_deinit(&recording->latest);
+    recording->latest = *snapshot;
+    recording->age = age;
+}
+
+uint32_t recording_max_threshold(const struct recording *recording) {
+    bool known = recording->copied && recording->age != RECORDING_NEVER;
+    return known ? recording->latest.max_threshold : tracker_max_threshold(recording->tracker);
+}
+
+bool recording_has_results(const struct recording *recording) {
+    return recording->copied ? recording->age != RECORDING_NEVER : recording->process.pid != 0;
+}
+
+int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error) {
+    if (!recording_has_results(recording))
+        return error_set(error, TMPALLOC_E_STATE,
+                         recording->process.pid == 0
+                             ? "no results yet: tracking begins when the program starts"
+                             : "no results: the process has had no stop at which they could be "
+                               "read, and left without _exit(): set a breakpoint where it ends, "
+                               "or start with --engine breakpoint");
+    int status = recording->copied ? snapshot_copy(&recording->latest, ret)
+                                   : tracker_snapshot(recording->tracker, ret);
+    return status == TMPALLOC_OK ? status : error_no_memory(error);
+}
+
+static struct mark *find_mark(const struct recording *recording, const char *name) {
+    for (size_t i = 0; i < recording->mark_count; i++) {
+        if (strcmp(recording->marks[i].name, name) == 0)
+            return &recording->marks[i];
+    }
+    return NULL;
+}
+
+static struct mark *add_mark(struct recording *recording, const char *name) {
+    if (memory_reserve((void **)&recording->marks, &recording->mark_capacity,
+                       recording->mark_count + 1, sizeof(struct mark)) != 0)
+        return NULL;
+    struct mark *mark = &recording->marks[recording->mark_count];
+    *mark = (struct mark){.name = memory_copy_string(name)};
+    if (!mark->name)
+        return NULL;
+    recording->mark_count++;
+    return mark;
+}
+
+int recording_mark(struct recording *recording, const char *name, struct error *error) {
+    struct snapshot snapshot;
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    struct mark *mark = find_mark(recording, name);
+    if (mark)
+        snapshot_deinit(&mark->snapshot);
+    else
+        mark = add_mark(recording, name);
+    if (!mark) {
+        snapshot_deinit(&snapshot);
+        return error_no_memory(error);
+    }
+    mark->snapshot = snapshot;
+    return TMPALLOC_OK;
+}
+
+static int refuse_mark(const struct recording *recording, const char *name, struct error *error) {
+    struct text names;
+    text_init(&names);
+    for (size_t i = 0; i < recording->mark_count; i++)
+        text_printf(&names, "%s%s", i ? ", " : ": there are ", recording->marks[i].name);
+    int status =
+        error_set(error, TMPALLOC_E_ARGUMENT, "no mark %s%s", name,
+                  recording->mark_count ? text_get(&names) : ": 'tmpalloc mark NAME' sets one");
+    text_deinit(&names);
+    return status;
+}
+
+struct profile_source recording_source(const struct recording *recording, bool native_frames) {
+    const struct tmpalloc_process *process = &recording->process;
+    return (struct profile_source){
+        .stacks = tracker_stacks(recording->tracker),
+        .symbolizer = recording->symbolizer,
+        .engine = recording->engine,
+        .pid = process->pid,
+        .executable = process->executable[0] ? process->executable : NULL,
+        .arguments = (const char *const *)recording->arguments,
+        .interpreter =
+            native_frames ? FRAME_NO_MODULE : interpreted_stacks_runtime_module(recording->modules),
+    };
+}
+
+int recording_profile(struct recording *recording, const struct recording_query *query,
+                      struct error *error, struct profile **ret) {
+    const struct mark *mark = query->since ? find_mark(recording, query->since) : NULL;
+    if (query->since && !mark)
+        return refuse_mark(recording, query->since, error);
+    struct snapshot snapshot;
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (mark)
+        snapshot_subtract(&snapshot, &mark->snapshot);
+    struct profile_source source = recording_source(recording, query->native_frames);
+    source.snapshot = &snapshot;
+    status = profile_create(&source, query->threshold, error, ret);
+    snapshot_deinit(&snapshot);
+    return status;
+}
+
+/* Whether nothing was left out of one view that is in the other. */
+static bool is_same_view(const struct profile_site *a, const struct profile_site *b) {
+    bool same = a->stack.count == b->stack.count;
+    for (size_t i = 0; i < a->free_stack_count; i++)
+        same &= a->free_stacks[i].count == b->free_stacks[i].count;
+    return same;
+}
+
+/* Both are of one snapshot: a site has the same place in the order of first sight. */
+static int link_native(struct profile *profile, const struct profile *native, struct error *error) {
+    const struct profile_site **by_order =
+        memory_allocate_zeroed(native->site_count, sizeof(*by_order));
+    if (!by_order)
+        return error_no_memory(error);
+    for (size_t i = 0; i < native->site_count; i++)
+        by_order[native->sites[i].order] = &native->sites[i];
+    for (size_t i = 0; i < profile->site_count; i++) {
+        struct profile_site *site = &profile->sites[i];
+        const struct profile_site *other = by_order[site->order];
+        if (!is_same_view(site, other))
+            site->native = other;
+    }
+    memory_release(by_order);
+    return TMPALLOC_OK;
+}
+
+/* *native_ret: the same with the interpreter's frames, or NULL when there are none. */
+static int make_views(struct recording *recording, struct snapshot *snapshot, uint32_t threshold,
+                      struct error *error, struct profile **ret, struct profile **native_ret) {
+    struct profile_source source = recording_source(recording, false);
+    source.snapshot = snapshot;
+    int status = profile_create(&source, threshold, error, ret);
+    if (status != TMPALLOC_OK || source.interpreter == FRAME_NO_MODULE)
+        return status;
+    source.interpreter = FRAME_NO_MODULE;
+    status = profile_create(&source, threshold, error, native_ret);
+    return status == TMPALLOC_OK ? link_native(*ret, *native_ret, error) : status;
+}
+
+int recording_whole_profile(struct recording *recording, uint32_t threshold, struct error *error,
+                            struct profile **ret, struct profile **native_ret) {
+    struct snapshot snapshot;
+    struct profile *profile = NULL, *native = NULL;
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = make_views(recording, &snapshot, threshold, error, &profile, &native);
+    snapshot_deinit(&snapshot);
+    if (status != TMPALLOC_OK) {
+        profile_destroy(profile);
+        profile_destroy(native);
+        return status;
+    }
+    *ret = profile;
+    *native_ret = native;
+    return TMPALLOC_OK;
+}

@@ -1,0 +1,92 @@
+/* What was recorded of one process: its files, counters, call stacks and marks. */
+#ifndef TMPALLOC_RECORDING_H
+#define TMPALLOC_RECORDING_H
+
+#include "names/process_files.h"
+#include "profile/profile.h"
+#include "support/text.h"
+#include "tables/tracker.h"
+#include "unwind/interpreted_stacks.h"
+#include "unwind/unwinder.h"
+
+/* How old results are that were copied out of the process. */
+enum recording_age {
+    RECORDING_NEVER, /* nothing was copied yet */
+    RECORDING_NOW,   /* nothing was counted since, or it is about to be copied again */
+    RECORDING_STOP,  /* the process' last stop */
+    RECORDING_EXIT,  /* when it called _exit() */
+    RECORDING_EXEC,  /* when it called execve() */
+    RECORDING_CORE   /* when its core was dumped */
+};
+
+struct recording {
+    struct host *host;
+    const char *engine; /* static string */
+    bool copied;        /* the process counts: the results are `latest`, not tracker */
+    struct snapshot latest;
+    bool zeroed; /* since the process counted last, which doesn't know it yet */
+    enum recording_age age;
+    uint64_t agent_bytes;            /* memory of the agent, at that time */
+    const char *sandbox;             /* what is known of one; NULL: nothing */
+    bool limited;                    /* it had none for more call stacks */
+    struct tmpalloc_process process; /* pid 0: not known yet */
+    char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
+    struct tracker *tracker;
+    struct modules *modules;
+    struct process_files files; /* of which `modules` were updated last, if at all */
+    struct symbolizer *symbolizer;
+    struct unwinder *unwinder;
+    struct interpreted_stacks *python;
+    struct mark *marks;
+    size_t mark_count;
+    size_t mark_capacity;
+};
+
+int recording_create(struct host *host, const char *engine, uint32_t max_threshold,
+                     struct error *error, struct recording **ret);
+void recording_destroy(struct recording *recording); /* NULL is allowed */
+
+/* The recording is of this process from now on. */
+void recording_set_process(struct recording *recording, const struct tmpalloc_process *process);
+
+/* Looks which files are loaded in this process, the selected one; the debugger is asked where the
+ * process itself doesn't tell.  *changed_ret (may be NULL): not those of last time. */
+int recording_update_modules(struct recording *recording, const struct tmpalloc_process *process,
+                             bool *changed_ret, struct error *error);
+
+/* What the process counted, copied; the recording owns it from now on. */
+void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,
+                          enum recording_age age);
+/* The highest threshold that can be asked for. */
+uint32_t recording_max_threshold(const struct recording *recording);
+/* Whether there is something to count or to copy from, or was. */
+bool recording_has_results(const struct recording *recording);
+/* The counters, for the caller to own.  TMPALLOC_E_STATE: nothing was copied before it was too
+ * late. */
+int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error);
+
+/* Remembers the counters under a name; an existing mark of that name moves. */
+int recording_mark(struct recording *recording, const char *name, struct error *error);
+
+void recording_forget_marks(struct recording *recording);
+
+/* Which results are wanted. */
+struct recording_query {
+    uint32_t threshold;
+    const char *since;  /* counted from this mark; NULL: from the start */
+    bool native_frames; /* also the interpreter's own, in stacks with Python frames */
+};
+
+/* What profiles are made of, without a snapshot.  Refers to the recording. */
+struct profile_source recording_source(const struct recording *recording, bool native_frames);
+
+/* The profile must not outlive the recording. */
+int recording_profile(struct recording *recording, const struct recording_query *query,
+                      struct error *error, struct profile **ret);
+
+/* All there is to save: the sites have their `native`, which belongs to *native_ret (NULL: none
+ * has).  To be destroyed in this order. */
+int recording_whole_profile(struct recording *recording, uint32_t threshold, struct error *error,
+                            struct profile **ret, struct profile **native_ret);
+
+#endif

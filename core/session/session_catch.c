@@ -1,0 +1,352 @@
+#include "session/session_catch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "profile/location_filter.h"
+#include "reports/report_caught.h"
+#include "reports/report_selection.h"
+#include "session/session_engine.h"
+#include "support/memory.h"
+
+static uint32_t bit_of(size_t place) {
+    return UINT32_C(1) << place;
+}
+
+/* What an allocation matches. */
+
+static const struct symbol *locate(struct profile_stack *stack, size_t location) {
+    const struct symbol *symbol = stack->symbols[location];
+    profile_stack_release(stack);
+    return symbol;
+}
+
+const struct symbol *session_find_location(const struct recording *recording, uint32_t number) {
+    const struct profile_source source = recording_source(recording, false);
+    struct profile_stack stack;
+    size_t location;
+    if (number == ENGINE_NO_STACK ||
+        profile_expand(&source, number, &stack, &location) != TMPALLOC_OK)
+        return NULL;
+    return locate(&stack, location);
+}
+
+static uint32_t compare(const struct session_catches *catches, const struct symbol *location) {
+    uint32_t matches = 0;
+    struct text scratch;
+    text_init(&scratch);
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        const struct session_catch *catch = &catches->items[i];
+        if (catch->at && location_matches(&catch->regex, location, &scratch))
+            matches |= bit_of(i);
+    }
+    text_deinit(&scratch);
+    return matches;
+}
+
+static uint32_t decide(void *arg, uint32_t stack) {
+    struct session *session = arg;
+    struct session_catches *catches = &session->catches;
+    uint64_t known;
+    if (map_get(&catches->decided, stack, &known))
+        return (uint32_t)known;
+    const struct symbol *location = session_find_location(session->recording, stack);
+    uint32_t matches = location ? compare(catches, location) : 0;
+    map_put(&catches->decided, stack, matches); /* without memory it is found out again */
+    return matches;
+}
+
+/* Life. */
+
+void session_catches_init(struct session *session) {
+    struct engine_catches *engine = &session->catches.engine;
+    engine->generation = 1;
+    engine->decide = decide;
+    engine->arg = session;
+    map_init(&session->catches.decided);
+}
+
+/* What is decided of stacks is void; the engine is to be told. */
+static void changed(struct session_catches *catches) {
+    catches->engine.generation++;
+    map_clear(&catches->decided);
+}
+
+static void clear(struct session_catches *catches, size_t place) {
+    struct session_catch *catch = &catches->items[place];
+    if (catch->at)
+        regfree(&catch->regex);
+    memory_release(catch->at);
+    *catch = (struct session_catch){.id = 0};
+    catches->engine.active &= ~bit_of(place);
+}
+
+void session_catches_deinit(struct session *session) {
+    struct session_catches *catches = &session->catches;
+    for (size_t i = 0; i < ENGINE_CATCHES; i++)
+        clear(catches, i);
+    map_deinit(&catches->decided);
+    memory_release(catches->engine.caught);
+}
+
+void session_catches_begin(struct session *session) {
+    struct session_catches *catches = &session->catches;
+    for (size_t i = 0; i < ENGINE_CATCHES; i++)
+        catches->engine.items[i].matches = 0;
+    catches->engine.caught_count = 0;
+    changed(catches);
+}
+
+/* Commands. */
+
+/* ENGINE_CATCHES: there is no room. */
+static size_t find_place(const struct session_catches *catches, uint32_t id) {
+    size_t place = 0;
+    while (place < ENGINE_CATCHES && catches->items[place].id != id)
+        place++;
+    return place;
+}
+
+static int check(const struct session *session, const struct session_catch_options *options,
+                 struct error *error) {
+    if (!session_is_active(session))
+        return error_set(error, TMPALLOC_E_STATE,
+                         "nothing is tracked that could be caught: 'tmpalloc start' begins");
+    int status = session_check_threshold(options->threshold, session->options.max_threshold, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (find_place(&session->catches, 0) == ENGINE_CATCHES)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "there are %d catches, the most: 'tmpalloc catch --delete ID' makes room",
+                         ENGINE_CATCHES);
+    return TMPALLOC_OK;
+}
+
+static int compile(struct session_catch *catch, const char *at, struct error *error) {
+    if (!at)
+        return TMPALLOC_OK;
+    int status = location_filter_compile(at, &catch->regex, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    catch->at = memory_copy_string(at);
+    if (catch->at)
+        return TMPALLOC_OK;
+    regfree(&catch->regex);
+    return error_no_memory(error);
+}
+
+static void append_filters(const struct session_catches *catches, size_t place, struct text *text) {
+    const struct session_catch *catch = &catches->items[place];
+    const struct engine_catch *filter = &catches->engine.items[place];
+    text_printf(text, "threshold %" PRIu32, filter->max_distance);
+    if (filter->min_size > 0) {
+        text_append(text, ", at least ");
+        text_append_size(text, filter->min_size);
+    }
+    if (catch->at)
+        text_printf(text, ", at %s", catch->at);
+    if (filter->stop_at > 0)
+        text_printf(text, ", match %" PRIu64 " only", filter->stop_at);
+    if (catch->once)
+        text_append(text, ", once");
+}
+
+int session_catch_add(struct session *session, const struct session_catch_options *options,
+                      struct text *text, struct error *error) {
+    struct session_catches *catches = &session->catches;
+    struct session_catch added = {.id = catches->last_id + 1, .once = options->once};
+    int status = check(session, options, error);
+    if (status == TMPALLOC_OK)
+        status = compile(&added, options->at, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    size_t place = find_place(catches, 0);
+    catches->items[place] = added;
+    catches->engine.items[place] = (struct engine_catch){
+        .min_size = options->min_size,
+        .stop_at = options->count,
+        .max_distance = options->threshold,
+    };
+    catches->engine.active |= bit_of(place);
+    catches->engine.anywhere &= ~bit_of(place);
+    if (!added.at)
+        catches->engine.anywhere |= bit_of(place);
+    changed(catches);
+    status = session_engine_set_catches(session, error);
+    if (status != TMPALLOC_OK) {
+        clear(catches, place);
+        return status;
+    }
+    catches->last_id = added.id;
+    text_printf(text, "tmpalloc: catch %" PRIu32 ": ", added.id);
+    append_filters(catches, place, text);
+    text_append(text, "\n");
+    return TMPALLOC_OK;
+}
+
+static int refuse_id(const struct session_catches *catches, uint32_t id, struct error *error) {
+    struct text names;
+    text_init(&names);
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        if (catches->items[i].id != 0)
+            text_printf(&names, "%s%" PRIu32, names.length > 0 ? ", " : ": there are ",
+                        catches->items[i].id);
+    }
+    int status = error_set(error, TMPALLOC_E_ARGUMENT, "no catch %" PRIu32 "%s", id,
+                           names.length > 0 ? text_get(&names) : ": there are none");
+    text_deinit(&names);
+    return status;
+}
+
+int session_catch_delete(struct session *session, uint32_t id, struct text *text,
+                         struct error *error) {
+    struct session_catches *catches = &session->catches;
+    size_t place = id != 0 ? find_place(catches, id) : 0, count = 0;
+    if (place == ENGINE_CATCHES)
+        return refuse_id(catches, id, error);
+    for (size_t i = place; i < (id != 0 ? place + 1 : ENGINE_CATCHES); i++) {
+        count += catches->items[i].id != 0;
+        clear(catches, i);
+    }
+    int status = session_engine_set_catches(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (id != 0)
+        text_printf(text, "tmpalloc: catch %" PRIu32 " deleted\n", id);
+    else
+        text_printf(text, "tmpalloc: %zu catch%s deleted\n", count, count == 1 ? "" : "es");
+    return TMPALLOC_OK;
+}
+
+void session_catches_append(struct session *session, struct text *text) {
+    const struct session_catches *catches = &session->catches;
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        if (catches->items[i].id == 0)
+            continue;
+        text_printf(text, "catch %-14" PRIu32, catches->items[i].id);
+        append_filters(catches, i, text);
+        text_append(text, ": ");
+        text_append_count(text, catches->engine.items[i].matches);
+        text_append(text, catches->engine.items[i].matches == 1 ? " match" : " matches");
+        if (!session_is_active(session))
+            text_append(text, ", rests until 'tmpalloc start'");
+        text_append(text, "\n");
+    }
+}
+
+/* Stops. */
+
+void session_catches_hit(struct session *session) {
+    struct session_catches *catches = &session->catches;
+    const struct engine_caught *caught = &catches->engine.caught[catches->engine.caught_count - 1];
+    bool any = false;
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        struct session_catch *catch = &catches->items[i];
+        catch->done |= catch->once && caught->catches & bit_of(i);
+        any |= catch->done;
+        if (catch->done)
+            catches->engine.active &= ~bit_of(i);
+    }
+    if (any)
+        session_engine_set_catches(session, NULL);
+}
+
+static void append_names(const struct session_catches *catches, uint32_t bits, struct text *text) {
+    text_append(text, bits & (bits - 1) ? "catches" : "catch");
+    const char *separator = " ";
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        if (!(bits & bit_of(i)))
+            continue;
+        text_printf(text, "%s%" PRIu32, separator, catches->items[i].id);
+        separator = ", ";
+    }
+}
+
+/* The number of the call site in the reports at the session's threshold; 0: it has none. */
+static uint32_t find_site(struct session *session, uint32_t stack) {
+    const struct recording_query query = {.threshold = session->threshold};
+    struct profile *profile = NULL;
+    uint32_t id = 0;
+    if (session_need_recording(session, NULL) != TMPALLOC_OK ||
+        session_profile(session, &query, NULL, &profile) != TMPALLOC_OK)
+        return 0;
+    for (size_t i = 0; i < profile->site_count && id == 0; i++)
+        id = profile->sites[i].stack_number == stack ? profile->sites[i].id : 0;
+    profile_destroy(profile);
+    return id;
+}
+
+static void append_text(struct session *session, const struct engine_caught *caught, uint32_t site,
+                        struct text *text) {
+    const struct recording *recording = session->recording;
+    const struct profile_source source = recording_source(recording, false);
+    struct report_between between[ENGINE_BETWEEN_LIMIT];
+    struct profile_stack stack;
+    size_t location;
+    struct text names;
+    if (profile_expand(&source, caught->stack, &stack, &location) != TMPALLOC_OK)
+        return;
+    for (uint32_t i = 0; i < caught->between_count; i++)
+        between[i] =
+            (struct report_between){caught->between[i].size_bytes,
+                                    session_find_location(recording, caught->between[i].stack)};
+    text_init(&names);
+    append_names(&session->catches, caught->catches, &names);
+    const struct report_caught report = {
+        .catches = text_get(&names),
+        .address = caught->address,
+        .size_bytes = caught->size_bytes,
+        .distance = caught->distance,
+        .site = site,
+        .stack = &stack,
+        .free_location = session_find_location(recording, caught->free_stack),
+        .between = between,
+        .between_count = caught->between_count,
+    };
+    report_caught(&report, text);
+    text_deinit(&names);
+    profile_stack_release(&stack);
+}
+
+/* The innermost frame that is no allocator; of a Python function the interpreter's own. */
+static void select_frame(struct session *session, const struct engine_caught *caught) {
+    const struct profile_source source = recording_source(session->recording, true);
+    struct profile_stack stack;
+    size_t location;
+    if (caught->free_stack == ENGINE_NO_STACK ||
+        profile_expand(&source, caught->free_stack, &stack, &location) != TMPALLOC_OK)
+        return;
+    while (location + 1 < stack.count && stack.symbols[location]->python)
+        location++;
+    uint32_t inlined = 0;
+    while (inlined < location && stack.symbols[location - inlined - 1]->inlined)
+        inlined++;
+    host_select_frame(&session->host, caught->thread, stack.symbols[location]->address, inlined,
+                      NULL);
+    profile_stack_release(&stack);
+}
+
+static void show(struct session *session, const struct engine_caught *caught) {
+    struct text text;
+    text_init(&text);
+    uint32_t site = find_site(session, caught->stack);
+    append_text(session, caught, site, &text);
+    host_show(&session->host, text_get(&text));
+    text_deinit(&text);
+    host_set_variable(&session->host, "addr", caught->address, NULL);
+    host_set_variable(&session->host, "size", caught->size_bytes, NULL);
+    host_set_variable(&session->host, "distance", caught->distance, NULL);
+    host_set_variable(&session->host, "site", site, NULL);
+    select_frame(session, caught);
+}
+
+void session_catches_show(struct session *session) {
+    struct session_catches *catches = &session->catches;
+    for (size_t i = 0; i < catches->engine.caught_count; i++)
+        show(session, &catches->engine.caught[i]);
+    catches->engine.caught_count = 0;
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        if (catches->items[i].done)
+            clear(catches, i);
+    }
+}

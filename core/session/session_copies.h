@@ -1,0 +1,25 @@
+/* Copies of functions that the user named which can't be followed. */
+#ifndef TMPALLOC_SESSION_COPIES_H
+#define TMPALLOC_SESSION_COPIES_H
+
+#include "support/map.h"
+#include "support/text.h"
+
+struct session;
+
+/* What has been found out so far: debug information is read once for each file and name. */
+struct session_copies {
+    struct map looked; /* name's and file's number -> 1 */
+    struct text inlined;
+};
+
+void session_copies_init(struct session *session);
+void session_copies_deinit(struct session *session);
+
+/* Other functions may be named from now on. */
+void session_copies_forget(struct session *session);
+
+/* Appends what isn't counted because a compiler has put it elsewhere; nothing: nothing. */
+void session_copies_append(struct session *session, struct text *text);
+
+#endif

@@ -1,0 +1,425 @@
+#include "session/session_engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engines/agent_file.h"
+#include "engines/agent_program.h"
+#include "support/clock.h"
+#include "support/memory.h"
+#include "support/progress.h"
+
+/* Results are copied at stops of the user for so small a part of the time. */
+#define COPY_SHARE 20
+
+const char *session_engine_name(enum session_engine engine) {
+    static const char *const names[] = {"auto", "agent", "breakpoint", "hardware"};
+    return names[engine];
+}
+
+/* Choosing. */
+
+static bool refuse(struct session *session, const char *reason) {
+    snprintf(session->reason, sizeof(session->reason), "%s", reason);
+    return false;
+}
+
+/* Whether nothing is known against the agent; else session->reason says what. */
+static bool is_agent_possible(struct session *session, const struct tmpalloc_process *process) {
+    if (!process->local)
+        return refuse(session, "the target is not on this machine");
+    if (process->pid == 0 && process->executable[0] == '\0')
+        return refuse(session, "the program is not known yet");
+    struct text reason;
+    text_init(&reason);
+    bool refused = agent_program_refused(&session->host, process, &reason);
+    if (refused)
+        refuse(session, text_get(&reason));
+    text_deinit(&reason);
+    return !refused;
+}
+
+int session_engine_choose(struct session *session, const struct tmpalloc_process *process,
+                          struct error *error) {
+    session->chosen = session->options.engine;
+    session->reason[0] = '\0';
+    if (session->chosen != SESSION_AUTO && session->chosen != SESSION_AGENT)
+        return TMPALLOC_OK;
+    bool possible = is_agent_possible(session, process);
+    if (!possible && session->chosen == SESSION_AGENT)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the agent can't be used: %s (--engine breakpoint can)", session->reason);
+    session->chosen = possible ? SESSION_AGENT : SESSION_BREAKPOINT;
+    return TMPALLOC_OK;
+}
+
+/* Creating. */
+
+static int find_only_thread(struct session *session, uint64_t *ret, struct error *error) {
+    *ret = 0;
+    if (!session->options.only_this_thread)
+        return TMPALLOC_OK;
+    struct tmpalloc_thread thread;
+    int status = host_current_thread(&session->host, &thread, error);
+    if (status != TMPALLOC_OK)
+        return error_set(error, status,
+                         "--this-thread needs a thread: run to a stop and start there");
+    *ret = thread.key;
+    return TMPALLOC_OK;
+}
+
+static struct engine_parts parts_of(struct session *session, struct recording *recording) {
+    bool python = session->options.python != PYTHON_OFF;
+    return (struct engine_parts){&session->host,          recording->modules,
+                                 recording->unwinder,     recording->tracker,
+                                 recording->symbolizer,   python ? recording->python : NULL,
+                                 &session->catches.engine};
+}
+
+static int create_breakpoint(struct session *session, struct recording *recording,
+                             struct error *error) {
+    const struct session_options *options = &session->options;
+    struct engine_breakpoint_options engine_options = {
+        .kind = session->chosen == SESSION_HARDWARE ? TMPALLOC_HARDWARE : TMPALLOC_SOFTWARE,
+        .entries = {options->custom, options->custom_count, options->mappings, AGENT_FILE_SONAME},
+        .within = options->within,
+        .objects = options->objects ? recording->python : NULL,
+    };
+    const struct engine_parts parts = parts_of(session, recording);
+    int status = find_only_thread(session, &engine_options.only_thread, error);
+    recording->engine = session_engine_name(session->chosen);
+    recording->copied = false;
+    return status == TMPALLOC_OK
+               ? engine_breakpoint_create(&parts, &engine_options, error, &session->engine)
+               : status;
+}
+
+static int create_agent(struct session *session, struct recording *recording, struct error *error) {
+    const struct session_options *options = &session->options;
+    const struct engine_agent_options agent_options = {
+        .max_threshold = options->max_threshold,
+        .stack_depth = options->stack_depth,
+        .memory_limit_bytes = options->memory_limit_bytes,
+        .mappings = options->mappings,
+        .only_this_thread = options->only_this_thread,
+        .custom = options->custom,
+        .custom_count = options->custom_count,
+        .within = options->within,
+        .objects = options->objects ? recording->python : NULL,
+    };
+    const struct engine_parts parts = parts_of(session, recording);
+    recording->engine = session_engine_name(SESSION_AGENT);
+    recording->copied = true;
+    return engine_agent_create(&parts, &agent_options, error, &session->agent);
+}
+
+static enum engine_agent_beginning beginning(const struct recording *recording, bool continues) {
+    if (!continues)
+        return ENGINE_AGENT_ANEW;
+    return recording->zeroed ? ENGINE_AGENT_ZEROED : ENGINE_AGENT_CONTINUES;
+}
+
+static int bring_in(struct session *session, struct recording *recording,
+                    const struct tmpalloc_process *process, bool continues, struct error *error) {
+    if (process->pid == 0)
+        return engine_agent_prepare(session->agent, error);
+    int status = recording_update_modules(recording, process, NULL, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_enter(session->agent, beginning(recording, continues), error);
+    if (status == TMPALLOC_OK)
+        recording->zeroed = false;
+    return status;
+}
+
+/* The agent can't be had; `error` says why. */
+static int take_second_best(struct session *session, struct recording *recording,
+                            struct error *error) {
+    char reason[sizeof(session->reason)];
+    snprintf(reason, sizeof(reason), "%s", error->text);
+    session_engine_destroy(session);
+    if (progress_ask() != TMPALLOC_OK) /* the user's interrupt is no reason for breakpoints */
+        return error_set(error, TMPALLOC_E_INTERRUPTED, "interrupted");
+    if (session->options.engine != SESSION_AUTO)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the agent can't be used: %s (--engine breakpoint can)", reason);
+    memcpy(session->reason, reason, sizeof(reason));
+    session->chosen = SESSION_BREAKPOINT;
+    return create_breakpoint(session, recording, error);
+}
+
+static bool has_no_agent(int status) {
+    return status == TMPALLOC_E_UNSUPPORTED || status == TMPALLOC_E_HOST;
+}
+
+int session_engine_create(struct session *session, struct recording *recording,
+                          const struct tmpalloc_process *process, bool continues,
+                          struct error *error) {
+    if (session->chosen != SESSION_AGENT)
+        return create_breakpoint(session, recording, error);
+    int status = create_agent(session, recording, error);
+    if (status == TMPALLOC_OK)
+        status = bring_in(session, recording, process, continues, error);
+    if (has_no_agent(status))
+        return take_second_best(session, recording, error);
+    if (status != TMPALLOC_OK)
+        session_engine_destroy(session);
+    return status;
+}
+
+void session_engine_destroy(struct session *session) {
+    engine_breakpoint_destroy(session->engine);
+    engine_agent_destroy(session->agent);
+    session->engine = NULL;
+    session->agent = NULL;
+}
+
+/* While it runs. */
+
+static void append_missing(struct session *session, const char *what) {
+    text_append(&session->missing, session->missing.length > 0 ? "; " : "");
+    text_append(&session->missing, what);
+}
+
+static void append_files(struct text *text, const char *path, size_t count, const char *problem) {
+    if (count == 0)
+        return;
+    text_append(text, text->length > 0 ? "; " : "");
+    profile_append_printable(text, path);
+    if (count > 1)
+        text_printf(text, " and %zu more", count - 1);
+    text_append(text, problem);
+}
+
+void session_append_files(const struct session *session, struct text *text) {
+    const struct modules *modules = session->recording->modules;
+    const char *path;
+    size_t count = modules_unmatched(modules, &path);
+    append_files(text, path, count,
+                 ": not what the process has loaded, so nothing in it has a name");
+    count = modules_compressed(modules, &path);
+    append_files(
+        text, path, count,
+        ": debug information is compressed in a way that elfutils here can't read (zstd?), "
+        "so there are no lines");
+}
+
+/* Looks for CPython, and says why there are no Python frames where some are expected. */
+static void refresh_python(struct session *session) {
+    uint32_t version;
+    char text[128];
+    if (session->options.python == PYTHON_OFF)
+        return;
+    switch (interpreted_stacks_refresh(session->recording->python, &version)) {
+    case PYTHON_FOUND:
+        if (session->agent && engine_agent_lacks_python(session->agent))
+            append_missing(session, "CPython was loaded after the agent: native frames only");
+        return;
+    case PYTHON_ABSENT:
+        if (session->options.python == PYTHON_ON && session->state == SESSION_TRACKING)
+            append_missing(session, "there is no CPython in the process");
+        return;
+    case PYTHON_FREE_THREADED:
+        append_missing(session, "CPython without the GIL: native frames only");
+        return;
+    case PYTHON_UNKNOWN:
+    case PYTHON_UNREADABLE:
+        snprintf(text, sizeof(text),
+                 "CPython %" PRIu32 ".%" PRIu32 " is not known: native frames only", version >> 8,
+                 version & 0xff);
+        append_missing(session, version ? text : "an unknown CPython: native frames only");
+        return;
+    }
+}
+
+static int refresh_breakpoint(struct session *session, struct error *error) {
+    struct recording *recording = session->recording;
+    int status = engine_breakpoint_refresh(session->engine, &recording->process, error);
+    if (status == TMPALLOC_E_STATE) {
+        append_missing(session, error->text);
+        status = TMPALLOC_OK;
+    }
+    if (status == TMPALLOC_OK)
+        session->state =
+            engine_breakpoint_active(session->engine) > 0 ? SESSION_TRACKING : SESSION_WAITING;
+    return status;
+}
+
+/* The agent that was expected isn't there, or is of no use; `reason` says why. */
+static int fall_back(struct session *session, struct error *reason, struct error *error) {
+    int status = take_second_best(session, session->recording, reason);
+    if (status != TMPALLOC_OK)
+        return error_set(error, status, "%s", reason->text);
+    host_message(&session->host, "tmpalloc: breakpoint engine (auto: %s)", session->reason);
+    return refresh_breakpoint(session, error ? error : reason);
+}
+
+static int refresh_engine(struct session *session, struct error *error) {
+    struct error reason = {.text = ""};
+    if (!session->agent)
+        return refresh_breakpoint(session, error ? error : &reason);
+    int status = engine_agent_refresh(session->agent, &reason);
+    if (has_no_agent(status))
+        return fall_back(session, &reason, error);
+    if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
+        session->state = status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING;
+    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
+}
+
+/* The agent is in the program's own namespace. */
+static void note_namespaces(struct session *session) {
+    static const char text[] = "dlmopen() loaded a C library again, whose calls are not counted "
+                               "(--engine breakpoint can)";
+    bool told = session->has_namespaces;
+    session->has_namespaces =
+        session->agent && modules_repeats_soname(session->recording->modules, "libc.so.6");
+    if (!session->has_namespaces)
+        return;
+    append_missing(session, text);
+    if (!told && session->state == SESSION_TRACKING)
+        host_message(&session->host, "tmpalloc: %s", text);
+}
+
+int session_engine_refresh(struct session *session, struct error *error) {
+    text_clear(&session->missing);
+    int status = refresh_engine(session, error);
+    if (status == TMPALLOC_OK)
+        refresh_python(session);
+    if (status == TMPALLOC_OK)
+        note_namespaces(session);
+    if (status == TMPALLOC_OK && session->state == SESSION_TRACKING)
+        session_copies_append(session, &session->missing);
+    session_append_files(session, &session->missing);
+    return status == TMPALLOC_OK ? session_engine_set_catches(session, error) : status;
+}
+
+/* Copies what the process counted. */
+static int copy_results(struct session *session, enum recording_age age, struct error *error) {
+    struct agent_image_facts facts;
+    struct snapshot snapshot;
+    int status = engine_agent_read(session->agent, &facts, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    engine_agent_count_matches(session->agent);
+    if (facts.refused) {
+        snapshot_deinit(&snapshot);
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the allocator's functions can't be hooked");
+    }
+    recording_set_latest(session->recording, &snapshot, age);
+    session->recording->agent_bytes = facts.memory_bytes;
+    session->recording->sandbox = facts.sandbox;
+    session->recording->limited = facts.limited;
+    return TMPALLOC_OK;
+}
+
+int session_engine_update(struct session *session, struct error *error) {
+    struct tmpalloc_process process;
+    if (!session->agent || session->state != SESSION_TRACKING)
+        return TMPALLOC_OK;
+    int status = host_process(&session->host, &process, error);
+    if (status != TMPALLOC_OK || process.pid != session->recording->process.pid || !process.stopped)
+        return status;
+    struct error reason = {.text = ""};
+    status = copy_results(session, RECORDING_NOW, &reason);
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return fall_back(session, &reason, error);
+    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
+}
+
+void session_engine_stopped(struct session *session, bool always) {
+    int64_t began = clock_now_ns();
+    if (!session->agent || (!always && began < session->next_copy_ns))
+        return;
+    if (session_engine_update(session, NULL) == TMPALLOC_OK &&
+        session->recording->age == RECORDING_NOW)
+        session->recording->age = RECORDING_STOP;
+    session->next_copy_ns = clock_now_ns() + COPY_SHARE * (clock_now_ns() - began);
+}
+
+int session_engine_stop(struct session *session, struct error *error) {
+    int status = TMPALLOC_OK;
+    if (session->agent) {
+        status = session_engine_update(session, error);
+        if (status == TMPALLOC_OK)
+            status = engine_agent_stop(session->agent, error);
+    } else {
+        tracker_flush(session->recording->tracker);
+    }
+    if (status == TMPALLOC_OK)
+        session_engine_destroy(session);
+    return status;
+}
+
+int session_engine_reset(struct session *session, struct error *error) {
+    struct recording *recording = session->recording;
+    if (session->agent && session->state == SESSION_TRACKING) {
+        int status = engine_agent_reset(session->agent, error);
+        return status == TMPALLOC_OK ? session_engine_update(session, error) : status;
+    }
+    if (recording->copied) {
+        const struct snapshot zero = {.max_threshold = recording->latest.max_threshold};
+        recording_set_latest(recording, &zero, recording->age);
+        recording->zeroed = true;
+        return TMPALLOC_OK;
+    }
+    tracker_reset(recording->tracker);
+    if (session->engine)
+        engine_breakpoint_flushed(session->engine);
+    return TMPALLOC_OK;
+}
+
+/* While a hit is handled breakpoints stay; the agent's mean nothing any more. */
+static int give_up_agent(struct session *session, struct error *reason, struct error *error) {
+    session->left = session->agent;
+    session->agent = NULL;
+    int status = fall_back(session, reason, error);
+    if (session->engine)
+        return status;
+    session->state = SESSION_STOPPED;
+    host_message(&session->host, "tmpalloc: %s", reason->text);
+    return TMPALLOC_OK;
+}
+
+void session_engine_forget_left(struct session *session) {
+    engine_agent_destroy(session->left);
+    session->left = NULL;
+}
+
+static int handle_told(struct session *session, uint64_t id, struct error *error) {
+    struct error reason = {.text = ""};
+    int status = engine_agent_told(session->agent, id, &reason);
+    if (status == TMPALLOC_E_UNSUPPORTED)
+        return give_up_agent(session, &reason, error);
+    return status == TMPALLOC_OK ? status : error_set(error, status, "%s", reason.text);
+}
+
+int session_engine_hit(struct session *session, uint64_t id, struct error *error) {
+    if (session->engine)
+        return engine_breakpoint_hit(session->engine, id, error);
+    enum engine_agent_hit hit = session->agent ? engine_agent_hit(session->agent, id) : AGENT_STAYS;
+    struct tmpalloc_process process;
+    if (hit == AGENT_STAYS || host_process(&session->host, &process, error) != TMPALLOC_OK ||
+        process.pid != session->recording->process.pid)
+        return TMPALLOC_OK;
+    if (hit == AGENT_TELLS)
+        return handle_told(session, id, error);
+    return copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
+}
+
+int session_engine_await(struct session *session, struct error *error) {
+    return session->agent ? engine_agent_await(session->agent, error) : TMPALLOC_OK;
+}
+
+int session_engine_set_catches(struct session *session, struct error *error) {
+    return session->agent ? engine_agent_set_catches(session->agent, error) : TMPALLOC_OK;
+}
+
+const struct entry_points *session_engine_entries(const struct session *session,
+                                                  size_t *active_ret) {
+    const struct entry_points *entries = session->agent
+                                             ? engine_agent_entry_points(session->agent)
+                                             : engine_breakpoint_entry_points(session->engine);
+    *active_ret = session->agent ? entries->count : engine_breakpoint_active(session->engine);
+    return entries;
+}

@@ -1,0 +1,181 @@
+#include "session/session_watch.h"
+
+#include <inttypes.h>
+
+#include "session/session_engine.h"
+
+/* What one debug register of a processor can watch: Intel SDM, volume 3, "Debug Address Registers".
+ */
+#define WATCHED_LIMIT 8
+
+static void append_location(const struct session *session, struct text *text) {
+    const struct symbol *location = session_find_location(session->recording, session->watch.stack);
+    if (location)
+        profile_append_location(text, location);
+}
+
+/* The largest number of bytes that can be watched at once. */
+static uint32_t watchable(uint64_t size_bytes) {
+    uint32_t bytes = WATCHED_LIMIT;
+    while (bytes > size_bytes)
+        bytes /= 2;
+    return bytes;
+}
+
+static void stop_awaiting(struct session *session) {
+    session->watch.state = WATCH_NOTHING;
+    session->catches.engine.awaited_stack = ENGINE_NO_STACK;
+    session->catches.engine.watched = 0;
+}
+
+/* The stack has allocated a block; called while a hit is handled. */
+static void allocated(void *arg, uint64_t address, uint64_t size_bytes) {
+    struct session *session = arg;
+    struct session_watch *watch = &session->watch;
+    struct error error;
+    uint32_t bytes = watchable(size_bytes);
+    stop_awaiting(session);
+    if (bytes == 0) {
+        host_message(&session->host, "tmpalloc: watch: the block has no bytes to be watched");
+        return;
+    }
+    if (host_insert_watchpoint(&session->host, address, bytes, &error) != TMPALLOC_OK) {
+        host_message(&session->host, "tmpalloc: watch: %s", error.text);
+        return;
+    }
+    watch->state = WATCH_BLOCK;
+    watch->address = session->catches.engine.watched = address;
+    watch->size_bytes = size_bytes;
+    watch->bytes = bytes;
+    session_engine_set_catches(session, NULL);
+    struct text text;
+    text_init(&text);
+    text_printf(&text, "tmpalloc: watch: 0x%" PRIx64 " of ", address);
+    text_append_size(&text, size_bytes);
+    text_append(&text, " at ");
+    append_location(session, &text);
+    text_printf(&text, ", its first %" PRIu32 " byte%s until it is freed", bytes,
+                bytes == 1 ? "" : "s");
+    host_show(&session->host, text_get(&text));
+    text_deinit(&text);
+}
+
+/* It is about to be freed; called while a hit is handled. */
+static void freed(void *arg) {
+    struct session *session = arg;
+    uint64_t address = session->watch.address;
+    uint64_t uses;
+    bool known = host_end_watchpoint(&session->host, &uses, NULL) == TMPALLOC_OK;
+    stop_awaiting(session);
+    session_engine_set_catches(session, NULL);
+    if (!known)
+        host_message(&session->host, "tmpalloc: watch: 0x%" PRIx64 " is freed", address);
+    else if (uses == 0)
+        host_message(&session->host,
+                     host_debug_registers(&session->host) == DEBUG_REGISTERS_FIRE
+                         ? "tmpalloc: watch: 0x%" PRIx64 " is freed, never read and never written"
+                         : "tmpalloc: watch: 0x%" PRIx64 " is freed, no use of it was seen (it is "
+                           "not known whether this target's watchpoints ever fire)",
+                     address);
+    else
+        host_message(&session->host,
+                     "tmpalloc: watch: 0x%" PRIx64 " is freed after %" PRIu64 " use%s", address,
+                     uses, uses == 1 ? "" : "s");
+}
+
+void session_watch_init(struct session *session) {
+    struct engine_catches *engine = &session->catches.engine;
+    engine->allocated = allocated;
+    engine->freed = freed;
+    engine->awaited_stack = ENGINE_NO_STACK;
+}
+
+void session_watch_end(struct session *session) {
+    uint64_t unused;
+    if (session->watch.state == WATCH_BLOCK)
+        host_end_watchpoint(&session->host, &unused, NULL);
+    stop_awaiting(session);
+}
+
+static int find_stack(struct session *session, uint32_t site, uint32_t *ret, struct error *error) {
+    const struct recording_query query = {.threshold = session->threshold};
+    const struct profile_site *found;
+    struct profile *profile;
+    int status = session_profile(session, &query, error, &profile);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = report_find_site(profile, site, &found, error);
+    if (status == TMPALLOC_OK)
+        *ret = found->stack_number;
+    profile_destroy(profile);
+    return status;
+}
+
+static int forget(struct session *session, struct error *error) {
+    session_watch_end(session);
+    int status = session_engine_await(session, error);
+    return status == TMPALLOC_OK ? session_engine_set_catches(session, error) : status;
+}
+
+int session_watch_site(struct session *session, uint32_t site, struct text *text,
+                       struct error *error) {
+    struct session_watch *watch = &session->watch;
+    uint32_t stack = ENGINE_NO_STACK;
+    if (session->state != SESSION_TRACKING)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "no process is tracked whose blocks could be watched: run to a stop");
+    if (session->chosen == SESSION_HARDWARE)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the hardware engine leaves no debug register for a watchpoint: use "
+                         "--engine breakpoint");
+    if (!session->host.primitives.insert_watchpoint)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, "this debugger has no watchpoints");
+    if (host_debug_registers(&session->host) == DEBUG_REGISTERS_ARE_IGNORED)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "this machine accepts hardware watchpoints, and none ever fires (as on "
+                         "some virtual machines): nothing would be seen of the block's uses");
+    int status = session_need_recording(session, error);
+    if (status == TMPALLOC_OK)
+        status = find_stack(session, site, &stack, error);
+    if (status == TMPALLOC_OK)
+        status = forget(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    session->catches.engine.awaited_stack = stack;
+    status = session_engine_await(session, error);
+    if (status != TMPALLOC_OK) {
+        stop_awaiting(session);
+        return status;
+    }
+    *watch = (struct session_watch){.state = WATCH_NEXT, .stack = stack};
+    text_printf(text, "tmpalloc: watch: waiting for the next block of site %" PRIu32 ", ", site);
+    append_location(session, text);
+    text_append(text, "\n");
+    return TMPALLOC_OK;
+}
+
+int session_watch_delete(struct session *session, struct text *text, struct error *error) {
+    if (session->watch.state == WATCH_NOTHING)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "nothing is watched: 'tmpalloc watch SITE' begins");
+    int status = forget(session, error);
+    if (status == TMPALLOC_OK)
+        text_append(text, "tmpalloc: nothing is watched any more\n");
+    return status;
+}
+
+void session_watch_append(struct session *session, struct text *text) {
+    const struct session_watch *watch = &session->watch;
+    if (watch->state == WATCH_NOTHING)
+        return;
+    text_printf(text, "%-20s", "watch");
+    if (watch->state == WATCH_NEXT) {
+        text_append(text, "the next block at ");
+    } else {
+        text_printf(text, "0x%" PRIx64 " of ", watch->address);
+        text_append_size(text, watch->size_bytes);
+        text_append(text, " at ");
+    }
+    append_location(session, text);
+    text_append(text, "\n");
+}

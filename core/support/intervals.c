@@ -1,0 +1,76 @@
+#include "support/intervals.h"
+
+#include <stdlib.h>
+
+#include "support/memory.h"
+#include "tmpalloc/tmpalloc.h"
+
+void intervals_deinit(struct intervals *intervals) {
+    memory_release(intervals->items);
+    *intervals = (struct intervals){0};
+}
+
+int intervals_add(struct intervals *intervals, uint64_t start, uint64_t end, uint64_t value,
+                  uint64_t rank) {
+    if (start >= end)
+        return TMPALLOC_OK;
+    if (memory_reserve((void **)&intervals->items, &intervals->capacity, intervals->count + 1,
+                       sizeof *intervals->items))
+        return TMPALLOC_E_NOMEM;
+    intervals->items[intervals->count++] =
+        (struct interval){.start = start, .end = end, .value = value, .rank = rank};
+    return TMPALLOC_OK;
+}
+
+static int descending(uint64_t one, uint64_t other) {
+    return (one < other) - (one > other);
+}
+
+/* Inner ranges come after outer ones, and better ranks after worse ones. */
+static int compare(const void *left, const void *right) {
+    const struct interval *one = left;
+    const struct interval *other = right;
+    if (one->start != other->start)
+        return -descending(one->start, other->start);
+    if (one->end != other->end)
+        return descending(one->end, other->end);
+    if (one->rank != other->rank)
+        return descending(one->rank, other->rank);
+    return descending(one->value, other->value);
+}
+
+void intervals_sort(struct intervals *intervals) {
+    if (intervals->count)
+        qsort(intervals->items, intervals->count, sizeof *intervals->items, compare);
+    uint64_t reach = 0;
+    for (size_t i = 0; i < intervals->count; i++) {
+        if (intervals->items[i].end > reach)
+            reach = intervals->items[i].end;
+        intervals->items[i].reach = reach;
+    }
+}
+
+/* How many intervals start at or below the address. */
+static size_t count_below(const struct intervals *intervals, uint64_t address) {
+    size_t low = 0;
+    size_t high = intervals->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (intervals->items[middle].start <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct interval *intervals_covering(const struct intervals *intervals, uint64_t address) {
+    for (size_t i = count_below(intervals, address); i > 0; i--) {
+        const struct interval *interval = &intervals->items[i - 1];
+        if (interval->reach <= address)
+            return NULL;
+        if (interval->end > address)
+            return interval;
+    }
+    return NULL;
+}

@@ -1,0 +1,27 @@
+#include "support/memory.h"
+
+#include <string.h>
+
+#define SMALLEST_CAPACITY 8
+
+char *memory_copy_string(const char *string) {
+    size_t size = strlen(string) + 1;
+    char *copy = memory_allocate(size);
+    return copy ? memcpy(copy, string, size) : NULL;
+}
+
+int memory_reserve(void **items, size_t *capacity, size_t needed, size_t element_bytes) {
+    if (needed <= *capacity)
+        return 0;
+    size_t larger = *capacity ? *capacity : SMALLEST_CAPACITY;
+    while (larger < needed) {
+        if (__builtin_mul_overflow(larger, 2, &larger))
+            return -1;
+    }
+    void *moved = memory_resize(*items, larger, element_bytes);
+    if (!moved)
+        return -1;
+    *items = moved;
+    *capacity = larger;
+    return 0;
+}

@@ -1,0 +1,43 @@
+#include "unwind/unwinder_memory.h"
+
+#include <string.h>
+
+/* No page of the debuggee is smaller. */
+#define PAGE_BYTES 4096
+
+void stack_memory_forget(struct stack_memory *memory) {
+    for (uint32_t i = 0; i < STACK_CHUNKS; i++)
+        memory->chunks[i].size = 0;
+    memory->next = 0;
+}
+
+static bool take(const struct stack_chunk *chunk, uint64_t address, uint64_t *ret) {
+    uint64_t offset = address - chunk->address;
+    if (chunk->size < sizeof *ret || offset > chunk->size - sizeof *ret)
+        return false;
+    memcpy(ret, chunk->bytes + offset, sizeof *ret);
+    return true;
+}
+
+static bool load(struct stack_memory *memory, struct stack_chunk *chunk, uint64_t address,
+                 uint32_t size) {
+    *chunk = (struct stack_chunk){.address = address};
+    if (host_read_data(memory->host, address, chunk->bytes, size, NULL) != TMPALLOC_OK)
+        return false;
+    chunk->size = size;
+    return true;
+}
+
+bool stack_memory_read(struct stack_memory *memory, uint64_t address, uint64_t *ret) {
+    for (uint32_t i = 0; i < STACK_CHUNKS; i++) {
+        if (take(&memory->chunks[i], address, ret))
+            return true;
+    }
+    struct stack_chunk *chunk = &memory->chunks[memory->next++ % STACK_CHUNKS];
+    /* The stack may end with this page. */
+    uint32_t page_rest = (uint32_t)(PAGE_BYTES - address % PAGE_BYTES);
+    if (load(memory, chunk, address, STACK_CHUNK_BYTES) ||
+        (page_rest < STACK_CHUNK_BYTES && load(memory, chunk, address, page_rest)))
+        return take(chunk, address, ret);
+    return false;
+}

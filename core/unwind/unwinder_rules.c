@@ -1,0 +1,255 @@
+#include "unwind/unwinder_rules.h"
+
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/arena.h"
+#include "support/map.h"
+#include "support/memory.h"
+#include "unwind/unwinder_code.h"
+
+struct unwind_rules {
+    struct modules *modules;
+    struct map rows; /* hash of module and offset -> struct unwind_row */
+    struct arena arena;
+    struct unwind_row made_at_run_time; /* for code of no file */
+};
+
+/* The return address on top, and the frame pointer of the caller below it if it was pushed. */
+static void set_frame(struct unwind_row *row, uint32_t base, bool pushed) {
+    row->cfa = (struct unwind_rule){.kind = UNWIND_REGISTER,
+                                    .number = base,
+                                    .offset = pushed ? CODE_FRAME_BYTES : CODE_FRAME_BYTES / 2};
+    for (uint32_t i = 0; i < UNWIND_REGISTERS; i++)
+        row->registers[i].kind = UNWIND_SAME;
+    row->registers[UNWIND_STACK_POINTER].kind = UNWIND_OFFSET;
+    row->registers[UNWIND_RETURN_ADDRESS] =
+        (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -CODE_FRAME_BYTES / 2};
+    if (pushed)
+        row->registers[UNWIND_FRAME_POINTER] =
+            (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -CODE_FRAME_BYTES};
+}
+
+static void guess(struct unwind_row *row, bool known) {
+    set_frame(row, UNWIND_FRAME_POINTER, true);
+    row->guessed = true;
+    row->known = known;
+}
+
+int unwind_rules_create(struct modules *modules, struct unwind_rules **ret) {
+    struct unwind_rules *rules = memory_allocate_zeroed(1, sizeof *rules);
+    if (!rules)
+        return TMPALLOC_E_NOMEM;
+    rules->modules = modules;
+    guess(&rules->made_at_run_time, false);
+    *ret = rules;
+    return TMPALLOC_OK;
+}
+
+void unwind_rules_destroy(struct unwind_rules *rules) {
+    if (!rules)
+        return;
+    map_deinit(&rules->rows);
+    arena_deinit(&rules->arena);
+    memory_release(rules);
+}
+
+/* The operations belong to libdw, some of them only as long as its frame. */
+static int keep_expression(struct unwind_rules *rules, const Dwarf_Op *operations, size_t count,
+                           struct expression *ret) {
+    Dwarf_Op *copy = arena_allocate(&rules->arena, count, sizeof *copy);
+    if (!copy)
+        return TMPALLOC_E_NOMEM;
+    memcpy(copy, operations, count * sizeof *copy);
+    *ret = (struct expression){.operations = copy, .count = count};
+    return TMPALLOC_OK;
+}
+
+/* register + offset, as most rules for the CFA are. */
+static bool is_register_offset(const Dwarf_Op *operation, struct unwind_rule *ret) {
+    uint8_t atom = operation->atom;
+    if (atom >= DW_OP_breg0 && atom <= DW_OP_breg31)
+        *ret = (struct unwind_rule){.kind = UNWIND_REGISTER,
+                                    .number = atom - DW_OP_breg0,
+                                    .offset = (int64_t)operation->number};
+    else if (atom == DW_OP_bregx)
+        *ret = (struct unwind_rule){.kind = UNWIND_REGISTER,
+                                    .number = (uint32_t)operation->number,
+                                    .offset = (int64_t)operation->number2};
+    return ret->kind == UNWIND_REGISTER;
+}
+
+static int read_cfa(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwind_row *row) {
+    Dwarf_Op *operations;
+    size_t count;
+    if (dwarf_frame_cfa(frame, &operations, &count) != 0 || count == 0 ||
+        (count == 1 && is_register_offset(operations, &row->cfa)))
+        return TMPALLOC_OK;
+    row->cfa.kind = UNWIND_VALUE;
+    return keep_expression(rules, operations, count, &row->cfa.expression);
+}
+
+static bool is_register(const Dwarf_Op *operation, uint32_t *ret) {
+    uint8_t atom = operation->atom;
+    if (atom != DW_OP_regx && (atom < DW_OP_reg0 || atom > DW_OP_reg31))
+        return false;
+    *ret = atom == DW_OP_regx ? (uint32_t)operation->number : (uint32_t)atom - DW_OP_reg0;
+    return true;
+}
+
+/* CFA [+ offset], as most rules for registers are. */
+static bool is_cfa_offset(const Dwarf_Op *operations, size_t count, int64_t *ret) {
+    if (count == 0 || count > 2 || operations[0].atom != DW_OP_call_frame_cfa ||
+        (count == 2 && operations[1].atom != DW_OP_plus_uconst))
+        return false;
+    *ret = count == 2 ? (int64_t)operations[1].number : 0;
+    return true;
+}
+
+static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int number,
+                         struct unwind_rule *rule) {
+    Dwarf_Op memory[3];
+    Dwarf_Op *operations;
+    size_t count;
+    if (dwarf_frame_register(frame, number, memory, &operations, &count) != 0)
+        return TMPALLOC_OK;
+    if (count == 0) {
+        rule->kind = operations ? UNWIND_UNDEFINED : UNWIND_SAME;
+        return TMPALLOC_OK;
+    }
+    bool is_value = operations[count - 1].atom == DW_OP_stack_value;
+    count -= is_value;
+    if (count == 1 && is_register(operations, &rule->number)) {
+        rule->kind = UNWIND_REGISTER;
+        return TMPALLOC_OK;
+    }
+    if (is_cfa_offset(operations, count, &rule->offset)) {
+        rule->kind = is_value ? UNWIND_OFFSET : UNWIND_AT_OFFSET;
+        return TMPALLOC_OK;
+    }
+    rule->kind = is_value ? UNWIND_VALUE : UNWIND_AT_ADDRESS;
+    return keep_expression(rules, operations, count, &rule->expression);
+}
+
+static int read_row(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwind_row *row) {
+    int column = dwarf_frame_info(frame, &row->start, &row->end, &row->signal);
+    int status = read_cfa(rules, frame, row);
+    for (int i = 0; status == TMPALLOC_OK && i < UNWIND_REGISTERS; i++) {
+        int number = i == UNWIND_RETURN_ADDRESS ? column : i;
+        status = read_register(rules, frame, number, &row->registers[i]);
+    }
+    return status;
+}
+
+/* What libdw makes of a frame; NULL: nothing.  To be released with free(). */
+static Dwarf_Frame *find_frame(Dwfl_Module *file, uint64_t address) {
+    Dwarf_Frame *frame;
+    Dwarf_Addr bias = 0;
+    Dwarf_CFI *cfi = dwfl_module_eh_cfi(file, &bias);
+    if (cfi && dwarf_cfi_addrframe(cfi, address - bias, &frame) == 0)
+        return frame;
+    cfi = dwfl_module_dwarf_cfi(file, &bias);
+    if (cfi && dwarf_cfi_addrframe(cfi, address - bias, &frame) == 0)
+        return frame;
+    return NULL;
+}
+
+/* The file's bytes from an address on, as many as are loaded of it in one piece; NULL: none. */
+static const uint8_t *find_code(Dwfl_Module *file, uint64_t address, uint64_t *count_ret) {
+    GElf_Addr bias;
+    GElf_Phdr segment;
+    size_t size;
+    Elf *elf = dwfl_module_getelf(file, &bias);
+    const char *bytes = elf ? elf_rawfile(elf, &size) : NULL;
+    for (int i = 0; bytes && gelf_getphdr(elf, i, &segment); i++) {
+        uint64_t offset = address - segment.p_vaddr;
+        if (segment.p_type != PT_LOAD || offset >= segment.p_filesz || segment.p_offset > size ||
+            segment.p_filesz > size - segment.p_offset)
+            continue;
+        *count_ret = segment.p_filesz - offset;
+        return (const uint8_t *)bytes + segment.p_offset + offset;
+    }
+    return NULL;
+}
+
+/* A function that begins without a frame pointer and hasn't pushed it yet is about to. */
+static void read_code(Dwfl_Module *file, uint64_t start, struct unwind_row *row) {
+    uint64_t left, count = row->place.offset - start;
+    const uint8_t *code = find_code(file, start, &left);
+    if (!code || left < count)
+        return;
+    switch (code_frame_after(code, count)) {
+    case CODE_FRAME_ENTERED:
+        set_frame(row, UNWIND_STACK_POINTER, false);
+        return;
+    case CODE_FRAME_PUSHED:
+        set_frame(row, UNWIND_STACK_POINTER, true);
+        return;
+    case CODE_FRAME_POINTER:
+        guess(row, true);
+        return;
+    case CODE_FRAME_UNKNOWN:
+        return;
+    }
+}
+
+static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwind_row *row) {
+    const struct intervals *functions;
+    uint64_t start;
+    row->start = row->place.offset;
+    row->end = row->start + 1;
+    if (modules_functions(rules->modules, row->place.module, &functions) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    if (function_symbols_covering(functions, row->place.offset, &start))
+        read_code(file, start, row);
+    else
+        guess(row, false);
+    return TMPALLOC_OK;
+}
+
+/* A row without rules remembers that there are none. */
+static int create_row(struct unwind_rules *rules, const struct frame *place,
+                      struct unwind_row **ret) {
+    struct unwind_row *row = arena_allocate(&rules->arena, 1, sizeof *row);
+    if (!row)
+        return TMPALLOC_E_NOMEM;
+    row->place = *place;
+    *ret = row;
+    Dwfl_Module *file = modules_dwfl(rules->modules, place->module);
+    if (!file)
+        return TMPALLOC_OK;
+    Dwarf_Frame *frame = find_frame(file, place->offset);
+    int status = frame ? read_row(rules, frame, row) : guess_row(rules, file, row);
+    free(frame);
+    return status;
+}
+
+static struct unwind_row *find_row(struct unwind_rules *rules, uint64_t hash,
+                                   const struct frame *place) {
+    uint64_t value;
+    if (!map_get(&rules->rows, hash, &value))
+        return NULL;
+    struct unwind_row *row = (struct unwind_row *)(uintptr_t)value;
+    bool same = row->place.module == place->module && row->place.offset == place->offset;
+    return same ? row : NULL;
+}
+
+int unwind_rules_find(struct unwind_rules *rules, const struct frame *frame,
+                      const struct unwind_row **ret) {
+    *ret = NULL;
+    if (frame->module == FRAME_NO_MODULE) {
+        *ret = &rules->made_at_run_time;
+        return TMPALLOC_OK;
+    }
+    struct frame place = {
+        .module = frame->module, .offset = frame->offset - !frame->exact, .exact = 1};
+    uint64_t hash = map_hash(place.offset) ^ map_hash(place.module);
+    struct unwind_row *row = find_row(rules, hash, &place);
+    if (!row && (create_row(rules, &place, &row) != TMPALLOC_OK ||
+                 map_put(&rules->rows, hash, (uintptr_t)row)))
+        return TMPALLOC_E_NOMEM;
+    if (row->cfa.kind != UNWIND_UNDEFINED)
+        *ret = row;
+    return TMPALLOC_OK;
+}
