@@ -4,11 +4,13 @@
 
 #include "agent/hooks/function_hooks.h"
 #include "agent/hooks/function_tables.h"
+#include "agent/hooks/hooks.h"
 #include "agent/hooks/hooks_real.h"
 #include "agent/patch/patch.h"
 #include "agent/patch/relocations.h"
 #include "agent/system/c_library.h"
 #include "agent/system/loaded_symbols.h"
+#include "agent/system/own_code.h"
 #include "tmpalloc/tmpalloc.h"
 
 /* What is known of each hook. */
@@ -43,7 +45,7 @@ static void note(struct installation *installation, uint32_t number, uintptr_t f
     image->hooking[place_of(number)] = (uint8_t)hooking;
 }
 
-static void find_code(uintptr_t function, struct hooks_code *ret) {
+static void find_code(uintptr_t function, struct own_code *ret) {
     loaded_symbols_segment(function, &ret->start, &ret->size_bytes);
 }
 
@@ -51,7 +53,7 @@ static void find_code(uintptr_t function, struct hooks_code *ret) {
 static uintptr_t hook_for(uint32_t number, uintptr_t function) {
     if (!hooks[number].guarded || !loaded_symbols_share_file(function, c_library_address()))
         return hooks[number].counting;
-    find_code(function, &hooks_c_library);
+    find_code(function, &own_code_c_library);
     return hooks[number].guarded;
 }
 
@@ -157,7 +159,7 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     struct installation installation = {.image = image, .preloaded = preloaded};
     int status = TMPALLOC_OK;
     function_tables_undo();
-    find_code(hooks[HOOK_malloc].counting, &hooks_own_code);
+    find_code(hooks[HOOK_malloc].counting, &own_code_agent);
     if (preloaded)
         hooks_find_real();
     image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;

@@ -89,7 +89,7 @@ static const struct agent_caught *describe(const struct call *call,
         .size_bytes = block->size_bytes,
         .distance = block->distance,
         .site = (uintptr_t)block->site,
-        .free_stack = (uintptr_t)events_stack(call),
+        .free_stack = (uintptr_t)call_stack(call),
         .entry_point = call->entry_point,
         .catches = stops,
     };

@@ -2,7 +2,7 @@
 #ifndef TMPALLOC_CATCHES_H
 #define TMPALLOC_CATCHES_H
 
-#include "agent/count/events.h"
+#include "agent/count/call.h"
 
 /* Calls the function at which the debugger has a breakpoint while it wants to be told. */
 void catches_tell(enum agent_tells reason, const void *about);

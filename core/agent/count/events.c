@@ -16,49 +16,13 @@ static bool counts(const struct call *call) {
     return __builtin_expect(IMAGE_LOAD(&image->generation) == call->thread->image.generation, 1);
 }
 
-static uintptr_t frame_pointer(const struct call *call) {
-    return call->frame[0];
-}
-
-static uintptr_t return_slot(const struct call *call) {
-    return (uintptr_t)(call->frame + 1);
-}
-
-static uintptr_t return_address(const struct call *call) {
-    return call->frame[1];
-}
-
 /* For what isn't inlined: a call whose address isn't taken stays in registers. */
 static HOT struct call copy(const struct call *call) {
     return (struct call){
         .thread = call->thread, .frame = call->frame, .entry_point = call->entry_point};
 }
 
-/* Call stacks and sites. */
-
-_Static_assert(CAPTURE_PC_EXACT == AGENT_PC_EXACT && CAPTURE_DEPTH_LIMIT <= AGENT_STACK_LIMIT,
-               "pcs mean the same");
-_Static_assert(offsetof(struct agent_stack, owner) == offsetof(struct capture_entry, data) &&
-                   offsetof(struct agent_stack, pcs) == offsetof(struct capture_entry, pcs) &&
-                   offsetof(struct agent_stack, truncated) ==
-                       offsetof(struct capture_entry, truncated) &&
-                   offsetof(struct agent_stack, modules) == offsetof(struct capture_entry, modules),
-               "captured stacks are part of the image as they are");
-
-struct agent_stack *events_stack(const struct call *call) {
-    struct capture_cache *cache = call->thread->cache;
-    struct merged_stacks *python = call->thread->python;
-    if (!cache)
-        return NULL;
-    struct agent_stack *stack =
-        (struct agent_stack *)capture_stack(cache, return_slot(call), frame_pointer(call));
-    if (__builtin_expect(python == NULL, 1) || !stack)
-        return stack;
-    struct agent_stack *merged = merged_stacks_find(python, stack);
-    return merged
-               ? merged
-               : merged_stacks_merge(python, cache, stack, return_slot(call), frame_pointer(call));
-}
+/* Sites. */
 
 static struct agent_stack *add_lone_stack(struct thread *thread, uint64_t address) {
     struct agent_stack *added = threads_cut_stack(address);
@@ -71,9 +35,9 @@ static struct agent_stack *add_lone_stack(struct thread *thread, uint64_t addres
 
 static struct agent_stack *lone_stack(const struct call *call) {
     uint64_t found;
-    if (map_get(&call->thread->lone_stacks, return_address(call), &found))
+    if (map_get(&call->thread->lone_stacks, call_return_address(call), &found))
         return (struct agent_stack *)(uintptr_t)found;
-    return add_lone_stack(call->thread, return_address(call));
+    return add_lone_stack(call->thread, call_return_address(call));
 }
 
 static HOT struct agent_site *site_of(struct thread *thread, struct agent_stack *stack,
@@ -94,7 +58,7 @@ static COLD struct agent_site *reduced_site(struct call call) {
 }
 
 static HOT struct agent_site *find_site(const struct call *call) {
-    struct agent_stack *stack = events_stack(call);
+    struct agent_stack *stack = call_stack(call);
     struct agent_site *site = stack ? site_of(call->thread, stack, call->entry_point) : NULL;
     return site ? site : reduced_site(copy(call));
 }
@@ -192,14 +156,14 @@ static struct agent_free *add_free(struct agent_site *site, struct agent_free *l
 }
 
 static COLD struct agent_free *note_free(struct call call, struct agent_site *site) {
-    const struct agent_stack *stack = events_stack(&call);
+    const struct agent_stack *stack = call_stack(&call);
     struct agent_free *free = (struct agent_free *)(uintptr_t)site->first_free, *last = free;
     if (!free->used)
         use_free(free, stack, call.entry_point);
     else if (!(free = find_free(site, stack, call.entry_point, &last)))
         free = add_free(site, last, stack, call.entry_point);
-    site->free_return_slot = return_slot(&call);
-    site->free_return_address = return_address(&call);
+    site->free_return_slot = call_return_slot(&call);
+    site->free_return_address = call_return_address(&call);
     site->same_free = (uintptr_t)free;
     return free;
 }
@@ -209,8 +173,8 @@ static HOT void count_temporary(const struct call *call, const struct detector_b
                                 bool by_realloc) {
     struct agent_site *site = block->site;
     struct agent_free *free = (struct agent_free *)(uintptr_t)site->same_free;
-    if (__builtin_expect(!free || site->free_return_slot != return_slot(call) ||
-                             site->free_return_address != return_address(call),
+    if (__builtin_expect(!free || site->free_return_slot != call_return_slot(call) ||
+                             site->free_return_address != call_return_address(call),
                          0))
         free = note_free(copy(call), site);
     free->by_distance[block->distance].count++;

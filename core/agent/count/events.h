@@ -6,21 +6,7 @@
 #ifndef TMPALLOC_EVENTS_H
 #define TMPALLOC_EVENTS_H
 
-#include "agent/count/threads.h"
-
-/* An allocator call under tracking.  It counts as long as its thread's generation is the image's.
- */
-struct call {
-    struct thread *thread;
-    const uintptr_t *frame; /* of the hook: its caller's frame pointer, then the return address */
-    uint32_t entry_point;   /* index in the image's entry_points */
-};
-
-/* A block that a realloc may free. */
-struct taken {
-    enum detector_verdict verdict;
-    struct detector_block block;
-};
+#include "agent/count/call.h"
 
 /* Blocks are addresses: after the call they may be no blocks any more.  None of these touches
  * errno.  Where a block is about to be freed the answer is what the debugger is to stop at before
@@ -38,8 +24,5 @@ void events_reallocated(const struct call *call, uintptr_t block, const struct t
                         uintptr_t result, uint64_t size_bytes);
 /* It failed. */
 void events_put_back(const struct call *call, const struct taken *taken);
-
-/* The call's stack; NULL without memory. */
-struct agent_stack *events_stack(const struct call *call);
 
 #endif

@@ -90,7 +90,7 @@ static void begin_event(struct function_frame *frame, uint8_t role) {
         frame->caught = events_freed(&frame->call, frame->block);
     else if (role == AGENT_REALLOCATES)
         frame->caught = events_take(&frame->call, frame->block, &frame->taken);
-    hook_calls_go_out(&frame->call);
+    call_state_go_out(&frame->call);
 }
 
 static bool begin(struct function_frame *frame, const uintptr_t *caller, uint32_t i) {
@@ -117,10 +117,10 @@ void function_hooks_end(struct function_frame *frame) {
     struct call *call = &frame->call;
     uintptr_t result = frame->registers[RAX];
     uint8_t role = image->functions[call->entry_point - AGENT_ENTRY_COUNT].role;
-    hook_calls_come_back(call);
+    call_state_come_back(call);
     if (role == AGENT_ALLOCATES)
         events_allocated(call, result, frame->size_bytes);
     else if (role == AGENT_REALLOCATES)
         hook_calls_resized(call, frame->block, &frame->taken, result, frame->size_bytes);
-    hook_calls_leave();
+    call_state_leave();
 }

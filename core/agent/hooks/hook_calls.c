@@ -5,7 +5,7 @@
 #include "agent/hooks/within.h"
 
 static struct thread *leave(void) {
-    hook_calls_leave();
+    call_state_leave();
     return NULL;
 }
 
@@ -26,12 +26,12 @@ hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state) {
         return NULL;
     if (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0]))
         return NULL;
-    hook_calls_begin(frame, 0);
+    call_state_begin(frame, 0);
     struct thread *thread = threads_get(generation);
     if (!thread)
         return not_counted(generation);
     if (!within_holds(thread, frame))
         return leave();
-    hook_calls_set_state((uintptr_t)(frame + 1) | state);
+    call_state_set((uintptr_t)(frame + 1) | state);
     return thread;
 }

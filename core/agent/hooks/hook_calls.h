@@ -4,8 +4,7 @@
 #ifndef TMPALLOC_HOOK_CALLS_H
 #define TMPALLOC_HOOK_CALLS_H
 
-#include <stdatomic.h>
-
+#include "agent/count/call_state.h"
 #include "agent/count/events.h"
 
 /* The rest of hook_calls_enter(), for all that isn't the usual case: the record to count in; NULL:
@@ -17,31 +16,6 @@ struct thread *hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t stat
  * can run. */
 extern void (*const hook_calls_when_not_set_up)(void);
 
-static inline void hook_calls_set_state(uintptr_t call_slot) {
-    atomic_signal_fence(memory_order_seq_cst);
-    threads_self.call_slot = call_slot;
-    atomic_signal_fence(memory_order_seq_cst);
-}
-
-/* Ends an event. */
-static inline void hook_calls_leave(void) {
-    hook_calls_set_state(0);
-}
-
-/* Around the call of the real function. */
-static inline void hook_calls_go_out(const struct call *call) {
-    hook_calls_set_state((uintptr_t)(call->frame + 1) | CALL_IN_FUNCTION);
-}
-
-static inline void hook_calls_come_back(const struct call *call) {
-    hook_calls_set_state((uintptr_t)(call->frame + 1));
-}
-
-static inline void hook_calls_begin(const uintptr_t *frame, uintptr_t state) {
-    threads_begin_call((uintptr_t)(frame + 1) | state, frame[1]);
-    atomic_signal_fence(memory_order_seq_cst);
-}
-
 /* Begins an event, for which the call goes out to the real function at once if `state` says so.
  * False: it is none.  `frame` is where the hook keeps its caller's frame pointer; the return
  * address follows.  A thread's record is up to date with no generation that doesn't track. */
@@ -52,7 +26,7 @@ hook_calls_enter(struct call *call, const uintptr_t *frame, uint32_t entry_point
     if (__builtin_expect(thread && thread->everywhere_generation == generation &&
                              threads_self.call_slot == 0,
                          1))
-        hook_calls_begin(frame, state);
+        call_state_begin(frame, state);
     else
         thread = hook_calls_enter_otherwise(frame, state);
     *call = (struct call){.thread = thread, .frame = frame, .entry_point = entry_point};

@@ -12,8 +12,11 @@
 #ifndef TMPALLOC_HOOK_LIST_H
 #define TMPALLOC_HOOK_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "tmpalloc/agent_image.h"
 
 #define FOR_EACH_C_HOOK(ALLOCATION, PLACEMENT, RESIZE, RELEASE, MAPPING, UNMAPPING)                \
     ALLOCATION(malloc, (size_t size), (size), size)                                                \
@@ -84,6 +87,24 @@
          (int (*function)(void *), void *stack, int flags, void *arg, pid_t *parent_tid,           \
           void *storage, pid_t *child_tid),                                                        \
          (function, stack, flags, arg, parent_tid, storage, child_tid), -1)
+
+/* Their numbers. */
+enum {
+#define HOOK_NUMBER(name) HOOK_##name,
+    AGENT_FOR_EACH_ENTRY_POINT(HOOK_NUMBER)
+#undef HOOK_NUMBER
+    /* These are no entry points: they tell of what happens to the process. */
+    HOOK_dlclose,
+    HOOK_prctl,
+    HOOK_syscall,
+    HOOK_vfork,
+    HOOK_clone,
+    HOOK_COUNT
+};
+
+static inline bool hooks_is_entry_point(uint32_t number) {
+    return number < HOOK_dlclose;
+}
 
 /* The hooks. */
 

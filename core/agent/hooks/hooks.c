@@ -2,14 +2,12 @@
 
 #include "agent/hooks/hook_calls.h"
 #include "agent/hooks/hooks_real.h"
+#include "agent/system/own_code.h"
 #include "tmpalloc/tmpalloc.h"
 
 #ifndef __OPTIMIZE__
 #error "what only goes on to another function must jump there: its caller is who counts"
 #endif
-
-struct hooks_code hooks_own_code;
-struct hooks_code hooks_c_library;
 
 static size_t multiply(size_t count, size_t size) {
     size_t total;
@@ -40,9 +38,9 @@ static size_t multiply(size_t count, size_t size) {
     if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                     \
         return REAL(name) arguments;                                                               \
     void *block = REAL(name) arguments;                                                            \
-    hook_calls_come_back(&call);                                                                   \
+    call_state_come_back(&call);                                                                   \
     events_allocated(&call, block == (failure) ? 0 : (uintptr_t)block, size_bytes);                \
-    hook_calls_leave();                                                                            \
+    call_state_leave();                                                                            \
     return block
 
 #define ALLOCATION_HOOK(name, parameters, arguments, size_bytes)                                   \
@@ -69,10 +67,10 @@ static size_t multiply(size_t count, size_t size) {
         if (!ENTER(&call, name, CALL_IN_FUNCTION))                                                 \
             return REAL(name) arguments;                                                           \
         int status = REAL(name) arguments;                                                         \
-        hook_calls_come_back(&call);                                                               \
+        call_state_come_back(&call);                                                               \
         if (status == 0)                                                                           \
             events_allocated(&call, (uintptr_t)*ret, size_bytes);                                  \
-        hook_calls_leave();                                                                        \
+        call_state_leave();                                                                        \
         return status;                                                                             \
     }
 
@@ -85,12 +83,12 @@ static size_t multiply(size_t count, size_t size) {
             return REAL(name) arguments;                                                           \
         uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
         const struct agent_caught *caught = events_take(&call, address, &taken);                   \
-        hook_calls_go_out(&call);                                                                  \
+        call_state_go_out(&call);                                                                  \
         STOP_AT(name, caught);                                                                     \
         void *result = REAL(name) arguments;                                                       \
-        hook_calls_come_back(&call);                                                               \
+        call_state_come_back(&call);                                                               \
         hook_calls_resized(&call, address, &taken, (uintptr_t)result, size_bytes);                 \
-        hook_calls_leave();                                                                        \
+        call_state_leave();                                                                        \
         return result;                                                                             \
     }
 
@@ -104,10 +102,10 @@ static size_t multiply(size_t count, size_t size) {
             return;                                                                                \
         }                                                                                          \
         const struct agent_caught *caught = events_freed(&call, (uintptr_t)block);                 \
-        hook_calls_go_out(&call);                                                                  \
+        call_state_go_out(&call);                                                                  \
         STOP_AT(name, caught);                                                                     \
         REAL(name) arguments;                                                                      \
-        hook_calls_leave();                                                                        \
+        call_state_leave();                                                                        \
     }
 
 #define UNMAPPING_HOOK(name, parameters, arguments, size_bytes)                                    \
@@ -116,10 +114,10 @@ static size_t multiply(size_t count, size_t size) {
         if (!block || !image->mappings || !ENTER(&call, name, 0))                                  \
             return REAL(name) arguments;                                                           \
         const struct agent_caught *caught = events_unmapped(&call, (uintptr_t)block, size_bytes);  \
-        hook_calls_go_out(&call);                                                                  \
+        call_state_go_out(&call);                                                                  \
         STOP_AT(name, caught);                                                                     \
         int status = REAL(name) arguments;                                                         \
-        hook_calls_leave();                                                                        \
+        call_state_leave();                                                                        \
         return status;                                                                             \
     }
 
@@ -156,7 +154,7 @@ int hook_dlclose(void *handle) {
 
 static inline bool is_housekeeping(const void *return_address, uint32_t entry_point) {
     uintptr_t returns = (uintptr_t)return_address;
-    if (!hooks_code_has(&hooks_c_library, returns - CALL_BYTES))
+    if (!own_code_has(&own_code_c_library, returns - CALL_BYTES))
         return false;
     const uint8_t *code = (const uint8_t *)return_address - CALL_BYTES;
     int32_t displacement;

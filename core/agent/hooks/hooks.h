@@ -6,23 +6,9 @@
 #ifndef TMPALLOC_HOOKS_H
 #define TMPALLOC_HOOKS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "tmpalloc/agent_image.h"
-
-enum {
-#define HOOK_NUMBER(name) HOOK_##name,
-    AGENT_FOR_EACH_ENTRY_POINT(HOOK_NUMBER)
-#undef HOOK_NUMBER
-    /* These are no entry points: they tell of what happens to the process. */
-    HOOK_dlclose,
-    HOOK_prctl,
-    HOOK_syscall,
-    HOOK_vfork,
-    HOOK_clone,
-    HOOK_COUNT
-};
+#include "agent/hooks/hook_list.h"
 
 struct hook {
     const char *name;
@@ -32,26 +18,9 @@ struct hook {
     uintptr_t guarded;
 };
 
-static inline bool hooks_is_entry_point(uint32_t number) {
-    return number < HOOK_dlclose;
-}
-
 extern const struct hook hooks[HOOK_COUNT];
 
 /* Fills the image's `stops`. */
 void hooks_tell_stops(uint64_t *stops);
-
-struct hooks_code {
-    uintptr_t start;
-    uintptr_t size_bytes;
-};
-
-/* Where the code of this library is, and of the C library; empty until functions were hooked. */
-extern struct hooks_code hooks_own_code;
-extern struct hooks_code hooks_c_library;
-
-static inline bool hooks_code_has(const struct hooks_code *code, uintptr_t address) {
-    return address - code->start < code->size_bytes;
-}
 
 #endif

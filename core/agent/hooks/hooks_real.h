@@ -5,7 +5,6 @@
 #include <stdbool.h>
 
 #include "agent/hooks/hook_list.h"
-#include "agent/hooks/hooks.h"
 
 /* At first each is a function of this library that looks for all of them, and stays if there is
  * none. */

@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 
 #include "agent/count/threads.h"
-#include "agent/hooks/hooks.h"
 #include "agent/system/capture_pages.h"
+#include "agent/system/own_code.h"
 #include "agent/system/sandbox_state.h"
 #include "agent/x86_64/system_call.h"
 
@@ -64,7 +64,7 @@ static bool is_part_of_dropped(uintptr_t return_slot, uintptr_t frame_pointer) {
 
 /* The function went on to another by a jump: a hook, in progress or dropped, called both. */
 static bool is_called_by_hook(uintptr_t return_slot) {
-    return hooks_code_has(&hooks_own_code, *(const uintptr_t *)return_slot);
+    return own_code_has(&own_code_agent, *(const uintptr_t *)return_slot);
 }
 
 bool nesting_is_over(uintptr_t return_slot, uintptr_t frame_pointer) {

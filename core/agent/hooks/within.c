@@ -1,7 +1,7 @@
 #include "agent/hooks/within.h"
 
+#include "agent/count/call_state.h"
 #include "agent/count/children.h"
-#include "agent/hooks/hook_calls.h"
 #include "agent/hooks/nesting.h"
 #include "agent/system/capture_pages.h"
 
@@ -39,11 +39,11 @@ void within_entered(const uintptr_t *frame) {
     if (!image_tracks(generation) || (children_any() && children_call()) ||
         (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0])))
         return;
-    hook_calls_begin(frame, 0);
+    call_state_begin(frame, 0);
     struct thread *thread = threads_get(generation);
     if (thread)
         enter(thread, frame);
-    hook_calls_leave();
+    call_state_leave();
 }
 
 bool within_holds(struct thread *thread, const uintptr_t *frame) {

@@ -18,27 +18,9 @@
 #ifndef TMPALLOC_AGENT_CAPTURE_H
 #define TMPALLOC_AGENT_CAPTURE_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#define CAPTURE_DEPTH_LIMIT 1024
-
-/* Set in a pc: a signal came exactly there.  All others are return addresses. */
-#define CAPTURE_PC_EXACT (UINT64_C(1) << 63)
+#include "agent/unwind/capture_entry.h"
 
 struct capture_cache;
-
-/* One distinct stack of one cache.  It never moves, lives as long as the cache, and doesn't change
- * but for `data`. */
-struct capture_entry {
-    uint32_t count;      /* of pcs, at least 1 */
-    uint32_t truncated;  /* 1: there are more frames that couldn't be found or exceed the depth */
-    uint32_t generation; /* when it was first seen: the process' count of unloaded libraries */
-    uint32_t modules;    /* hash of the files that the pcs were in: of two libraries that were at
-                          * one address, one after the other, each has its own entries */
-    void *data;          /* the owner's; NULL at first */
-    uint64_t pcs[];      /* [0]: the return address of the allocator call, then outwards */
-};
 
 /* TMPALLOC_OK, or TMPALLOC_E_NOMEM with *ret untouched. */
 int capture_cache_init(struct capture_cache **ret);
@@ -54,15 +36,8 @@ void capture_cache_destroy(struct capture_cache *cache);
 struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t return_slot,
                                     uintptr_t frame_pointer);
 
-/* How a stack gets from an inner to an outer frame. */
-enum capture_path {
-    CAPTURE_PATH_NONE,        /* it doesn't: it ends without the outer one */
-    CAPTURE_PATH_CALLS,       /* by calls only */
-    CAPTURE_PATH_INTERRUPTED, /* a signal handler came in between */
-    CAPTURE_PATH_UNKNOWN      /* by calls, as far as frames can be found */
-};
-
-/* The same arguments, and the stack cell with the outer frame's return address. */
+/* How the stack, of the same arguments, gets out to the stack cell with an outer frame's return
+ * address. */
 enum capture_path capture_path(struct capture_cache *cache, uintptr_t return_slot,
                                uintptr_t frame_pointer, uintptr_t outer_slot);
 

@@ -6,7 +6,7 @@
 #ifndef TMPALLOC_AGENT_CAPTURE_MEMO_H
 #define TMPALLOC_AGENT_CAPTURE_MEMO_H
 
-#include "agent/unwind/capture.h"
+#include "agent/unwind/capture_entry.h"
 #include "agent/unwind/capture_walk.h"
 #include "support/arena.h"
 #include "support/map.h"

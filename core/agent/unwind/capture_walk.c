@@ -1,6 +1,5 @@
 #include "agent/unwind/capture_walk.h"
 
-#include "agent/unwind/capture.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "tmpalloc/tmpalloc.h"

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "agent/system/capture_pages.h"
-#include "agent/unwind/capture.h"
+#include "agent/unwind/capture_entry.h"
 #include "agent/unwind/cfi_rows.h"
 
 /* What a walk read.  `place` is eight bytes of memory that many bytes above the return slot, or,

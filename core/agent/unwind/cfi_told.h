@@ -3,7 +3,7 @@
 #ifndef TMPALLOC_AGENT_CFI_TOLD_H
 #define TMPALLOC_AGENT_CFI_TOLD_H
 
-#include "agent/unwind/cfi_rows.h"
+#include "agent/unwind/cfi_row.h"
 #include "tmpalloc/agent_image.h"
 
 /* Fills in the answer; false: there is nobody who would. */
