@@ -47,6 +47,7 @@ class LldbHost(LldbEvents):
     """Primitives of LLDB."""
 
     encoding = "utf-8"  # whatever the locale
+    expressions_map = True
     batch = any(name in _BATCH for name, _ in options(_VALUED, _LAST))
 
     def __init__(self, debugger, module):

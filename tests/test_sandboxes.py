@@ -112,10 +112,17 @@ def test_tracking_stops_and_starts_in_a_sandboxed_program(debugger, sandboxed):
     assert allocations(result.outputs[9]) == 270
 
 
-def test_a_temporary_of_a_sandboxed_program_is_caught(gdb, sandboxed):
-    """LLDB's variables are in the memory of the process, for which it maps some there."""
-    steps = [gdb.break_at("half_way"), "tmpalloc start --engine agent", gdb.run()]
-    steps += ["tmpalloc catch --once", *[gdb.continue_()] * 3]
-    result = gdb.session(sandboxed, steps, ["seccomp", "filter", "main", 2, 0])
+@pytest.mark.parametrize("way", ["seccomp filter", "prctl strict"])
+def test_a_temporary_of_a_sandboxed_program_is_caught(debugger, sandboxed, way):
+    """LLDB's variables are in the memory of the process: it would map some there."""
+    steps = [debugger.break_at("half_way"), "tmpalloc start --engine agent", debugger.run()]
+    steps += ["tmpalloc catch --once", debugger.continue_(), "tmpalloc check --max-count 100000"]
+    steps += ["tmpalloc explain depth", *[debugger.continue_()] * 2]
+    result = debugger.session(sandboxed, steps, [*way.split(), "main", 2, 0])
     assert "is about to be freed" in result.outputs[4], result.text
-    assert result.exit_statuses == [6], result.text
+    untouched = "in a seccomp sandbox the debugger can't name numbers"
+    assert (untouched in result.outputs[4]) == (debugger.name == "lldb"), result.text
+    assert ("seccomp sandbox" in result.outputs[6]) == (debugger.name == "lldb"), result.text
+    assert result.stdout == b"sandboxed work done\n", result.text
+    if "filter" in way:
+        assert result.exit_statuses == [6], result.text

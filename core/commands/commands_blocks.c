@@ -65,8 +65,11 @@ static int find_address(const struct command_call *call, uint64_t *ret) {
     int status = TMPALLOC_OK;
     if (expression.failed)
         status = error_no_memory(call->error);
-    else if (!is_number(words, ret) &&
-             host_evaluate(&call->session->host, words, ret, &problem) != TMPALLOC_OK)
+    else if (is_number(words, ret))
+        status = TMPALLOC_OK;
+    else if (host_expressions_kill(&call->session->host))
+        status = host_evaluate(&call->session->host, words, ret, call->error);
+    else if (host_evaluate(&call->session->host, words, ret, &problem) != TMPALLOC_OK)
         status = error_set(call->error, TMPALLOC_E_ARGUMENT,
                            "no address '%s': a number (0x1234) or an expression of this stop that "
                            "gives one, without a call, is accepted",

@@ -129,7 +129,10 @@ static int conclude(const struct command_call *call, enum check_verdict verdict)
     const char *when = call->arguments ? arguments_get(call->arguments, "exit") : NULL;
     bool always = when && strcmp(when, "always") == 0;
     bool never = when && strcmp(when, "never") == 0;
-    host_set_variable(host, "failed", verdict, NULL); /* some debuggers have none */
+    struct error problem;
+    host_set_variable(host, "failed", verdict, &problem); /* some debuggers have none */
+    if (host_expressions_kill(host))
+        host_message(host, "tmpalloc: %s", problem.text);
     if (verdict == CHECK_PASSED || never || (!always && !host->primitives.batch))
         return TMPALLOC_OK;
     return host_quit(host, (int32_t)verdict, call->error);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "debugger/process_linux.h"
+
 /* Bytes that must agree before /proc is believed. */
 #define PROBE_BYTES 64
 
@@ -313,10 +315,23 @@ int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
     return answer(host, status, error, what);
 }
 
+bool host_expressions_kill(const struct host *host) {
+    return host->primitives.expressions_map && process_is_sandboxed(host->local_pid);
+}
+
+static int refuse_in_sandbox(struct error *error, const char *what) {
+    return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                     "the debugger can't %s without memory of the process, which is in a seccomp "
+                     "sandbox",
+                     what);
+}
+
 int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error) {
     const char *what = "set a variable";
     if (!host->primitives.set_variable)
         return missing(error, what);
+    if (host_expressions_kill(host))
+        return refuse_in_sandbox(error, what);
     int status = TMPALLOC_E_HOST;
     host->primitives.set_variable(host->primitives.arg, name, number, &status);
     return answer(host, status, error, what);
@@ -326,6 +341,8 @@ int host_evaluate(struct host *host, const char *expression, uint64_t *ret, stru
     const char *what = "evaluate an expression";
     if (!host->primitives.evaluate)
         return missing(error, what);
+    if (host_expressions_kill(host))
+        return refuse_in_sandbox(error, what);
     int status = TMPALLOC_E_HOST;
     uint64_t result = 0;
     host->primitives.evaluate(host->primitives.arg, expression, &result, &status);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "debugger/process_linux.h"
 #include "engines/engine_agent_state.h"
 #include "support/memory.h"
 
@@ -44,28 +45,11 @@ struct entry {
 
 /* The system calls that a sandbox has forbidden may end the process. */
 
-/* proc(5): how many seccomp filters a process has, or 1 in the strict mode; -1: unknown. */
-static long count_filters(const char *status_path) {
-    char line[256];
-    long mode = -1, filters = -1;
-    FILE *file = fopen(status_path, "re");
-    while (file && fgets(line, sizeof(line), file)) {
-        sscanf(line, "Seccomp: %ld", &mode);
-        sscanf(line, "Seccomp_filters: %ld", &filters);
-    }
-    if (file)
-        fclose(file);
-    return filters > mode ? filters : mode;
-}
-
-/* Filters of a container are ours, too, and let us live. */
 static int check_sandbox(struct engine_agent *agent, struct error *error) {
-    char path[64];
     struct agent_image image;
     bool entered = agent->anchor && engine_agent_is_ready(agent, &image) &&
                    image.sandboxed == AGENT_SANDBOX_ENTERED;
-    snprintf(path, sizeof(path), "/proc/%lld/status", (long long)agent->parts.host->local_pid);
-    if (!entered && count_filters(path) <= count_filters("/proc/self/status"))
+    if (!entered && !process_is_sandboxed(agent->parts.host->local_pid))
         return TMPALLOC_OK;
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the process is in a seccomp sandbox");
 }

@@ -333,6 +333,9 @@ static void show(struct session *session, const struct engine_caught *caught) {
     append_text(session, caught, site, &text);
     host_show(&session->host, text_get(&text));
     text_deinit(&text);
+    if (host_expressions_kill(&session->host))
+        host_show(&session->host, "tmpalloc: in a seccomp sandbox the debugger can't name numbers: "
+                                  "its variables are as they were");
     host_set_variable(&session->host, "addr", caught->address, NULL);
     host_set_variable(&session->host, "size", caught->size_bytes, NULL);
     host_set_variable(&session->host, "distance", caught->distance, NULL);

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 10
+#define TMPALLOC_HOST_VERSION 11
 
 /** Answers of the library and of primitives. */
 typedef enum tmpalloc_status {
@@ -95,8 +95,10 @@ struct tmpalloc_host {
     int32_t tells_breakpoints; /**< 1: TMPALLOC_EVENT_BREAKPOINTS comes before the debugger writes
                                     them to the process; what that event can't be avoided for is
                                     disabled */
-    int32_t batch; /**< 1: the debugger's command line asks for batch mode: there will be
-                        no prompt */
+    int32_t batch;           /**< 1: the debugger's command line asks for batch mode: there will be
+                                  no prompt */
+    int32_t expressions_map; /**< 1: set_variable and evaluate may map memory in the process, by a
+                                  system call of its own: neither is called in a sandbox */
     void *arg;
 
     /** Fills *ret for the selected process; no process is success with pid 0. */

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 10
+HOST_VERSION = 11
 
 STOP = 1
 OK = 0
@@ -146,6 +146,7 @@ class HostStruct(ctypes.Structure):
         ("version", c_uint32),
         ("tells_breakpoints", c_int32),
         ("batch", c_int32),
+        ("expressions_map", c_int32),
         ("arg", c_void_p),
         *PRIMITIVES.items(),
     ]

@@ -35,6 +35,8 @@ class Host:
     tells_breakpoints = False
     #: Whether the debugger's command line asks for batch mode.
     batch = False
+    #: Whether expressions may map memory in the process.
+    expressions_map = False
     #: Of the texts that the debugger gives and takes; what they don't hold becomes surrogates.
     encoding = sys.getfilesystemencoding()
     #: What the debugger is to end with when the command has shown its text; None: it goes on.
@@ -47,7 +49,7 @@ class Host:
         self._keep_unraisable()
         # ctypes frees a callback with its last reference, C keeps calling it.
         self.struct = binding.HostStruct(
-            binding.HOST_VERSION, self.tells_breakpoints, self.batch
+            binding.HOST_VERSION, self.tells_breakpoints, self.batch, self.expressions_map
         )
         for name, callback in binding.PRIMITIVES.items():
             method = "read_register" if name == "read_registers" else name
