@@ -154,7 +154,7 @@ int main(int argc, char **argv) {
     execv("/nonexistent/nothing", arguments);
     work(200);
     if (strcmp(argv[1], "raw exit") == 0)
-        syscall(SYS_exit_group, 0);
+        __asm__ volatile("syscall" ::"a"(SYS_exit_group), "D"(0));
     if (strcmp(argv[1], "SIGKILL") == 0)
         raise(SIGKILL);
     return 0;

@@ -92,7 +92,10 @@ def test_a_process_that_ends_by_a_system_call_of_its_own_says_how_results_are_ha
         #include <stdlib.h>
         #include <sys/syscall.h>
         #include <unistd.h>
-        int main(void) { free(malloc(10)); syscall(SYS_exit_group, 6); return 0; }
+        int main(void) {
+            free(malloc(10));
+            __asm__ volatile("syscall" ::"a"(SYS_exit_group), "D"(6));
+        }
         """,
         "-fno-builtin",
     )
@@ -101,3 +104,47 @@ def test_a_process_that_ends_by_a_system_call_of_its_own_says_how_results_are_ha
         result = debugger.session(ends, steps)
         assert words in result.outputs[2]
         assert result.exit_statuses == [6]
+
+
+#: What ends the process, and flags: the functions are what Go's runtime calls them.
+ENDS = {
+    "syscall": ("syscall(SYS_exit_group, 6)", []),
+    "runtime": ("leave()", ['-DNAME="runtime.exit"']),
+    "assembler": ("leave()", ['-DNAME="runtime.exit.abi0"']),
+    "execve": ('syscall(SYS_execve, "/bin/true", arguments, NULL)', []),
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_results_are_of_the_end_where_the_process_is_known_to_end_itself(debugger, compile, way):
+    call, flags = ENDS[way]
+    ends = compile(
+        f"""
+        #include <stdlib.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        #ifndef NAME
+        #define NAME "nothing"
+        #endif
+        void leave(void) __asm__(NAME);
+        __attribute__((noinline)) void leave(void) {{
+            __asm__ volatile("syscall" ::"a"(SYS_exit_group), "D"(6));
+        }}
+        int main(void) {{
+            char *arguments[] = {{"true", NULL}};
+            (void)arguments;
+            for (int i = 0; i < 9; i++)
+                free(malloc(10));
+            {call};
+            return 0;
+        }}
+        """,
+        "-fno-builtin",
+        "-D_GNU_SOURCE",
+        *flags,
+    )
+    steps = ["tmpalloc start --engine agent", debugger.run(), "tmpalloc status"]
+    result = debugger.session(ends, steps)
+    assert allocations(result.outputs[2]) == 9, result.text
+    assert ("its exec" if way == "execve" else "its exit") in result.outputs[2], result.text
+    assert way == "execve" or result.exit_statuses == [6], result.text

@@ -174,6 +174,19 @@ int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *
     return engine_agent_break(agent, agent->tell, BREAKPOINT_TELL, error);
 }
 
+static bool is_exit(const struct engine_agent *agent, uint64_t address) {
+    for (size_t i = 0; i < agent->exit_count; i++) {
+        if (agent->exits[i] == address)
+            return true;
+    }
+    return false;
+}
+
+static void add_exit(struct engine_agent *agent, uint64_t address) {
+    if (!is_exit(agent, address) && agent->exit_count < AGENT_EXITS_LIMIT)
+        agent->exits[agent->exit_count++] = address;
+}
+
 static int break_where_it_leaves(struct engine_agent *agent, struct error *error) {
     static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
@@ -184,13 +197,33 @@ static int break_where_it_leaves(struct engine_agent *agent, struct error *error
         if (status != TMPALLOC_OK)
             return status;
         if (i == 0)
-            agent->exit_address = symbol.address;
+            add_exit(agent, symbol.address);
     }
     return TMPALLOC_OK;
 }
 
+/* Runtimes that end the process by a system call of their own: Go's, whose assembler functions have
+ * another name since 1.17. */
+static int break_at_raw_exits(struct engine_agent *agent, struct error *error) {
+    static const char *const functions[] = {"runtime.exit", "runtime.exit.abi0"};
+    struct modules *modules = agent->parts.modules;
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; status == TMPALLOC_OK && i < sizeof(functions) / sizeof(functions[0]); i++) {
+        struct module_symbol symbol;
+        if (modules_loaded_count(modules) == 0 ||
+            !modules_find_function(modules, modules_loaded(modules, 0), functions[i], false,
+                                   &symbol))
+            continue;
+        status = engine_agent_break(agent, symbol.address, BREAKPOINT_ENTRY, error);
+        add_exit(agent, symbol.address);
+    }
+    return status;
+}
+
 static int set_breakpoints(struct engine_agent *agent, struct error *error) {
     int status = break_where_it_leaves(agent, error);
+    if (status == TMPALLOC_OK)
+        status = break_at_raw_exits(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_break_where_it_tells(agent, error);
     return status == TMPALLOC_OK ? engine_agent_write_breakpoints(agent, error) : status;
@@ -239,7 +272,7 @@ enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_
         return AGENT_STAYS;
     if (breakpoint->roles & (BREAKPOINT_CATCH | BREAKPOINT_TELL))
         return AGENT_TELLS;
-    return breakpoint->address == agent->exit_address ? AGENT_EXITS : AGENT_EXECS;
+    return is_exit(agent, breakpoint->address) ? AGENT_EXITS : AGENT_EXECS;
 }
 
 const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent) {

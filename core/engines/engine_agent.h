@@ -95,8 +95,10 @@ void engine_agent_count_matches(struct engine_agent *agent);
 int engine_agent_await(struct engine_agent *agent, struct error *error);
 /* Handles a hit of AGENT_TELLS.  TMPALLOC_STOP: the current thread is about to free something that
  * is caught.  TMPALLOC_E_UNSUPPORTED: a function that the user named isn't there or can't be
- * hooked, and the agent counts nothing. */
-int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *error);
+ * hooked, and the agent counts nothing.  *ret becomes AGENT_EXITS or AGENT_EXECS when that was
+ * told. */
+int engine_agent_told(struct engine_agent *agent, uint64_t id, enum engine_agent_hit *ret,
+                      struct error *error);
 
 /* The entry points whose calls are counted. */
 const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent);

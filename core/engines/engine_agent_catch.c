@@ -160,7 +160,8 @@ static int tell_allocated(struct engine_agent *agent, uint64_t address, struct e
     return status;
 }
 
-int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *error) {
+int engine_agent_told(struct engine_agent *agent, uint64_t id, enum engine_agent_hit *ret,
+                      struct error *error) {
     const struct engine_catches *catches = agent->parts.catches;
     const struct breakpoint *breakpoint = breakpoints_by_id(&agent->breakpoints, id);
     static const char *const names[] = {"rdi", "rsi"};
@@ -184,6 +185,10 @@ int engine_agent_told(struct engine_agent *agent, uint64_t id, struct error *err
         return TMPALLOC_OK;
     case AGENT_TELLS_ASKING:
         return engine_agent_answer(agent, arguments[1], error);
+    case AGENT_TELLS_EXITING:
+    case AGENT_TELLS_EXECING:
+        *ret = arguments[0] == AGENT_TELLS_EXITING ? AGENT_EXITS : AGENT_EXECS;
+        return TMPALLOC_OK;
     default:
         return TMPALLOC_OK;
     }

@@ -11,6 +11,9 @@
 
 #define C_LIBRARY_SONAME "libc.so.6"
 
+/* Functions that end the process: the C library's, and those of runtimes that have their own. */
+#define AGENT_EXITS_LIMIT 3
+
 struct engine_agent {
     struct engine_parts parts;
     struct engine_agent_options options;
@@ -25,7 +28,8 @@ struct engine_agent {
     /* Where a process ends or executes another program, and where the agent tells something.  None
      * is released before the end, so that their order stays. */
     struct breakpoints breakpoints;
-    uint64_t exit_address;                       /* of those the one that ends it */
+    uint64_t exits[AGENT_EXITS_LIMIT];           /* of those the ones that end it */
+    size_t exit_count;
     uint8_t breakpoint_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
     struct entry_points entries;
     char missing[ERROR_TEXT_BYTES]; /* why a function that the user named isn't there; "": they are

@@ -386,9 +386,16 @@ void session_engine_forget_left(struct session *session) {
     session->left = NULL;
 }
 
+static int handle_left(struct session *session, enum engine_agent_hit hit, struct error *error) {
+    return copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
+}
+
 static int handle_told(struct session *session, uint64_t id, struct error *error) {
     struct error reason = {.text = ""};
-    int status = engine_agent_told(session->agent, id, &reason);
+    enum engine_agent_hit told = AGENT_TELLS;
+    int status = engine_agent_told(session->agent, id, &told, &reason);
+    if (status == TMPALLOC_OK && told != AGENT_TELLS)
+        return handle_left(session, told, error);
     if (status == TMPALLOC_E_UNSUPPORTED)
         return give_up_agent(session, &reason, error);
     return status == TMPALLOC_OK ? status : error_set(error, status, "%s", reason.text);
@@ -404,7 +411,7 @@ int session_engine_hit(struct session *session, uint64_t id, struct error *error
         return TMPALLOC_OK;
     if (hit == AGENT_TELLS)
         return handle_told(session, id, error);
-    return copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
+    return handle_left(session, hit, error);
 }
 
 int session_engine_await(struct session *session, struct error *error) {

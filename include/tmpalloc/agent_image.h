@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     14
+#define AGENT_IMAGE_VERSION     15
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -418,7 +418,9 @@ enum agent_tells {
     AGENT_TELLS_ALLOCATED, /* about a struct agent_caught of what was awaited: its address,
                               size_bytes and site */
     AGENT_TELLS_FREED,     /* what is watched is about to be freed; about nothing */
-    AGENT_TELLS_ASKING     /* about a struct agent_code, to be filled in */
+    AGENT_TELLS_ASKING,    /* about a struct agent_code, to be filled in */
+    AGENT_TELLS_EXITING,   /* syscall() is about to end the process; about nothing */
+    AGENT_TELLS_EXECING    /* or to execute another program */
 };
 
 /* How a debugger controls the agent while the process is stopped.

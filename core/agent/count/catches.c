@@ -39,6 +39,11 @@ bool catches_ask(struct agent_code *code) {
     return true;
 }
 
+void catches_leaving(enum agent_tells reason) {
+    if (image_tracks(IMAGE_LOAD(&image->generation)))
+        tell(reason, NULL);
+}
+
 void catches_in_child(void) {
     tell(AGENT_TELLS_READY, NULL);
 }

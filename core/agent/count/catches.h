@@ -10,6 +10,9 @@ void catches_tell(enum agent_tells reason, const void *about);
 /* Lets the debugger fill in what it knows of code; false: it isn't one that would. */
 bool catches_ask(struct agent_code *code);
 
+/* The process is about to be left, for what the debugger doesn't see by itself. */
+void catches_leaving(enum agent_tells reason);
+
 /* The child of a fork tracks: a debugger that follows it has its catches to write. */
 void catches_in_child(void);
 

@@ -4,6 +4,7 @@
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
+#include "agent/count/catches.h"
 #include "agent/count/children.h"
 #include "agent/count/sandbox.h"
 #include "agent/hooks/hook_list.h"
@@ -58,8 +59,18 @@ int hook_prctl(int option, unsigned long two, unsigned long three, unsigned long
     return (int)settle(SYS_prctl, REAL(prctl)(option, two, three, four, five), 0);
 }
 
+/* Those who end it by a function of the C library are seen there. */
+static void tell_of_leaving(long number) {
+    if (number == SYS_exit_group)
+        catches_leaving(AGENT_TELLS_EXITING);
+    else if (number == SYS_execve || number == SYS_execveat)
+        catches_leaving(AGENT_TELLS_EXECING);
+}
+
 long hook_syscall(long number, long one, long two, long three, long four, long five) {
     bool enters = false;
+    if (!is_child())
+        tell_of_leaving(number);
     if (number == SYS_seccomp)
         enters = seccomp_enters((unsigned long)one, (unsigned long)three);
     else if (number == SYS_prctl)
