@@ -28,7 +28,7 @@ struct engine_agent {
     /* Where a process ends or executes another program, and where the agent tells something.  None
      * is released before the end, so that their order stays. */
     struct breakpoints breakpoints;
-    uint64_t exits[AGENT_EXITS_LIMIT];           /* of those the ones that end it */
+    uint64_t exits[AGENT_EXITS_LIMIT]; /* of those the ones that end it */
     size_t exit_count;
     uint8_t breakpoint_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
     struct entry_points entries;
