@@ -310,3 +310,30 @@ def test_other_files_than_a_remote_process_has_are_told_in_one_line(gdb, waiting
     gdb.settings = (*gdb.settings, "set remotetimeout 100", f"file {process.program}")
     assert_told(process.track(gdb, breakpoints, pipe))
     process.check_end()
+
+
+@pytest.mark.parametrize("options", [[], ["-gdwarf-4"]], ids=["dwarf 5", "dwarf 4"])
+def test_split_debug_information_that_is_not_there_is_told_in_one_line(debugger, compile, options):
+    program = compile(
+        """
+        #include <stdlib.h>
+        static inline __attribute__((always_inline)) void *inner(void) { return malloc(10); }
+        __attribute__((noinline)) static void outer(void) { free(inner()); }
+        int main(void) { outer(); return 0; }
+        """,
+        "-O1",
+        "-fno-builtin",
+        "-gsplit-dwarf",
+        *options,
+    )
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc summary", "tmpalloc summary"]
+    result = debugger.session(program, steps)
+    assert "inner at " in result.outputs[2], result.text
+    files = list(program.parent.glob("*.dwo"))
+    assert files
+    for file in files:
+        file.unlink()
+    result = debugger.session(program, steps)
+    assert f"{files[0].name} isn't found" in result.outputs[2], result.text
+    assert "outer at " in result.outputs[2], result.text
+    assert "isn't found" not in result.outputs[3], result.text

@@ -21,6 +21,7 @@ struct debug_unit {
 };
 
 struct debug_units {
+    const char *missing; /* the first file of split debug information that wasn't found, or NULL */
     struct debug_unit *items;
     size_t count;
     size_t capacity;
@@ -135,17 +136,23 @@ static int collect_functions(struct debug_unit *unit, Dwarf_Die *parent, unsigne
 }
 
 /* The DIE with the functions: a skeleton unit has them in another file (split DWARF). */
-static Dwarf_Die functions_root(struct debug_unit *unit) {
+static Dwarf_Die functions_root(struct debug_units *units, struct debug_unit *unit) {
     Dwarf_Die split = {0};
+    Dwarf_Attribute name;
     if (dwarf_tag(&unit->die) == DW_TAG_skeleton_unit || !dwarf_haschildren(&unit->die))
         dwarf_cu_info(unit->die.cu, NULL, NULL, NULL, &split, NULL, NULL, NULL);
-    return split.addr ? split : unit->die;
+    if (split.addr)
+        return split;
+    if (!units->missing && (dwarf_attr(&unit->die, DW_AT_dwo_name, &name) ||
+                            dwarf_attr(&unit->die, DW_AT_GNU_dwo_name, &name)))
+        units->missing = dwarf_formstring(&name);
+    return unit->die;
 }
 
-static int index_functions(struct debug_unit *unit) {
+static int index_functions(struct debug_units *units, struct debug_unit *unit) {
     if (unit->indexed)
         return TMPALLOC_OK;
-    Dwarf_Die root = functions_root(unit);
+    Dwarf_Die root = functions_root(units, unit);
     if (collect_functions(unit, &root, 0) != TMPALLOC_OK) {
         forget_functions(unit);
         return TMPALLOC_E_NOMEM;
@@ -204,6 +211,10 @@ static void reverse(struct debug_place *place) {
     }
 }
 
+const char *debug_units_missing(const struct debug_units *units) {
+    return units->missing;
+}
+
 int debug_units_find(struct debug_units *units, uint64_t address, struct debug_place *ret) {
     const struct interval *range = intervals_covering(&units->ranges, address);
     ret->has_unit = range != NULL;
@@ -211,7 +222,7 @@ int debug_units_find(struct debug_units *units, uint64_t address, struct debug_p
     if (!range)
         return TMPALLOC_OK;
     struct debug_unit *unit = &units->items[range->value];
-    if (index_functions(unit) != TMPALLOC_OK)
+    if (index_functions(units, unit) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     ret->unit = unit->die;
     const struct interval *function = intervals_covering(&unit->functions, address);

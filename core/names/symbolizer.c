@@ -294,6 +294,18 @@ static int resolve(struct symbolizer *symbolizer, const struct frame *frame,
     return *ret ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
+const char *symbolizer_missing(const struct symbolizer *symbolizer, const char **module_ret) {
+    for (size_t i = 0; i < symbolizer->debug_module_count; i++) {
+        const struct debug_units *units = symbolizer->debug_modules[i].units;
+        const char *missing = units ? debug_units_missing(units) : NULL;
+        if (missing) {
+            *module_ret = modules_path(symbolizer->modules, (uint32_t)i);
+            return missing;
+        }
+    }
+    return NULL;
+}
+
 static uint64_t hash_frame(const struct frame *frame) {
     return map_hash(frame->offset) ^ map_hash(((uint64_t)frame->module << 1) + !frame->exact);
 }

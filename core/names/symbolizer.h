@@ -33,4 +33,8 @@ int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, c
 int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
                        const struct symbol **ret, size_t *count_ret);
 
+/* A file of split debug information without which inlined functions were left out so far, and the
+ * path of the module that names it; NULL: none. */
+const char *symbolizer_missing(const struct symbolizer *symbolizer, const char **module_ret);
+
 #endif

@@ -303,6 +303,19 @@ struct profile_source recording_source(const struct recording *recording, bool n
     };
 }
 
+/* Known only when names were looked for. */
+static void tell_what_is_missing(struct recording *recording) {
+    const char *module;
+    const char *file = symbolizer_missing(recording->symbolizer, &module);
+    if (!file || recording->told_missing)
+        return;
+    recording->told_missing = true;
+    host_message(recording->host,
+                 "tmpalloc: %s: its debug information in %s isn't found (elfutils reads .dwp files "
+                 "since 0.191): lines, but no inlined functions",
+                 module, file);
+}
+
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret) {
     const struct mark *mark = query->since ? find_mark(recording, query->since) : NULL;
@@ -318,6 +331,8 @@ int recording_profile(struct recording *recording, const struct recording_query 
     source.snapshot = &snapshot;
     status = profile_create(&source, query->threshold, error, ret);
     snapshot_deinit(&snapshot);
+    if (status == TMPALLOC_OK)
+        tell_what_is_missing(recording);
     return status;
 }
 

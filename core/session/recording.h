@@ -26,9 +26,10 @@ struct recording {
     struct snapshot latest;
     bool zeroed; /* since the process counted last, which doesn't know it yet */
     enum recording_age age;
-    uint64_t agent_bytes;            /* memory of the agent, at that time */
-    const char *sandbox;             /* what is known of one; NULL: nothing */
-    bool limited;                    /* it had none for more call stacks */
+    uint64_t agent_bytes; /* memory of the agent, at that time */
+    const char *sandbox;  /* what is known of one; NULL: nothing */
+    bool told_missing; /* debug information that names depend on isn't there, and that was said */
+    bool limited;      /* it had none for more call stacks */
     struct tmpalloc_process process; /* pid 0: not known yet */
     char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;

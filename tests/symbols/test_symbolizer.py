@@ -16,6 +16,7 @@ FORMATS = [
     ("-gdwarf-5",),
     ("-gdwarf-4", "-no-pie", "-fno-pie"),
     ("-gdwarf-5", "-gz"),
+    ("-gdwarf64",),
     ("-g", "-ffunction-sections"),
     ("-gdwarf-4", "-flto"),
 ]
@@ -140,6 +141,19 @@ def test_a_stripped_file_names_exported_functions_only(build):
 def test_a_fully_stripped_file_names_nothing(build):
     file = build("inlined.c", "-O2").strip()
     assert {file.function_at(file.address(name)) for name in OWN_FUNCTIONS} == {None}
+
+
+@pytest.mark.skipif(shutil.which("xz") is None, reason="there is no xz")
+def test_compressed_symbols_within_the_file_name_functions(build, tmp_path):
+    """What Fedora's files have: a section .gnu_debugdata."""
+    file = build("inlined.c", "-O2", "-no-pie", "-fno-pie")
+    symbols = tmp_path / "symbols"
+    execute("objcopy", "--only-keep-debug", file.path, symbols)
+    execute("xz", symbols)
+    file.strip()
+    execute("objcopy", f"--add-section=.gnu_debugdata={symbols}.xz", file.path)
+    assert file.function_at(file.address("hidden")) == "hidden"
+    assert file.find("hidden")["address"] == file.address("hidden")
 
 
 def test_without_debug_information_the_symbol_table_names_functions(build):
