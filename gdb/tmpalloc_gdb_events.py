@@ -68,7 +68,7 @@ class GdbEvents(Host):
         self._signal = 0  # by which the process stopped or ended
         self._in_hit = False
         self._in_event = False
-        self._has_commands = False  # the stop of the event: gdb.execute() executes them
+        self._may_execute = True  # commands: the event has none of the user's to be executed first
         self._places = {}  # of the user's breakpoints that are enabled, as they were told
         self._in_call = False
         self._watch = Watch()
@@ -86,17 +86,29 @@ class GdbEvents(Host):
         finally:
             self._in_hit = False
 
-    def event(self, event):
+    def event(self, event, may_execute=False):
         """Forwards an event; False when the core can't do what it has to."""
         if self._in_hit:
             return True
         self._in_event = True
+        self._may_execute = may_execute
         try:
             return self.session.event(event)
         except KeyboardInterrupt:
             return False  # the user's next prompt is near, and an event handler has no caller
         finally:
             self._in_event = False
+            self._may_execute = True
+
+    def when_possible(self, function):
+        """Calls what executes commands, for which GDB executes those of a user's stop, too.
+
+        GDB 13 crashes when it ends with a call posted: there is none at an end.
+        """
+        if self._may_execute:
+            function()
+        else:
+            gdb.post_event(function)
 
     def file_loaded(self, event):
         """Called by GDB for each file whose symbols it reads, soon after it was mapped."""
@@ -146,7 +158,7 @@ class GdbEvents(Host):
         self._watch.delete_ended()
         if self._tracked is None or self._tracked.number == event.inferior.num:
             self._signal = 0 if hasattr(event, "exit_code") else ending_signal()
-            self.event(binding.EVENT_EXITED)
+            self.event(binding.EVENT_EXITED, may_execute=True)
 
     def stopped(self, event):
         """Called by GDB when the user gets the prompt."""
@@ -154,6 +166,6 @@ class GdbEvents(Host):
         if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
             signaled = isinstance(event, gdb.SignalEvent)
             self._signal = getattr(signal, event.stop_signal, 0) if signaled else 0
-            self._has_commands = any(b.commands for b in getattr(event, "breakpoints", ()))
-            self.event(binding.EVENT_SIGNALED if signaled else binding.EVENT_STOPPED)
-            self._has_commands = False
+            commands = any(b.commands for b in getattr(event, "breakpoints", ()))
+            kind = binding.EVENT_SIGNALED if signaled else binding.EVENT_STOPPED
+            self.event(kind, may_execute=not commands)

@@ -135,7 +135,7 @@ class GdbHost(GdbEvents):
 
     def preload(self, library, variable):
         if self._in_event:  # has no use for a wrapper
-            gdb.post_event(self._remove_wrapper)
+            self.when_possible(self._remove_wrapper)
             return
         self._remove_wrapper()
         if library is None:
@@ -217,10 +217,7 @@ class GdbHost(GdbEvents):
             if frame.type() == gdb.INLINE_FRAME:
                 frame = frame.older()
         frame.select()
-        if self._has_commands:
-            gdb.post_event(_show_frame)
-        else:
-            _show_frame()
+        self.when_possible(_show_frame)
 
     def insert_watchpoint(self, address, size):
         self._watch.insert(address, size)

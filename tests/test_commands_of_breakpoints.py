@@ -57,7 +57,7 @@ def guarded(*words, **options):
             names.append(frame.f_code.co_name)
         frame = frame.f_back
     found = set(names) & set({handlers!r})
-    if found and "_show_frame" not in names:  # which looks whether the stop has commands
+    if found and "when_possible" not in names:
         print("EXECUTED", words[0], "in", *found)
     return real(*words, **options)
 gdb.execute = guarded
@@ -115,3 +115,20 @@ def test_a_catch_at_a_stop_with_commands_is_shown_after_them(gdb, program, break
     assert "is about to be freed" in result.outputs[-4]
     assert "freed\n" in result.outputs[-4]
     assert result.exit_statuses == [5], result.text
+
+
+def test_the_debugger_ends_as_always_after_a_program_that_could_not_begin(debugger, compile, start):
+    """Before the first constructor: the dynamic linker misses a library."""
+    library = compile("int missing(void) { return 0; }", "-shared", "-fPIC", name="libmissing.so")
+    folder = library.parent
+    program = compile(
+        "int missing(void); int main(void) { return missing(); }",
+        f"-L{folder}",
+        "-lmissing",
+        name="nothing",
+    )
+    library.unlink()
+    result = debugger.session(program, [start, debugger.run()])
+    assert result.exit_statuses == [127], result.text
+    assert result.status == 0, result.text
+    assert "Fatal signal" not in result.text
