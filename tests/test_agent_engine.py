@@ -310,6 +310,47 @@ def test_the_memory_limit_is_kept_and_counts_stay_exact(debugger, program):
     assert float(memory[1]) <= 2
 
 
+#: Its call stacks, each of another shape, are more than a small agent has memory for.
+MANY_STACKS = """
+#include <stdlib.h>
+static void descend(unsigned path, int depth);
+__attribute__((noinline)) static void left(unsigned path, int depth) {
+    descend(path, depth);
+    __asm__ volatile("# left");
+}
+__attribute__((noinline)) static void right(unsigned path, int depth) {
+    descend(path, depth);
+    __asm__ volatile("# right");
+}
+__attribute__((noinline)) static void descend(unsigned path, int depth) {
+    if (depth == 0)
+        free(malloc(24));
+    else if (path & 1)
+        right(path >> 1, depth - 1);
+    else
+        left(path >> 1, depth - 1);
+    __asm__ volatile("# descend");
+}
+int main(void) {
+    for (unsigned path = 0; path < 1u << 14; path++)
+        descend(path, 14);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(("size", "lines"), [("2MB", 1), ("64MB", 0)])
+def test_call_stacks_that_the_memory_limit_cut_are_told_in_one_line(
+    debugger, compile, size, lines
+):
+    start = f"tmpalloc start --engine agent --memory-limit {size}"
+    reports = ["tmpalloc status", "tmpalloc summary"]
+    result = debugger.session(compile(MANY_STACKS, *FLAGS), [start, debugger.run(), *reports])
+    words = "cut after the allocator's caller when the agent's memory was used up: start --memory-l"
+    assert allocations(result.outputs[2]) == 1 << 14
+    assert [output.count(words) for output in result.outputs[2:4]] == [lines] * 2, result.text
+
+
 @pytest.mark.parametrize("size", ["0", "1MB", "64", "64QB", "-1", "99999GB"])
 def test_a_bad_memory_limit_is_refused_in_one_line(debugger, program, size):
     output = debugger.session(program, [f"tmpalloc start --memory-limit={size}"]).outputs[0]

@@ -1,6 +1,7 @@
 """Commands that the user gave a breakpoint run once, at its stop, and tracking goes on."""
 
 import re
+import shutil
 
 import pytest
 from support import C_FLAGS, PROGRAMS, ROOT, allocations
@@ -132,3 +133,81 @@ def test_the_debugger_ends_as_always_after_a_program_that_could_not_begin(debugg
     assert result.exit_statuses == [127], result.text
     assert result.status == 0, result.text
     assert "Fatal signal" not in result.text
+
+
+#: Says whether what the user runs at a stop runs at GDB's prompt, or within a handler of ours.
+WHERE = """
+import sys
+def where():
+    frame, place = sys._getframe(), "PROMPT"
+    while frame:
+        place = "NESTED" if "tmpalloc_gdb" in frame.f_code.co_filename else place
+        frame = frame.f_back
+    print(place)
+"""
+
+#: Stops of a user where a catch may stop, too; the last one has commands.
+STOPS = {
+    "break": ["break *free"],
+    "tbreak": ["tbreak *free"],
+    "condition": ["break *free if $rdi != 1"],
+    "two": ["break *free", "break *free"],
+}
+
+
+def catch_at_stops(gdb, start, *steps):
+    """Steps to some stops of a catch, and the sources of where()."""
+    where = gdb.directory / "where.py"
+    where.write_text(WHERE)
+    catch = "tmpalloc catch --min-size 100 --count 1"
+    return [gdb.source(where), start, "break first", gdb.run(), *steps, catch]
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_what_shows_a_catch_runs_no_commands_of_the_user(gdb, program, breakpoints, stop):
+    commanded = 'python gdb.breakpoints()[-1].commands = "python where()"'
+    steps = catch_at_stops(gdb, breakpoints, *STOPS[stop], commanded)
+    steps += [*[gdb.continue_()] * 10, "frame", "delete", gdb.continue_()]
+    result = gdb.session(program, steps)
+    assert "is about to be freed" in result.text, result.text
+    assert "NESTED" not in result.text, result.text
+    assert result.text.count("PROMPT") == (1 if stop == "tbreak" else 10), result.text
+    assert result.exit_statuses == [5], result.text
+
+
+def test_a_hook_of_the_user_runs_once_at_each_stop(gdb, program, start):
+    hook = gdb.directory / "hook.gdb"
+    hook.write_text("define hook-stop\npython where()\nend\n")
+    steps = [*catch_at_stops(gdb, start, gdb.source(hook)), gdb.continue_(), "delete"]
+    steps += ["tmpalloc catch --delete", gdb.continue_()]
+    result = gdb.session(program, steps)
+    assert "is about to be freed" in result.outputs[-4], result.text
+    assert result.outputs[-4].count("PROMPT") == 1, result.text
+    assert "in allocate (count=" in result.outputs[-4], result.text
+    assert "NESTED" not in result.text, result.text
+    assert result.exit_statuses == [5], result.text
+
+
+def test_a_catch_in_a_remote_process_runs_no_commands_of_the_user(gdb, program, breakpoints):
+    if shutil.which("gdbserver") is None:
+        pytest.skip("there is no gdbserver here")
+    where = gdb.directory / "where.py"
+    where.write_text(WHERE)
+    steps = [
+        gdb.source(where),
+        f"target remote | gdbserver --once - {program}",
+        "break first",
+        gdb.continue_(),
+        breakpoints,
+        "break *free",
+        'python gdb.breakpoints()[-1].commands = "python where()"',
+        "tmpalloc catch --min-size 100 --count 1",
+        *[gdb.continue_()] * 10,
+        "delete",
+        gdb.continue_(),
+    ]
+    result = gdb.session(program, steps)
+    assert "is about to be freed" in result.text, result.text
+    assert "NESTED" not in result.text, result.text
+    assert result.text.count("PROMPT") == 10, result.text
+    assert result.exit_statuses == [5], result.text
