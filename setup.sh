@@ -191,8 +191,9 @@ build() {
     fi
     (
         flock 9
-        if [[ ! -e $build_dir/build.ninja ]]; then
-            rm -rf -- "$build_dir" # an interrupted set-up
+        # An interrupted set-up, or one that an older checkout made and this one can't go on with.
+        if [[ ! -e $build_dir/build.ninja ]] || ! ninja -C "$build_dir" build.ninja >/dev/null; then
+            rm -rf -- "$build_dir"
             meson setup "$build_dir" "$root/core"
         fi
         ninja -C "$build_dir"

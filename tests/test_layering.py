@@ -16,10 +16,6 @@ GENERATED = "reports/report_pprof.pb-c"
 
 #: Files that still include each other in a circle: none may be added.
 TIED = [
-    ["engines/agent_image", "engines/agent_image_memory", "engines/agent_image_reader"],
-    ["engines/engine_agent", "engines/engine_agent_state"],
-    ["engines/engine_breakpoint", "engines/engine_state"],
-    ["names/modules", "names/modules_state"],
     ["profile/profile", "profile/profile_threshold"],
     [
         "session/session",

@@ -5,22 +5,11 @@
 #ifndef TMPALLOC_CORE_AGENT_IMAGE_H
 #define TMPALLOC_CORE_AGENT_IMAGE_H
 
+#include "engines/agent_image_memory.h"
 #include "engines/engine_catches.h"
 #include "support/error.h"
 #include "tables/snapshot.h"
 #include "tables/stacks.h"
-
-struct agent_image_source {
-    /* Reads exactly `size` bytes of the debuggee's memory; returns TMPALLOC_OK or another status.
-     */
-    int (*read)(void *arg, uint64_t address, void *buffer, uint64_t size);
-    /* A run-time address as a frame. */
-    struct frame (*frame)(void *arg, uint64_t address, bool exact);
-    /* A line of a Python function as a frame; TMPALLOC_OK or TMPALLOC_E_NOMEM. */
-    int (*python_frame)(void *arg, const char *function, const char *file, uint32_t line,
-                        struct frame *ret);
-    void *arg;
-};
 
 struct agent_image_facts {
     int64_t pid;         /* of the process that counted */

@@ -2,9 +2,24 @@
 #ifndef TMPALLOC_AGENT_IMAGE_MEMORY_H
 #define TMPALLOC_AGENT_IMAGE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "engines/agent_image.h"
+#include "support/error.h"
+#include "tables/stacks.h"
+
+struct agent_image_source {
+    /* Reads exactly `size` bytes of the debuggee's memory; returns TMPALLOC_OK or another status.
+     */
+    int (*read)(void *arg, uint64_t address, void *buffer, uint64_t size);
+    /* A run-time address as a frame. */
+    struct frame (*frame)(void *arg, uint64_t address, bool exact);
+    /* A line of a Python function as a frame; TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+    int (*python_frame)(void *arg, const char *function, const char *file, uint32_t line,
+                        struct frame *ret);
+    void *arg;
+};
 
 #define IMAGE_BLOCK_BYTES 16384
 #define IMAGE_BLOCKS      64

@@ -3,7 +3,9 @@
 #define TMPALLOC_AGENT_IMAGE_READER_H
 
 #include "engines/agent_image_memory.h"
+#include "support/arena.h"
 #include "support/map.h"
+#include "tables/snapshot.h"
 #include "tmpalloc/agent_image.h"
 
 struct image_reader {

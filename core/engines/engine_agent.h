@@ -7,21 +7,9 @@
 #define TMPALLOC_ENGINE_AGENT_H
 
 #include "engines/agent_image.h"
-#include "engines/engine_breakpoint.h"
+#include "engines/engine_parts.h"
 
 struct engine_agent;
-
-struct engine_agent_options {
-    uint32_t max_threshold;
-    uint32_t stack_depth;
-    uint64_t memory_limit_bytes;
-    bool mappings;                     /* count mmap and munmap, too */
-    bool only_this_thread;             /* count the thread that is selected when tracking starts */
-    const struct entry_custom *custom; /* used until destroy, as `within` */
-    size_t custom_count;
-    const char *within; /* count only while this function is on the thread's stack; NULL: always */
-    struct interpreted_stacks *objects; /* count CPython's object allocator, too; NULL: don't */
-};
 
 /* What a breakpoint means: the process is left, or the agent has something to tell. */
 enum engine_agent_hit { AGENT_STAYS, AGENT_EXITS, AGENT_EXECS, AGENT_TELLS };

@@ -2,6 +2,7 @@
  * information. */
 #include <stddef.h>
 
+#include "engines/engine_agent.h"
 #include "engines/engine_agent_state.h"
 #include "unwind/unwinder_rules.h"
 

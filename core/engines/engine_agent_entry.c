@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "debugger/process_linux.h"
+#include "engines/engine_agent.h"
 #include "engines/engine_agent_state.h"
 #include "support/memory.h"
 

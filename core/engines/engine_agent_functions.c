@@ -2,6 +2,7 @@
  * and the function of --within. */
 #include <string.h>
 
+#include "engines/engine_agent.h"
 #include "engines/engine_agent_state.h"
 
 static const uint8_t roles[] = {

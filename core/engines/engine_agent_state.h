@@ -6,7 +6,8 @@
 
 #include "debugger/breakpoints.h"
 #include "engines/agent_file.h"
-#include "engines/engine_agent.h"
+#include "engines/agent_image.h"
+#include "engines/engine_parts.h"
 #include "tmpalloc/agent_image.h"
 
 #define C_LIBRARY_SONAME "libc.so.6"

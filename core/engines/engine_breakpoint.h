@@ -6,34 +6,10 @@
 #ifndef TMPALLOC_ENGINE_BREAKPOINT_H
 #define TMPALLOC_ENGINE_BREAKPOINT_H
 
-#include "engines/engine_catches.h"
-#include "engines/entry_points.h"
-#include "platform/architecture.h"
+#include "engines/engine_parts.h"
 #include "support/text.h"
-#include "tables/tracker.h"
-#include "unwind/interpreted_stacks.h"
-#include "unwind/unwinder.h"
 
 struct engine_breakpoint;
-
-struct engine_breakpoint_options {
-    enum tmpalloc_breakpoint_kind kind;
-    struct entry_options entries;
-    const char *within; /* count only while this function is on the thread's stack; NULL: always */
-    uint64_t only_thread;               /* key of the one thread to count; 0: all */
-    struct interpreted_stacks *objects; /* count CPython's object allocator, too; NULL: don't */
-};
-
-/* What an engine works with; all outlive it. */
-struct engine_parts {
-    struct host *host;
-    struct modules *modules;
-    struct unwinder *unwinder;
-    struct tracker *tracker;
-    struct symbolizer *symbolizer;
-    struct interpreted_stacks *python; /* NULL: Python frames are not wanted */
-    struct engine_catches *catches;    /* NULL: nothing is ever caught */
-};
 
 /* Sets nothing yet: engine_breakpoint_refresh() does.  For hardware breakpoints the registers are
  * counted first, in the stopped process: TMPALLOC_E_UNSUPPORTED when there are fewer than two.

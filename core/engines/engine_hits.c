@@ -1,3 +1,4 @@
+#include "engines/engine_breakpoint.h"
 #include "engines/engine_state.h"
 
 #include <string.h>

@@ -4,8 +4,8 @@
 
 #include "debugger/breakpoints.h"
 #include "engines/calls.h"
-#include "engines/engine_breakpoint.h"
 #include "engines/engine_objects.h"
+#include "engines/engine_parts.h"
 #include "engines/freeing.h"
 
 struct engine_breakpoint {
