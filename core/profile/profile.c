@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/charge.h"
 #include "profile/profile_threshold.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -57,14 +58,15 @@ static uint32_t count_native(const struct stack *stack, uint32_t first) {
     return count;
 }
 
+/* Spares most comparisons of names. */
+static bool may_be_charged(const struct symbol *symbol, enum charge_kind charged) {
+    return charged < (symbol->python ? CHARGE_PYTHON : CHARGE_CALLER);
+}
+
 static int collect_symbols(struct builder *builder, const struct stack *stack,
                            struct expansion *expansion) {
-    bool located = false, python = has_python(stack);
-    uint32_t interpreter = builder->source->interpreter;
-    uint32_t left_out = python ? interpreter : FRAME_NO_MODULE;
-    /* Before and after all Python functions it allocates as well. */
-    bool objects = python || (interpreter != FRAME_NO_MODULE && stack->count > 0 &&
-                              stack->frames[0].module == interpreter);
+    uint32_t left_out = has_python(stack) ? builder->source->interpreter : FRAME_NO_MODULE;
+    enum charge_kind charged = CHARGE_NONE;
     size_t total = 0;
     for (uint32_t i = 0; i < stack->count; i++) {
         if (i > 0 && left_out != FRAME_NO_MODULE && stack->frames[i].module == left_out)
@@ -80,11 +82,13 @@ static int collect_symbols(struct builder *builder, const struct stack *stack,
         if (status != TMPALLOC_OK)
             return status;
         for (size_t k = 0; k < count; k++) {
-            if (!located) {
+            enum charge_kind kind = CHARGE_NONE;
+            if (!is_entry_point && may_be_charged(&resolved[k], charged))
+                kind = charge_kind_of(&resolved[k], builder->source->executable);
+            if (kind > charged) {
+                charged = kind;
                 expansion->location = total;
                 expansion->location_frame = i;
-                located = !is_entry_point && !profile_is_allocator(resolved[k].function) &&
-                          !(objects && profile_is_python_allocator(resolved[k].function));
             }
             builder->symbols[total++] = &resolved[k];
         }

@@ -2,8 +2,8 @@
  *
  * Built from a tracker's snapshot, or read from a file; reports need nothing else.
  *
- * Inlined functions are frames of their own.  The location of a site is the innermost frame of its
- * stack that is no allocator, or the outermost frame when all are allocators.
+ * Inlined functions are frames of their own.  The location of a site is the frame that charge.h
+ * says, or the innermost one when all are allocators.
  *
  * The pattern of a site with at least 4 temporaries: grows when at least 80% of its blocks were
  * larger than the same thread's previous block of the site, repeats when at least 80% were as
@@ -125,13 +125,6 @@ void profile_append_frame(struct text *text, const struct symbol *symbol);
 /* Function names from the outermost frame in, joined by semicolons, of which names have none. */
 void profile_append_folded(struct text *text, const struct profile_stack *stack);
 
-/* Whether a native function of this name is an allocator of CPython's C API: PyMem_*, PyObject_*.
- */
-bool profile_is_python_allocator(const char *function);
-/* Whether a function of this name (NULL: unknown) is an allocator: the malloc family with glibc's
- * aliases, global operator new and delete, the standard library's allocator classes, and the entry
- * points of jemalloc, tcmalloc and mimalloc. */
-bool profile_is_allocator(const char *function);
 const char *profile_pattern_name(enum profile_pattern pattern); /* "" for PATTERN_NONE */
 /* "grows step by step: reserve the final size once"; NULL when there is nothing to advise.  A site
  * frees itself when at least so much of its temporaries have the same scope. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "profile/charge.h"
 #include "profile/location_filter.h"
 #include "reports/report_caught.h"
 #include "reports/report_selection.h"
@@ -308,7 +309,21 @@ static void append_text(struct session *session, const struct engine_caught *cau
     profile_stack_release(&stack);
 }
 
-/* The innermost frame that is no allocator; of a Python function the interpreter's own. */
+/* Of a Python function, which no frame of the debugger's shows, the innermost one of what it calls
+ * that is no allocator. */
+static size_t native_location(const struct profile_stack *stack, size_t location) {
+    if (!stack->symbols[location]->python)
+        return location;
+    for (size_t i = 1; i < location; i++) {
+        if (charge_kind_of(stack->symbols[i], NULL) != CHARGE_NONE)
+            return i;
+    }
+    while (location + 1 < stack->count && stack->symbols[location]->python)
+        location++;
+    return location;
+}
+
+/* The charged one. */
 static void select_frame(struct session *session, const struct engine_caught *caught) {
     const struct profile_source source = recording_source(session->recording, true);
     struct profile_stack stack;
@@ -316,8 +331,7 @@ static void select_frame(struct session *session, const struct engine_caught *ca
     if (caught->free_stack == ENGINE_NO_STACK ||
         profile_expand(&source, caught->free_stack, &stack, &location) != TMPALLOC_OK)
         return;
-    while (location + 1 < stack.count && stack.symbols[location]->python)
-        location++;
+    location = native_location(&stack, location);
     uint32_t inlined = 0;
     while (inlined < location && stack.symbols[location - inlined - 1]->inlined)
         inlined++;

@@ -1,0 +1,30 @@
+#include "profile/charge.h"
+
+#include <string.h>
+
+static bool is_signal_return(const char *function) {
+    return function && (strcmp(function, "__restore_rt") == 0 ||
+                        strcmp(function, "__kernel_rt_sigreturn") == 0);
+}
+
+static bool is_part_of(const struct symbol *symbol, const char *executable) {
+    return executable && symbol->module && strcmp(symbol->module, executable) == 0;
+}
+
+static bool is_library(const struct symbol *symbol, const char *executable) {
+    if (symbol->module && charge_is_language_module(symbol->module))
+        return true;
+    if (symbol->file)
+        return charge_is_language_file(symbol->file);
+    return charge_is_language_function(symbol->function) ||
+           (is_part_of(symbol, executable) && charge_is_c_function(symbol->function));
+}
+
+enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable) {
+    bool known = symbol->function || symbol->file || symbol->module;
+    if (symbol->python)
+        return CHARGE_PYTHON;
+    if (!known || is_signal_return(symbol->function) || charge_is_allocator(symbol->function))
+        return CHARGE_NONE;
+    return is_library(symbol, executable) ? CHARGE_LIBRARY : CHARGE_CALLER;
+}

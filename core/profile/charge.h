@@ -1,0 +1,36 @@
+/* Who is charged for a call stack: the innermost frame that is neither an allocator nor a
+ * language's own library, or the innermost Python function where there is one.
+ *
+ * A frame has the first of these kinds that fits: an allocator by its name; a library's by the name
+ * of its module, by the folder of its source file, or, where debug information names no file, by
+ * the function's own name.  So a program is charged alike with debug information and without. */
+#ifndef TMPALLOC_CHARGE_H
+#define TMPALLOC_CHARGE_H
+
+#include "names/symbolizer.h"
+
+/* The one with the largest kind is charged, of several the innermost. */
+enum charge_kind {
+    CHARGE_NONE, /* code made at run time, a signal's return; an allocator */
+    CHARGE_LIBRARY,
+    CHARGE_CALLER,
+    CHARGE_PYTHON,
+};
+
+/* `executable` (NULL: unknown) is the program's main file, which may contain a C library. */
+enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable);
+
+/* By name alone; NULL is none.  In charge_names.c, with all tables. */
+
+/* The malloc family with glibc's aliases, global operator new and delete, the allocators of the
+ * standard libraries of C++ and Rust and of CPython, the entry points of jemalloc, tcmalloc and
+ * mimalloc, and what programs and libraries wrap around them. */
+bool charge_is_allocator(const char *function);
+/* Of C++ or Rust; templates' arguments and return types don't count. */
+bool charge_is_language_function(const char *function);
+/* Of the C library, where that is part of the executable. */
+bool charge_is_c_function(const char *function);
+bool charge_is_language_module(const char *module);
+bool charge_is_language_file(const char *file);
+
+#endif
