@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support import C_FLAGS, PROGRAMS, track
+from support import C_FLAGS, PROGRAMS, allocations, track
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -80,6 +80,34 @@ def test_handlers_on_small_stacks_have_room_for_the_agent(debugger, compile, way
     # In each of two threads at four depths: malloc, realloc and calloc.
     assert allocations_of(document, "handle") == 2 * 4 * 3
     assert document["totals"]["dropped"] == 0
+
+
+#: Runs on a stack whose outermost function returns nowhere: no address of code is that large.
+NOWHERE = """
+#include <stdlib.h>
+static unsigned char stack[1 << 16] __attribute__((aligned(16)));
+__attribute__((noinline, used)) static void work(void) {
+    for (int i = 0; i < 9; i++)
+        free(malloc(10));
+    exit(6);
+}
+int main(void) {
+    void **top = (void **)(stack + sizeof stack - 64);
+    *--top = (void *)RETURNS;
+    __asm__ volatile("mov %0, %%rsp\\n\\tjmp work" ::"r"(top) : "memory");
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("returns", ["0x4123456789abcdec", "0xbfc1c25cfae6659e", "-1UL"])
+def test_what_is_no_address_of_code_ends_a_call_stack(debugger, compile, start, returns):
+    program = compile(NOWHERE, *C_FLAGS, f"-DRETURNS={returns}")
+    steps = [start, debugger.run(), "tmpalloc status", "tmpalloc summary"]
+    result = debugger.session(program, steps)
+    assert allocations(result.outputs[2]) >= 9, result.text
+    assert "work at " in result.outputs[3], result.text
+    assert result.exit_statuses == [6], result.text
 
 
 def test_the_agent_imports_no_function(library):

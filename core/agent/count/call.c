@@ -1,6 +1,7 @@
 #include "agent/count/call.h"
 
-_Static_assert(CAPTURE_PC_EXACT == AGENT_PC_EXACT && CAPTURE_DEPTH_LIMIT <= AGENT_STACK_LIMIT,
+_Static_assert(CAPTURE_PC_EXACT == AGENT_PC_EXACT && CAPTURE_PC_LIMIT == AGENT_PC_PYTHON &&
+                   CAPTURE_DEPTH_LIMIT <= AGENT_STACK_LIMIT,
                "pcs mean the same");
 _Static_assert(offsetof(struct agent_stack, owner) == offsetof(struct capture_entry, data) &&
                    offsetof(struct agent_stack, pcs) == offsetof(struct capture_entry, pcs) &&

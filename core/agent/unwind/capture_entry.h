@@ -10,6 +10,9 @@
 /* Set in a pc: a signal came exactly there.  All others are return addresses. */
 #define CAPTURE_PC_EXACT (UINT64_C(1) << 63)
 
+/* All pcs are below that: what a damaged or foreign stack has in place of one ends it. */
+#define CAPTURE_PC_LIMIT (UINT64_C(1) << 62)
+
 /* One distinct stack of one cache.  It never moves, lives as long as the cache, and doesn't change
  * but for `data`. */
 struct capture_entry {

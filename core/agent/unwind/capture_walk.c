@@ -196,7 +196,7 @@ static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint6
         change_simply(&step, row);
     else
         change_registers(&step, row);
-    if (!get_value(walk, CFI_RETURN_ADDRESS, false, &pc) ||
+    if (!get_value(walk, CFI_RETURN_ADDRESS, false, &pc) || pc.bits >= CAPTURE_PC_LIMIT ||
         (row->guessed && !code_frame_agrees(read_code, walk, address, row->known, pc.bits)))
         return false;
     walk->registers[CFI_RETURN_ADDRESS] =
