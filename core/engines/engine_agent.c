@@ -203,27 +203,33 @@ static int break_where_it_leaves(struct engine_agent *agent, struct error *error
 }
 
 /* Runtimes that end the process by a system call of their own: Go's, whose assembler functions have
- * another name since 1.17. */
-static int break_at_raw_exits(struct engine_agent *agent, struct error *error) {
+ * another name since 1.17.  All symbols of the executable are looked through for them, once. */
+static void find_raw_exits(struct engine_agent *agent) {
     static const char *const functions[] = {"runtime.exit", "runtime.exit.abi0"};
     struct modules *modules = agent->parts.modules;
-    int status = TMPALLOC_OK;
-    for (size_t i = 0; status == TMPALLOC_OK && i < sizeof(functions) / sizeof(functions[0]); i++) {
+    if (agent->sought_raw_exits || modules_loaded_count(modules) == 0)
+        return;
+    agent->sought_raw_exits = true;
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         struct module_symbol symbol;
-        if (modules_loaded_count(modules) == 0 ||
-            !modules_find_function(modules, modules_loaded(modules, 0), functions[i], false,
-                                   &symbol))
-            continue;
-        status = engine_agent_break(agent, symbol.address, BREAKPOINT_ENTRY, error);
-        add_exit(agent, symbol.address);
+        if (modules_find_function(modules, modules_loaded(modules, 0), functions[i], false,
+                                  &symbol))
+            add_exit(agent, symbol.address);
     }
+}
+
+static int break_at_exits(struct engine_agent *agent, struct error *error) {
+    int status = TMPALLOC_OK;
+    find_raw_exits(agent);
+    for (size_t i = 0; i < agent->exit_count && status == TMPALLOC_OK; i++)
+        status = engine_agent_break(agent, agent->exits[i], BREAKPOINT_ENTRY, error);
     return status;
 }
 
 static int set_breakpoints(struct engine_agent *agent, struct error *error) {
     int status = break_where_it_leaves(agent, error);
     if (status == TMPALLOC_OK)
-        status = break_at_raw_exits(agent, error);
+        status = break_at_exits(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_break_where_it_tells(agent, error);
     return status == TMPALLOC_OK ? engine_agent_write_breakpoints(agent, error) : status;

@@ -31,6 +31,7 @@ struct engine_agent {
     struct breakpoints breakpoints;
     uint64_t exits[AGENT_EXITS_LIMIT]; /* of those the ones that end it */
     size_t exit_count;
+    bool sought_raw_exits;                       /* in the executable, which stays */
     uint8_t breakpoint_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
     struct entry_points entries;
     char missing[ERROR_TEXT_BYTES]; /* why a function that the user named isn't there; "": they are
