@@ -52,7 +52,7 @@ static void find_code(uintptr_t function, struct own_code *ret) {
 /* Where a function is led to when its code is changed. */
 static uintptr_t hook_for(uint32_t number, uintptr_t function) {
     if (!hooks[number].guarded || !loaded_symbols_share_file(function, c_library_address()))
-        return hooks[number].counting;
+        return hook_list[number].counting;
     find_code(function, &own_code_c_library);
     return hooks[number].guarded;
 }
@@ -82,7 +82,7 @@ static int change(struct installation *installation, uint32_t number, uintptr_t 
     /* The executable calls its own functions directly, through no pointer of the dynamic linker. */
     status = loaded_symbols_in_executable(function)
                  ? TMPALLOC_E_UNSUPPORTED
-                 : relocations_redirect(function, hooks[number].counting);
+                 : relocations_redirect(function, hook_list[number].counting);
     if (status == TMPALLOC_E_UNSUPPORTED)
         note(installation, number, function, AGENT_HOOK_REFUSED);
     return number == HOOK_malloc || number == HOOK_free || status != TMPALLOC_E_UNSUPPORTED
@@ -112,7 +112,7 @@ static void lead_to_patched(struct installation *installation, uint32_t number,
     else if (patch(installation, number, function) != TMPALLOC_OK)
         note(installation, number, function, AGENT_INTERPOSED);
     bool patched = installation->hooking[number] == AGENT_PATCHED;
-    hooks_route(number, patched ? function : hooks[number].counting);
+    hooks_route(number, patched ? function : hook_list[number].counting);
 }
 
 /* The program is bound to this library's function, unless that has nothing to do: then whoever is
@@ -124,7 +124,7 @@ static void interpose(struct installation *installation, uint32_t number) {
         next = hooks_next(number);
         counts = next && (!hooks_is_operator(number) || hooks_routes[number] != next);
         if (!next)
-            loaded_symbols_hide(hooks[number].name);
+            loaded_symbols_hide(hook_list[number].name);
     }
     note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
     interposed[number] = counts ? next : 0;
@@ -142,7 +142,7 @@ static bool is_meant(uint32_t number, uintptr_t function) {
 static int install(struct installation *installation, uint32_t number) {
     enum loaded_symbols_choice choice =
         installation->preloaded ? LOADED_FIRST : LOADED_FIRST_OF_OTHERS;
-    uintptr_t function = loaded_symbols_find(hooks[number].name, choice);
+    uintptr_t function = loaded_symbols_find(hook_list[number].name, choice);
     uint32_t same = find_same(installation, number, function);
     if (function == hooks[number].exported)
         interpose(installation, number);
@@ -159,7 +159,7 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     struct installation installation = {.image = image, .preloaded = preloaded};
     int status = TMPALLOC_OK;
     function_tables_undo();
-    find_code(hooks[HOOK_malloc].counting, &own_code_agent);
+    find_code(hook_list[HOOK_malloc].counting, &own_code_agent);
     if (preloaded)
         hooks_find_real();
     image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;

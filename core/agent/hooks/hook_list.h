@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "tmpalloc/agent_image.h"
@@ -118,5 +119,12 @@ FOR_EACH_OPERATOR(DECLARE_GIVING, DECLARE_NOTHING)
 
 #define DECLARE_PROCESS_HOOK(type, name, parameters, ...) type hook_##name parameters;
 FOR_EACH_PROCESS_HOOK(DECLARE_PROCESS_HOOK)
+
+struct hook_listed {
+    const char *name;
+    uintptr_t counting; /* the hook: where calls of a function are led to that is changed */
+};
+
+extern const struct hook_listed hook_list[HOOK_COUNT];
 
 #endif

@@ -218,12 +218,10 @@ FOR_EACH_C_HOOK(NO_STOP, NO_STOP, EXPORT_HOOK_ITSELF, EXPORT_HOOK_ITSELF, NO_STO
                 EXPORT_HOOK_ITSELF)
 FOR_EACH_OPERATOR(NO_STOP, EXPORT_HOOK_ITSELF)
 
-#define ROW(name, guard)                                                                           \
-    [HOOK_##name] = {#name, (uintptr_t)pass_##name, (uintptr_t)hook_##name, guard}
-#define FUNCTION(name, ...) ROW(name, (uintptr_t)guard_##name),
-#define OPERATOR(name, ...) ROW(name, 0),
-#define EXPORTED_ITSELF(name)                                                                      \
-    [HOOK_##name] = {#name, (uintptr_t)hook_##name, (uintptr_t)hook_##name, 0}
+#define ROW(name, guard)      [HOOK_##name] = {(uintptr_t)pass_##name, guard}
+#define FUNCTION(name, ...)   ROW(name, (uintptr_t)guard_##name),
+#define OPERATOR(name, ...)   ROW(name, 0),
+#define EXPORTED_ITSELF(name) [HOOK_##name] = {(uintptr_t)hook_##name, 0}
 
 const struct hook hooks[HOOK_COUNT] = {
     FOR_EACH_C_HOOK(FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION)

@@ -11,10 +11,9 @@
 #include "agent/hooks/hook_list.h"
 
 struct hook {
-    const char *name;
     uintptr_t exported; /* this library's own definition of the name */
-    uintptr_t counting; /* where calls of a function are led to that is changed */
-    /* The same for one of the C library, whose direct calls of it are no events; 0: as above. */
+    /* Where calls of one of the C library are led to, whose direct calls of it are no events; 0: to
+     * the hook as well. */
     uintptr_t guarded;
 };
 

@@ -99,23 +99,14 @@ bool hooks_operator_counts(uintptr_t function) {
     return false;
 }
 
-#define NAME(name, ...)               [HOOK_##name] = #name,
-#define PROCESS_NAME(type, name, ...) [HOOK_##name] = #name,
-
-static const char *const names[HOOK_COUNT] = {FOR_EACH_C_HOOK(NAME, NAME, NAME, NAME, NAME, NAME)
-                                                  FOR_EACH_OPERATOR(NAME, NAME)
-                                                      FOR_EACH_PROCESS_HOOK(PROCESS_NAME)};
-
-static const uintptr_t counting[HOOK_COUNT] = {FOR_EACH_OPERATOR(HOOK_ITSELF, HOOK_ITSELF)};
-
 static void find(uint32_t number) {
-    uintptr_t found = loaded_symbols_find(names[number], LOADED_NEXT);
+    uintptr_t found = loaded_symbols_find(hook_list[number].name, LOADED_NEXT);
     if (!found)
         return;
     __atomic_store_n(&hooks_real[number], found, __ATOMIC_RELAXED);
     if (!hooks_is_operator(number))
         return;
-    uintptr_t route = hooks_operator_counts(found) ? counting[number] : found;
+    uintptr_t route = hooks_operator_counts(found) ? hook_list[number].counting : found;
     hooks_route(number, route);
 }
 
