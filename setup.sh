@@ -192,7 +192,7 @@ build() {
     (
         flock 9
         # An interrupted set-up, or one that an older checkout made and this one can't go on with.
-        if [[ ! -e $build_dir/build.ninja ]] || ! ninja -C "$build_dir" build.ninja >/dev/null; then
+        if [[ ! -e $build_dir/build.ninja ]] || ! ninja -C "$build_dir" build.ninja &>/dev/null; then
             rm -rf -- "$build_dir"
             meson setup "$build_dir" "$root/core"
         fi

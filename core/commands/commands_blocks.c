@@ -54,9 +54,21 @@ static bool is_number(const char *text, uint64_t *ret) {
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
 }
 
+static int evaluate(const struct command_call *call, const char *words, uint64_t *ret) {
+    struct error problem;
+    int status = host_evaluate(&call->session->host, words, ret, &problem);
+    if (status == TMPALLOC_OK)
+        return status;
+    if (status == TMPALLOC_E_STATE)
+        return error_set(call->error, status, "%s", problem.text);
+    return error_set(call->error, TMPALLOC_E_ARGUMENT,
+                     "no address '%s': a number (0x1234) or an expression of this stop that gives "
+                     "one, without a call, is accepted",
+                     words);
+}
+
 /* A number, or what the debugger makes of the words. */
 static int find_address(const struct command_call *call, uint64_t *ret) {
-    struct error problem;
     struct text expression;
     text_init(&expression);
     for (size_t i = 0; i < call->arguments->word_count; i++)
@@ -65,15 +77,8 @@ static int find_address(const struct command_call *call, uint64_t *ret) {
     int status = TMPALLOC_OK;
     if (expression.failed)
         status = error_no_memory(call->error);
-    else if (is_number(words, ret))
-        status = TMPALLOC_OK;
-    else if (host_expressions_kill(&call->session->host))
-        status = host_evaluate(&call->session->host, words, ret, call->error);
-    else if (host_evaluate(&call->session->host, words, ret, &problem) != TMPALLOC_OK)
-        status = error_set(call->error, TMPALLOC_E_ARGUMENT,
-                           "no address '%s': a number (0x1234) or an expression of this stop that "
-                           "gives one, without a call, is accepted",
-                           words);
+    else if (!is_number(words, ret))
+        status = evaluate(call, words, ret);
     text_deinit(&expression);
     return status;
 }

@@ -130,8 +130,8 @@ static int conclude(const struct command_call *call, enum check_verdict verdict)
     bool always = when && strcmp(when, "always") == 0;
     bool never = when && strcmp(when, "never") == 0;
     struct error problem;
-    host_set_variable(host, "failed", verdict, &problem); /* some debuggers have none */
-    if (host_expressions_kill(host))
+    /* Some debuggers have none. */
+    if (host_set_variable(host, "failed", verdict, &problem) == TMPALLOC_E_STATE)
         host_message(host, "tmpalloc: %s", problem.text);
     if (verdict == CHECK_PASSED || never || (!always && !host->primitives.batch))
         return TMPALLOC_OK;

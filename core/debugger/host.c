@@ -315,12 +315,10 @@ int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
     return answer(host, status, error, what);
 }
 
-bool host_expressions_kill(const struct host *host) {
-    return host->primitives.expressions_map && process_is_sandboxed(host->local_pid);
-}
-
-static int refuse_in_sandbox(struct error *error, const char *what) {
-    return error_set(error, TMPALLOC_E_UNSUPPORTED,
+static int check_sandbox(const struct host *host, struct error *error, const char *what) {
+    if (!host->primitives.expressions_map || !process_is_sandboxed(host->local_pid))
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_STATE,
                      "the debugger can't %s without memory of the process, which is in a seccomp "
                      "sandbox",
                      what);
@@ -330,9 +328,10 @@ int host_set_variable(struct host *host, const char *name, uint64_t number, stru
     const char *what = "set a variable";
     if (!host->primitives.set_variable)
         return missing(error, what);
-    if (host_expressions_kill(host))
-        return refuse_in_sandbox(error, what);
-    int status = TMPALLOC_E_HOST;
+    int status = check_sandbox(host, error, what);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = TMPALLOC_E_HOST;
     host->primitives.set_variable(host->primitives.arg, name, number, &status);
     return answer(host, status, error, what);
 }
@@ -341,9 +340,10 @@ int host_evaluate(struct host *host, const char *expression, uint64_t *ret, stru
     const char *what = "evaluate an expression";
     if (!host->primitives.evaluate)
         return missing(error, what);
-    if (host_expressions_kill(host))
-        return refuse_in_sandbox(error, what);
-    int status = TMPALLOC_E_HOST;
+    int status = check_sandbox(host, error, what);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = TMPALLOC_E_HOST;
     uint64_t result = 0;
     host->primitives.evaluate(host->primitives.arg, expression, &result, &status);
     if (status == TMPALLOC_OK)

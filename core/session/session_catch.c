@@ -340,6 +340,19 @@ static void select_frame(struct session *session, const struct engine_caught *ca
     profile_stack_release(&stack);
 }
 
+static void name_numbers(struct session *session, const struct engine_caught *caught,
+                         uint32_t site) {
+    struct host *host = &session->host;
+    if (host_set_variable(host, "addr", caught->address, NULL) == TMPALLOC_E_STATE) {
+        host_show(host, "tmpalloc: in a seccomp sandbox the debugger can't name numbers: its "
+                        "variables are as they were");
+        return;
+    }
+    host_set_variable(host, "size", caught->size_bytes, NULL);
+    host_set_variable(host, "distance", caught->distance, NULL);
+    host_set_variable(host, "site", site, NULL);
+}
+
 static void show(struct session *session, const struct engine_caught *caught) {
     struct text text;
     text_init(&text);
@@ -347,13 +360,7 @@ static void show(struct session *session, const struct engine_caught *caught) {
     append_text(session, caught, site, &text);
     host_show(&session->host, text_get(&text));
     text_deinit(&text);
-    if (host_expressions_kill(&session->host))
-        host_show(&session->host, "tmpalloc: in a seccomp sandbox the debugger can't name numbers: "
-                                  "its variables are as they were");
-    host_set_variable(&session->host, "addr", caught->address, NULL);
-    host_set_variable(&session->host, "size", caught->size_bytes, NULL);
-    host_set_variable(&session->host, "distance", caught->distance, NULL);
-    host_set_variable(&session->host, "site", site, NULL);
+    name_numbers(session, caught, site);
     select_frame(session, caught);
 }
 
