@@ -1,6 +1,7 @@
 """Running the program on the core's behalf in GDB: calls of its functions, and to an address."""
 
 import os
+import re
 import signal
 import threading
 from contextlib import ExitStack, contextmanager
@@ -48,7 +49,9 @@ def _time_limit(seconds):
     gdb.events.stop.connect(note)
     try:
         yield
-    except gdb.error:
+    except gdb.error as error:
+        # GDB 16 undoes the call without an event, and names the signal.
+        signals += re.findall(r"\bSIG[A-Z]+\b", str(error))
         if "SIGINT" in signals and not expired.is_set():
             raise KeyboardInterrupt from None
         if "SIGSTOP" in signals:
@@ -112,6 +115,14 @@ def _check_arrival(thread, address):
 
 def run_to(address, seconds):
     """Lets the program run until the selected thread reaches an address."""
+    try:
+        _run_once(address, seconds, "continue")
+    except _StoppedBefore:
+        # Which would stop the process again if it were passed on.
+        _run_once(address, seconds, "signal 0")
+
+
+def _run_once(address, seconds, command):
     thread = gdb.selected_thread()
     with _without_breakpoints():
         target = gdb.Breakpoint(f"*{place(address)}", internal=True)
@@ -119,7 +130,7 @@ def run_to(address, seconds):
         target.thread = thread.global_num
         try:
             with setting("scheduler-locking", "off"), _time_limit(seconds):
-                gdb.execute("continue", to_string=True)
+                gdb.execute(command, to_string=True)
                 _check_arrival(thread, address)
         finally:
             target.delete()

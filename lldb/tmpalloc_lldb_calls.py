@@ -1,5 +1,6 @@
 """Running the program on the core's behalf in LLDB: calls of its functions, and to an address."""
 
+import signal
 import threading
 from contextlib import contextmanager
 
@@ -45,16 +46,30 @@ def call(frame, address, arguments, alone, seconds):
     return value.GetValueAsUnsigned()
 
 
+def _is_stopped_by(thread, number):
+    by_signal = thread.GetStopReason() == lldb.eStopReasonSignal
+    return by_signal and thread.GetStopReasonDataAtIndex(0) == number
+
+
 def run_to(debugger, thread, address, seconds):
     """Lets the program run until the thread reaches an address."""
     process = thread.GetProcess()
     before = debugger.GetAsync()
-    timer = threading.Timer(seconds, process.SendAsyncInterrupt)
+    expired = threading.Event()
+
+    def interrupt():
+        expired.set()
+        process.SendAsyncInterrupt()
+
+    timer = threading.Timer(seconds, interrupt)
     with _without_breakpoints(process.GetTarget()):
         debugger.SetAsync(False)
         timer.start()
         try:
             thread.RunToAddress(address)
+            # LLDB still had the SIGSTOP of a process that was stopped when it attached.
+            if _is_stopped_by(thread, signal.SIGSTOP) and not expired.is_set():
+                thread.RunToAddress(address)
         finally:
             timer.cancel()
             debugger.SetAsync(before)

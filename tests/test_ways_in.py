@@ -1,5 +1,6 @@
 """How the agent gets into a program, and what comes instead where it would be in the way."""
 
+import os
 import re
 import shutil
 import signal
@@ -339,16 +340,21 @@ ENDLESS = """
 int main(void) {
     write(1, "x", 1);
     for (;;) {
-        char *volatile block = malloc(10);
+        char *volatile block = calloc(1, SIZE);
         free(block);
-        usleep(1000);
+        usleep(PAUSE);
     }
 }
 """
+#: Where the process is nearly always: asleep, or in the allocator, which clears a large block.
+STOPPED_IN = {"sleep": ["-DSIZE=10", "-DPAUSE=1000"], "allocator": ["-DSIZE=20000000", "-DPAUSE=0"]}
 
 
-def test_a_process_that_was_stopped_by_a_signal_gets_the_agent(debugger, compile):
-    process = subprocess.Popen([compile(ENDLESS, "-fno-builtin")], stdout=subprocess.PIPE)
+@pytest.mark.parametrize("place", STOPPED_IN)
+def test_a_process_that_was_stopped_by_a_signal_gets_the_agent(debugger, compile, place):
+    program = compile(ENDLESS, "-fno-builtin", *STOPPED_IN[place])
+    env = dict(os.environ, MALLOC_MMAP_THRESHOLD_="30000000", MALLOC_TRIM_THRESHOLD_="90000000")
+    process = subprocess.Popen([program], stdout=subprocess.PIPE, env=env)
     try:
         assert process.stdout.read(1) == b"x"
         process.send_signal(signal.SIGSTOP)
@@ -356,7 +362,7 @@ def test_a_process_that_was_stopped_by_a_signal_gets_the_agent(debugger, compile
         wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
         steps = [debugger.attach(process.pid), "tmpalloc start", "tmpalloc stop", debugger.detach()]
         outputs = debugger.session(steps=steps).outputs
-        assert "agent engine" in outputs[1] and "auto:" not in outputs[1], outputs
+        assert "agent engine" in outputs[1] and "auto:" not in outputs[1], "".join(outputs)
         assert process.poll() is None
     finally:
         process.kill()
