@@ -20,8 +20,9 @@ static bool is_library(const struct symbol *symbol, const char *executable) {
            (is_part_of(symbol, executable) && charge_is_c_function(symbol->function));
 }
 
-enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable) {
-    bool known = symbol->function || symbol->file || symbol->module;
+enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable,
+                                bool incomplete) {
+    bool known = incomplete || symbol->function || symbol->file || symbol->module;
     if (symbol->python)
         return CHARGE_PYTHON;
     if (!known || is_signal_return(symbol->function) || charge_is_allocator(symbol->function))

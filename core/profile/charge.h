@@ -11,14 +11,17 @@
 
 /* The one with the largest kind is charged, of several the innermost. */
 enum charge_kind {
-    CHARGE_NONE, /* code made at run time, a signal's return; an allocator */
+    CHARGE_NONE, /* code of no file, a signal's return; an allocator */
     CHARGE_LIBRARY,
     CHARGE_CALLER,
     CHARGE_PYTHON,
 };
 
-/* `executable` (NULL: unknown) is the program's main file, which may contain a C library. */
-enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable);
+/* `executable` (NULL: unknown) is the program's main file, which may contain a C library.
+ * `incomplete`: files of the process are not known, so code that seems to be of none may be theirs.
+ */
+enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable,
+                                bool incomplete);
 
 /* By name alone; NULL is none.  In charge_names.c, with all tables. */
 

@@ -84,7 +84,8 @@ static int collect_symbols(struct builder *builder, const struct stack *stack,
         for (size_t k = 0; k < count; k++) {
             enum charge_kind kind = CHARGE_NONE;
             if (!is_entry_point && may_be_charged(&resolved[k], charged))
-                kind = charge_kind_of(&resolved[k], builder->source->executable);
+                kind = charge_kind_of(&resolved[k], builder->source->executable,
+                                      builder->source->incomplete);
             if (kind > charged) {
                 charged = kind;
                 expansion->location = total;

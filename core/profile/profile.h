@@ -94,6 +94,7 @@ struct profile_source {
     const char *engine;
     int64_t pid;
     const char *executable;
+    bool incomplete; /* some of the process' files are not known */
     const char *const *arguments;
     uint32_t interpreter; /* module whose own native frames are left out of stacks with Python
                              frames; FRAME_NO_MODULE: none are */

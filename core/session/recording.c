@@ -291,11 +291,13 @@ static int refuse_mark(const struct recording *recording, const char *name, stru
 
 struct profile_source recording_source(const struct recording *recording, bool native_frames) {
     const struct tmpalloc_process *process = &recording->process;
+    const char *unmatched;
     return (struct profile_source){
         .stacks = tracker_stacks(recording->tracker),
         .symbolizer = recording->symbolizer,
         .engine = recording->engine,
         .pid = process->pid,
+        .incomplete = modules_unmatched(recording->modules, &unmatched) > 0,
         .executable = process->executable[0] ? process->executable : NULL,
         .arguments = (const char *const *)recording->arguments,
         .interpreter =

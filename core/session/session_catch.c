@@ -315,7 +315,7 @@ static size_t native_location(const struct profile_stack *stack, size_t location
     if (!stack->symbols[location]->python)
         return location;
     for (size_t i = 1; i < location; i++) {
-        if (charge_kind_of(stack->symbols[i], NULL) != CHARGE_NONE)
+        if (charge_kind_of(stack->symbols[i], NULL, false) != CHARGE_NONE)
             return i;
     }
     while (location + 1 < stack->count && stack->symbols[location]->python)
