@@ -1,9 +1,7 @@
-/* What the agent asks: how to get from a frame to its caller where memory has no call frame
- * information. */
+#include "engines/engine_agent_answer.h"
+
 #include <stddef.h>
 
-#include "engines/engine_agent.h"
-#include "engines/engine_agent_state.h"
 #include "unwind/unwinder_rules.h"
 
 _Static_assert(AGENT_REGISTERS == UNWIND_REGISTERS, "registers have the same numbers");

@@ -1,6 +1,8 @@
 #include <stddef.h>
 
 #include "engines/engine_agent.h"
+#include "engines/engine_agent_answer.h"
+#include "engines/engine_agent_functions.h"
 #include "engines/engine_agent_state.h"
 
 _Static_assert(ENGINE_CATCHES == AGENT_CATCHES, "each has its place in the image");

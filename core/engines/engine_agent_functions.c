@@ -1,9 +1,6 @@
-/* Functions that the agent hooks by the user's wish: custom allocators, CPython's object allocator,
- * and the function of --within. */
-#include <string.h>
+#include "engines/engine_agent_functions.h"
 
-#include "engines/engine_agent.h"
-#include "engines/engine_agent_state.h"
+#include <string.h>
 
 static const uint8_t roles[] = {
     [ENTRY_ALLOCATE] = AGENT_ALLOCATES,

@@ -1,4 +1,4 @@
-/* The agent engine's inside, shared by its two halves: controlling the agent and bringing it in. */
+/* The agent engine's inside: the agent's image, and the breakpoints and files around it. */
 #ifndef TMPALLOC_ENGINE_AGENT_STATE_H
 #define TMPALLOC_ENGINE_AGENT_STATE_H
 
@@ -46,6 +46,8 @@ int engine_agent_image(struct engine_agent *agent, struct agent_image *ret, stru
  * whose image the kernel has emptied, until the child itself has brought it back, which it does
  * before fork() returns, and tells that it is ready. */
 bool engine_agent_is_ready(struct engine_agent *agent, struct agent_image *ret);
+/* Whether it is in such a child now. */
+bool engine_agent_is_forking(struct engine_agent *agent);
 
 /* Writes a field of the image that agent_image.h leaves to the debugger. */
 int engine_agent_write_field(struct engine_agent *agent, const struct agent_image *image,
@@ -64,48 +66,10 @@ int engine_agent_write_breakpoints(struct engine_agent *agent, struct error *err
 bool engine_agent_find_exported(struct engine_agent *agent, const char *name, uint64_t *ret);
 int engine_agent_break_where_it_tells(struct engine_agent *agent, struct error *error);
 
-/* Fills in the struct agent_code at an address. */
-int engine_agent_answer(struct engine_agent *agent, uint64_t address, struct error *error);
-
 /* The memory of the process for agent_image.h; refers to `parts`. */
 struct agent_image_source engine_agent_source(const struct engine_parts *parts);
 
-/* Functions that the user named, which the agent hooks as well. */
-
-static inline bool engine_agent_has_functions(const struct engine_agent *agent) {
-    return agent->options.custom_count > 0 || agent->options.within || agent->options.objects;
-}
-
-/* At most AGENT_FUNCTIONS, as the agent wants them.  TMPALLOC_E_UNSUPPORTED: one isn't there. */
-int engine_agent_list_functions(const struct engine_agent *agent, struct agent_function *functions,
-                                uint32_t *count_ret, struct error *error);
-
-/* Tells the agent where the tables of CPython's object allocator are, or that none are wanted.
- * TMPALLOC_E_UNSUPPORTED: they aren't known. */
-int engine_agent_write_tables(struct engine_agent *agent, struct error *error);
-
-/* TMPALLOC_E_UNSUPPORTED names one that the agent could not hook. */
-int engine_agent_check_functions(struct engine_agent *agent, struct error *error);
-
-/* An agent that was preloaded tells when it is ready to hook them: sets a breakpoint there. */
-int engine_agent_await_functions(struct engine_agent *agent, struct error *error);
-/* It has told that it is ready, or that it has hooked them.  TMPALLOC_E_UNSUPPORTED: one isn't
- * there or can't be hooked. */
-int engine_agent_functions_told(struct engine_agent *agent, enum agent_tells reason,
-                                struct error *error);
-
 /* Where the allocator's entry points are now: agent->entries. */
 int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct error *error);
-
-/* Loads the library, unless it is there, and lets it hook the allocator, by calls of the process'
- * own functions where that is safe.  TMPALLOC_E_UNSUPPORTED says why it can't be. */
-int engine_agent_install(struct engine_agent *agent, struct error *error);
-
-/* Hooks the allocator again, without letting the process run, now that there are breakpoints at
- * other places.  TMPALLOC_E_UNSUPPORTED when nothing can be called now. */
-int engine_agent_install_again(struct engine_agent *agent, struct error *error);
-
-/* Undoes the hooks of engine_agent_install(). */
-int engine_agent_uninstall(struct engine_agent *agent, struct error *error);
 
 #endif

@@ -1,6 +1,8 @@
 #include "engines/engine_breakpoint.h"
-#include "engines/engine_state.h"
 
+#include "engines/engine_hits.h"
+#include "engines/engine_state.h"
+#include "engines/engine_threads.h"
 #include "support/memory.h"
 
 /* More debug registers than any processor has. */
@@ -115,20 +117,6 @@ static int set_entries(struct engine_breakpoint *engine, struct error *error) {
     return TMPALLOC_OK;
 }
 
-int engine_follow_objects(struct engine_breakpoint *engine, struct error *error) {
-    size_t known = engine->objects.count;
-    int status = engine_objects_follow(&engine->objects, error);
-    for (size_t i = known; i < engine->objects.count; i++) {
-        uint64_t function = engine->objects.functions[i].address;
-        int set = function ? breakpoints_require(&engine->breakpoints, function, BREAKPOINT_ENTRY,
-                                                 NULL, error)
-                           : TMPALLOC_OK;
-        if (set != TMPALLOC_OK)
-            return set;
-    }
-    return status;
-}
-
 static bool holds(const struct user_functions *functions, uint64_t address) {
     for (size_t i = 0; i < functions->count; i++) {
         if (functions->items[i].symbol.address == address)
@@ -214,7 +202,7 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
     if (status == TMPALLOC_OK)
         status = set_within(engine, error);
     if (status == TMPALLOC_OK && resolved == TMPALLOC_OK)
-        status = engine_follow_objects(engine, error);
+        status = engine_objects_follow(&engine->objects, &engine->breakpoints, error);
     if (status == TMPALLOC_E_UNSUPPORTED)
         return TMPALLOC_E_STATE;
     return status == TMPALLOC_OK ? resolved : status;
@@ -239,6 +227,10 @@ void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct t
     }
 }
 
+void engine_breakpoint_remove_exited(struct engine_breakpoint *engine) {
+    engine_threads_remove_exited(engine);
+}
+
 void engine_breakpoint_flushed(struct engine_breakpoint *engine) {
     call_threads_forget_old_blocks(&engine->threads);
 }
@@ -247,7 +239,7 @@ int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct 
     const struct breakpoint *breakpoint = breakpoints_by_id(&engine->breakpoints, id);
     if (!breakpoint)
         return TMPALLOC_OK;
-    int status = engine_handle_hit(engine, breakpoint, error);
+    int status = engine_hits_handle(engine, breakpoint, error);
     if (status < 0)
         tracker_totals(engine->parts.tracker)->dropped++;
     return status;

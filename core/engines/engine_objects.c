@@ -142,7 +142,7 @@ static int find(struct engine_objects *objects, struct error *error) {
     return status;
 }
 
-int engine_objects_follow(struct engine_objects *objects, struct error *error) {
+static int lead_to_stubs(struct engine_objects *objects, struct error *error) {
     uint64_t settled = 0;
     if (!objects->python || objects->settled)
         return TMPALLOC_OK;
@@ -153,6 +153,21 @@ int engine_objects_follow(struct engine_objects *objects, struct error *error) {
     if (status == TMPALLOC_OK)
         status = visit_tables(objects, follow, error);
     objects->settled = status == TMPALLOC_OK && settled != 0;
+    return status;
+}
+
+int engine_objects_follow(struct engine_objects *objects, struct breakpoints *breakpoints,
+                          struct error *error) {
+    size_t known = objects->count;
+    int status = lead_to_stubs(objects, error);
+    for (size_t i = known; i < objects->count; i++) {
+        uint64_t function = objects->functions[i].address;
+        int set = function
+                      ? breakpoints_require(breakpoints, function, BREAKPOINT_ENTRY, NULL, error)
+                      : TMPALLOC_OK;
+        if (set != TMPALLOC_OK)
+            return set;
+    }
     return status;
 }
 

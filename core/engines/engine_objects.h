@@ -7,7 +7,7 @@
 #ifndef TMPALLOC_ENGINE_OBJECTS_H
 #define TMPALLOC_ENGINE_OBJECTS_H
 
-#include "debugger/host.h"
+#include "debugger/breakpoints.h"
 #include "engines/entry_points.h"
 #include "unwind/interpreted_stacks.h"
 
@@ -26,9 +26,11 @@ struct engine_objects {
     size_t count;
 };
 
-/* At a stop, or while a hit is handled: the tables lead to stubs, as far as they are there yet.
- * TMPALLOC_E_STATE: there is no CPython; TMPALLOC_E_UNSUPPORTED: it can't be done with this one. */
-int engine_objects_follow(struct engine_objects *objects, struct error *error);
+/* At a stop, or while a hit is handled: the tables lead to stubs, as far as they are there yet, and
+ * new functions get breakpoints.  TMPALLOC_E_STATE: there is no CPython; TMPALLOC_E_UNSUPPORTED: it
+ * can't be done with this one. */
+int engine_objects_follow(struct engine_objects *objects, struct breakpoints *breakpoints,
+                          struct error *error);
 
 /* The function at this address; NULL: it is none of them. */
 const struct entry_point *engine_objects_at(const struct engine_objects *objects, uint64_t address);

@@ -1,4 +1,4 @@
-/* The breakpoint engine's inside, shared by its two halves: setting up and handling hits. */
+/* The breakpoint engine's inside: what setting up and handling hits have in common. */
 #ifndef TMPALLOC_ENGINE_STATE_H
 #define TMPALLOC_ENGINE_STATE_H
 
@@ -30,13 +30,5 @@ struct engine_breakpoint {
     uint64_t generation;         /* of the modules when captures were last valid */
     uint64_t returns_generation; /* and when unloaded return sites were last released */
 };
-
-/* CPython's object allocator may have other functions now; as engine_objects_follow(). */
-int engine_follow_objects(struct engine_breakpoint *engine, struct error *error);
-
-/* Handles a hit of this breakpoint; a failure means that its event was lost.  TMPALLOC_STOP: the
- * thread is about to free something that is caught. */
-int engine_handle_hit(struct engine_breakpoint *engine, const struct breakpoint *breakpoint,
-                      struct error *error);
 
 #endif

@@ -1,12 +1,12 @@
-/* Bringing the agent into a process that runs already. */
+#include "engines/engine_agent_inject.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 
 #include "debugger/process_linux.h"
-#include "engines/engine_agent.h"
-#include "engines/engine_agent_state.h"
+#include "engines/engine_agent_functions.h"
 #include "support/memory.h"
 
 /* Of one call in the process.  Loading a library from a slow disk takes tenths of a second. */
@@ -29,7 +29,7 @@
 #define MAP_PRIVATE_NO_FILE 0x22u
 #define MAP_FAILED_ADDRESS  UINT64_MAX
 
-struct entry {
+struct injection {
     struct engine_agent *agent;
     struct tmpalloc_thread *threads;
     size_t thread_count;
@@ -58,31 +58,32 @@ static int check_sandbox(struct engine_agent *agent, struct error *error) {
 /* Where threads are. */
 
 static int collect_thread(void *arg, const struct tmpalloc_thread *thread) {
-    struct entry *entry = arg;
-    if (memory_reserve((void **)&entry->threads, &entry->thread_capacity, entry->thread_count + 1,
-                       sizeof(*entry->threads)) != 0)
+    struct injection *injection = arg;
+    if (memory_reserve((void **)&injection->threads, &injection->thread_capacity,
+                       injection->thread_count + 1, sizeof(*injection->threads)) != 0)
         return TMPALLOC_E_NOMEM;
-    entry->threads[entry->thread_count++] = *thread;
+    injection->threads[injection->thread_count++] = *thread;
     return TMPALLOC_OK;
 }
 
-static int list_threads(struct entry *entry) {
-    entry->thread_count = 0;
-    int status = host_threads(entry->agent->parts.host, collect_thread, entry, entry->error);
-    if (status == TMPALLOC_OK && entry->thread_count == 0)
-        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no threads");
+static int list_threads(struct injection *injection) {
+    injection->thread_count = 0;
+    int status =
+        host_threads(injection->agent->parts.host, collect_thread, injection, injection->error);
+    if (status == TMPALLOC_OK && injection->thread_count == 0)
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process has no threads");
     return status;
 }
 
-static int capture(struct entry *entry, uint64_t key, const struct capture **ret) {
+static int capture(struct injection *injection, uint64_t key, const struct capture **ret) {
     static const char *const names[] = {"pc", "sp"};
-    struct engine_parts *parts = &entry->agent->parts;
+    struct engine_parts *parts = &injection->agent->parts;
     uint64_t values[2];
-    int status = host_select_thread(parts->host, key, entry->error);
+    int status = host_select_thread(parts->host, key, injection->error);
     if (status == TMPALLOC_OK)
-        status = host_read_registers(parts->host, names, 2, values, entry->error);
+        status = host_read_registers(parts->host, names, 2, values, injection->error);
     return status == TMPALLOC_OK
-               ? unwinder_capture(parts->unwinder, values[0], values[1], entry->error, ret)
+               ? unwinder_capture(parts->unwinder, values[0], values[1], injection->error, ret)
                : status;
 }
 
@@ -146,82 +147,84 @@ static bool is_in_patched_bytes(const struct engine_agent *agent, uint64_t pc) {
 }
 
 /* Lets the selected thread finish its allocator call. */
-static int finish_call(struct entry *entry, const struct capture *stack, uint32_t busy) {
-    if (entry->still)
-        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "a thread is in the allocator");
+static int finish_call(struct injection *injection, const struct capture *stack, uint32_t busy) {
+    if (injection->still)
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "a thread is in the allocator");
     if (busy + 1 >= stack->count)
-        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED,
                          "a thread is in the allocator, and its callers are not known");
-    if (host_run_to(entry->agent->parts.host, stack->pcs[busy + 1], RUN_MS, entry->error))
-        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+    if (host_run_to(injection->agent->parts.host, stack->pcs[busy + 1], RUN_MS, injection->error))
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED,
                          "a thread is in the allocator and does not leave it");
-    entry->moved = true;
-    return list_threads(entry);
+    injection->moved = true;
+    return list_threads(injection);
 }
 
 /* Whether what is called next can't be while a thread is there: hooking changes code that it is
  * about to execute, or waits for what it holds while it is stopped. */
-static bool is_in_the_way(const struct entry *entry, const struct capture *stack, uint32_t busy) {
-    return entry->hooking && (is_in_patched_bytes(entry->agent, stack->pcs[0]) ||
-                              is_in_linker(entry->agent, stack->pcs[busy] - (busy > 0)));
+static bool is_in_the_way(const struct injection *injection, const struct capture *stack,
+                          uint32_t busy) {
+    return injection->hooking && (is_in_patched_bytes(injection->agent, stack->pcs[0]) ||
+                                  is_in_linker(injection->agent, stack->pcs[busy] - (busy > 0)));
 }
 
 /* One pass: *moved_ret tells that the process ran, and that all was forgotten. */
-static int look_at_threads(struct entry *entry, uint64_t *safe_ret, bool *moved_ret) {
+static int look_at_threads(struct injection *injection, uint64_t *safe_ret, bool *moved_ret) {
     uint32_t busy = 0;
     *safe_ret = 0;
-    entry->alone = true;
-    for (size_t i = 0; i < entry->thread_count; i++) {
+    injection->alone = true;
+    for (size_t i = 0; i < injection->thread_count; i++) {
         const struct capture *stack;
-        int status = capture(entry, entry->threads[i].key, &stack);
+        int status = capture(injection, injection->threads[i].key, &stack);
         if (status != TMPALLOC_OK)
             return status;
-        bool is_busy = find_busy_frame(entry->agent, stack, &busy);
+        bool is_busy = find_busy_frame(injection->agent, stack, &busy);
         if (is_busy)
-            entry->alone = entry->hooking;
+            injection->alone = injection->hooking;
         else if (*safe_ret == 0)
-            *safe_ret = entry->threads[i].key;
-        *moved_ret = is_busy && (is_in_the_way(entry, stack, busy) ||
-                                 (*safe_ret == 0 && i + 1 == entry->thread_count));
+            *safe_ret = injection->threads[i].key;
+        *moved_ret = is_busy && (is_in_the_way(injection, stack, busy) ||
+                                 (*safe_ret == 0 && i + 1 == injection->thread_count));
         if (*moved_ret)
-            return finish_call(entry, stack, busy);
+            return finish_call(injection, stack, busy);
     }
     return TMPALLOC_OK;
 }
 
 /* Selects a thread that can call functions. */
-static int select_safe_thread(struct entry *entry) {
+static int select_safe_thread(struct injection *injection) {
     uint64_t safe = 0;
     bool moved = true;
-    int status = list_threads(entry);
+    int status = list_threads(injection);
     for (size_t tries = 0; moved && status == TMPALLOC_OK && tries < 8; tries++)
-        status = look_at_threads(entry, &safe, &moved);
+        status = look_at_threads(injection, &safe, &moved);
     if (status == TMPALLOC_OK && (moved || safe == 0))
-        status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+        status = error_set(injection->error, TMPALLOC_E_UNSUPPORTED,
                            "its threads leave no moment outside of the allocator");
-    entry->safe = safe;
-    return status == TMPALLOC_OK ? host_select_thread(entry->agent->parts.host, safe, entry->error)
-                                 : status;
+    injection->safe = safe;
+    return status == TMPALLOC_OK
+               ? host_select_thread(injection->agent->parts.host, safe, injection->error)
+               : status;
 }
 
 /* Calls. */
 
-static int call(struct entry *entry, const char *name, uint64_t function, const uint64_t *arguments,
-                uint32_t count, uint64_t *ret) {
+static int call(struct injection *injection, const char *name, uint64_t function,
+                const uint64_t *arguments, uint32_t count, uint64_t *ret) {
     struct host_call call = {
-        .address = function, .count = count, .alone = entry->alone, .timeout_ms = CALL_MS};
+        .address = function, .count = count, .alone = injection->alone, .timeout_ms = CALL_MS};
     memcpy(call.arguments, arguments, count * sizeof(arguments[0]));
-    int status = host_call_function(entry->agent->parts.host, &call, ret, entry->error);
+    int status = host_call_function(injection->agent->parts.host, &call, ret, injection->error);
     if (status != TMPALLOC_E_HOST)
         return status;
-    error_set(entry->error, status, "%s() in the process failed or took more than %u s", name,
+    error_set(injection->error, status, "%s() in the process failed or took more than %u s", name,
               CALL_MS / 1000);
-    host_append_reason(entry->agent->parts.host, entry->error);
+    host_append_reason(injection->agent->parts.host, injection->error);
     return TMPALLOC_E_UNSUPPORTED;
 }
 
-#define CALL(entry, name, function, ret, ...)                                                      \
-    call((entry), (name), (function), (const uint64_t[]){__VA_ARGS__},                             \
+#define CALL(injection, name, function, ret, ...)                                                  \
+    call((injection), (name), (function), (const uint64_t[]){__VA_ARGS__},                         \
          sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
 
 /* The C library's, where the program may have a function of that name as well.  Before glibc 2.34
@@ -233,216 +236,221 @@ static bool find_named(struct modules *modules, const char *name, struct module_
            modules_find_binding(modules, name, FRAME_NO_MODULE, ret);
 }
 
-static int call_named(struct entry *entry, const char *name, const uint64_t *arguments,
+static int call_named(struct injection *injection, const char *name, const uint64_t *arguments,
                       uint32_t count, uint64_t *ret) {
     struct module_symbol symbol;
-    if (!find_named(entry->agent->parts.modules, name, &symbol))
-        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no %s()", name);
-    return call(entry, name, symbol.address, arguments, count, ret);
+    if (!find_named(injection->agent->parts.modules, name, &symbol))
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process has no %s()", name);
+    return call(injection, name, symbol.address, arguments, count, ret);
 }
 
-#define CALL_NAMED(entry, name, ret, ...)                                                          \
-    call_named((entry), (name), (const uint64_t[]){__VA_ARGS__},                                   \
+#define CALL_NAMED(injection, name, ret, ...)                                                      \
+    call_named((injection), (name), (const uint64_t[]){__VA_ARGS__},                               \
                sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
 
 /* A page for strings: a debugger that is given one may call malloc for it. */
-static int map_page(struct entry *entry) {
+static int map_page(struct injection *injection) {
     uint64_t page;
-    int status = CALL_NAMED(entry, "mmap", &page, 0, PAGE_BYTES, MAP_READ_WRITE,
+    int status = CALL_NAMED(injection, "mmap", &page, 0, PAGE_BYTES, MAP_READ_WRITE,
                             MAP_PRIVATE_NO_FILE, UINT64_MAX, 0);
     if (status == TMPALLOC_OK && page == MAP_FAILED_ADDRESS)
-        status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process has no memory left");
+        status =
+            error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process has no memory left");
     if (status == TMPALLOC_OK)
-        entry->page = page;
+        injection->page = page;
     return status;
 }
 
-static void unmap_page(struct entry *entry) {
+static void unmap_page(struct injection *injection) {
     uint64_t result;
-    entry->error = NULL; /* what went wrong before matters more */
-    if (entry->page != 0)
-        CALL_NAMED(entry, "munmap", &result, entry->page, PAGE_BYTES);
+    injection->error = NULL; /* what went wrong before matters more */
+    if (injection->page != 0)
+        CALL_NAMED(injection, "munmap", &result, injection->page, PAGE_BYTES);
 }
 
-static int write_string(struct entry *entry, const char *string) {
-    return host_write_data(entry->agent->parts.host, entry->page, string, strlen(string) + 1,
-                           entry->error);
+static int write_string(struct injection *injection, const char *string) {
+    return host_write_data(injection->agent->parts.host, injection->page, string,
+                           strlen(string) + 1, injection->error);
 }
 
-static void read_string(struct entry *entry, uint64_t address, char *text, size_t size) {
+static void read_string(struct injection *injection, uint64_t address, char *text, size_t size) {
     size_t length = 0;
     while (length + 1 < size &&
-           host_read_data(entry->agent->parts.host, address + length, &text[length], 1, NULL) ==
+           host_read_data(injection->agent->parts.host, address + length, &text[length], 1, NULL) ==
                TMPALLOC_OK &&
            text[length])
         length++;
     text[length] = '\0';
 }
 
-static int refuse_loading(struct entry *entry) {
+static int refuse_loading(struct injection *injection) {
     uint64_t message = 0;
     char text[512] = "";
-    if (call_named(entry, "dlerror", NULL, 0, &message) == TMPALLOC_OK && message != 0)
-        read_string(entry, message, text, sizeof(text));
-    return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the process can't load it: %s",
+    if (call_named(injection, "dlerror", NULL, 0, &message) == TMPALLOC_OK && message != 0)
+        read_string(injection, message, text, sizeof(text));
+    return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process can't load it: %s",
                      text[0] ? text : "unknown reason");
 }
 
-static int find_symbol(struct entry *entry, uint64_t handle, const char *name, uint64_t *ret) {
-    int status = write_string(entry, name);
+static int find_symbol(struct injection *injection, uint64_t handle, const char *name,
+                       uint64_t *ret) {
+    int status = write_string(injection, name);
     if (status == TMPALLOC_OK)
-        status = CALL_NAMED(entry, "dlsym", ret, handle, entry->page);
+        status = CALL_NAMED(injection, "dlsym", ret, handle, injection->page);
     if (status == TMPALLOC_OK && *ret == 0)
-        status = error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "%s has no %s", AGENT_FILE_SONAME,
-                           name);
+        status = error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "%s has no %s",
+                           AGENT_FILE_SONAME, name);
     return status;
 }
 
-static int load(struct entry *entry) {
-    struct engine_agent *agent = entry->agent;
+static int load(struct injection *injection) {
+    struct engine_agent *agent = injection->agent;
     uint64_t handle = 0;
-    int status = write_string(entry, agent->file.path);
+    int status = write_string(injection, agent->file.path);
     if (status == TMPALLOC_OK)
-        status = CALL_NAMED(entry, "dlopen", &handle, entry->page,
+        status = CALL_NAMED(injection, "dlopen", &handle, injection->page,
                             RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (status == TMPALLOC_OK && handle == 0)
-        status = refuse_loading(entry);
+        status = refuse_loading(injection);
     if (status == TMPALLOC_OK)
-        status = find_symbol(entry, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
+        status = find_symbol(injection, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
     if (status == TMPALLOC_OK)
-        status = find_symbol(entry, handle, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
+        status = find_symbol(injection, handle, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
     if (status == TMPALLOC_OK)
-        status = find_symbol(entry, handle, AGENT_TELL_SYMBOL, &agent->tell);
+        status = find_symbol(injection, handle, AGENT_TELL_SYMBOL, &agent->tell);
     if (status == TMPALLOC_OK)
-        status = find_symbol(entry, handle, AGENT_HOOK_SYMBOL, &agent->hook);
-    return status == TMPALLOC_OK ? find_symbol(entry, handle, AGENT_INSTALL_SYMBOL, &agent->install)
-                                 : status;
+        status = find_symbol(injection, handle, AGENT_HOOK_SYMBOL, &agent->hook);
+    return status == TMPALLOC_OK
+               ? find_symbol(injection, handle, AGENT_INSTALL_SYMBOL, &agent->install)
+               : status;
 }
 
 /* Puts an address on the page, of a breakpoint say, if it may matter. */
 static int write_avoided(void *arg, uint64_t address) {
-    struct entry *entry = arg;
-    uint64_t place = entry->page + entry->avoided_count * sizeof(address);
-    if (!is_in_patched_bytes(entry->agent, address) ||
-        place + sizeof(address) > entry->page + FUNCTIONS_OFFSET)
+    struct injection *injection = arg;
+    uint64_t place = injection->page + injection->avoided_count * sizeof(address);
+    if (!is_in_patched_bytes(injection->agent, address) ||
+        place + sizeof(address) > injection->page + FUNCTIONS_OFFSET)
         return TMPALLOC_OK;
-    entry->avoided_count++;
-    return host_write_data(entry->agent->parts.host, place, &address, sizeof(address),
-                           entry->error);
+    injection->avoided_count++;
+    return host_write_data(injection->agent->parts.host, place, &address, sizeof(address),
+                           injection->error);
 }
 
 /* A debugger that can't tell its breakpoints has none that matter. */
-static int write_all_avoided(struct entry *entry) {
-    int status = host_breakpoints(entry->agent->parts.host, write_avoided, entry, entry->error);
+static int write_all_avoided(struct injection *injection) {
+    int status =
+        host_breakpoints(injection->agent->parts.host, write_avoided, injection, injection->error);
     return status == TMPALLOC_E_UNSUPPORTED ? TMPALLOC_OK : status;
 }
 
-static int install(struct entry *entry) {
-    const struct engine_agent_options *options = &entry->agent->options;
+static int install(struct injection *injection) {
+    const struct engine_agent_options *options = &injection->agent->options;
     uint64_t result = 0;
-    int status = write_all_avoided(entry);
+    int status = write_all_avoided(injection);
     if (status == TMPALLOC_OK)
-        status = CALL(entry, AGENT_INSTALL_SYMBOL, entry->agent->install, &result,
+        status = CALL(injection, AGENT_INSTALL_SYMBOL, injection->agent->install, &result,
                       options->max_threshold, options->stack_depth, options->memory_limit_bytes,
-                      entry->page, entry->avoided_count,
-                      !entry->agent->parts.host->primitives.tells_breakpoints);
+                      injection->page, injection->avoided_count,
+                      !injection->agent->parts.host->primitives.tells_breakpoints);
     if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
         return status;
-    entry->agent->uninstall = 0;
+    injection->agent->uninstall = 0;
     if ((int32_t)result == TMPALLOC_E_NOMEM)
-        return error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the agent got no memory");
-    return error_set(entry->error, TMPALLOC_E_UNSUPPORTED,
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the agent got no memory");
+    return error_set(injection->error, TMPALLOC_E_UNSUPPORTED,
                      "the allocator's functions can't be hooked");
 }
 
 /* A thread that is about to execute a function's first bytes isn't let go on, as one in the
  * allocator is: the function may be main(). */
-static int avoid_threads(struct entry *entry) {
+static int avoid_threads(struct injection *injection) {
     int status = TMPALLOC_OK;
-    for (size_t i = 0; i < entry->thread_count && status == TMPALLOC_OK; i++) {
+    for (size_t i = 0; i < injection->thread_count && status == TMPALLOC_OK; i++) {
         const struct capture *stack;
-        status = capture(entry, entry->threads[i].key, &stack);
+        status = capture(injection, injection->threads[i].key, &stack);
         if (status == TMPALLOC_OK)
-            status = write_avoided(entry, stack->pcs[0]);
+            status = write_avoided(injection, stack->pcs[0]);
     }
     return status == TMPALLOC_OK
-               ? host_select_thread(entry->agent->parts.host, entry->safe, entry->error)
+               ? host_select_thread(injection->agent->parts.host, injection->safe, injection->error)
                : status;
 }
 
 /* Functions that the user named. */
-static int hook(struct entry *entry) {
-    struct engine_agent *agent = entry->agent;
+static int hook(struct injection *injection) {
+    struct engine_agent *agent = injection->agent;
     struct agent_function functions[AGENT_FUNCTIONS];
     uint32_t count;
-    uint64_t result, place = entry->page + FUNCTIONS_OFFSET;
-    int status = engine_agent_list_functions(agent, functions, &count, entry->error);
+    uint64_t result, place = injection->page + FUNCTIONS_OFFSET;
+    int status = engine_agent_list_functions(agent, functions, &count, injection->error);
     if (status == TMPALLOC_OK)
-        status = engine_agent_write_tables(agent, entry->error);
+        status = engine_agent_write_tables(agent, injection->error);
     if (status == TMPALLOC_OK)
-        status = avoid_threads(entry);
+        status = avoid_threads(injection);
     if (status != TMPALLOC_OK || !engine_agent_has_functions(agent))
         return status;
     status = host_write_data(agent->parts.host, place, functions, count * sizeof(functions[0]),
-                             entry->error);
+                             injection->error);
     if (status == TMPALLOC_OK)
-        status = CALL(entry, AGENT_HOOK_SYMBOL, agent->hook, &result, place, count, entry->page,
-                      entry->avoided_count, !agent->parts.host->primitives.tells_breakpoints);
+        status =
+            CALL(injection, AGENT_HOOK_SYMBOL, agent->hook, &result, place, count, injection->page,
+                 injection->avoided_count, !agent->parts.host->primitives.tells_breakpoints);
     if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
         return status;
-    status = engine_agent_check_functions(agent, entry->error);
+    status = engine_agent_check_functions(agent, injection->error);
     return status == TMPALLOC_OK
-               ? error_set(entry->error, TMPALLOC_E_UNSUPPORTED, "the agent got no memory")
+               ? error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the agent got no memory")
                : status;
 }
 
 /* Makes what calls need. */
-static int begin(struct entry *entry) {
-    int status = select_safe_thread(entry);
-    return status == TMPALLOC_OK ? map_page(entry) : status;
+static int begin(struct injection *injection) {
+    int status = select_safe_thread(injection);
+    return status == TMPALLOC_OK ? map_page(injection) : status;
 }
 
-static void end(struct entry *entry) {
-    unmap_page(entry);
-    if (entry->moved)
-        host_message(entry->agent->parts.host,
+static void end(struct injection *injection) {
+    unmap_page(injection);
+    if (injection->moved)
+        host_message(injection->agent->parts.host,
                      "tmpalloc: the program went on until its allocator call returned");
-    host_select_thread(entry->agent->parts.host, 0, NULL);
-    memory_release(entry->threads);
+    host_select_thread(injection->agent->parts.host, 0, NULL);
+    memory_release(injection->threads);
 }
 
 int engine_agent_install(struct engine_agent *agent, struct error *error) {
-    struct entry entry = {.agent = agent, .error = error};
+    struct injection injection = {.agent = agent, .error = error};
     int status = check_sandbox(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, true, error);
     if (status == TMPALLOC_OK && agent->missing[0])
         status = error_set(error, TMPALLOC_E_UNSUPPORTED, "%s", agent->missing);
     if (status == TMPALLOC_OK)
-        status = begin(&entry);
+        status = begin(&injection);
     if (status == TMPALLOC_OK)
-        status = load(&entry);
-    entry.hooking = true; /* the other threads may be anywhere now */
+        status = load(&injection);
+    injection.hooking = true; /* the other threads may be anywhere now */
     if (status == TMPALLOC_OK)
-        status = select_safe_thread(&entry);
+        status = select_safe_thread(&injection);
     if (status == TMPALLOC_OK)
-        status = install(&entry);
+        status = install(&injection);
     if (status == TMPALLOC_OK)
-        status = hook(&entry);
-    end(&entry);
+        status = hook(&injection);
+    end(&injection);
     return status;
 }
 
 int engine_agent_install_again(struct engine_agent *agent, struct error *error) {
-    struct entry entry = {.agent = agent, .error = error, .hooking = true, .still = true};
+    struct injection injection = {.agent = agent, .error = error, .hooking = true, .still = true};
     int status = check_sandbox(agent, error);
     if (status == TMPALLOC_OK)
-        status = begin(&entry);
+        status = begin(&injection);
     if (status == TMPALLOC_OK)
-        status = install(&entry);
+        status = install(&injection);
     if (status == TMPALLOC_OK)
-        status = hook(&entry);
-    end(&entry);
+        status = hook(&injection);
+    end(&injection);
     return status;
 }
 

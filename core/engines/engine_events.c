@@ -1,0 +1,254 @@
+#include "engines/engine_events.h"
+
+#include "engines/engine_threads.h"
+
+static void drop_event(struct engine_breakpoint *engine) {
+    tracker_totals(engine->parts.tracker)->dropped++;
+}
+
+static uint64_t requested_size(const struct engine_hit *hit,
+                               const struct entry_signature *signature) {
+    uint64_t size =
+        signature->size ? engine_hit_argument(hit, signature->size) : signature->fixed_size;
+    /* An overflow makes the call fail: whatever this gives is then not used. */
+    return signature->count ? size * engine_hit_argument(hit, signature->count) : size;
+}
+
+/* A free of another thread's block: only a living owner still has a window. */
+static void check_owner(struct engine_hit *hit, uint64_t address) {
+    struct engine_breakpoint *engine = hit->engine;
+    struct detector_block block;
+    if (!tracker_find(engine->parts.tracker, address, &block) || block.owner == hit->thread->thread)
+        return;
+    struct tracker_thread *owner = block.owner;
+    if (!host_thread_alive(engine->parts.host, tracker_thread_key(owner)))
+        engine_threads_exited(engine, owner);
+}
+
+/* munmap ends a block only when it covers exactly that; other lengths are no event. */
+static bool unmaps_another_range(struct engine_hit *hit, const struct entry_signature *signature) {
+    struct detector_block block;
+    return signature->size != 0 &&
+           tracker_find(hit->engine->parts.tracker, engine_hit_argument(hit, signature->pointer),
+                        &block) &&
+           block.size_bytes != engine_hit_argument(hit, signature->size);
+}
+
+static int name_stack(struct engine_hit *hit, const struct capture *capture, uint32_t *ret) {
+    struct interpreted_stacks *python = hit->engine->parts.python;
+    *ret = capture->stack;
+    return python ? interpreted_stacks_merge(python, tracker_thread_tid(hit->thread->thread),
+                                             hit->stack_pointer, capture, ret)
+                  : TMPALLOC_OK;
+}
+
+static void describe_between(const struct engine_hit *hit, const struct tracker_release *release,
+                             struct engine_caught *caught) {
+    while (caught->between_count < caught->distance &&
+           caught->between_count < ENGINE_BETWEEN_LIMIT) {
+        struct detector_block later;
+        tracker_later(hit->engine->parts.tracker, release, caught->between_count + 1, &later);
+        const struct site *site = later.site;
+        caught->between[caught->between_count].size_bytes = later.size_bytes;
+        caught->between[caught->between_count++].stack = site ? site->stack : ENGINE_NO_STACK;
+    }
+}
+
+/* The stopped thread is about to end a block. */
+static int catch_block(struct engine_hit *hit, const struct tracker_release *release) {
+    struct engine_breakpoint *engine = hit->engine;
+    struct engine_catches *catches = engine->parts.catches;
+    const struct detector_block *block = &release->block;
+    const struct site *site = block->site;
+    if (catches && catches->watched == release->address)
+        catches->freed(catches->arg);
+    if (!catches || !catches->active || release->verdict != DETECTOR_TEMPORARY || !site)
+        return TMPALLOC_OK;
+    uint32_t stops = engine_catches_match(catches, block->size_bytes, block->distance, site->stack);
+    if (!stops)
+        return TMPALLOC_OK;
+    struct engine_caught caught = {
+        .thread = tracker_thread_key(hit->thread->thread),
+        .address = block->address,
+        .size_bytes = block->size_bytes,
+        .distance = block->distance,
+        .stack = site->stack,
+        .catches = stops,
+    };
+    const struct capture *capture;
+    int status = unwinder_capture(engine->parts.unwinder, hit->breakpoint->address,
+                                  hit->stack_pointer, hit->error, &capture);
+    if (status == TMPALLOC_OK)
+        status = name_stack(hit, capture, &caught.free_stack);
+    if (status != TMPALLOC_OK)
+        return status;
+    describe_between(hit, release, &caught);
+    return engine_catches_add(catches, &caught);
+}
+
+static int record_free(struct engine_hit *hit, const struct entry_point *entry,
+                       uint64_t return_address) {
+    struct engine_breakpoint *engine = hit->engine;
+    uint64_t address = engine_hit_argument(hit, entry->signature.pointer);
+    if (address == 0 || unmaps_another_range(hit, &entry->signature))
+        return TMPALLOC_OK;
+    check_owner(hit, address);
+    struct tracker_release freed;
+    tracker_freed(engine->parts.tracker, hit->thread->thread, address, false, &freed);
+    const struct freeing_call call = {entry->address, hit->stack_pointer, return_address,
+                                      tracker_thread_tid(hit->thread->thread)};
+    int status = freeing_note(&engine->freeing, &call, NULL, &freed, hit->error);
+    return status == TMPALLOC_OK ? catch_block(hit, &freed) : status;
+}
+
+static int begin_allocation(struct engine_hit *hit, struct call *call) {
+    struct engine_breakpoint *engine = hit->engine;
+    const struct capture *capture;
+    int status = unwinder_capture(engine->parts.unwinder, call->entry_address, hit->stack_pointer,
+                                  hit->error, &capture);
+    if (status == TMPALLOC_OK)
+        status = engine_threads_watch_return(hit->engine, hit->thread,
+                                             call->activation.return_address, hit->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    call->capture = capture;
+    status = name_stack(hit, capture, &call->stack);
+    if (status != TMPALLOC_OK)
+        return status;
+    call->old = (struct tracker_release){0};
+    if (call->signature.role != ENTRY_REALLOCATE || call->pointer == 0)
+        return TMPALLOC_OK;
+    check_owner(hit, call->pointer);
+    tracker_take(engine->parts.tracker, hit->thread->thread, call->pointer, &call->old);
+    return catch_block(hit, &call->old);
+}
+
+static struct call describe_call(const struct engine_hit *hit, const struct entry_point *entry,
+                                 uint64_t return_address) {
+    const struct entry_signature *signature = &entry->signature;
+    bool stores = signature->result == ENTRY_STORED;
+    return (struct call){
+        .activation = {true, hit->stack_pointer, return_address},
+        .awaits_return = signature->role != ENTRY_FREE || entry->size_bytes == 0,
+        .signature = *signature,
+        .entry_address = entry->address,
+        .entry_end = entry->address + entry->size_bytes,
+        .pointer = engine_hit_argument(hit, stores ? 1 : signature->pointer),
+        .size_bytes = requested_size(hit, signature),
+        .allocations = hit->engine->allocations,
+    };
+}
+
+/* A realloc that was abandoned (left by a jump) freed nothing that is known of. */
+static void abandon_call(struct engine_hit *hit) {
+    struct call *call = &hit->thread->call;
+    if (call->activation.active && call->awaits_return && call->old.address != 0)
+        tracker_put_back(hit->engine->parts.tracker, &call->old);
+    call->activation.active = false;
+}
+
+static int relate(struct engine_hit *hit, const struct call *next, enum call_nesting *ret) {
+    struct engine_parts *parts = &hit->engine->parts;
+    const struct call *call = &hit->thread->call;
+    const struct call_stop place = {next->entry_address, hit->stack_pointer,
+                                    next->activation.return_address, next->pointer,
+                                    next->allocations};
+    uint64_t slot_value = 0;
+    *ret = CALL_OUTERMOST;
+    if (!call->activation.active || host_read_data(parts->host, call->activation.return_slot,
+                                                   &slot_value, sizeof(slot_value), NULL) != 0)
+        return TMPALLOC_OK;
+    *ret = call_nesting(call, &place, slot_value, NULL, NULL);
+    if (*ret != CALL_NEEDS_CAPTURE)
+        return TMPALLOC_OK;
+    const struct capture *capture;
+    int status = unwinder_capture(parts->unwinder, next->entry_address, hit->stack_pointer,
+                                  hit->error, &capture);
+    if (status == TMPALLOC_OK)
+        *ret = call_nesting(call, &place, slot_value, capture,
+                            stacks_get(tracker_stacks(parts->tracker), capture->stack));
+    return status;
+}
+
+static int begin_call(struct engine_hit *hit, const struct entry_point *entry, struct call *call) {
+    uint64_t return_address = call->activation.return_address;
+    if (call->signature.role != ENTRY_FREE)
+        return begin_allocation(hit, call);
+    int watched = call->awaits_return ? engine_threads_watch_return(hit->engine, hit->thread,
+                                                                    return_address, hit->error)
+                                      : TMPALLOC_OK;
+    return watched == TMPALLOC_OK ? record_free(hit, entry, return_address) : watched;
+}
+
+int engine_events_call(struct engine_hit *hit, const struct entry_point *entry,
+                       uint64_t return_address) {
+    struct call next = describe_call(hit, entry, return_address);
+    enum call_nesting nesting;
+    int status = relate(hit, &next, &nesting);
+    if (status != TMPALLOC_OK || nesting == CALL_NESTED)
+        return status;
+    if (nesting == CALL_IN_SIGNAL) {
+        drop_event(hit->engine);
+        return TMPALLOC_OK;
+    }
+    abandon_call(hit);
+    status = begin_call(hit, entry, &next);
+    if (status >= 0)
+        hit->thread->call = next;
+    return status;
+}
+
+static int allocated_address(const struct engine_hit *hit, const struct call *call, uint64_t *ret) {
+    *ret = hit->result;
+    if (call->signature.result == ENTRY_RETURNED_MAPPED && hit->result == UINT64_MAX)
+        *ret = 0;
+    if (call->signature.result != ENTRY_STORED)
+        return TMPALLOC_OK;
+    *ret = 0;
+    bool failed = (int32_t)hit->result != 0; /* the function returns an int */
+    return failed ? TMPALLOC_OK
+                  : host_read_data(hit->engine->parts.host, call->pointer, ret, sizeof(*ret),
+                                   hit->error);
+}
+
+/* The free half of a realloc, known to have happened or not only now. */
+static int finish_realloc(struct engine_hit *hit, const struct call *call, uint64_t address) {
+    struct engine_breakpoint *engine = hit->engine;
+    if (call->old.address == 0)
+        return TMPALLOC_OK;
+    if (address == 0 && call->size_bytes != 0) {
+        tracker_put_back(engine->parts.tracker, &call->old);
+        return TMPALLOC_OK;
+    }
+    tracker_count_free(engine->parts.tracker, &call->old, address != 0);
+    const struct freeing_call freeing = {call->entry_address, call->activation.return_slot,
+                                         call->activation.return_address,
+                                         tracker_thread_tid(hit->thread->thread)};
+    return freeing_note(&engine->freeing, &freeing, call->capture, &call->old, hit->error);
+}
+
+int engine_events_return(struct engine_hit *hit) {
+    struct engine_breakpoint *engine = hit->engine;
+    struct call *call = &hit->thread->call;
+    if (!call->awaits_return || !engine_hit_returns_to(hit, &call->activation))
+        return TMPALLOC_OK;
+    call->activation.active = false;
+    engine_threads_unwatch_return(engine);
+    if (call->signature.role == ENTRY_FREE)
+        return TMPALLOC_OK;
+    uint64_t address;
+    int status = allocated_address(hit, call, &address);
+    if (status == TMPALLOC_OK)
+        status = finish_realloc(hit, call, address);
+    if (status != TMPALLOC_OK || address == 0)
+        return status;
+    struct site *site = NULL;
+    status = tracker_allocated(engine->parts.tracker, hit->thread->thread, address,
+                               call->size_bytes, call->stack, &site);
+    if (status != TMPALLOC_OK)
+        return status;
+    struct engine_catches *catches = engine->parts.catches;
+    if (catches && catches->awaited_stack == call->stack)
+        catches->allocated(catches->arg, address, call->size_bytes);
+    return freeing_allocated(&engine->freeing, site, call->capture, call->activation.return_slot);
+}
