@@ -1,25 +1,11 @@
 #include "debugger/host.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "debugger/process_linux.h"
-
-/* Bytes that must agree before /proc is believed. */
-#define PROBE_BYTES 64
-
-void host_init(struct host *host, const struct tmpalloc_host *primitives) {
-    *host = (struct host){.primitives = *primitives, .proc_mem = -1};
-}
-
-void host_deinit(struct host *host) {
-    host_forget_process(host);
-}
 
 static int missing(struct error *error, const char *what) {
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the debugger can't %s", what);
@@ -79,8 +65,8 @@ int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct
     return answer(host, status, error, what);
 }
 
-static int read_through_debugger(struct host *host, uint64_t address, void *buffer, size_t size,
-                                 struct error *error) {
+int host_ask_memory(struct host *host, uint64_t address, void *buffer, size_t size,
+                    struct error *error) {
     if (!host->primitives.read_memory)
         return missing(error, "read memory");
     int status = TMPALLOC_E_HOST;
@@ -92,90 +78,8 @@ static int read_through_debugger(struct host *host, uint64_t address, void *buff
     return answer(host, status, error, "read memory");
 }
 
-static bool read_proc(int proc_mem, uint64_t address, void *buffer, size_t size) {
-    if (address > INT64_MAX)
-        return false;
-    ssize_t got;
-    do
-        got = pread(proc_mem, buffer, size, (off_t)address);
-    while (got < 0 && errno == EINTR);
-    return got == (ssize_t)size;
-}
-
-static bool all_zero(const unsigned char *bytes, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0)
-            return false;
-    }
-    return true;
-}
-
-/* Decides about /proc with bytes that the debugger has just read.  Zeros prove nothing: memory of
- * another process (a pid of another container, say) is full of them. */
-static void probe_proc(struct host *host, uint64_t address, const void *bytes, size_t size) {
-    unsigned char probe[PROBE_BYTES];
-    size_t probe_size = size < sizeof probe ? size : sizeof probe;
-    if (all_zero(bytes, probe_size))
-        return;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/mem", host->local_pid);
-    int proc_mem = open(path, O_RDONLY | O_CLOEXEC);
-    host->proc_refused = proc_mem < 0 || !read_proc(proc_mem, address, probe, probe_size) ||
-                         memcmp(probe, bytes, probe_size) != 0;
-    if (!host->proc_refused)
-        host->proc_mem = proc_mem;
-    else if (proc_mem >= 0)
-        close(proc_mem);
-}
-
-static void close_proc(struct host *host) {
-    if (host->proc_mem >= 0)
-        close(host->proc_mem);
-    host->proc_mem = -1;
-}
-
-int host_read_data(struct host *host, uint64_t address, void *buffer, size_t size,
-                   struct error *error) {
-    if (host->proc_mem >= 0 && read_proc(host->proc_mem, address, buffer, size))
-        return TMPALLOC_OK;
-    int status = read_through_debugger(host, address, buffer, size, error);
-    if (status != TMPALLOC_OK || host->local_pid == 0)
-        return status;
-    /* An open file that can't read what the debugger can belongs to a program that exec replaced.
-     */
-    close_proc(host);
-    if (!host->proc_refused)
-        probe_proc(host, address, buffer, size);
-    return TMPALLOC_OK;
-}
-
-/* A debugger that replays a recording tells another program counter than the kernel. */
-void host_begin_hit(struct host *host, const struct tmpalloc_thread *thread, uint64_t address) {
-    uint64_t pc;
-    if (host->local_pid == 0 || host->tracee_refused)
-        return;
-    host->tracee_refused = !tracee_read_registers(thread->tid, &host->hit);
-    host->hit_known =
-        !host->tracee_refused && tracee_register(&host->hit, "pc", &pc) && pc == address;
-}
-
-void host_end_hit(struct host *host) {
-    host->hit_known = false;
-}
-
-static bool know_registers(const struct host *host, const char *const *names, uint32_t count,
-                           uint64_t *values) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (!tracee_register(&host->hit, names[i], &values[i]))
-            return false;
-    }
-    return true;
-}
-
-int host_read_registers(struct host *host, const char *const *names, uint32_t count,
-                        uint64_t *values, struct error *error) {
-    if (host->hit_known && know_registers(host, names, count, values))
-        return TMPALLOC_OK;
+int host_ask_registers(struct host *host, const char *const *names, uint32_t count,
+                       uint64_t *values, struct error *error) {
     const char *what = "read registers";
     if (!host->primitives.read_registers)
         return missing(error, what);
@@ -392,15 +296,6 @@ int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *err
     return answer(host, status, error, what);
 }
 
-enum debug_registers host_debug_registers(struct host *host) {
-    if (host->local_pid == 0)
-        return DEBUG_REGISTERS_UNKNOWN;
-    if (!host->registers_tried)
-        host->registers = debug_registers_try();
-    host->registers_tried = true;
-    return host->registers;
-}
-
 bool host_progress(struct host *host, const char *text) {
     int status = TMPALLOC_E_HOST;
     if (!host->primitives.progress)
@@ -422,18 +317,4 @@ void host_message(struct host *host, const char *format, ...) {
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     host_show(host, text);
-}
-
-void host_forget_process(struct host *host) {
-    close_proc(host);
-    host->local_pid = 0;
-    host->proc_refused = host->tracee_refused = false;
-}
-
-void host_set_process(struct host *host, const struct tmpalloc_process *process) {
-    int64_t pid = process->local ? process->pid : 0;
-    if (pid == host->local_pid)
-        return;
-    host_forget_process(host);
-    host->local_pid = pid;
 }

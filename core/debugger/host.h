@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "platform/debug_registers.h"
-#include "platform/tracee.h"
+#include "platform/registers_linux.h"
 #include "support/error.h"
 
 struct host {
@@ -14,8 +14,8 @@ struct host {
     int proc_mem;      /* its /proc/PID/mem once that gave what the debugger gave, else -1 */
     bool proc_refused; /* it can't be opened, or gave something else: don't try again */
     bool hit_known;    /* the registers of the thread whose hit is handled are known: */
-    struct tracee_registers hit;
-    bool tracee_refused;         /* the kernel doesn't give them to this thread: don't try again */
+    struct registers_linux hit;
+    bool registers_refused;      /* the kernel doesn't give them to this thread: don't try again */
     uint64_t last_breakpoint_id; /* no two get the same, whichever engine they are of */
     bool registers_tried;
     enum debug_registers registers; /* of this machine */
@@ -32,9 +32,15 @@ int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct
  * and /proc/PID/mem gives the same bytes as the debugger, else through the debugger. */
 int host_read_data(struct host *host, uint64_t address, void *buffer, size_t size,
                    struct error *error);
+/* The same through the debugger alone. */
+int host_ask_memory(struct host *host, uint64_t address, void *buffer, size_t size,
+                    struct error *error);
 /* While a hit is handled they come straight from the kernel where it gives them. */
 int host_read_registers(struct host *host, const char *const *names, uint32_t count,
                         uint64_t *values, struct error *error);
+/* The same through the debugger alone. */
+int host_ask_registers(struct host *host, const char *const *names, uint32_t count,
+                       uint64_t *values, struct error *error);
 int host_current_thread(struct host *host, struct tmpalloc_thread *ret, struct error *error);
 /* True also when the debugger can't tell. */
 bool host_thread_alive(struct host *host, uint64_t key);

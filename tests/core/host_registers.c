@@ -1,6 +1,6 @@
 /* Reads registers of a traced child that has put a number of its own into each.
  *
- *     host_registers kernel      by tracee.h, "NAME VALUE" a line
+ *     host_registers kernel      by registers_linux.h, "NAME VALUE" a line
  *     host_registers hit         by host.h in the handling of a hit: where the thread is stopped,
  *                                elsewhere, of a thread that isn't traced, and after the hit;
  *                                "kernel" or "debugger" a line
@@ -36,10 +36,10 @@ static pid_t start_child(void) {
     return child > 0 && waitpid(child, &status, 0) == child && WIFSTOPPED(status) ? child : -1;
 }
 
-static void print_kernels(const struct tracee_registers *registers) {
+static void print_kernels(const struct registers_linux *registers) {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         uint64_t value;
-        if (tracee_register(registers, names[i], &value))
+        if (registers_linux_get(registers, names[i], &value))
             printf("%s %llu\n", names[i], (unsigned long long)value);
     }
 }
@@ -97,12 +97,12 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "debug") == 0)
         return print_debug();
     pid_t child = start_child();
-    struct tracee_registers registers;
+    struct registers_linux registers;
     uint64_t pc;
     if (argc != 2 || child < 0)
         return 2;
     int status = 3;
-    if (tracee_read_registers(child, &registers) && tracee_register(&registers, "pc", &pc)) {
+    if (registers_linux_read(child, &registers) && registers_linux_get(&registers, "pc", &pc)) {
         status = 0;
         if (strcmp(argv[1], "kernel") == 0)
             print_kernels(&registers);

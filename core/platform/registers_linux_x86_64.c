@@ -1,4 +1,4 @@
-#include "platform/tracee.h"
+#include "platform/registers_linux.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
-static_assert(sizeof(struct user_regs_struct) <= sizeof(struct tracee_registers), "fits");
+static_assert(sizeof(struct user_regs_struct) <= sizeof(struct registers_linux), "fits");
 
 #define POSITION(name) offsetof(struct user_regs_struct, name) / sizeof(uint64_t)
 
@@ -22,11 +22,11 @@ static const struct {
     {"pc", POSITION(rip)},
 };
 
-bool tracee_read_registers(int64_t tid, struct tracee_registers *ret) {
+bool registers_linux_read(int64_t tid, struct registers_linux *ret) {
     return ptrace(PTRACE_GETREGS, (pid_t)tid, NULL, ret->words) == 0;
 }
 
-bool tracee_register(const struct tracee_registers *registers, const char *name, uint64_t *ret) {
+bool registers_linux_get(const struct registers_linux *registers, const char *name, uint64_t *ret) {
     for (size_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++) {
         if (strcmp(positions[i].name, name) == 0) {
             *ret = registers->words[positions[i].position];
