@@ -16,7 +16,6 @@ GENERATED = "reports/report_pprof.pb-c"
 
 #: Files that still include each other in a circle: none may be added.
 TIED = [
-    ["profile/profile", "profile/profile_threshold"],
     [
         "session/session",
         "session/session_catch",

@@ -1,4 +1,5 @@
 #include "profile/location_filter.h"
+#include "profile/profile_names.h"
 
 /* What could not be written counts as a match: the caller sees scratch->failed. */
 static bool matches(const regex_t *filter, const struct text *scratch) {

@@ -1,6 +1,7 @@
 /* Results ready for reporting: counters with symbolized stacks, independent of any process.
  *
- * Built from a tracker's snapshot, or read from a file; reports need nothing else.
+ * Built from a tracker's snapshot (profile_build.h), or read from a file (profile_load.h); reports
+ * need nothing else.
  *
  * Inlined functions are frames of their own.  The location of a site is the frame that charge.h
  * says, or the innermost one when all are allocators.
@@ -49,9 +50,6 @@ struct profile_site {
     const struct profile_site *native;
 };
 
-/* Whether same_scope is known: no stack of the site was cut, of its frees either. */
-bool profile_knows_scope(const struct profile_site *site);
-
 /* A block that can still become temporary. */
 struct profile_block {
     uint64_t address;
@@ -87,52 +85,11 @@ struct profile {
     struct arena storage; /* of the above */
 };
 
-struct profile_source {
-    struct snapshot *snapshot;
-    const struct stacks *stacks;
-    struct symbolizer *symbolizer;
-    const char *engine;
-    int64_t pid;
-    const char *executable;
-    bool incomplete; /* some of the process' files are not known */
-    const char *const *arguments;
-    uint32_t interpreter; /* module whose own native frames are left out of stacks with Python
-                             frames; FRAME_NO_MODULE: none are */
-};
-
-/* Symbolizes and sorts; everything is copied except the symbolizer's strings and symbols, which the
- * profile must not outlive.  Fails with TMPALLOC_E_ARGUMENT for a threshold above the snapshot's
- * largest, and with TMPALLOC_E_NOMEM; *ret is then untouched. */
-int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
-                   struct profile **ret);
 void profile_destroy(struct profile *profile); /* NULL is allowed */
 
-/* One stack of a source, whose snapshot is not used, with the index of its location (as that of a
- * site's) in *location_ret.  TMPALLOC_OK or TMPALLOC_E_NOMEM; on success the caller releases it. */
-int profile_expand(const struct profile_source *source, uint32_t stack_number,
-                   struct profile_stack *ret, size_t *location_ret);
-void profile_stack_release(struct profile_stack *stack);
-
-/* Names for people, in profile_names.c.  All appended text is valid UTF-8 without control
- * characters, whatever the debuggee's symbols contain. */
-struct text;
-void profile_append_printable(struct text *text, const char *string);
-/* "foo", "libx.so+0x1234", "0x1234" */
-void profile_append_name(struct text *text, const struct symbol *symbol);
-/* "foo at example.py:4", "foo in libx.so", "libx.so+0x1234" */
-void profile_append_location(struct text *text, const struct symbol *symbol);
-/* The same with the file's full path; an inlined function is marked. */
-void profile_append_frame(struct text *text, const struct symbol *symbol);
-/* Function names from the outermost frame in, joined by semicolons, of which names have none. */
-void profile_append_folded(struct text *text, const struct profile_stack *stack);
-
-const char *profile_pattern_name(enum profile_pattern pattern); /* "" for PATTERN_NONE */
-/* "grows step by step: reserve the final size once"; NULL when there is nothing to advise.  A site
- * frees itself when at least so much of its temporaries have the same scope. */
-#define PROFILE_ITSELF_PERCENT 80
-const char *profile_pattern_advice(enum profile_pattern pattern, bool frees_itself);
-const char *profile_site_advice(const struct profile_site *site);
 /* The symbol of the site's location. */
 const struct symbol *profile_location(const struct profile_site *site);
+/* Whether same_scope is known: no stack of the site was cut, of its frees either. */
+bool profile_knows_scope(const struct profile_site *site);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "profile/locations.h"
+#include "profile/profile_names.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "support/text.h"

@@ -1,8 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "profile/profile.h"
-#include "support/text.h"
+#include "profile/profile_names.h"
 
 static const char replacement_character[] = "\xef\xbf\xbd";
 
@@ -94,37 +93,4 @@ void profile_append_folded(struct text *text, const struct profile_stack *stack)
         if (i > 1)
             text_append(text, ";");
     }
-}
-
-const char *profile_pattern_name(enum profile_pattern pattern) {
-    static const char *const names[] = {"", "grows", "repeats", "mixed"};
-    return names[pattern];
-}
-
-const char *profile_pattern_advice(enum profile_pattern pattern, bool frees_itself) {
-    switch (pattern) {
-    case PATTERN_GROWS:
-        return "grows step by step: reserve the final size once";
-    case PATTERN_REPEATS:
-        return frees_itself
-                   ? "repeats one size, freed by the function that allocates it: use a local "
-                     "variable or keep one buffer"
-                   : "repeats one size: reuse a buffer or a pool";
-    case PATTERN_MIXED:
-        return frees_itself ? "mixed sizes, freed by the function that allocates them: use a local "
-                              "variable or keep one buffer"
-                            : "mixed sizes: keep one buffer that is large enough for all";
-    default:
-        return NULL;
-    }
-}
-
-const char *profile_site_advice(const struct profile_site *site) {
-    double most = (double)site->count * PROFILE_ITSELF_PERCENT / 100;
-    bool frees_itself = site->count > 0 && (double)site->same_scope >= most;
-    return profile_pattern_advice(site->pattern, frees_itself);
-}
-
-const struct symbol *profile_location(const struct profile_site *site) {
-    return site->stack.symbols[site->location];
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/profile_names.h"
 #include "support/memory.h"
 #include "support/text.h"
 

@@ -24,13 +24,6 @@ enum profile_pattern profile_find_pattern(const struct profile_site *site, uint6
     return counters->equal * 100 >= judged * PATTERN_PERCENT ? PATTERN_REPEATS : PATTERN_MIXED;
 }
 
-bool profile_knows_scope(const struct profile_site *site) {
-    bool cut = site->stack.truncated;
-    for (size_t i = 0; i < site->free_stack_count; i++)
-        cut |= site->free_stacks[i].truncated;
-    return !cut;
-}
-
 static void sum_site(struct profile *profile, struct profile_site *site) {
     site->count = site->bytes = site->same_scope = site->same_scope_bytes = 0;
     for (uint32_t i = 0; i <= profile->max_threshold; i++) {

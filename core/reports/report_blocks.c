@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "profile/location_filter.h"
+#include "profile/profile_names.h"
 #include "reports/report_selection.h"
 #include "reports/report_stack.h"
 #include "reports/report_table.h"

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "profile/profile_names.h"
 #include "reports/report_stack.h"
 
 static void append_title(const struct report_caught *caught, struct text *text) {

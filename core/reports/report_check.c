@@ -1,6 +1,7 @@
 #include "reports/report_check.h"
 
 #include "profile/location_filter.h"
+#include "profile/profile_advice.h"
 #include "reports/report_pairs.h"
 #include "reports/report_stack.h"
 

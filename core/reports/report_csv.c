@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "profile/profile_advice.h"
+#include "profile/profile_names.h"
 #include "reports/report.h"
 #include "support/progress.h"
 

@@ -1,5 +1,6 @@
 #include "reports/report_data.h"
 
+#include "profile/profile_advice.h"
 #include "reports/report_rows.h"
 #include "reports/report_values.h"
 

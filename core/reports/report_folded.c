@@ -1,3 +1,4 @@
+#include "profile/profile_names.h"
 #include "reports/report.h"
 #include "support/progress.h"
 

@@ -1,6 +1,8 @@
 #include "reports/report_html.h"
 
 #include "profile/locations.h"
+#include "profile/profile_advice.h"
+#include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
 #include "reports/report.h"
 #include "reports/report_values.h"

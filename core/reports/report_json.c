@@ -1,3 +1,4 @@
+#include "profile/profile_advice.h"
 #include "reports/report.h"
 #include "reports/report_values.h"
 #include "support/progress.h"

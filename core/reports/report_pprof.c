@@ -1,6 +1,8 @@
 #include <string.h>
 
 #include "profile/locations.h"
+#include "profile/profile_advice.h"
+#include "profile/profile_names.h"
 #include "profile/profile_suppress.h"
 #include "reports/report.h"
 #include "reports/report_gzip.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "profile/location_filter.h"
+#include "profile/profile_advice.h"
 #include "support/memory.h"
 #include "support/progress.h"
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "profile/locations.h"
+#include "profile/profile_advice.h"
+#include "profile/profile_names.h"
 #include "reports/report.h"
 #include "reports/report_selection.h"
 #include "reports/report_values.h"

@@ -1,4 +1,5 @@
 #include "reports/report_selection.h"
+#include "profile/profile_names.h"
 
 #define CALLERS_SHOWN 4
 #define ROWS_AT_LEAST 10

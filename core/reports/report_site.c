@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "profile/profile_advice.h"
+#include "profile/profile_names.h"
 #include "reports/report_selection.h"
 #include "reports/report_source.h"
 #include "reports/report_stack.h"

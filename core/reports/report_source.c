@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "profile/profile.h"
+#include "profile/profile_names.h"
 
 #define LINES_AROUND 3
 #define LINE_BYTES   200

@@ -1,4 +1,5 @@
 #include "profile/locations.h"
+#include "profile/profile_names.h"
 #include "profile/profile_suppress.h"
 #include "reports/report.h"
 #include "reports/report_values.h"

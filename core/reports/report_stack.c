@@ -1,5 +1,6 @@
 #include "reports/report_stack.h"
 
+#include "profile/profile_names.h"
 #include "reports/report_source.h"
 
 void report_append_numbered(const struct profile_stack *stack, size_t frame, struct text *text) {

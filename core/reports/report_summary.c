@@ -1,3 +1,5 @@
+#include "profile/profile_advice.h"
+#include "profile/profile_names.h"
 #include "reports/report_rows.h"
 #include "reports/report_table.h"
 

@@ -2,6 +2,7 @@
 
 #include "profile/location_filter.h"
 #include "profile/locations.h"
+#include "profile/profile_names.h"
 #include "reports/report_selection.h"
 #include "reports/report_table.h"
 #include "support/map.h"

@@ -1,5 +1,6 @@
 #include "reports/report_values.h"
 
+#include "profile/profile_names.h"
 #include "support/progress.h"
 
 json_t *value_count(uint64_t value) {

@@ -6,6 +6,7 @@
 #include "names/core_file.h"
 #include "names/mapped_files.h"
 #include "names/process_maps.h"
+#include "profile/profile_build.h"
 #include "support/memory.h"
 
 struct mark {

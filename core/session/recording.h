@@ -3,7 +3,7 @@
 #define TMPALLOC_RECORDING_H
 
 #include "names/process_files.h"
-#include "profile/profile.h"
+#include "profile/profile_build.h"
 #include "support/text.h"
 #include "tables/tracker.h"
 #include "unwind/interpreted_stacks.h"

@@ -5,6 +5,7 @@
 
 #include "profile/charge.h"
 #include "profile/location_filter.h"
+#include "profile/profile_build.h"
 #include "reports/report_caught.h"
 #include "reports/report_selection.h"
 #include "session/session_engine.h"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "names/core_file.h"
+#include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
 #include "session/session_engine.h"
 

@@ -6,6 +6,7 @@
 
 #include "engines/agent_file.h"
 #include "engines/agent_program.h"
+#include "profile/profile_names.h"
 #include "support/clock.h"
 #include "support/memory.h"
 #include "support/progress.h"

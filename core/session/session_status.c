@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
 #include "session/session_engine.h"
 #include "support/memory.h"

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "profile/profile_names.h"
 #include "session/session_engine.h"
 
 /* What one debug register of a processor can watch: Intel SDM, volume 3, "Debug Address Registers".

@@ -1,4 +1,5 @@
 #include "description.h"
+#include "profile/profile_build.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,32 @@
+/* A tracker's snapshot to a profile. */
+#ifndef TMPALLOC_PROFILE_BUILD_H
+#define TMPALLOC_PROFILE_BUILD_H
+
+#include "profile/profile.h"
+
+struct profile_source {
+    struct snapshot *snapshot;
+    const struct stacks *stacks;
+    struct symbolizer *symbolizer;
+    const char *engine;
+    int64_t pid;
+    const char *executable;
+    bool incomplete; /* some of the process' files are not known */
+    const char *const *arguments;
+    uint32_t interpreter; /* module whose own native frames are left out of stacks with Python
+                             frames; FRAME_NO_MODULE: none are */
+};
+
+/* Symbolizes and sorts; everything is copied except the symbolizer's strings and symbols, which the
+ * profile must not outlive.  Fails with TMPALLOC_E_ARGUMENT for a threshold above the snapshot's
+ * largest, and with TMPALLOC_E_NOMEM; *ret is then untouched. */
+int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
+                   struct profile **ret);
+
+/* One stack of a source, whose snapshot is not used, with the index of its location (as that of a
+ * site's) in *location_ret.  TMPALLOC_OK or TMPALLOC_E_NOMEM; on success the caller releases it. */
+int profile_expand(const struct profile_source *source, uint32_t stack_number,
+                   struct profile_stack *ret, size_t *location_ret);
+void profile_stack_release(struct profile_stack *stack);
+
+#endif

@@ -1,0 +1,19 @@
+/* Names for people.  All appended text is valid UTF-8 without control characters, whatever the
+ * debuggee's symbols contain. */
+#ifndef TMPALLOC_PROFILE_NAMES_H
+#define TMPALLOC_PROFILE_NAMES_H
+
+#include "profile/profile.h"
+#include "support/text.h"
+
+void profile_append_printable(struct text *text, const char *string);
+/* "foo", "libx.so+0x1234", "0x1234" */
+void profile_append_name(struct text *text, const struct symbol *symbol);
+/* "foo at example.py:4", "foo in libx.so", "libx.so+0x1234" */
+void profile_append_location(struct text *text, const struct symbol *symbol);
+/* The same with the file's full path; an inlined function is marked. */
+void profile_append_frame(struct text *text, const struct symbol *symbol);
+/* Function names from the outermost frame in, joined by semicolons, of which names have none. */
+void profile_append_folded(struct text *text, const struct profile_stack *stack);
+
+#endif
