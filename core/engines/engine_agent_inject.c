@@ -7,6 +7,7 @@
 
 #include "debugger/process_linux.h"
 #include "engines/engine_agent_functions.h"
+#include "platform/page.h"
 #include "support/memory.h"
 
 /* Of one call in the process.  Loading a library from a slow disk takes tenths of a second. */
@@ -23,7 +24,6 @@
 #define INTERNAL_BYTES 32768
 
 /* sys/mman.h of x86-64 Linux, which the process is. */
-#define PAGE_BYTES          4096u
 #define FUNCTIONS_OFFSET    2048u /* on that page; breakpoints are before it */
 #define MAP_READ_WRITE      3u
 #define MAP_PRIVATE_NO_FILE 0x22u

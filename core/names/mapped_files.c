@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include "names/elf_file.h"
+#include "platform/page.h"
 #include "support/memory.h"
-
-/* No page is smaller on x86-64. */
-#define PAGE_MASK UINT64_C(4095)
 
 /* proc(5): a line of /proc/PID/maps. */
 struct mapping {
@@ -49,7 +47,7 @@ static int add(struct list *list, const struct mapping *first) {
         memory_release(path);
         return TMPALLOC_E_NOMEM;
     }
-    uint64_t bias = first->start - (facts.start & ~PAGE_MASK);
+    uint64_t bias = first->start - (facts.start & ~(PAGE_BYTES - 1));
     list->items[list->count++] =
         (struct tmpalloc_module){.path = path, .text_address = bias + facts.text_address};
     return TMPALLOC_OK;

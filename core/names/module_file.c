@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PAGE_BYTES 4096
+#include "platform/page.h"
 
 enum agreement { AGREES, DIFFERS, UNKNOWN };
 

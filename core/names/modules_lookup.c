@@ -1,4 +1,5 @@
 #include "names/modules.h"
+#include "platform/page.h"
 
 #include <string.h>
 
@@ -102,10 +103,7 @@ bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *
     return false;
 }
 
-/* No page is smaller on x86-64, and bytes of the file fill the last one (System V ABI, AMD64, 5.1).
- */
-#define PAGE_BYTES 4096
-
+/* Bytes of the file fill the last page (System V ABI, AMD64, 5.1). */
 static bool has_room(const GElf_Phdr *segment, size_t size_bytes, uint64_t *end_ret) {
     uint64_t end = (segment->p_vaddr + segment->p_memsz + 15) & ~UINT64_C(15);
     *end_ret = end;

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "platform/page.h"
 #include "support/memory.h"
 #include "support/text.h"
 
@@ -17,8 +18,6 @@
 #define VECTOR_LIMIT  64
 /* At most IOV_MAX, which is 1024. */
 #define PIECES_AT_ONCE 256
-
-#define PAGE_BYTES 4096
 
 #define DELETED " (deleted)"
 

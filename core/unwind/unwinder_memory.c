@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* No page of the debuggee is smaller. */
-#define PAGE_BYTES 4096
+#include "platform/page.h"
 
 void stack_memory_forget(struct stack_memory *memory) {
     for (uint32_t i = 0; i < STACK_CHUNKS; i++)

@@ -5,9 +5,10 @@
 
 #include "agent/system/kernel_memory.h"
 #include "agent/x86_64/system_call.h"
+#include "platform/page.h"
 #include "tmpalloc/tmpalloc.h"
 
-_Static_assert(sizeof(struct agent_image) <= KERNEL_PAGE_BYTES, "an image fits a page");
+_Static_assert(sizeof(struct agent_image) <= PAGE_BYTES, "an image fits a page");
 
 #define ANCHOR                                                                                     \
     {                                                                                              \
@@ -27,13 +28,13 @@ struct agent_image *image = &none;
 /* Between pages that can't be touched, or the kernel joins it with its neighbours to one mapping
  * that begins elsewhere. */
 static struct agent_image *map_image(void) {
-    char *pages = kernel_map(3 * KERNEL_PAGE_BYTES);
+    char *pages = kernel_map(3 * PAGE_BYTES);
     if (!pages)
         return NULL;
-    char *middle = pages + KERNEL_PAGE_BYTES;
-    kernel_protect(pages, KERNEL_PAGE_BYTES, PROT_NONE);
-    kernel_protect(middle + KERNEL_PAGE_BYTES, KERNEL_PAGE_BYTES, PROT_NONE);
-    system_call4(SYS_madvise, (long)middle, KERNEL_PAGE_BYTES, MADV_WIPEONFORK, 0);
+    char *middle = pages + PAGE_BYTES;
+    kernel_protect(pages, PAGE_BYTES, PROT_NONE);
+    kernel_protect(middle + PAGE_BYTES, PAGE_BYTES, PROT_NONE);
+    system_call4(SYS_madvise, (long)middle, PAGE_BYTES, MADV_WIPEONFORK, 0);
     return (struct agent_image *)(void *)middle;
 }
 

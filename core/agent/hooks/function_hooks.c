@@ -7,10 +7,10 @@
 #include "agent/hooks/within.h"
 #include "agent/system/capture_pages.h"
 #include "agent/x86_64/function_entry.h"
+#include "platform/page.h"
 
 /* Of arguments on the stack so many are handed on: eight, besides those in registers. */
 #define COPIED_BYTES 64
-#define PAGE_BYTES   4096
 
 #define RAX 6 /* of the registers */
 

@@ -3,12 +3,13 @@
 #include <stddef.h>
 
 #include "agent/system/kernel_memory.h"
+#include "platform/page.h"
 #include "support/memory.h"
 
 #define REACH  ((uintptr_t)1 << 30)
-#define STEP   ((uintptr_t)64 << 10) /* between the addresses that are tried */
-#define END    ((uintptr_t)1 << 47)  /* of what a process has without asking for more */
-#define PLACED (KERNEL_PAGE_BYTES + STUB_BYTES + 1) /* "used": stubs are where they are wanted */
+#define STEP   ((uintptr_t)64 << 10)         /* between the addresses that are tried */
+#define END    ((uintptr_t)1 << 47)          /* of what a process has without asking for more */
+#define PLACED (PAGE_BYTES + STUB_BYTES + 1) /* "used": stubs are where they are wanted */
 #define LOWEST ((uintptr_t)64 << 10) /* that the kernel gives, as distributions configure it */
 
 struct stub_page {
@@ -24,14 +25,14 @@ static bool is_near(uintptr_t address, uintptr_t place) {
 }
 
 static uintptr_t map_at(uintptr_t address) {
-    return (uintptr_t)kernel_map_at((void *)address, KERNEL_PAGE_BYTES);
+    return (uintptr_t)kernel_map_at((void *)address, PAGE_BYTES);
 }
 
 /* Before the file if possible: the heap may grow after an executable. */
 static uintptr_t map_near(uintptr_t place, uintptr_t start, uintptr_t end) {
     uintptr_t mapped = 0;
-    start &= -KERNEL_PAGE_BYTES;
-    end = (end + KERNEL_PAGE_BYTES - 1) & -KERNEL_PAGE_BYTES;
+    start &= -PAGE_BYTES;
+    end = (end + PAGE_BYTES - 1) & -PAGE_BYTES;
     for (uintptr_t at = start - STEP; !mapped && at >= LOWEST && at < start && is_near(at, place);
          at -= STEP)
         mapped = map_at(at);
@@ -42,7 +43,7 @@ static uintptr_t map_near(uintptr_t place, uintptr_t start, uintptr_t end) {
 
 static struct stub_page *page_of(uintptr_t address) {
     struct stub_page *page = pages;
-    while (page && address - page->start >= KERNEL_PAGE_BYTES)
+    while (page && address - page->start >= PAGE_BYTES)
         page = page->next;
     return page;
 }
@@ -65,8 +66,8 @@ static bool have_page_at(uintptr_t start) {
 }
 
 bool stub_pages_take_at(uintptr_t stub) {
-    return stub < END && have_page_at(stub & -KERNEL_PAGE_BYTES) &&
-           have_page_at((stub + STUB_BYTES - 1) & -KERNEL_PAGE_BYTES);
+    return stub < END && have_page_at(stub & -PAGE_BYTES) &&
+           have_page_at((stub + STUB_BYTES - 1) & -PAGE_BYTES);
 }
 
 static struct stub_page *add_page(uintptr_t place, uintptr_t start, uintptr_t end) {
@@ -85,7 +86,7 @@ static struct stub_page *add_page(uintptr_t place, uintptr_t start, uintptr_t en
 
 static struct stub_page *find_page(uintptr_t place) {
     struct stub_page *page = pages;
-    while (page && (page->used + STUB_BYTES > KERNEL_PAGE_BYTES || !is_near(page->start, place)))
+    while (page && (page->used + STUB_BYTES > PAGE_BYTES || !is_near(page->start, place)))
         page = page->next;
     return page;
 }

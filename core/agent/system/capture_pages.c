@@ -4,9 +4,8 @@
 
 #include "agent/system/sandbox_state.h"
 #include "agent/x86_64/system_call.h"
+#include "platform/page.h"
 
-/* No page is smaller. */
-#define PAGE_BYTES       ((uintptr_t)4096)
 #define SIGNAL_SET_BYTES 8
 #define WORD_BYTES       8
 

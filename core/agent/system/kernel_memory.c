@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "agent/x86_64/system_call.h"
+#include "platform/page.h"
 
 /* Since Linux 4.17; before, it is a hint like any address. */
 #ifndef MAP_FIXED_NOREPLACE
@@ -56,7 +57,7 @@ static bool make_writable(void *address, size_t size_bytes, int protection) {
 }
 
 bool kernel_write(void *address, const void *bytes, size_t size_bytes, int protection) {
-    size_t before = (uintptr_t)address % KERNEL_PAGE_BYTES;
+    size_t before = (uintptr_t)address % PAGE_BYTES;
     void *page = (uint8_t *)address - before;
     if (protection & PROT_WRITE) {
         copy(address, bytes, size_bytes);

@@ -6,9 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* x86-64 has none smaller, and what is mapped counts in these. */
-#define KERNEL_PAGE_BYTES ((size_t)4096)
-
 /* Fresh zeroed pages, private, readable and writable; NULL: there is no memory. */
 void *kernel_map(size_t size_bytes);
 /* The same at this address, a multiple of the page size; NULL also when that isn't free. */

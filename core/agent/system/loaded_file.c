@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "agent/system/kernel_memory.h"
+#include "platform/page.h"
 
 /* The dynamic linker stores addresses in place of the file's, but for those that it doesn't
  * relocate itself, such as the kernel's. */
@@ -85,8 +86,8 @@ static bool is_read_only_after_relocation(const struct loaded_file *file, uintpt
     for (size_t i = 0; i < file->segment_count; i++) {
         uintptr_t start = file->base + file->segments[i].p_vaddr;
         uintptr_t end = start + file->segments[i].p_memsz;
-        if (file->segments[i].p_type == PT_GNU_RELRO && address >= (start & -KERNEL_PAGE_BYTES) &&
-            address < (end & -KERNEL_PAGE_BYTES))
+        if (file->segments[i].p_type == PT_GNU_RELRO && address >= (start & -PAGE_BYTES) &&
+            address < (end & -PAGE_BYTES))
             return true;
     }
     return false;

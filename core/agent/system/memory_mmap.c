@@ -5,6 +5,7 @@
 
 #include "agent/system/kernel_memory.h"
 #include "agent/system/sandbox_state.h"
+#include "platform/page.h"
 #include "support/lock.h"
 #include "support/memory.h"
 
@@ -114,12 +115,12 @@ static bool map_pages(size_t size_bytes) {
 
 /* What the limit leaves, in whole pages. */
 static uint64_t growth_left(void) {
-    return limit > mapped ? (limit - mapped) / KERNEL_PAGE_BYTES * KERNEL_PAGE_BYTES : 0;
+    return limit > mapped ? (limit - mapped) / PAGE_BYTES * PAGE_BYTES : 0;
 }
 
 static bool grow(size_t needed) {
     uint64_t left = growth_left();
-    uint64_t size = mapped / 2 / KERNEL_PAGE_BYTES * KERNEL_PAGE_BYTES;
+    uint64_t size = mapped / 2 / PAGE_BYTES * PAGE_BYTES;
     if (size < GROWTH_BYTES)
         size = GROWTH_BYTES;
     if (size < needed)
@@ -188,7 +189,7 @@ static struct block *carve(size_t capacity, bool *zeroed_ret) {
 }
 
 static struct block *obtain_large(size_t needed, bool *zeroed_ret) {
-    size_t capacity = (needed + KERNEL_PAGE_BYTES - 1) / KERNEL_PAGE_BYTES * KERNEL_PAGE_BYTES;
+    size_t capacity = (needed + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     struct block *block =
         may_carve(capacity) ? take_or_map_pages(capacity, capacity, &capacity, zeroed_ret) : NULL;
     if (!block)
@@ -242,7 +243,7 @@ void memory_reserve_rest(void) {
         return; /* a signal handler has interrupted this thread here */
     lock_take(&lock);
     for (uint64_t size = growth_left(); size > 0 && !map_pages(size);)
-        size = size / 2 / KERNEL_PAGE_BYTES * KERNEL_PAGE_BYTES;
+        size = size / 2 / PAGE_BYTES * PAGE_BYTES;
     lock_give(&lock);
 }
 
