@@ -252,3 +252,12 @@ def test_an_include_in_the_wrong_direction_is_found(name, line):
 )
 def test_an_import_in_the_wrong_direction_is_found(name, line):
     assert len(violations(python_uses(line, name), name)) == 1
+
+
+def test_an_allocator_function_is_named_in_one_place():
+    functions = (ROOT / "include/tmpalloc/allocator_functions.h").read_text()
+    called_by_us = {"malloc", "free", "realloc", "mmap", "munmap"}
+    names = set(re.findall(r"FUNCTION\([A-Z_]+, (\w+),", functions)) - called_by_us
+    assert "posix_memalign" in names
+    for source in [*CORE.rglob("*.c"), *CORE.rglob("*.h")]:
+        assert names.isdisjoint(re.findall(r'"(\w+)"', source.read_text())), source

@@ -122,7 +122,7 @@ static void interpose(struct installation *installation, uint32_t number) {
     bool counts = next != 0;
     if (!next && installation->preloaded) {
         next = hooks_next(number);
-        counts = next && (!hooks_is_operator(number) || hooks_routes[number] != next);
+        counts = next && (!hook_list[number].is_operator || hooks_routes[number] != next);
         if (!next)
             loaded_symbols_hide(hook_list[number].name);
     }
@@ -136,7 +136,7 @@ static void interpose(struct installation *installation, uint32_t number) {
 static bool is_meant(uint32_t number, uintptr_t function) {
     if (!hooks_is_entry_point(number))
         return number == HOOK_dlclose || loaded_symbols_share_file(function, c_library_address());
-    return !hooks_is_operator(number) || hooks_operator_counts(function);
+    return !hook_list[number].is_operator || hooks_operator_counts(function);
 }
 
 static int install(struct installation *installation, uint32_t number) {

@@ -6,91 +6,49 @@
 #include "names/debug_copies.h"
 #include "names/debug_parameters.h"
 #include "support/memory.h"
-
-#define ALLOCATE(size_argument, count_argument)                                                    \
-    { .role = ENTRY_ALLOCATE, .size = (size_argument), .count = (count_argument) }
-#define FREE                                                                                       \
-    { .role = ENTRY_FREE, .pointer = 1 }
-#define REALLOCATE(count_argument)                                                                 \
-    {                                                                                              \
-        .role = ENTRY_REALLOCATE, .pointer = 1, .size = (count_argument) ? 3 : 2,                  \
-        .count = (count_argument)                                                                  \
-    }
+#include "tmpalloc/allocator_functions.h"
 
 struct known_entry {
     const char *symbol;
+    const char *shown;
     struct entry_signature signature;
-    const char *shown; /* NULL: as the symbol */
 };
 
-/* C library entry points, glibc 2.36's and C23's; the most used first, because hardware engines
- * take as many as there are registers. */
-static const struct known_entry c_entries[] = {
-    {"malloc", ALLOCATE(1, 0), NULL},
-    {"free", FREE, NULL},
-    {"realloc", REALLOCATE(0), NULL},
-    {"calloc", ALLOCATE(2, 1), NULL},
-    {"posix_memalign", {.role = ENTRY_ALLOCATE, .result = ENTRY_STORED, .size = 3}, NULL},
-    {"aligned_alloc", ALLOCATE(2, 0), NULL},
-    {"memalign", ALLOCATE(2, 0), NULL},
-    {"reallocarray", REALLOCATE(2), NULL},
-    {"valloc", ALLOCATE(1, 0), NULL},
-    {"pvalloc", ALLOCATE(1, 0), NULL},
-    {"free_sized", FREE, NULL},
-    {"free_aligned_sized", FREE, NULL},
-};
+/* What the kinds of the list mean. */
+#define ROLE_ALLOCATION  .role = ENTRY_ALLOCATE
+#define ROLE_NEW         ROLE_ALLOCATION
+#define ROLE_NEW_ALIGNED ROLE_ALLOCATION
+#define ROLE_PLACEMENT   ROLE_ALLOCATION, .result = ENTRY_STORED
+#define ROLE_MAPPING     ROLE_ALLOCATION, .result = ENTRY_RETURNED_MAPPED
+#define ROLE_RESIZE      .role = ENTRY_REALLOCATE
+#define ROLE_RELEASE     .role = ENTRY_FREE
+#define ROLE_UNMAPPING   ROLE_RELEASE
 
-/* Itanium C++ ABI names of the replaceable allocation functions. */
-static const struct known_entry cxx_entries[] = {
-    {"_Znwm", ALLOCATE(1, 0), "operator new"},
-    {"_ZdlPv", FREE, "operator delete"},
-    {"_ZdlPvm", FREE, "operator delete"},
-    {"_Znam", ALLOCATE(1, 0), "operator new[]"},
-    {"_ZdaPv", FREE, "operator delete[]"},
-    {"_ZdaPvm", FREE, "operator delete[]"},
-    {"_ZnwmRKSt9nothrow_t", ALLOCATE(1, 0), "operator new"},
-    {"_ZnamRKSt9nothrow_t", ALLOCATE(1, 0), "operator new[]"},
-    {"_ZdlPvRKSt9nothrow_t", FREE, "operator delete"},
-    {"_ZdaPvRKSt9nothrow_t", FREE, "operator delete[]"},
-    {"_ZnwmSt11align_val_t", ALLOCATE(1, 0), "operator new"},
-    {"_ZnamSt11align_val_t", ALLOCATE(1, 0), "operator new[]"},
-    {"_ZnwmSt11align_val_tRKSt9nothrow_t", ALLOCATE(1, 0), "operator new"},
-    {"_ZnamSt11align_val_tRKSt9nothrow_t", ALLOCATE(1, 0), "operator new[]"},
-    {"_ZdlPvSt11align_val_t", FREE, "operator delete"},
-    {"_ZdaPvSt11align_val_t", FREE, "operator delete[]"},
-    {"_ZdlPvmSt11align_val_t", FREE, "operator delete"},
-    {"_ZdaPvmSt11align_val_t", FREE, "operator delete[]"},
-    {"_ZdlPvSt11align_val_tRKSt9nothrow_t", FREE, "operator delete"},
-    {"_ZdaPvSt11align_val_tRKSt9nothrow_t", FREE, "operator delete[]"},
-};
+#define ENTRY(kind, name, shown, size_argument, count_argument, pointer_argument, ...)             \
+    {#name,                                                                                        \
+     shown,                                                                                        \
+     {ROLE_##kind, .size = size_argument, .count = count_argument, .pointer = pointer_argument}},
 
-static const struct known_entry mapping_entries[] = {
-    {"mmap", {.role = ENTRY_ALLOCATE, .result = ENTRY_RETURNED_MAPPED, .size = 2}, NULL},
-    {"munmap", {.role = ENTRY_FREE, .pointer = 1, .size = 2}, NULL},
-};
-
-/* Functions that only allocators define; they tell an allocator's operator new from libstdc++'s
- * where both are linked into one static executable. */
-static const char *const allocator_marks[] = {"mallocx", "tc_malloc", "mi_malloc"};
+static const struct known_entry c_entries[] = {FOR_EACH_C_FUNCTION(ENTRY)};
+static const struct known_entry mapping_entries[] = {FOR_EACH_MAPPING(ENTRY)};
+static const struct known_entry operator_entries[] = {FOR_EACH_OPERATOR(ENTRY)};
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static bool defines(struct modules *modules, uint32_t module, const char *name) {
+struct file {
+    struct modules *modules;
+    uint32_t module;
+};
+
+static bool file_defines(void *arg, const char *name) {
+    const struct file *file = arg;
     struct module_symbol symbol;
-    return modules_find_function(modules, module, name, modules_is_dynamic(modules, module),
-                                 &symbol);
+    return modules_find_function(file->modules, file->module, name,
+                                 modules_is_dynamic(file->modules, file->module), &symbol);
 }
 
-static bool implements_operator_new(struct modules *modules, uint32_t module) {
-    if (!defines(modules, module, "malloc"))
-        return false;
-    if (!defines(modules, module, "_ZSt15get_new_handlerv"))
-        return true;
-    for (size_t i = 0; i < COUNT(allocator_marks); i++) {
-        if (defines(modules, module, allocator_marks[i]))
-            return true;
-    }
-    return false;
+static bool implements_operators(struct modules *modules, uint32_t module) {
+    return allocator_implements_operators(file_defines, &(struct file){modules, module});
 }
 
 static struct entry_point *find_address(struct entry_points *points, uint64_t address) {
@@ -137,9 +95,9 @@ static int add_known_at(struct modules *modules, struct entry_points *points,
                         const struct module_symbol *symbol, const struct known_entries *known,
                         size_t i) {
     const struct known_entry *entry = &known->items[i];
-    if (known->allocators_only && !implements_operator_new(modules, symbol->module))
+    if (known->allocators_only && !implements_operators(modules, symbol->module))
         return TMPALLOC_OK;
-    return add(points, symbol, entry->shown ? entry->shown : entry->symbol, &entry->signature);
+    return add(points, symbol, entry->shown, &entry->signature);
 }
 
 /* What is loaded by dlmopen() is bound to the C library that comes with it. */
@@ -280,7 +238,7 @@ int entry_points_resolve(struct modules *modules, const struct entry_options *op
     if (status == TMPALLOC_OK)
         status = add_known(modules, &points, ignored, KNOWN(c_entries, false));
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, ignored, KNOWN(cxx_entries, true));
+        status = add_known(modules, &points, ignored, KNOWN(operator_entries, true));
     if (status == TMPALLOC_OK && options->mappings)
         status = add_known(modules, &points, ignored, KNOWN(mapping_entries, false));
     if (status != TMPALLOC_OK) {
@@ -345,9 +303,9 @@ int entry_custom_parse(const char *spec, struct entry_custom *ret, struct error 
         "python, or alloc=NAME[:size=ARG],free=NAME[:ptr=ARG][,realloc=NAME:ptr=ARG:size=ARG], "
         "ARG 1 to 6";
     struct entry_custom custom = {
-        .alloc_signature = ALLOCATE(1, 0),
-        .free_signature = FREE,
-        .realloc_signature = REALLOCATE(0),
+        .alloc_signature = {.role = ENTRY_ALLOCATE, .size = 1},
+        .free_signature = {.role = ENTRY_FREE, .pointer = 1},
+        .realloc_signature = {.role = ENTRY_REALLOCATE, .pointer = 1, .size = 2},
     };
     char *copy = memory_copy_string(spec);
     if (!copy)

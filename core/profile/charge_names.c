@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "profile/charge.h"
+#include "tmpalloc/allocator_functions.h"
 
 /* Longer names are templates' and nobody's in these tables. */
 #define LONGEST_NAME 256
@@ -31,11 +32,9 @@ static bool is_like_one_of(const char *name, const char *const *names) {
 }
 
 static bool is_malloc_family(const char *name) {
-    static const char *const family[] = {
-        "malloc",        "calloc",         "realloc", "reallocarray", "memalign",
-        "aligned_alloc", "posix_memalign", "valloc",  "pvalloc",      "free",
-        "cfree",         "free_sized",     NULL,
-    };
+#define NAME(kind, name, ...) #name,
+    static const char *const family[] = {FOR_EACH_C_FUNCTION(NAME) "cfree", NULL};
+#undef NAME
     return is_one_of(name, family);
 }
 

@@ -18,52 +18,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_IMAGE_VERSION     15
+#include "tmpalloc/allocator_functions.h"
+
+#define AGENT_IMAGE_VERSION     16
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
-/* Every kind of entry point by its symbol; its place here is its index everywhere below.  Those of
- * C++ count only where the allocator implements them itself. */
-#define AGENT_FOR_EACH_ENTRY_POINT(KIND)                                                           \
-    KIND(malloc)                                                                                   \
-    KIND(calloc)                                                                                   \
-    KIND(memalign)                                                                                 \
-    KIND(aligned_alloc)                                                                            \
-    KIND(valloc)                                                                                   \
-    KIND(pvalloc)                                                                                  \
-    KIND(posix_memalign)                                                                           \
-    KIND(realloc)                                                                                  \
-    KIND(reallocarray)                                                                             \
-    KIND(free)                                                                                     \
-    KIND(free_sized)                                                                               \
-    KIND(free_aligned_sized)                                                                       \
-    KIND(mmap)                                                                                     \
-    KIND(mmap64)                                                                                   \
-    KIND(munmap)                                                                                   \
-    KIND(_Znwm)                                                                                    \
-    KIND(_Znam)                                                                                    \
-    KIND(_ZnwmRKSt9nothrow_t)                                                                      \
-    KIND(_ZnamRKSt9nothrow_t)                                                                      \
-    KIND(_ZnwmSt11align_val_t)                                                                     \
-    KIND(_ZnamSt11align_val_t)                                                                     \
-    KIND(_ZnwmSt11align_val_tRKSt9nothrow_t)                                                       \
-    KIND(_ZnamSt11align_val_tRKSt9nothrow_t)                                                       \
-    KIND(_ZdlPv)                                                                                   \
-    KIND(_ZdaPv)                                                                                   \
-    KIND(_ZdlPvm)                                                                                  \
-    KIND(_ZdaPvm)                                                                                  \
-    KIND(_ZdlPvRKSt9nothrow_t)                                                                     \
-    KIND(_ZdaPvRKSt9nothrow_t)                                                                     \
-    KIND(_ZdlPvSt11align_val_t)                                                                    \
-    KIND(_ZdaPvSt11align_val_t)                                                                    \
-    KIND(_ZdlPvmSt11align_val_t)                                                                   \
-    KIND(_ZdaPvmSt11align_val_t)                                                                   \
-    KIND(_ZdlPvSt11align_val_tRKSt9nothrow_t)                                                      \
-    KIND(_ZdaPvSt11align_val_tRKSt9nothrow_t)
-
+/* Every function that is an entry point; its place here is its index everywhere below. */
 enum agent_entry_point {
-#define AGENT_ENTRY_NUMBER(name) AGENT_ENTRY_##name,
-    AGENT_FOR_EACH_ENTRY_POINT(AGENT_ENTRY_NUMBER)
+#define AGENT_ENTRY_NUMBER(kind, name, ...) AGENT_ENTRY_##name,
+    FOR_EACH_ALLOCATOR_FUNCTION(AGENT_ENTRY_NUMBER)
 #undef AGENT_ENTRY_NUMBER
         AGENT_ENTRY_COUNT
 };

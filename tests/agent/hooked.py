@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-CONTRACT = (HERE.parents[1] / "include" / "tmpalloc" / "agent_image.h").read_text()
-ENTRY_POINTS = re.findall(r"KIND\((\w+)\)", CONTRACT)
+FUNCTIONS = (HERE.parents[1] / "include" / "tmpalloc" / "allocator_functions.h").read_text()
+ENTRY_POINTS = re.findall(r"FUNCTION\([A-Z_]+, (\w+),", FUNCTIONS)
 HOOKING = ["not hooked", "interposed", "patched", "relocated", "refused"]
 #: Offsets in struct agent_image.
 ENTRY_POINTS_OFFSET, HOOKING_OFFSET = 136, 648

@@ -93,8 +93,8 @@ static void check_cases(void) {
 /* allocator */
 
 static const char *const names[] = {
-#define NAME(name) #name,
-    AGENT_FOR_EACH_ENTRY_POINT(NAME)
+#define NAME(kind, name, ...) #name,
+    FOR_EACH_ALLOCATOR_FUNCTION(NAME)
 #undef NAME
 };
 

@@ -1,7 +1,6 @@
 """The agent counts what programs do, by the rules, and the program doesn't notice."""
 
 import os
-import re
 import subprocess
 from bisect import bisect_right
 from collections import Counter
@@ -10,11 +9,10 @@ from pathlib import Path
 import model
 import pytest
 import streams
+from hooked import ENTRY_POINTS
 
 TESTS = Path(__file__).resolve().parent.parent
-CONTRACT = TESTS.parent / "include" / "tmpalloc" / "agent_image.h"
-HOOKS = [*re.findall(r"KIND\((\w+)\)", CONTRACT.read_text()), "dlclose", "prctl", "syscall", "vfork",
-         "clone"]
+HOOKS = [*ENTRY_POINTS, "dlclose", "prctl", "syscall", "vfork", "clone"]
 
 
 

@@ -1,8 +1,7 @@
 #include "agent/hooks/hook_list.h"
 
-#define LISTED(name, ...)               [HOOK_##name] = {#name, (uintptr_t)hook_##name},
-#define PROCESS_LISTED(type, name, ...) LISTED(name, )
+#define LISTED(kind, name, ...)          [HOOK_##name] = {#name, (uintptr_t)hook_##name, false},
+#define OPERATOR_LISTED(kind, name, ...) [HOOK_##name] = {#name, (uintptr_t)hook_##name, true},
 
-const struct hook_listed hook_list[HOOK_COUNT] = {
-    FOR_EACH_C_HOOK(LISTED, LISTED, LISTED, LISTED, LISTED, LISTED)
-        FOR_EACH_OPERATOR(LISTED, LISTED) FOR_EACH_PROCESS_HOOK(PROCESS_LISTED)};
+const struct hook_listed hook_list[HOOK_COUNT] = {FOR_EACH_C_FUNCTION(LISTED) FOR_EACH_MAPPING(
+    LISTED) FOR_EACH_OPERATOR(OPERATOR_LISTED) FOR_EACH_PROCESS_HOOK(LISTED)};

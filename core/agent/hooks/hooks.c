@@ -9,6 +9,12 @@
 #error "what only goes on to another function must jump there: its caller is who counts"
 #endif
 
+/* What a caller asks for, by the number of the argument that is the count. */
+#define REQUESTED_0 size
+#define REQUESTED_1 multiply(count, size)
+#define REQUESTED_2 multiply(count, size)
+
+/* No block can be as large as one that overflows. */
 static size_t multiply(size_t count, size_t size) {
     size_t total;
     return __builtin_mul_overflow(count, size, &total) ? SIZE_MAX : total;
@@ -48,8 +54,8 @@ static size_t multiply(size_t count, size_t size) {
         COUNT_ALLOCATION(name, arguments, size_bytes, NULL);                                       \
     }
 
-#define NEW_HOOK(name, parameters, arguments, otherwise)                                           \
-    ALLOCATION_HOOK(name, parameters, arguments, size)
+#define NEW_HOOK         ALLOCATION_HOOK
+#define NEW_ALIGNED_HOOK ALLOCATION_HOOK
 
 /* MAP_FAILED; its header would give mmap another name. */
 #define MAPPING_FAILED ((void *)-1)
@@ -121,20 +127,28 @@ static size_t multiply(size_t count, size_t size) {
         return status;                                                                             \
     }
 
-FOR_EACH_C_HOOK(ALLOCATION_HOOK, PLACEMENT_HOOK, RESIZE_HOOK, RELEASE_HOOK, MAPPING_HOOK,
-                UNMAPPING_HOOK)
-FOR_EACH_OPERATOR(NEW_HOOK, RELEASE_HOOK)
+#define DEFINE_HOOK(kind, name, shown, size, count, pointer, parameters, arguments)                \
+    kind##_HOOK(name, parameters, arguments, REQUESTED_##count)
+FOR_EACH_ALLOCATOR_FUNCTION(DEFINE_HOOK)
 
-#define NO_STOP(name, ...)
-#define STOP_PLACE(name, ...)                                                                      \
+#define STOP_PLACE(name)                                                                           \
     {                                                                                              \
         extern const char tmpalloc_stop_##name[] __attribute__((visibility("hidden")));            \
         stops[AGENT_ENTRY_##name] = (uintptr_t)tmpalloc_stop_##name;                               \
     }
+#define IF_ENDS_ALLOCATION(...)
+#define IF_ENDS_NEW(...)
+#define IF_ENDS_NEW_ALIGNED(...)
+#define IF_ENDS_PLACEMENT(...)
+#define IF_ENDS_MAPPING(...)
+#define IF_ENDS_RESIZE(...)    __VA_ARGS__
+#define IF_ENDS_RELEASE(...)   __VA_ARGS__
+#define IF_ENDS_UNMAPPING(...) __VA_ARGS__
+
+#define STOP_PLACE_OF(kind, name, ...) IF_ENDS_##kind(STOP_PLACE(name))
 
 void hooks_tell_stops(uint64_t *stops) {
-    FOR_EACH_C_HOOK(NO_STOP, NO_STOP, STOP_PLACE, STOP_PLACE, NO_STOP, STOP_PLACE)
-    FOR_EACH_OPERATOR(NO_STOP, STOP_PLACE)
+    FOR_EACH_ALLOCATOR_FUNCTION(STOP_PLACE_OF)
 }
 
 /* Code that was unloaded makes what is known of call stacks void. */
@@ -163,68 +177,50 @@ static inline bool is_housekeeping(const void *return_address, uint32_t entry_po
            returns + (uintptr_t)(intptr_t)displacement == image->entry_points[entry_point];
 }
 
-#define GUARD(type, name, parameters, arguments)                                                   \
-    static type guard_##name parameters {                                                          \
+#define GUARD(kind, name, shown, size, count, pointer, parameters, arguments)                      \
+    static RESULT_##kind guard_##name parameters {                                                 \
         if (is_housekeeping(__builtin_return_address(0), AGENT_ENTRY_##name))                      \
-            return REAL(name) arguments;                                                           \
-        return hook_##name arguments;                                                              \
-    }
-#define GUARD_GIVING(name, parameters, arguments, size) GUARD(void *, name, parameters, arguments)
-#define GUARD_STATUS(name, parameters, arguments, size) GUARD(int, name, parameters, arguments)
-#define GUARD_NOTHING(name, parameters, arguments, size)                                           \
-    static void guard_##name parameters {                                                          \
-        if (is_housekeeping(__builtin_return_address(0), AGENT_ENTRY_##name))                      \
-            REAL(name) arguments;                                                                  \
+            GIVE_##kind REAL(name) arguments;                                                      \
         else                                                                                       \
-            hook_##name arguments;                                                                 \
+            GIVE_##kind hook_##name arguments;                                                     \
     }
 
-FOR_EACH_C_HOOK(GUARD_GIVING, GUARD_STATUS, GUARD_GIVING, GUARD_NOTHING, GUARD_GIVING, GUARD_STATUS)
+FOR_EACH_C_FUNCTION(GUARD)
+FOR_EACH_MAPPING(GUARD)
 
 /* What the library exports passes on by a jump: to the hook, or to the function behind it, which
  * leads to the hook or doesn't count. */
 
 #define ROUTE(name)                                                                                \
     ((__typeof__(&hook_##name))__atomic_load_n(&hooks_routes[HOOK_##name], __ATOMIC_RELAXED))
-#define PASS_ON(type, name, parameters, arguments)                                                 \
-    static type pass_##name parameters {                                                           \
-        return ROUTE(name) arguments;                                                              \
+#define PASS_ON(kind, name, shown, size, count, pointer, parameters, arguments)                    \
+    static RESULT_##kind pass_##name parameters {                                                  \
+        GIVE_##kind ROUTE(name) arguments;                                                         \
     }
-#define PASS_ON_GIVING(name, parameters, arguments, more)                                          \
-    PASS_ON(void *, name, parameters, arguments)
-#define PASS_ON_STATUS(name, parameters, arguments, more) PASS_ON(int, name, parameters, arguments)
-#define PASS_ON_NOTHING(name, parameters, arguments, more)                                         \
-    static void pass_##name parameters {                                                           \
-        ROUTE(name) arguments;                                                                     \
-    }
+FOR_EACH_ALLOCATOR_FUNCTION(PASS_ON)
 
-FOR_EACH_C_HOOK(PASS_ON_GIVING, PASS_ON_STATUS, PASS_ON_GIVING, PASS_ON_NOTHING, PASS_ON_GIVING,
-                PASS_ON_STATUS)
-FOR_EACH_OPERATOR(PASS_ON_GIVING, PASS_ON_NOTHING)
-PASS_ON(int, dlclose, (void *handle), (handle))
+static int pass_dlclose(void *handle) {
+    return ROUTE(dlclose)(handle);
+}
 
-#define EXPORT(name, ...)                                                                          \
+#define EXPORT(kind, name, ...)                                                                    \
     extern TMPALLOC_API __typeof__(hook_##name) name __attribute__((alias("pass_" #name)));
-
-FOR_EACH_C_HOOK(EXPORT, EXPORT, EXPORT, EXPORT, EXPORT, EXPORT)
-FOR_EACH_OPERATOR(EXPORT, EXPORT)
-EXPORT(dlclose, (void *handle))
+FOR_EACH_ALLOCATOR_FUNCTION(EXPORT)
+EXPORT(int, dlclose, (void *handle))
 
 /* Where the debugger stops its user leaves a function that has a name. */
-#define EXPORT_HOOK_ITSELF(name, ...)                                                              \
+#define EXPORT_HOOK_ITSELF(name)                                                                   \
     extern TMPALLOC_API __typeof__(hook_##name) tmpalloc_##name                                    \
         __attribute__((alias("hook_" #name)));
-FOR_EACH_C_HOOK(NO_STOP, NO_STOP, EXPORT_HOOK_ITSELF, EXPORT_HOOK_ITSELF, NO_STOP,
-                EXPORT_HOOK_ITSELF)
-FOR_EACH_OPERATOR(NO_STOP, EXPORT_HOOK_ITSELF)
+#define EXPORT_HOOK_OF(kind, name, ...) IF_ENDS_##kind(EXPORT_HOOK_ITSELF(name))
+FOR_EACH_ALLOCATOR_FUNCTION(EXPORT_HOOK_OF)
 
-#define ROW(name, guard)      [HOOK_##name] = {(uintptr_t)pass_##name, guard}
-#define FUNCTION(name, ...)   ROW(name, (uintptr_t)guard_##name),
-#define OPERATOR(name, ...)   ROW(name, 0),
-#define EXPORTED_ITSELF(name) [HOOK_##name] = {(uintptr_t)hook_##name, 0}
+#define ROW(name, guard)          [HOOK_##name] = {(uintptr_t)pass_##name, guard}
+#define FUNCTION(kind, name, ...) ROW(name, (uintptr_t)guard_##name),
+#define OPERATOR(kind, name, ...) ROW(name, 0),
+#define EXPORTED_ITSELF(name)     [HOOK_##name] = {(uintptr_t)hook_##name, 0}
 
-const struct hook hooks[HOOK_COUNT] = {
-    FOR_EACH_C_HOOK(FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION, FUNCTION)
-        FOR_EACH_OPERATOR(OPERATOR, OPERATOR) ROW(dlclose, 0),
-    EXPORTED_ITSELF(prctl), EXPORTED_ITSELF(syscall), EXPORTED_ITSELF(vfork),
-    EXPORTED_ITSELF(clone)};
+const struct hook hooks[HOOK_COUNT] = {FOR_EACH_C_FUNCTION(FUNCTION) FOR_EACH_MAPPING(FUNCTION)
+                                           FOR_EACH_OPERATOR(OPERATOR) ROW(dlclose, 0),
+                                       EXPORTED_ITSELF(prctl), EXPORTED_ITSELF(syscall),
+                                       EXPORTED_ITSELF(vfork), EXPORTED_ITSELF(clone)};

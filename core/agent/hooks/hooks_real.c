@@ -16,17 +16,19 @@ static bool is_missing(uint32_t number);
         hooks_find_real();                                                                         \
         return is_missing(HOOK_##name) ? missing : REAL(name) arguments;                           \
     }
-#define EARLY_ALLOCATION(name, parameters, arguments, size)                                        \
+#define EARLY_ALLOCATION(name, parameters, arguments)                                              \
     EARLY(void *, name, parameters, arguments, NULL)
-#define EARLY_PLACEMENT(name, parameters, arguments, size)                                         \
-    EARLY(int, name, parameters, arguments, ENOMEM)
-#define EARLY_MAPPING(name, parameters, arguments, size)                                           \
+#define EARLY_RESIZE                                 EARLY_ALLOCATION
+#define EARLY_PLACEMENT(name, parameters, arguments) EARLY(int, name, parameters, arguments, ENOMEM)
+#define EARLY_MAPPING(name, parameters, arguments)                                                 \
     EARLY(void *, name, parameters, arguments, map arguments)
-#define EARLY_UNMAPPING(name, parameters, arguments, size)                                         \
+#define EARLY_UNMAPPING(name, parameters, arguments)                                               \
     EARLY(int, name, parameters, arguments, unmap arguments)
-#define EARLY_NEW(name, parameters, arguments, otherwise)                                          \
-    EARLY(void *, name, parameters, arguments, otherwise)
-#define EARLY_RELEASE(name, parameters, arguments, size)                                           \
+#define EARLY_NEW(name, parameters, arguments)                                                     \
+    EARLY(void *, name, parameters, arguments, hook_malloc(size))
+#define EARLY_NEW_ALIGNED(name, parameters, arguments)                                             \
+    EARLY(void *, name, parameters, arguments, hook_memalign(alignment, size))
+#define EARLY_RELEASE(name, parameters, arguments)                                                 \
     static void early_##name parameters {                                                          \
         hooks_find_real();                                                                         \
         if (!is_missing(HOOK_##name))                                                              \
@@ -52,26 +54,21 @@ static int unmap(void *block, size_t size) {
     return (int)answer(system_call4(SYS_munmap, (long)block, (long)size, 0, 0));
 }
 
-FOR_EACH_C_HOOK(EARLY_ALLOCATION, EARLY_PLACEMENT, EARLY_ALLOCATION, EARLY_RELEASE, EARLY_MAPPING,
-                EARLY_UNMAPPING)
-FOR_EACH_OPERATOR(EARLY_NEW, EARLY_RELEASE)
+#define EARLY_OF(kind, name, shown, size, count, pointer, parameters, arguments)                   \
+    EARLY_##kind(name, parameters, arguments)
+FOR_EACH_ALLOCATOR_FUNCTION(EARLY_OF)
 FOR_EACH_PROCESS_HOOK(EARLY)
 
-#define ADDRESS(name, ...)               [HOOK_##name] = (uintptr_t)early_##name,
-#define PROCESS_ADDRESS(type, name, ...) [HOOK_##name] = (uintptr_t)early_##name,
+#define ADDRESS(kind, name, ...)     [HOOK_##name] = (uintptr_t)early_##name,
+#define HOOK_ITSELF(kind, name, ...) [HOOK_##name] = (uintptr_t)hook_##name,
 
-static const uintptr_t early[HOOK_COUNT] = {
-    FOR_EACH_C_HOOK(ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) FOR_EACH_PROCESS_HOOK(PROCESS_ADDRESS)};
-uintptr_t hooks_real[HOOK_COUNT] = {
-    FOR_EACH_C_HOOK(ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) FOR_EACH_PROCESS_HOOK(PROCESS_ADDRESS)};
+static const uintptr_t early[HOOK_COUNT] = {FOR_EACH_ALLOCATOR_FUNCTION(ADDRESS)
+                                                FOR_EACH_PROCESS_HOOK(ADDRESS)};
+uintptr_t hooks_real[HOOK_COUNT] = {FOR_EACH_ALLOCATOR_FUNCTION(ADDRESS)
+                                        FOR_EACH_PROCESS_HOOK(ADDRESS)};
 
-#define HOOK_ITSELF(name, ...) [HOOK_##name] = (uintptr_t)hook_##name,
-
-uintptr_t hooks_routes[HOOK_COUNT] = {
-    FOR_EACH_C_HOOK(HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF, HOOK_ITSELF)
-        FOR_EACH_OPERATOR(ADDRESS, ADDRESS) HOOK_ITSELF(dlclose, )};
+uintptr_t hooks_routes[HOOK_COUNT] = {FOR_EACH_C_FUNCTION(HOOK_ITSELF) FOR_EACH_MAPPING(HOOK_ITSELF)
+                                          FOR_EACH_OPERATOR(ADDRESS) HOOK_ITSELF(int, dlclose, )};
 
 static bool is_missing(uint32_t number) {
     return __atomic_load_n(&hooks_real[number], __ATOMIC_RELAXED) == early[number];
@@ -83,20 +80,12 @@ uintptr_t hooks_next(uint32_t number) {
 
 /* The search. */
 
-/* Functions that only allocators define; they tell an allocator's operator new from a C++ library's
- * where both are linked into one file. */
-static const char *const allocator_marks[] = {"mallocx", "tc_malloc", "mi_malloc"};
+static bool file_defines(void *function, const char *name) {
+    return loaded_symbols_define((uintptr_t)function, name);
+}
 
 bool hooks_operator_counts(uintptr_t function) {
-    if (!loaded_symbols_define(function, "malloc"))
-        return false;
-    if (!loaded_symbols_define(function, "_ZSt15get_new_handlerv"))
-        return true;
-    for (size_t i = 0; i < sizeof allocator_marks / sizeof allocator_marks[0]; i++) {
-        if (loaded_symbols_define(function, allocator_marks[i]))
-            return true;
-    }
-    return false;
+    return allocator_implements_operators(file_defines, (void *)function);
 }
 
 static void find(uint32_t number) {
@@ -104,7 +93,7 @@ static void find(uint32_t number) {
     if (!found)
         return;
     __atomic_store_n(&hooks_real[number], found, __ATOMIC_RELAXED);
-    if (!hooks_is_operator(number))
+    if (!hook_list[number].is_operator)
         return;
     uintptr_t route = hooks_operator_counts(found) ? hook_list[number].counting : found;
     hooks_route(number, route);

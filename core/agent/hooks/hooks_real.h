@@ -29,10 +29,6 @@ void hooks_find_real(void);
 /* What was found; 0: nobody has such a function. */
 uintptr_t hooks_next(uint32_t number);
 
-static inline bool hooks_is_operator(uint32_t number) {
-    return number >= HOOK__Znwm && number < HOOK_dlclose;
-}
-
 /* Whether calls of this operator function count: an allocator implements it. */
 bool hooks_operator_counts(uintptr_t function);
 
