@@ -7,6 +7,9 @@
 #include "commands/commands.h"
 #include "commands/commands_options.h"
 #include "profile/location_filter.h"
+#include "session/session_control.h"
+#include "session/session_process.h"
+#include "session/session_results.h"
 #include "support/memory.h"
 #include "support/progress.h"
 

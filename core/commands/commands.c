@@ -4,6 +4,7 @@
 
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "session/session_process.h"
 
 static const struct command *const commands[] = {
 #define COMMAND_ADDRESS(name) &command_##name,

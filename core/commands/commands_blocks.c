@@ -3,6 +3,8 @@
 
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "session/session_blocks.h"
+#include "session/session_results.h"
 
 #define MOST_WORDS 64 /* of an expression */
 

@@ -1,5 +1,7 @@
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "session/session_catch.h"
+#include "session/session_watch.h"
 
 static const struct tmpalloc_option_info catch_options[] = {
     OPTION_THRESHOLD,

@@ -5,6 +5,7 @@
 #include "profile/location_filter.h"
 #include "reports/report_check.h"
 #include "reports/report_selection.h"
+#include "session/session_worth.h"
 
 #define LARGEST_SIZE      (UINT64_C(1) << 50)
 #define LARGEST_TOLERANCE 1000000

@@ -4,7 +4,6 @@
 
 #include "profile/location_filter.h"
 #include "reports/report_selection.h"
-#include "session/session_engine.h"
 #include "support/memory.h"
 
 #define DEFAULT_STACK_DEPTH   256

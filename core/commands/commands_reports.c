@@ -2,6 +2,7 @@
 #include "commands/commands_table.h"
 #include "profile/profile_suppress.h"
 #include "reports/report_data.h"
+#include "session/session_results.h"
 #include "support/file_write.h"
 
 static const char *const sort_columns[] = {"own", "total", "count", "share", "scope", NULL};

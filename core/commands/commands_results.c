@@ -3,6 +3,7 @@
 #include "profile/profile_load.h"
 #include "profile/profile_threshold.h"
 #include "reports/report_diff.h"
+#include "session/session_results.h"
 
 #define MOST_FILES 4096
 

@@ -1,7 +1,9 @@
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
 #include "reports/report_check.h"
+#include "session/session_control.h"
 #include "session/session_data.h"
+#include "session/session_status.h"
 
 static const char *const engines[] = {"auto", "agent", "breakpoint", "hardware", NULL};
 static const char *const whens[] = {"auto", "on", "off", NULL};

@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tables/sites.h"
+
 #define ENGINE_CATCHES       16
 #define ENGINE_BETWEEN_LIMIT 16
 
 /* No number of a stack. */
-#define ENGINE_NO_STACK UINT32_MAX
+#define ENGINE_NO_STACK SITE_NO_STACK
 
 struct engine_catch {
     uint64_t min_size;

@@ -6,7 +6,6 @@
 #include "names/core_file.h"
 #include "names/mapped_files.h"
 #include "names/process_maps.h"
-#include "profile/profile_build.h"
 #include "support/memory.h"
 
 struct mark {
@@ -304,6 +303,22 @@ struct profile_source recording_source(const struct recording *recording, bool n
         .interpreter =
             native_frames ? FRAME_NO_MODULE : interpreted_stacks_runtime_module(recording->modules),
     };
+}
+
+static const struct symbol *locate(struct profile_stack *stack, size_t location) {
+    const struct symbol *symbol = stack->symbols[location];
+    profile_stack_release(stack);
+    return symbol;
+}
+
+const struct symbol *recording_find_location(const struct recording *recording, uint32_t number) {
+    const struct profile_source source = recording_source(recording, false);
+    struct profile_stack stack;
+    size_t location;
+    if (number == SITE_NO_STACK ||
+        profile_expand(&source, number, &stack, &location) != TMPALLOC_OK)
+        return NULL;
+    return locate(&stack, location);
 }
 
 /* Known only when names were looked for. */

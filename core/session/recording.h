@@ -81,6 +81,9 @@ struct recording_query {
 /* What profiles are made of, without a snapshot.  Refers to the recording. */
 struct profile_source recording_source(const struct recording *recording, bool native_frames);
 
+/* The location of a stack; NULL: it is SITE_NO_STACK, or without memory. */
+const struct symbol *recording_find_location(const struct recording *recording, uint32_t number);
+
 /* The profile must not outlive the recording. */
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret);

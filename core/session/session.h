@@ -1,16 +1,23 @@
-/* A debug session: which process is tracked how, and what was recorded.  The only file that knows
- * every stage. */
+/* A debug session: which process is tracked how, and what was recorded.
+ *
+ * What it is made of, and the questions that need nothing else.  What happens to it stands above:
+ *
+ *     copies, source < engine < results < blocks, worth, watch, catch, core < status, data
+ *                                                                  < begin < process, control
+ */
 #ifndef TMPALLOC_SESSION_H
 #define TMPALLOC_SESSION_H
 
+#include <regex.h>
+
 #include "engines/engine_agent.h"
 #include "engines/engine_breakpoint.h"
+#include "engines/engine_catches.h"
+#include "names/elf_file.h"
 #include "profile/profile_suppress.h"
-#include "reports/report_selection.h"
 #include "session/recording.h"
-#include "session/session_catch.h"
-#include "session/session_copies.h"
-#include "session/session_watch.h"
+#include "support/map.h"
+#include "support/text.h"
 
 #define SESSION_DEFAULT_MAX_THRESHOLD 16
 #define SESSION_DEFAULT_THRESHOLD     1
@@ -39,6 +46,38 @@ struct session_options {
     struct entry_custom *custom;       /* owned */
     bool objects;                      /* CPython's object allocator counts */
     size_t custom_count;
+};
+
+/* A temporary at which the program is to stop. */
+struct session_catch {
+    uint32_t id; /* counted from 1, not used again; 0: this place is free */
+    bool once;
+    bool done; /* to be deleted once its last stop was shown */
+    char *at;  /* owned; NULL: anywhere */
+    regex_t regex;
+};
+
+struct session_catches {
+    struct session_catch items[ENGINE_CATCHES];
+    uint32_t last_id;
+    struct engine_catches engine; /* the same places */
+    struct map decided;           /* of a stack: the bits that engine.decide gives */
+};
+
+/* The block that is watched: one at a time. */
+struct session_watch {
+    enum { WATCH_NOTHING, WATCH_NEXT, WATCH_BLOCK } state;
+    uint32_t stack; /* of the site */
+    uint64_t address;
+    uint64_t size_bytes;
+    uint32_t bytes; /* watched, the block's first ones */
+};
+
+/* What has been found out so far of copies of functions that the user named: debug information is
+ * read once for each file and name. */
+struct session_copies {
+    struct map looked; /* name's and file's number -> 1 */
+    struct text inlined;
 };
 
 struct session {
@@ -70,76 +109,21 @@ struct session {
     struct text loaded_from; /* these files, for messages */
 };
 
-void session_init(struct session *session, const struct tmpalloc_host *host);
-void session_deinit(struct session *session);
-
-/* Each appends one line for the user to *text.  A failure leaves results and state as they were.
- * session_start() takes over what `options` owns, also when it fails. */
-int session_start(struct session *session, struct session_options *options, struct text *text,
-                  struct error *error);
-int session_stop(struct session *session, struct text *text, struct error *error);
-int session_reset(struct session *session, struct text *text, struct error *error);
-int session_mark(struct session *session, const char *name, struct text *text, struct error *error);
-int session_status(struct session *session, struct text *text, struct error *error);
-
-/* Reports are about what these files hold, summed, until the next start. */
-int session_load(struct session *session, char *const *paths, size_t count, struct text *text,
-                 struct error *error);
-/* Back to what was recorded. */
-void session_unload(struct session *session);
-/* Writes a file that session_load() reads. */
-int session_save(struct session *session, const char *path, bool force, struct text *text,
-                 struct error *error);
+/* Whether it is tracking or waiting to. */
+bool session_is_active(const struct session *session);
 /* Whether the process went on after its results were read for the last time, and has ended. */
 bool session_is_incomplete(const struct session *session);
 
-/* What a verdict on the results is worth. */
-enum session_worth {
-    SESSION_SOUND,
-    SESSION_PARTIAL,  /* they can exceed limits, but not prove that these are kept */
-    SESSION_WORTHLESS /* there are none, or they are of another program */
-};
-
-/* Appends to *why, which is empty when they are sound. */
-enum session_worth session_judge_results(struct session *session, struct text *why);
-
-/* TMPALLOC_E_STATE before the first start.  Tells the user when the results are not of what the
- * debugger has selected. */
-int session_profile(struct session *session, const struct recording_query *query,
-                    struct error *error, struct profile **ret);
-
 /* TMPALLOC_E_STATE when nothing was recorded, or the results are loaded ones. */
 int session_need_recording(const struct session *session, struct error *error);
-
 /* TMPALLOC_E_ARGUMENT for a threshold above the highest one that is recorded. */
 int session_check_threshold(uint32_t threshold, uint32_t highest, struct error *error);
 
-/* The counters, for the caller to own. */
-int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);
+/* The entry points that are tracked: the first *active_ret. */
+const struct entry_points *session_entry_points(const struct session *session, size_t *active_ret);
 
-/* TMPALLOC_E_STATE says why a profile has no blocks now that can still become temporary. */
-int session_check_blocks(struct session *session, struct error *error);
-/* The thread that the user has selected; 0: unknown. */
-int64_t session_this_tid(struct session *session);
-
-/* Temporaries, at the session's threshold, of the locations that match. */
-int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
-                  uint64_t *bytes_ret, struct error *error);
-
-/* Whether it is tracking or waiting to. */
-bool session_is_active(const struct session *session);
-
-/* What is tracked and how, one line without a newline. */
-void session_append_state(struct session *session, struct text *text);
-/* The same once the process runs, without what start has said before. */
-void session_append_found(struct session *session, struct text *text);
-
-/* Called by the adapter; see tmpalloc.h. */
-int session_event(struct session *session, tmpalloc_event event, struct error *error);
-int session_hit(struct session *session, uint64_t id);
-
-/* Before a command: notices a process that went away without an event. */
-void session_poll(struct session *session);
+/* "auto", "agent" ... as in messages. */
+const char *session_engine_name(enum session_engine engine);
 
 void session_options_deinit(struct session_options *options);
 

@@ -1,4 +1,4 @@
-#include "session/session.h"
+#include "session/session_blocks.h"
 
 /* Whether blocks of the process can be known now. */
 static int check_process(const struct session *session, const struct tmpalloc_process *process,

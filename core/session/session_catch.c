@@ -7,8 +7,8 @@
 #include "profile/location_filter.h"
 #include "profile/profile_build.h"
 #include "reports/report_caught.h"
-#include "reports/report_selection.h"
 #include "session/session_engine.h"
+#include "session/session_results.h"
 #include "support/memory.h"
 
 static uint32_t bit_of(size_t place) {
@@ -16,22 +16,6 @@ static uint32_t bit_of(size_t place) {
 }
 
 /* What an allocation matches. */
-
-static const struct symbol *locate(struct profile_stack *stack, size_t location) {
-    const struct symbol *symbol = stack->symbols[location];
-    profile_stack_release(stack);
-    return symbol;
-}
-
-const struct symbol *session_find_location(const struct recording *recording, uint32_t number) {
-    const struct profile_source source = recording_source(recording, false);
-    struct profile_stack stack;
-    size_t location;
-    if (number == ENGINE_NO_STACK ||
-        profile_expand(&source, number, &stack, &location) != TMPALLOC_OK)
-        return NULL;
-    return locate(&stack, location);
-}
 
 static uint32_t compare(const struct session_catches *catches, const struct symbol *location) {
     uint32_t matches = 0;
@@ -52,7 +36,7 @@ static uint32_t decide(void *arg, uint32_t stack) {
     uint64_t known;
     if (map_get(&catches->decided, stack, &known))
         return (uint32_t)known;
-    const struct symbol *location = session_find_location(session->recording, stack);
+    const struct symbol *location = recording_find_location(session->recording, stack);
     uint32_t matches = location ? compare(catches, location) : 0;
     map_put(&catches->decided, stack, matches); /* without memory it is found out again */
     return matches;
@@ -291,7 +275,7 @@ static void append_text(struct session *session, const struct engine_caught *cau
     for (uint32_t i = 0; i < caught->between_count; i++)
         between[i] =
             (struct report_between){caught->between[i].size_bytes,
-                                    session_find_location(recording, caught->between[i].stack)};
+                                    recording_find_location(recording, caught->between[i].stack)};
     text_init(&names);
     append_names(&session->catches, caught->catches, &names);
     const struct report_caught report = {
@@ -301,7 +285,7 @@ static void append_text(struct session *session, const struct engine_caught *cau
         .distance = caught->distance,
         .site = site,
         .stack = &stack,
-        .free_location = session_find_location(recording, caught->free_stack),
+        .free_location = recording_find_location(recording, caught->free_stack),
         .between = between,
         .between_count = caught->between_count,
     };

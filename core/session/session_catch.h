@@ -5,31 +5,7 @@
 #ifndef TMPALLOC_SESSION_CATCH_H
 #define TMPALLOC_SESSION_CATCH_H
 
-#include <regex.h>
-
-#include "engines/engine_catches.h"
-#include "support/error.h"
-#include "support/map.h"
-#include "support/text.h"
-
-struct recording;
-struct session;
-struct symbol;
-
-struct session_catch {
-    uint32_t id; /* counted from 1, not used again; 0: this place is free */
-    bool once;
-    bool done; /* to be deleted once its last stop was shown */
-    char *at;  /* owned; NULL: anywhere */
-    regex_t regex;
-};
-
-struct session_catches {
-    struct session_catch items[ENGINE_CATCHES];
-    uint32_t last_id;
-    struct engine_catches engine; /* the same places */
-    struct map decided;           /* of a stack: the bits that engine.decide gives */
-};
+#include "session/session.h"
 
 struct session_catch_options {
     uint32_t threshold;
@@ -47,9 +23,6 @@ int session_catch_add(struct session *session, const struct session_catch_option
                       struct text *text, struct error *error);
 int session_catch_delete(struct session *session, uint32_t id, struct text *text,
                          struct error *error);
-
-/* The location of a stack; NULL: it has none, or without memory. */
-const struct symbol *session_find_location(const struct recording *recording, uint32_t number);
 
 /* One row of the status for each. */
 void session_catches_append(struct session *session, struct text *text);

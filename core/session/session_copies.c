@@ -1,9 +1,6 @@
 #include "session/session_copies.h"
 
 #include "engines/entry_points.h"
-#include "session/recording.h"
-#include "session/session.h"
-#include "tmpalloc/tmpalloc.h"
 
 void session_copies_init(struct session *session) {
     map_init(&session->copies.looked);
@@ -54,16 +51,12 @@ static void look_for_all(struct session *session) {
     }
 }
 
-static const struct entry_points *entries_of(const struct session *session) {
-    return session->agent ? engine_agent_entry_points(session->agent)
-                          : engine_breakpoint_entry_points(session->engine);
-}
-
 void session_copies_append(struct session *session, struct text *text) {
     if (!session->options.within && session->options.custom_count == 0)
         return;
     look_for_all(session);
-    const char *left_out = entries_of(session)->left_out;
+    size_t active;
+    const char *left_out = session_entry_points(session, &active)->left_out;
     if (left_out[0])
         text_printf(text, "%snot counted, for nothing tells where the arguments are: %s",
                     text->length > 0 ? "; " : "", left_out);

@@ -2,16 +2,7 @@
 #ifndef TMPALLOC_SESSION_COPIES_H
 #define TMPALLOC_SESSION_COPIES_H
 
-#include "support/map.h"
-#include "support/text.h"
-
-struct session;
-
-/* What has been found out so far: debug information is read once for each file and name. */
-struct session_copies {
-    struct map looked; /* name's and file's number -> 1 */
-    struct text inlined;
-};
+#include "session/session.h"
 
 void session_copies_init(struct session *session);
 void session_copies_deinit(struct session *session);

@@ -3,6 +3,7 @@
 #include "reports/report_data.h"
 #include "reports/report_values.h"
 #include "session/session_engine.h"
+#include "session/session_results.h"
 #include "support/memory.h"
 
 static const char *state_name(const struct session *session) {
@@ -57,7 +58,7 @@ static json_t *entry_point_object(struct modules *modules, const struct entry_po
 
 static json_t *entry_points_array(const struct session *session) {
     size_t active;
-    const struct entry_points *points = session_engine_entries(session, &active);
+    const struct entry_points *points = session_entry_points(session, &active);
     json_t *array = json_array();
     int failed = 0;
     for (size_t i = 0; i < active; i++)

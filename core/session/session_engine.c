@@ -7,17 +7,12 @@
 #include "engines/agent_file.h"
 #include "engines/agent_program.h"
 #include "profile/profile_names.h"
+#include "session/session_copies.h"
 #include "support/clock.h"
-#include "support/memory.h"
 #include "support/progress.h"
 
 /* Results are copied at stops of the user for so small a part of the time. */
 #define COPY_SHARE 20
-
-const char *session_engine_name(enum session_engine engine) {
-    static const char *const names[] = {"auto", "agent", "breakpoint", "hardware"};
-    return names[engine];
-}
 
 /* Choosing. */
 
@@ -421,13 +416,4 @@ int session_engine_await(struct session *session, struct error *error) {
 
 int session_engine_set_catches(struct session *session, struct error *error) {
     return session->agent ? engine_agent_set_catches(session->agent, error) : TMPALLOC_OK;
-}
-
-const struct entry_points *session_engine_entries(const struct session *session,
-                                                  size_t *active_ret) {
-    const struct entry_points *entries = session->agent
-                                             ? engine_agent_entry_points(session->agent)
-                                             : engine_breakpoint_entry_points(session->engine);
-    *active_ret = session->agent ? entries->count : engine_breakpoint_active(session->engine);
-    return entries;
 }

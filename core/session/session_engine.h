@@ -4,9 +4,6 @@
 
 #include "session/session.h"
 
-/* "auto", "agent" ... as in messages. */
-const char *session_engine_name(enum session_engine engine);
-
 /* Settles which engine this start uses: fills session->chosen, and session->reason when `auto` took
  * the second best.  TMPALLOC_E_UNSUPPORTED when the one that was named can't be used. */
 int session_engine_choose(struct session *session, const struct tmpalloc_process *process,
@@ -44,16 +41,5 @@ int session_engine_await(struct session *session, struct error *error);
 int session_engine_update(struct session *session, struct error *error);
 /* The same at a stop that no command is given at: when it is worth it, or always. */
 void session_engine_stopped(struct session *session, bool always);
-
-/* Takes the results out of a core file that the debugger looks at, once; without a core file
- * nothing is known of it any more. */
-void session_look_at_core(struct session *session, const struct tmpalloc_process *process);
-/* Notes whether the results came from what is selected; to be told once, with the results. */
-void session_compare_source(struct session *session, const struct tmpalloc_process *process);
-void session_tell_source(struct session *session);
-
-/* The entry points that are tracked: the first *active_ret. */
-const struct entry_points *session_engine_entries(const struct session *session,
-                                                  size_t *active_ret);
 
 #endif

@@ -1,13 +1,73 @@
-#include <inttypes.h>
-#include <signal.h>
+#include "session/session_results.h"
 
+#include "profile/location_filter.h"
 #include "profile/profile_load.h"
 #include "profile/profile_merge.h"
 #include "profile/profile_threshold.h"
 #include "reports/report.h"
 #include "session/session_engine.h"
+#include "session/session_source.h"
 #include "support/file_write.h"
 #include "support/memory.h"
+
+int session_snapshot(struct session *session, struct snapshot *ret, struct error *error) {
+    int status = session_need_recording(session, error);
+    if (status == TMPALLOC_OK)
+        status = session_engine_update(session, error);
+    return status == TMPALLOC_OK ? recording_snapshot(session->recording, ret, error) : status;
+}
+
+static int loaded_profile(const struct session *session, const struct recording_query *query,
+                          struct error *error, struct profile **ret) {
+    if (query->since)
+        return error_set(error, TMPALLOC_E_ARGUMENT, "no mark %s: the results are from %s",
+                         query->since, text_get(&session->loaded_from));
+    return profile_at(session->loaded, query->threshold, query->native_frames, error, ret);
+}
+
+int session_profile(struct session *session, const struct recording_query *query,
+                    struct error *error, struct profile **ret) {
+    if (session->loaded)
+        return loaded_profile(session, query, error, ret);
+    int status = session_need_recording(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    session_tell_source(session);
+    uint32_t highest = recording_max_threshold(session->recording);
+    status = session_check_threshold(query->threshold, highest, error);
+    if (status == TMPALLOC_OK)
+        status = session_engine_update(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = recording_profile(session->recording, query, error, ret);
+    if (status == TMPALLOC_OK)
+        (*ret)->incomplete = session_is_incomplete(session);
+    if (status == TMPALLOC_OK)
+        (*ret)->limited = session->recording->limited;
+    return status;
+}
+
+int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
+                  uint64_t *bytes_ret, struct error *error) {
+    struct profile *profile;
+    const struct recording_query query = {.threshold = session->threshold};
+    int status = session_profile(session, &query, error, &profile);
+    if (status != TMPALLOC_OK) /* nothing recorded, or not up to that threshold */
+        return status == TMPALLOC_E_ARGUMENT ? TMPALLOC_E_STATE : status;
+    struct text scratch;
+    text_init(&scratch);
+    *count_ret = *bytes_ret = 0;
+    for (size_t i = 0; i < profile->site_count; i++) {
+        const struct profile_site *site = &profile->sites[i];
+        if (!location_matches(location, profile_location(site), &scratch))
+            continue;
+        *count_ret += site->count;
+        *bytes_ret += site->bytes;
+    }
+    text_deinit(&scratch);
+    profile_destroy(profile);
+    return TMPALLOC_OK;
+}
 
 void session_unload(struct session *session) {
     profile_destroy(session->loaded);
@@ -112,91 +172,4 @@ int session_save(struct session *session, const char *path, bool force, struct t
         return write_profile(session->loaded, path, force, text, error);
     int status = session_need_recording(session, error);
     return status == TMPALLOC_OK ? save_recording(session, path, force, text, error) : status;
-}
-
-bool session_is_incomplete(const struct session *session) {
-    const struct recording *recording = session->recording;
-    return session->state == SESSION_ENDED && recording->copied &&
-           recording->age != RECORDING_EXIT && recording->age != RECORDING_EXEC &&
-           recording->age != RECORDING_CORE;
-}
-
-/* Nobody handles these by going on as if nothing had been. */
-static const char *fatal_name(int32_t signal) {
-    static const struct {
-        int32_t number;
-        const char *name;
-    } fatal[] = {{SIGSEGV, "SIGSEGV"}, {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},
-                 {SIGFPE, "SIGFPE"},   {SIGILL, "SIGILL"},   {SIGSYS, "SIGSYS"}};
-    for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
-        if (fatal[i].number == signal)
-            return fatal[i].name;
-    }
-    return NULL;
-}
-
-static void append_signal(struct text *text, int32_t signal) {
-    const char *name = fatal_name(signal);
-    if (name)
-        text_append(text, name);
-    else
-        text_printf(text, "signal %" PRId32, signal);
-}
-
-/* Of the process that the results are of, when it is there, or its core file. */
-static int32_t signal_at_hand(struct session *session) {
-    const struct recording *recording = session->recording;
-    struct tmpalloc_process process;
-    if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
-        return 0;
-    bool core =
-        session->state == SESSION_ENDED && recording->age == RECORDING_CORE && process.core_file[0];
-    bool same = process.pid != 0 && process.pid == recording->process.pid && process.stopped;
-    return core || same ? process.signal : 0;
-}
-
-static enum session_worth judge_ended(const struct session *session, struct text *why) {
-    const struct recording *recording = session->recording;
-    long long pid = (long long)recording->process.pid;
-    if (session->execed) {
-        text_printf(why, "process %lld %s, the results are from before that", pid, session->ended);
-        return SESSION_WORTHLESS;
-    }
-    if (session->signal) {
-        text_printf(why, "process %lld ended by ", pid);
-        append_signal(why, session->signal);
-        return recording->copied && recording->age == RECORDING_NEVER ? SESSION_WORTHLESS
-                                                                      : SESSION_PARTIAL;
-    }
-    if (!session_is_incomplete(session))
-        return SESSION_SOUND;
-    bool none = recording->age == RECORDING_NEVER;
-    text_printf(why, "process %lld %s, %s results were read before that", pid, session->ended,
-                none ? "no" : "its last");
-    return none ? SESSION_WORTHLESS : SESSION_PARTIAL;
-}
-
-static enum session_worth judge_loaded(const struct session *session, struct text *why) {
-    if (!session->loaded->incomplete)
-        return SESSION_SOUND;
-    text_printf(why, "%s: a process went on after its last results were read",
-                text_get(&session->loaded_from));
-    return SESSION_PARTIAL;
-}
-
-enum session_worth session_judge_results(struct session *session, struct text *why) {
-    const struct recording *recording = session->recording;
-    if (session->loaded)
-        return judge_loaded(session, why);
-    bool recorded = recording && !session->core_problem[0];
-    if (!recorded || recording->process.pid == 0) {
-        text_append(why, recorded ? "no process was started" : "nothing was recorded");
-        return SESSION_WORTHLESS;
-    }
-    int32_t signal = signal_at_hand(session);
-    if (!fatal_name(signal))
-        return session->state == SESSION_ENDED ? judge_ended(session, why) : SESSION_SOUND;
-    text_printf(why, "process %lld was stopped by ", (long long)recording->process.pid);
-    append_signal(why, signal);
-    return SESSION_PARTIAL;
 }

@@ -1,13 +1,19 @@
+#include "session/session_status.h"
+
 #include <string.h>
 
 #include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
+#include "reports/report.h"
+#include "session/session_catch.h"
 #include "session/session_engine.h"
+#include "session/session_results.h"
+#include "session/session_watch.h"
 #include "support/memory.h"
 
 static void append_entry_points(const struct session *session, struct text *text) {
     size_t active;
-    const struct entry_points *points = session_engine_entries(session, &active);
+    const struct entry_points *points = session_entry_points(session, &active);
     struct modules *modules = session->recording->modules;
     text_printf(text, "%zu entry point%s (", active, active == 1 ? "" : "s");
     for (size_t i = 0; i < active; i++) {

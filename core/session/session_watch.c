@@ -3,14 +3,17 @@
 #include <inttypes.h>
 
 #include "profile/profile_names.h"
+#include "reports/report_selection.h"
 #include "session/session_engine.h"
+#include "session/session_results.h"
 
 /* What one debug register of a processor can watch: Intel SDM, volume 3, "Debug Address Registers".
  */
 #define WATCHED_LIMIT 8
 
 static void append_location(const struct session *session, struct text *text) {
-    const struct symbol *location = session_find_location(session->recording, session->watch.stack);
+    const struct symbol *location =
+        recording_find_location(session->recording, session->watch.stack);
     if (location)
         profile_append_location(text, location);
 }

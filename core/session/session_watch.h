@@ -2,19 +2,7 @@
 #ifndef TMPALLOC_SESSION_WATCH_H
 #define TMPALLOC_SESSION_WATCH_H
 
-#include "support/error.h"
-#include "support/text.h"
-
-struct session;
-
-/* One at a time. */
-struct session_watch {
-    enum { WATCH_NOTHING, WATCH_NEXT, WATCH_BLOCK } state;
-    uint32_t stack; /* of the site */
-    uint64_t address;
-    uint64_t size_bytes;
-    uint32_t bytes; /* watched, the block's first ones */
-};
+#include "session/session.h"
 
 void session_watch_init(struct session *session);
 

@@ -1,0 +1,124 @@
+#include "session/session_control.h"
+
+#include "session/session_begin.h"
+#include "session/session_catch.h"
+#include "session/session_copies.h"
+#include "session/session_engine.h"
+#include "session/session_results.h"
+#include "session/session_status.h"
+#include "session/session_watch.h"
+
+void session_init(struct session *session, const struct tmpalloc_host *host) {
+    *session = (struct session){.threshold = SESSION_DEFAULT_THRESHOLD};
+    host_init(&session->host, host);
+    text_init(&session->missing);
+    session_copies_init(session);
+    session_catches_init(session);
+    text_init(&session->loaded_from);
+    session_watch_init(session);
+}
+
+void session_deinit(struct session *session) {
+    session_engine_forget_left(session);
+    session_engine_destroy(session);
+    session_unload(session);
+    text_deinit(&session->loaded_from);
+    recording_destroy(session->recording);
+    session_options_deinit(&session->options);
+    session_catches_deinit(session);
+    session_copies_deinit(session);
+    text_deinit(&session->missing);
+    host_deinit(&session->host);
+}
+
+static int check_start(const struct session *session, const struct session_options *options,
+                       const struct tmpalloc_process *process, struct error *error) {
+    if (session_is_active(session))
+        return error_set(error, TMPALLOC_E_STATE,
+                         "already started with the %s engine: 'tmpalloc stop' ends that",
+                         session->recording->engine);
+    if (process->core_file[0])
+        return error_set(error, TMPALLOC_E_STATE, "a core file can't be tracked: run the program");
+    if (process->pid == 0 && process->executable[0] == '\0')
+        return error_set(error, TMPALLOC_E_STATE,
+                         "start needs a program: name its file to the debugger, or attach");
+    if (process->pid != 0 && !process->stopped)
+        return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
+                         (long long)process->pid);
+    if (options->only_this_thread && process->pid == 0)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "--this-thread needs a thread: run to a stop and start there");
+    if (options->engine == SESSION_HARDWARE && process->pid == 0)
+        return error_set(error, TMPALLOC_E_STATE,
+                         "the hardware engine needs a process whose debug registers can be tried: "
+                         "run to a stop (starti, break main) and start there");
+    if (options->engine == SESSION_HARDWARE && options->within)
+        return error_set(error, TMPALLOC_E_ARGUMENT,
+                         "--within needs more breakpoints than there are debug registers: use "
+                         "--engine breakpoint");
+    if (options->engine == SESSION_HARDWARE && options->objects)
+        return error_set(error, TMPALLOC_E_ARGUMENT,
+                         "--allocator python needs more breakpoints than there are debug "
+                         "registers: use --engine breakpoint");
+    return TMPALLOC_OK;
+}
+
+int session_start(struct session *session, struct session_options *options, struct text *text,
+                  struct error *error) {
+    struct tmpalloc_process process;
+    int status = host_process(&session->host, &process, error);
+    if (status == TMPALLOC_OK)
+        status = check_start(session, options, &process, error);
+    if (status != TMPALLOC_OK) {
+        session_options_deinit(options);
+        return status;
+    }
+    session_options_deinit(&session->options);
+    session->options = *options;
+    session_copies_forget(session);
+    text_clear(&session->missing);
+    session->hit_failed = false;
+    status = session_begin(session, &process, false, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    session_unload(session);
+    session_append_state(session, text);
+    text_append(text, "\n");
+    return TMPALLOC_OK;
+}
+
+int session_stop(struct session *session, struct text *text, struct error *error) {
+    if (!session_is_active(session))
+        return error_set(error, TMPALLOC_E_STATE, "not tracking: 'tmpalloc start' begins");
+    session_watch_end(session);
+    int status = session_engine_stop(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    session->state = SESSION_STOPPED;
+    text_append(text, "tmpalloc: stopped, the results stay\n");
+    return TMPALLOC_OK;
+}
+
+int session_reset(struct session *session, struct text *text, struct error *error) {
+    int status = session_need_recording(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = session_engine_reset(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    recording_forget_marks(session->recording);
+    text_append(text, "tmpalloc: results are zero again\n");
+    return TMPALLOC_OK;
+}
+
+int session_mark(struct session *session, const char *name, struct text *text,
+                 struct error *error) {
+    int status = session_need_recording(session, error);
+    if (status == TMPALLOC_OK)
+        status = session_engine_update(session, error);
+    if (status == TMPALLOC_OK)
+        status = recording_mark(session->recording, name, error);
+    if (status == TMPALLOC_OK)
+        text_printf(text, "tmpalloc: mark %s set\n", name);
+    return status;
+}

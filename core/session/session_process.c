@@ -1,0 +1,186 @@
+#include "session/session_process.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "session/session_begin.h"
+#include "session/session_catch.h"
+#include "session/session_core.h"
+#include "session/session_engine.h"
+#include "session/session_source.h"
+#include "session/session_status.h"
+#include "session/session_watch.h"
+
+static void end_tracking(struct session *session, const char *what) {
+    session_watch_end(session);
+    session_engine_destroy(session);
+    session->catches.engine.caught_count = 0;
+    session->state = SESSION_ENDED;
+    snprintf(session->ended, sizeof(session->ended), "%s", what);
+    host_forget_process(&session->host);
+}
+
+static void tell_found(struct session *session) {
+    struct text line;
+    text_init(&line);
+    session_append_found(session, &line);
+    host_message(&session->host, "%s", text_get(&line));
+    text_deinit(&line);
+}
+
+static int modules_changed(struct session *session, const struct tmpalloc_process *process,
+                           struct error *error) {
+    bool waiting = session->state == SESSION_WAITING;
+    if (session->recording->process.pid == 0)
+        recording_set_process(session->recording, process);
+    if (session->recording->process.pid != process->pid)
+        return TMPALLOC_OK;
+    int status = session_refresh(session, error);
+    if (status == TMPALLOC_OK && waiting && session->state == SESSION_TRACKING)
+        tell_found(session);
+    return status;
+}
+
+/* 0: the process has ended, or is not on this machine.  proc(5): in /proc/PID/stat the state and
+ * the parent follow the name in parentheses. */
+static int64_t parent_of(const struct tmpalloc_process *process) {
+    char path[64], line[512] = "";
+    if (!process->local)
+        return 0;
+    snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)process->pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    bool read = fgets(line, sizeof(line), file) != NULL;
+    fclose(file);
+    const char *end_of_name = read ? strrchr(line, ')') : NULL;
+    char state = 'X';
+    long long parent = 0;
+    if (end_of_name)
+        sscanf(end_of_name, ") %c %lld", &state, &parent);
+    return state == 'X' || state == 'Z' ? 0 : parent;
+}
+
+/* Whether another process than the recording's is its child.  Nothing but fork() brings the agent
+ * into one; there it tells a child also when the parent is gone by now, perhaps without an event.
+ * (Its files become known one after the other.) */
+static bool is_child(struct session *session, const struct tmpalloc_process *process) {
+    struct recording *recording = session->recording;
+    bool is_parent = parent_of(process) == recording->process.pid;
+    if (!recording->copied)
+        return is_parent;
+    bool gone = session->state == SESSION_ENDED || parent_of(&recording->process) == 0;
+    return (is_parent || gone) &&
+           recording_update_modules(recording, process, NULL, NULL) == TMPALLOC_OK &&
+           engine_agent_is_loaded(recording->modules);
+}
+
+/* The debugger let the tracked process go and follows its child (set follow-fork-mode child). */
+static int follow_child(struct session *session, const struct tmpalloc_process *child,
+                        struct error *error) {
+    int64_t parent = session->recording->process.pid;
+    if (session_is_active(session))
+        end_tracking(session, "was detached");
+    int status = session_begin(session, child, true, error);
+    if (status == TMPALLOC_OK)
+        host_message(&session->host,
+                     "tmpalloc: following child %lld of process %lld, its results begin at zero",
+                     (long long)child->pid, (long long)parent);
+    return status;
+}
+
+/* A copy that was made when it was about to execute another program is one of many, if that failed.
+ */
+static void process_ended(struct session *session, int32_t signal) {
+    session->signal = signal;
+    if (session->recording->age == RECORDING_EXEC)
+        session->recording->age = RECORDING_STOP;
+    bool never_found = session->state == SESSION_WAITING && !session->agent;
+    end_tracking(session, "ended or was detached");
+    if (never_found)
+        host_message(&session->host,
+                     "tmpalloc: process %lld ended, no allocator was found in it (a static "
+                     "executable without symbols?)",
+                     (long long)session->recording->process.pid);
+}
+
+static void process_execed(struct session *session) {
+    end_tracking(session, "replaced its program by exec");
+    session->execed = true;
+    host_message(
+        &session->host,
+        "tmpalloc: process %lld replaced its program by exec, the results before that stay",
+        (long long)session->recording->process.pid);
+}
+
+static void stopped(struct session *session, bool signaled) {
+    session_engine_stopped(session, signaled);
+    session_catches_show(session);
+}
+
+int session_event(struct session *session, tmpalloc_event event, struct error *error) {
+    struct tmpalloc_process process;
+    session_engine_forget_left(session);
+    int status = host_process(&session->host, &process, error);
+    if (status != TMPALLOC_OK || !session->recording)
+        return status;
+    int64_t pid = session->recording->process.pid;
+    /* What is run instead of the process may be there before the event is. */
+    bool same = process.pid == 0 || process.pid == pid ||
+                (event == TMPALLOC_EVENT_EXITED && parent_of(&session->recording->process) == 0);
+    if (event == TMPALLOC_EVENT_MODULES && process.pid != 0) {
+        if (!same && pid != 0 && (session_is_active(session) || session->state == SESSION_ENDED) &&
+            is_child(session, &process))
+            return follow_child(session, &process, error);
+        if (session_is_active(session))
+            return modules_changed(session, &process, error);
+    }
+    if (session_is_active(session) && same && pid != 0) {
+        if (event == TMPALLOC_EVENT_EXITED)
+            process_ended(session, process.pid == 0 || process.pid == pid ? process.signal : 0);
+        else if (event == TMPALLOC_EVENT_EXECED)
+            process_execed(session);
+        else if (event == TMPALLOC_EVENT_UNLOADING && session->engine)
+            engine_breakpoint_unloading(session->engine);
+        else if (event == TMPALLOC_EVENT_BREAKPOINTS && session->agent && process.stopped)
+            return engine_agent_avoid_breakpoints(session->agent, error);
+        else if (event == TMPALLOC_EVENT_STOPPED || event == TMPALLOC_EVENT_SIGNALED)
+            stopped(session, event == TMPALLOC_EVENT_SIGNALED);
+    }
+    return TMPALLOC_OK;
+}
+
+void session_poll(struct session *session) {
+    struct tmpalloc_process process;
+    struct error error = {.text = ""};
+    session_engine_forget_left(session);
+    if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
+        return;
+    if (!session_is_active(session))
+        session_look_at_core(session, &process);
+    else if (session->recording->process.pid == 0)
+        return;
+    else if (process.pid == 0 && parent_of(&session->recording->process) == 0)
+        process_ended(session, process.signal); /* else something without a process is selected */
+    else if (process.pid == session->recording->process.pid && process.stopped &&
+             session_refresh(session, &error) != TMPALLOC_OK)
+        host_message(&session->host, "tmpalloc: %s", error.text);
+    session_compare_source(session, &process);
+}
+
+/* One line for all hits: there may be many. */
+static void tell_failed_hit(struct session *session, const struct error *error) {
+    if (!session->hit_failed)
+        host_message(&session->host, "tmpalloc: an event was lost: %s", error->text);
+    session->hit_failed = true;
+}
+
+int session_hit(struct session *session, uint64_t id) {
+    struct error error = {.text = ""};
+    int status = session_engine_hit(session, id, &error);
+    if (status == TMPALLOC_STOP)
+        session_catches_hit(session);
+    else if (status != TMPALLOC_OK)
+        tell_failed_hit(session, &error);
+    return status;
+}

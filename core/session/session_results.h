@@ -1,0 +1,28 @@
+/* The results: counted here or in the process, or loaded from files. */
+#ifndef TMPALLOC_SESSION_RESULTS_H
+#define TMPALLOC_SESSION_RESULTS_H
+
+#include "session/session.h"
+
+/* TMPALLOC_E_STATE before the first start.  Tells the user when the results are not of what the
+ * debugger has selected. */
+int session_profile(struct session *session, const struct recording_query *query,
+                    struct error *error, struct profile **ret);
+
+/* The counters, for the caller to own. */
+int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);
+
+/* Temporaries, at the session's threshold, of the locations that match. */
+int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
+                  uint64_t *bytes_ret, struct error *error);
+
+/* Reports are about what these files hold, summed, until the next start. */
+int session_load(struct session *session, char *const *paths, size_t count, struct text *text,
+                 struct error *error);
+/* Back to what was recorded. */
+void session_unload(struct session *session);
+/* Writes a file that session_load() reads. */
+int session_save(struct session *session, const char *path, bool force, struct text *text,
+                 struct error *error);
+
+#endif
