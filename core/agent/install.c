@@ -122,7 +122,7 @@ static void interpose(struct installation *installation, uint32_t number) {
     bool counts = next != 0;
     if (!next && installation->preloaded) {
         next = hooks_next(number);
-        counts = next && (!hook_list[number].is_operator || hooks_routes[number] != next);
+        counts = next && (!hook_list[number].library || hooks_routes[number] != next);
         if (!next)
             loaded_symbols_hide(hook_list[number].name);
     }
@@ -136,7 +136,7 @@ static void interpose(struct installation *installation, uint32_t number) {
 static bool is_meant(uint32_t number, uintptr_t function) {
     if (!hooks_is_entry_point(number))
         return number == HOOK_dlclose || loaded_symbols_share_file(function, c_library_address());
-    return !hook_list[number].is_operator || hooks_operator_counts(function);
+    return hooks_counts(number, function);
 }
 
 static int install(struct installation *installation, uint32_t number) {
@@ -144,7 +144,7 @@ static int install(struct installation *installation, uint32_t number) {
         installation->preloaded ? LOADED_FIRST : LOADED_FIRST_OF_OTHERS;
     uintptr_t function = loaded_symbols_find(hook_list[number].name, choice);
     uint32_t same = find_same(installation, number, function);
-    if (function == hooks[number].exported)
+    if (hooks[number].exported && function == hooks[number].exported)
         interpose(installation, number);
     else if (!function || !is_meant(number, function))
         note(installation, number, function, AGENT_NOT_HOOKED);

@@ -10,7 +10,7 @@
 /* Higher addresses are not a program's; a stack's address and an entry point fit one map key. */
 #define ADDRESS_LIMIT (UINT64_C(1) << 57)
 
-_Static_assert(AGENT_ENTRY_POINTS_LIMIT <= 64, "an index has six bits");
+_Static_assert(AGENT_FIRST_OTHER <= 64, "an index has six bits");
 
 int image_reader_damaged(struct image_reader *reader, const char *what, uint64_t number) {
     return error_set(reader->error, TMPALLOC_E_HOST,
@@ -60,7 +60,7 @@ static int check_image(struct image_reader *reader) {
     if (entries <= image->max_threshold || entries > DETECTOR_THRESHOLD_LIMIT + 1 ||
         (entries & (entries - 1)) != 0)
         return image_reader_damaged(reader, "number of window entries", entries);
-    if (image->entry_point_count > AGENT_ENTRY_POINTS_LIMIT)
+    if (image->entry_point_count > AGENT_FIRST_OTHER)
         return image_reader_damaged(reader, "number of entry points", image->entry_point_count);
     return TMPALLOC_OK;
 }

@@ -1,5 +1,8 @@
 #include "engines/engine_events.h"
 
+#include <string.h>
+#include <wchar.h>
+
 #include "engines/engine_threads.h"
 
 static void drop_event(struct engine_breakpoint *engine) {
@@ -123,6 +126,36 @@ static int begin_allocation(struct engine_hit *hit, struct call *call) {
     return catch_block(hit, &call->old);
 }
 
+/* Of the string that was allocated, with its end.  Pieces that are aligned are in one page. */
+static int string_bytes(struct engine_hit *hit, uint64_t address, size_t character_bytes,
+                        uint64_t *ret) {
+    static const wchar_t end;
+    unsigned char piece[64];
+    for (uint64_t at = address;;) {
+        size_t size = sizeof(piece) - at % sizeof(piece), i = 0;
+        if (size < character_bytes)
+            size = character_bytes;
+        int status = host_read_data(hit->engine->parts.host, at, piece, size, hit->error);
+        if (status != TMPALLOC_OK)
+            return status;
+        while (i + character_bytes <= size && memcmp(piece + i, &end, character_bytes) != 0)
+            i += character_bytes;
+        at += i;
+        if (i + character_bytes <= size) {
+            *ret = at + character_bytes - address;
+            return TMPALLOC_OK;
+        }
+    }
+}
+
+static int find_size(struct engine_hit *hit, struct call *call, uint64_t address) {
+    if (address && call->signature.result == ENTRY_RETURNED_STRING)
+        return string_bytes(hit, address, 1, &call->size_bytes);
+    if (address && call->signature.result == ENTRY_RETURNED_WIDE_STRING)
+        return string_bytes(hit, address, sizeof(wchar_t), &call->size_bytes);
+    return TMPALLOC_OK;
+}
+
 static struct call describe_call(const struct engine_hit *hit, const struct entry_point *entry,
                                  uint64_t return_address) {
     const struct entry_signature *signature = &entry->signature;
@@ -184,6 +217,9 @@ int engine_events_call(struct engine_hit *hit, const struct entry_point *entry,
                        uint64_t return_address) {
     struct call next = describe_call(hit, entry, return_address);
     enum call_nesting nesting;
+    if (entry->signature.role == ENTRY_ALLOCATE &&
+        engine_hit_argument(hit, entry->signature.pointer))
+        return TMPALLOC_OK;
     int status = relate(hit, &next, &nesting);
     if (status != TMPALLOC_OK || nesting == CALL_NESTED)
         return status;
@@ -238,6 +274,8 @@ int engine_events_return(struct engine_hit *hit) {
         return TMPALLOC_OK;
     uint64_t address;
     int status = allocated_address(hit, call, &address);
+    if (status == TMPALLOC_OK)
+        status = find_size(hit, call, address);
     if (status == TMPALLOC_OK)
         status = finish_realloc(hit, call, address);
     if (status != TMPALLOC_OK || address == 0)

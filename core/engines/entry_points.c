@@ -20,6 +20,9 @@ struct known_entry {
 #define ROLE_NEW_ALIGNED ROLE_ALLOCATION
 #define ROLE_PLACEMENT   ROLE_ALLOCATION, .result = ENTRY_STORED
 #define ROLE_MAPPING     ROLE_ALLOCATION, .result = ENTRY_RETURNED_MAPPED
+#define ROLE_COPY        ROLE_ALLOCATION, .result = ENTRY_RETURNED_STRING
+#define ROLE_PATH        ROLE_COPY
+#define ROLE_WIDE_COPY   ROLE_ALLOCATION, .result = ENTRY_RETURNED_WIDE_STRING
 #define ROLE_RESIZE      .role = ENTRY_REALLOCATE
 #define ROLE_RELEASE     .role = ENTRY_FREE
 #define ROLE_UNMAPPING   ROLE_RELEASE
@@ -32,6 +35,7 @@ struct known_entry {
 static const struct known_entry c_entries[] = {FOR_EACH_C_FUNCTION(ENTRY)};
 static const struct known_entry mapping_entries[] = {FOR_EACH_MAPPING(ENTRY)};
 static const struct known_entry operator_entries[] = {FOR_EACH_OPERATOR(ENTRY)};
+static const struct known_entry secondary_entries[] = {FOR_EACH_SECONDARY_FUNCTION(ENTRY)};
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -47,8 +51,23 @@ static bool file_defines(void *arg, const char *name) {
                                  modules_is_dynamic(file->modules, file->module), &symbol);
 }
 
-static bool implements_operators(struct modules *modules, uint32_t module) {
-    return allocator_implements_operators(file_defines, &(struct file){modules, module});
+/* The C library's own functions in a static executable have a second name. */
+static bool is_of_static_c_library(struct modules *modules, const struct module_symbol *symbol) {
+    char second[64];
+    struct module_symbol found;
+    snprintf(second, sizeof(second), "__%s", symbol->name);
+    return modules_find_function(modules, symbol->module, second, false, &found) &&
+           found.address == symbol->address;
+}
+
+/* Whether a function counts that libraries of this kind have by malloc; NULL: any does. */
+static bool is_entry(struct modules *modules, const struct module_symbol *symbol,
+                     const char *library) {
+    struct file file = {modules, symbol->module};
+    if (!library || allocator_implements(file_defines, &file, library))
+        return true;
+    return strcmp(library, ALLOCATOR_C_LIBRARY) == 0 &&
+           !modules_is_dynamic(modules, symbol->module) && !is_of_static_c_library(modules, symbol);
 }
 
 static struct entry_point *find_address(struct entry_points *points, uint64_t address) {
@@ -84,18 +103,18 @@ static int add(struct entry_points *points, const struct module_symbol *symbol, 
     return TMPALLOC_OK;
 }
 
-/* A table, and whether its functions count in files that are allocators only. */
+/* A table, and what tells the files in which its functions don't count; NULL: they always do. */
 struct known_entries {
     const struct known_entry *items;
     size_t count;
-    bool allocators_only;
+    const char *library;
 };
 
 static int add_known_at(struct modules *modules, struct entry_points *points,
                         const struct module_symbol *symbol, const struct known_entries *known,
                         size_t i) {
     const struct known_entry *entry = &known->items[i];
-    if (known->allocators_only && !implements_operators(modules, symbol->module))
+    if (!is_entry(modules, symbol, known->library))
         return TMPALLOC_OK;
     return add(points, symbol, entry->shown, &entry->signature);
 }
@@ -222,8 +241,8 @@ static int add_custom(struct modules *modules, struct entry_points *points,
     return status;
 }
 
-#define KNOWN(entries, allocators_only)                                                            \
-    (&(const struct known_entries){(entries), COUNT(entries), (allocators_only)})
+#define KNOWN(entries, library)                                                                    \
+    (&(const struct known_entries){(entries), COUNT(entries), (library)})
 
 int entry_points_resolve(struct modules *modules, const struct entry_options *options,
                          struct entry_points *ret, struct error *error) {
@@ -236,11 +255,15 @@ int entry_points_resolve(struct modules *modules, const struct entry_options *op
     for (size_t i = 0; status == TMPALLOC_OK && i < options->custom_count; i++)
         status = add_custom(modules, &points, &options->custom[i], &missing);
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, ignored, KNOWN(c_entries, false));
+        status = add_known(modules, &points, ignored, KNOWN(c_entries, NULL));
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, ignored, KNOWN(operator_entries, true));
+        status =
+            add_known(modules, &points, ignored, KNOWN(operator_entries, ALLOCATOR_CXX_LIBRARY));
+    if (status == TMPALLOC_OK)
+        status =
+            add_known(modules, &points, ignored, KNOWN(secondary_entries, ALLOCATOR_C_LIBRARY));
     if (status == TMPALLOC_OK && options->mappings)
-        status = add_known(modules, &points, ignored, KNOWN(mapping_entries, false));
+        status = add_known(modules, &points, ignored, KNOWN(mapping_entries, NULL));
     if (status != TMPALLOC_OK) {
         entry_points_deinit(&points);
         return error_no_memory(error);

@@ -14,14 +14,16 @@ enum entry_role { ENTRY_ALLOCATE, ENTRY_FREE, ENTRY_REALLOCATE };
 enum entry_result {
     ENTRY_RETURNED,        /* returned; NULL is failure */
     ENTRY_RETURNED_MAPPED, /* returned; MAP_FAILED is failure (mmap) */
-    ENTRY_STORED           /* stored where the first argument points; non-zero return is failure */
+    ENTRY_RETURNED_STRING, /* returned, as is its size: that of the string in it */
+    ENTRY_RETURNED_WIDE_STRING,
+    ENTRY_STORED /* stored where the first argument points; non-zero return is failure */
 };
 
 /* What a function does with its arguments.  Argument numbers count from 1; 0: no such argument. */
 struct entry_signature {
     enum entry_role role;
     enum entry_result result;
-    uint8_t pointer;     /* freed or reallocated block */
+    uint8_t pointer;     /* freed or reallocated block; what allocates does so if this is NULL */
     uint8_t size;        /* in bytes; for munmap the length that must match */
     uint8_t count;       /* multiplied with size */
     uint64_t fixed_size; /* in bytes, where no argument has it */
@@ -67,11 +69,11 @@ struct entry_options {
 
 /* Finds the entry points in the loaded modules: each name in the module where the dynamic linker
  * finds it first (the dynamic linker's own allocator aside), in the symbol table of a static
- * executable.  operator new and delete are entry points of their own only where the module also
- * defines malloc and they are not libstdc++'s, which call malloc.  Finding none is success.
- * Copies that compilers made of a custom function are entry points like itself, with their
- * arguments where DWARF says.  TMPALLOC_E_STATE names a custom function that isn't there (yet); the
- * others are in *ret. */
+ * executable.  operator new and delete, strdup and the like are entry points of their own only
+ * where the module also defines malloc and they are not libstdc++'s or libc's, which call malloc.
+ * Finding none is success. Copies that compilers made of a custom function are entry points like
+ * itself, with their arguments where DWARF says.  TMPALLOC_E_STATE names a custom function that
+ * isn't there (yet); the others are in *ret. */
 int entry_points_resolve(struct modules *modules, const struct entry_options *options,
                          struct entry_points *ret, struct error *error);
 void entry_points_deinit(struct entry_points *points);

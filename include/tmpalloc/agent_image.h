@@ -20,7 +20,7 @@
 
 #include "tmpalloc/allocator_functions.h"
 
-#define AGENT_IMAGE_VERSION     16
+#define AGENT_IMAGE_VERSION     17
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -34,7 +34,7 @@ enum agent_entry_point {
 
 /* Room for them in the image, and after them for functions that the user named: that of
  * functions[i] has index AGENT_ENTRY_COUNT + i. */
-#define AGENT_ENTRY_POINTS_LIMIT 64
+#define AGENT_ENTRY_POINTS_LIMIT 72
 #define AGENT_FUNCTIONS          24
 /* From here on: functions that are no entry points, but were changed as well. */
 #define AGENT_FIRST_OTHER (AGENT_ENTRY_COUNT + AGENT_FUNCTIONS)
@@ -356,7 +356,7 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 2888, sandboxed, 2884);
+AGENT_IMAGE_LAYOUT(agent_image, 3040, sandboxed, 3036);
 AGENT_IMAGE_LAYOUT(agent_rule, 16, offset, 8);
 AGENT_IMAGE_LAYOUT(agent_operation, 24, number2, 16);
 AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);

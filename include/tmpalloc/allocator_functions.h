@@ -14,7 +14,11 @@
  *     MAPPING      is mmap
  *     UNMAPPING    is munmap: of exactly so many bytes
  *     NEW          is an operator of C++ that returns a block; where nobody has it, malloc serves
- *     NEW_ALIGNED  is one that is given the alignment */
+ *     NEW_ALIGNED  is one that is given the alignment
+ *     COPY         returns a block with a string, as long as that with its NUL
+ *     WIDE_COPY    with a string of wide characters
+ *     PATH         with a string, too, unless the caller has given `buffer`, its argument `pointer`
+ */
 #ifndef TMPALLOC_ALLOCATOR_FUNCTIONS_H
 #define TMPALLOC_ALLOCATOR_FUNCTIONS_H
 
@@ -94,20 +98,35 @@
     FUNCTION(RELEASE, _ZdaPvSt11align_val_tRKSt9nothrow_t, "operator delete[]", 0, 0, 1,           \
              (void *block, size_t alignment, const void *tag), (block, alignment, tag))
 
+/* What the C library has by malloc and free.  They count only in files that implement them by an
+ * allocator of their own. */
+#define FOR_EACH_SECONDARY_FUNCTION(FUNCTION)                                                      \
+    FUNCTION(COPY, strdup, "strdup", 0, 0, 0, (const char *string), (string))                      \
+    FUNCTION(COPY, strndup, "strndup", 0, 0, 0, (const char *string, size_t limit),                \
+             (string, limit))                                                                      \
+    FUNCTION(WIDE_COPY, wcsdup, "wcsdup", 0, 0, 0, (const wchar_t *string), (string))              \
+    FUNCTION(PATH, realpath, "realpath", 0, 0, 2, (const char *path, char *buffer),                \
+             (path, buffer))                                                                       \
+    FUNCTION(RELEASE, cfree, "cfree", 0, 0, 1, (void *block), (block))
+
 #define FOR_EACH_ALLOCATOR_FUNCTION(FUNCTION)                                                      \
     FOR_EACH_C_FUNCTION(FUNCTION)                                                                  \
     FOR_EACH_MAPPING(FUNCTION)                                                                     \
-    FOR_EACH_OPERATOR(FUNCTION)
+    FOR_EACH_OPERATOR(FUNCTION)                                                                    \
+    FOR_EACH_SECONDARY_FUNCTION(FUNCTION)
 
-/* Whether a file's operators of C++ count: it defines malloc, and they are not those of a C++
- * library, which call malloc.  Where both are linked into one file, functions that only allocators
- * define tell. */
-static inline bool allocator_implements_operators(bool (*defines)(void *arg, const char *symbol),
-                                                  void *arg) {
+/* What libraries define that have such functions by malloc. */
+#define ALLOCATOR_CXX_LIBRARY "_ZSt15get_new_handlerv"
+#define ALLOCATOR_C_LIBRARY   "__libc_start_main"
+
+/* Whether a file implements them by an allocator of its own: it defines malloc, and isn't such a
+ * library.  Where both are linked into one file, functions that only allocators define tell. */
+static inline bool allocator_implements(bool (*defines)(void *arg, const char *symbol), void *arg,
+                                        const char *library) {
     static const char *const marks[] = {"mallocx", "tc_malloc", "mi_malloc"};
     if (!defines(arg, "malloc"))
         return false;
-    if (!defines(arg, "_ZSt15get_new_handlerv"))
+    if (!defines(arg, library))
         return true;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         if (defines(arg, marks[i]))

@@ -9,8 +9,10 @@ HERE = Path(__file__).resolve().parent
 FUNCTIONS = (HERE.parents[1] / "include" / "tmpalloc" / "allocator_functions.h").read_text()
 ENTRY_POINTS = re.findall(r"FUNCTION\([A-Z_]+, (\w+),", FUNCTIONS)
 HOOKING = ["not hooked", "interposed", "patched", "relocated", "refused"]
+CONTRACT = (HERE.parents[1] / "include" / "tmpalloc" / "agent_image.h").read_text()
+LIMIT = int(re.search(r"AGENT_ENTRY_POINTS_LIMIT (\d+)", CONTRACT)[1])
 #: Offsets in struct agent_image.
-ENTRY_POINTS_OFFSET, HOOKING_OFFSET = 136, 648
+ENTRY_POINTS_OFFSET, HOOKING_OFFSET = 136, 136 + 8 * LIMIT
 
 #: Calls of the whole malloc family: 12 allocations, all temporary.
 FAMILY = r"""#include <malloc.h>

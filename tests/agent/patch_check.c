@@ -92,9 +92,10 @@ static void check_cases(void) {
 
 /* allocator */
 
-static const char *const names[] = {
+/* Those that call no other. */
+static const char *const names[AGENT_ENTRY_COUNT] = {
 #define NAME(kind, name, ...) #name,
-    FOR_EACH_ALLOCATOR_FUNCTION(NAME)
+    FOR_EACH_C_FUNCTION(NAME) FOR_EACH_MAPPING(NAME) FOR_EACH_OPERATOR(NAME)
 #undef NAME
 };
 
@@ -278,7 +279,7 @@ static void find_all(void) {
     Dl_info allocator, info;
     CHECK(dladdr(dlsym(RTLD_DEFAULT, "malloc"), &allocator));
     for (int i = 0; i < AGENT_ENTRY_COUNT; i++) {
-        void *found = dlsym(RTLD_DEFAULT, names[i]);
+        void *found = names[i] ? dlsym(RTLD_DEFAULT, names[i]) : NULL;
         if (found && dladdr(found, &info) &&
             (info.dli_fbase == allocator.dli_fbase || is_general(i)))
             functions[i] = (uintptr_t)found;

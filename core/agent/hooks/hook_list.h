@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <wchar.h>
 
 #include "tmpalloc/allocator_functions.h"
 
@@ -51,6 +52,9 @@ static inline bool hooks_is_entry_point(uint32_t number) {
 #define RESULT_PLACEMENT   int
 #define RESULT_UNMAPPING   int
 #define RESULT_RELEASE     void
+#define RESULT_COPY        char *
+#define RESULT_WIDE_COPY   wchar_t *
+#define RESULT_PATH        char *
 
 #define GIVE_ALLOCATION  return
 #define GIVE_NEW         return
@@ -59,6 +63,9 @@ static inline bool hooks_is_entry_point(uint32_t number) {
 #define GIVE_MAPPING     return
 #define GIVE_PLACEMENT   return
 #define GIVE_UNMAPPING   return
+#define GIVE_COPY        return
+#define GIVE_WIDE_COPY   return
+#define GIVE_PATH        return
 #define GIVE_RELEASE
 
 #define DECLARE_HOOK(kind, name, shown, size, count, pointer, parameters, arguments)               \
@@ -70,8 +77,8 @@ FOR_EACH_PROCESS_HOOK(DECLARE_PROCESS_HOOK)
 
 struct hook_listed {
     const char *name;
-    uintptr_t counting; /* the hook: where calls of a function are led to that is changed */
-    bool is_operator;   /* of C++ */
+    uintptr_t counting;  /* the hook: where calls of a function are led to that is changed */
+    const char *library; /* what tells files in which it doesn't count; NULL: it always does */
 };
 
 extern const struct hook_listed hook_list[HOOK_COUNT];

@@ -1,5 +1,8 @@
 #include "agent/hooks/hooks.h"
 
+#include <string.h>
+#include <wchar.h>
+
 #include "agent/hooks/hook_calls.h"
 #include "agent/hooks/hooks_real.h"
 #include "agent/system/own_code.h"
@@ -56,6 +59,36 @@ static size_t multiply(size_t count, size_t size) {
 
 #define NEW_HOOK         ALLOCATION_HOOK
 #define NEW_ALIGNED_HOOK ALLOCATION_HOOK
+
+/* Of what was copied, with its end; NULL: nothing. */
+
+static uint64_t string_bytes(const char *string) {
+    return string ? strlen(string) + 1 : 0;
+}
+
+static uint64_t wide_string_bytes(const wchar_t *string) {
+    const wchar_t *end = string;
+    while (string && *end)
+        end++;
+    return string ? (uintptr_t)(end + 1) - (uintptr_t)string : 0;
+}
+
+#define COPY_HOOK(name, parameters, arguments, size)                                               \
+    HOOK char *hook_##name parameters {                                                            \
+        COUNT_ALLOCATION(name, arguments, string_bytes(block), NULL);                              \
+    }
+
+#define WIDE_COPY_HOOK(name, parameters, arguments, size)                                          \
+    HOOK wchar_t *hook_##name parameters {                                                         \
+        COUNT_ALLOCATION(name, arguments, wide_string_bytes(block), NULL);                         \
+    }
+
+#define PATH_HOOK(name, parameters, arguments, size)                                               \
+    HOOK char *hook_##name parameters {                                                            \
+        if (buffer)                                                                                \
+            return REAL(name) arguments;                                                           \
+        COUNT_ALLOCATION(name, arguments, string_bytes(block), NULL);                              \
+    }
 
 /* MAP_FAILED; its header would give mmap another name. */
 #define MAPPING_FAILED ((void *)-1)
@@ -141,6 +174,9 @@ FOR_EACH_ALLOCATOR_FUNCTION(DEFINE_HOOK)
 #define IF_ENDS_NEW_ALIGNED(...)
 #define IF_ENDS_PLACEMENT(...)
 #define IF_ENDS_MAPPING(...)
+#define IF_ENDS_COPY(...)
+#define IF_ENDS_WIDE_COPY(...)
+#define IF_ENDS_PATH(...)
 #define IF_ENDS_RESIZE(...)    __VA_ARGS__
 #define IF_ENDS_RELEASE(...)   __VA_ARGS__
 #define IF_ENDS_UNMAPPING(...) __VA_ARGS__
@@ -197,7 +233,9 @@ FOR_EACH_MAPPING(GUARD)
     static RESULT_##kind pass_##name parameters {                                                  \
         GIVE_##kind ROUTE(name) arguments;                                                         \
     }
-FOR_EACH_ALLOCATOR_FUNCTION(PASS_ON)
+FOR_EACH_C_FUNCTION(PASS_ON)
+FOR_EACH_MAPPING(PASS_ON)
+FOR_EACH_OPERATOR(PASS_ON)
 
 static int pass_dlclose(void *handle) {
     return ROUTE(dlclose)(handle);
@@ -205,7 +243,9 @@ static int pass_dlclose(void *handle) {
 
 #define EXPORT(kind, name, ...)                                                                    \
     extern TMPALLOC_API __typeof__(hook_##name) name __attribute__((alias("pass_" #name)));
-FOR_EACH_ALLOCATOR_FUNCTION(EXPORT)
+FOR_EACH_C_FUNCTION(EXPORT)
+FOR_EACH_MAPPING(EXPORT)
+FOR_EACH_OPERATOR(EXPORT)
 EXPORT(int, dlclose, (void *handle))
 
 /* Where the debugger stops its user leaves a function that has a name. */

@@ -11,7 +11,7 @@
 #include "agent/hooks/hook_list.h"
 
 struct hook {
-    uintptr_t exported; /* this library's own definition of the name */
+    uintptr_t exported; /* this library's own definition of the name; 0: it has none */
     /* Where calls of one of the C library are led to, whose direct calls of it are no events; 0: to
      * the hook as well. */
     uintptr_t guarded;

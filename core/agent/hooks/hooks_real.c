@@ -18,7 +18,11 @@ static bool is_missing(uint32_t number);
     }
 #define EARLY_ALLOCATION(name, parameters, arguments)                                              \
     EARLY(void *, name, parameters, arguments, NULL)
-#define EARLY_RESIZE                                 EARLY_ALLOCATION
+#define EARLY_RESIZE                            EARLY_ALLOCATION
+#define EARLY_COPY(name, parameters, arguments) EARLY(char *, name, parameters, arguments, NULL)
+#define EARLY_PATH                              EARLY_COPY
+#define EARLY_WIDE_COPY(name, parameters, arguments)                                               \
+    EARLY(wchar_t *, name, parameters, arguments, NULL)
 #define EARLY_PLACEMENT(name, parameters, arguments) EARLY(int, name, parameters, arguments, ENOMEM)
 #define EARLY_MAPPING(name, parameters, arguments)                                                 \
     EARLY(void *, name, parameters, arguments, map arguments)
@@ -84,8 +88,9 @@ static bool file_defines(void *function, const char *name) {
     return loaded_symbols_define((uintptr_t)function, name);
 }
 
-bool hooks_operator_counts(uintptr_t function) {
-    return allocator_implements_operators(file_defines, (void *)function);
+bool hooks_counts(uint32_t number, uintptr_t function) {
+    const char *library = hook_list[number].library;
+    return !library || allocator_implements(file_defines, (void *)function, library);
 }
 
 static void find(uint32_t number) {
@@ -93,10 +98,8 @@ static void find(uint32_t number) {
     if (!found)
         return;
     __atomic_store_n(&hooks_real[number], found, __ATOMIC_RELAXED);
-    if (!hook_list[number].is_operator)
-        return;
-    uintptr_t route = hooks_operator_counts(found) ? hook_list[number].counting : found;
-    hooks_route(number, route);
+    if (hooks_is_entry_point(number))
+        hooks_route(number, hooks_counts(number, found) ? hook_list[number].counting : found);
 }
 
 void hooks_find_real(void) {

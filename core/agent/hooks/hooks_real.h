@@ -29,7 +29,8 @@ void hooks_find_real(void);
 /* What was found; 0: nobody has such a function. */
 uintptr_t hooks_next(uint32_t number);
 
-/* Whether calls of this operator function count: an allocator implements it. */
-bool hooks_operator_counts(uintptr_t function);
+/* Whether calls of this function of the name count: always, or because an allocator implements it.
+ */
+bool hooks_counts(uint32_t number, uintptr_t function);
 
 #endif
