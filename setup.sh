@@ -4,6 +4,7 @@ set -euo pipefail
 
 root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 build_dir=$root/.build
+build_targets=()
 # Debian's own interpreter: another one on PATH may lack pytest and is not what the debuggers embed.
 python=/usr/bin/python3
 
@@ -177,7 +178,7 @@ can_write() { # FILE, also one that isn't there yet
 # What another user has built can't be renewed, but used as long as it needs no renewal.
 take_build() {
     local plan
-    plan=$(ninja -C "$build_dir" -n 2>&1 || true)
+    plan=$(ninja -C "$build_dir" -n "${build_targets[@]}" 2>&1 || true)
     [[ $plan == *'no work to do'* ]] ||
         die 1 "$build_dir can't be written and isn't up to date: build as the user whose it is"
     say "$build_dir can't be written, but is up to date"
@@ -196,11 +197,12 @@ build() {
             rm -rf -- "$build_dir"
             meson setup "$build_dir" "$root/core"
         fi
-        ninja -C "$build_dir"
+        ninja -C "$build_dir" "${build_targets[@]}"
     ) 9>"$build_dir.lock"
 }
 
 run_tests() {
+    build_targets=(all test-programs)
     build "${test_packages[@]}"
     cd -- "$root"
     # All of them on all processors, a file's tests one after the other.
@@ -210,7 +212,7 @@ run_tests() {
 
 run_bench() {
     build "${bench_packages[@]}"
-    exec "$python" "$root/tests/bench" "$@"
+    PYTHONPATH=$root/tests exec "$python" -m bench "$@"
 }
 
 # Sessions are shown as they would be typed, and fail unless their program ends with status 0.

@@ -6,18 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hooked import Hooked
+from library.hooked import Hooked
+from library.support import built
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-BUILD = Path(os.environ.get("TMPALLOC_BUILD") or ROOT / ".build")
-
-
-def built(name):
-    path = BUILD / name
-    if not path.exists():
-        pytest.fail(f"{path} is not built")
-    return path
 
 
 @pytest.fixture(scope="session")

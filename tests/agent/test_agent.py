@@ -4,19 +4,15 @@ import os
 import subprocess
 from bisect import bisect_right
 from collections import Counter
-from pathlib import Path
 
-import model
 import pytest
-import streams
-from hooked import ENTRY_POINTS
+from library import model, streams
+from library.hooked import ENTRY_POINTS
+from library.support import PROGRAMS
 
-TESTS = Path(__file__).resolve().parent.parent
 #: The secondary functions are changed where they count.
 EXPORTED = ENTRY_POINTS[: ENTRY_POINTS.index("strdup")]
 HOOKS = [*EXPORTED, "dlclose", "prctl", "syscall", "vfork", "clone"]
-
-
 
 
 class Functions:
@@ -72,7 +68,7 @@ def expected_by_function(plain):
 @pytest.mark.parametrize("threads", [1, 4, 8])
 def test_the_agent_counts_what_the_program_logs(compile, preloaded, read_image, tmp_path, threads):
     flags = ["-D_GNU_SOURCE", "-pthread", "-no-pie"]
-    program = compile(TESTS / "programs" / "self_logging.c", *flags)
+    program = compile(PROGRAMS / "self_logging.c", *flags)
     assert preloaded(program, 7, 20000, threads, tmp_path / "log").returncode == 0
     plain = model.Model(16).feed(streams.from_trace((tmp_path / "log").read_text()))
     image = read_image()

@@ -1,6 +1,6 @@
 """Benchmarks: ratios measured in one run, never limits.
 
-    python3 tests/bench [--quick] [--only WORD]... [BENCHMARK]...
+    ./setup.sh bench [--quick] [--only WORD]... [BENCHMARK]...
 
     pairs     malloc/free pairs under the agent, against a wrapper that only forwards and heaptrack
     programs  real programs, the same way
@@ -13,26 +13,18 @@ benchmarks run.
 """
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from bench import catches, comparison, pairs, programs, stops, variants, visits
+from library.debuggers import GdbController, LldbController
+
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-import catches  # noqa: E402
-import comparison  # noqa: E402
-import pairs  # noqa: E402
-import programs  # noqa: E402
-import stops  # noqa: E402
-import variants  # noqa: E402
-import visits  # noqa: E402
-
 UNDER_THE_AGENT = {"pairs": pairs, "programs": programs}
-DEBUGGERS = ("gdb", "lldb")
+CONTROLLERS = {"gdb": GdbController, "lldb": LldbController}
 
 
 def compare_agent(benchmark, directory, options):
@@ -43,14 +35,6 @@ def compare_agent(benchmark, directory, options):
     for row in benchmark.rows(names, directory, all_variants, options.quick):
         comparison.print_row(row)
     print(flush=True)
-
-
-def controllers():
-    """The test suite's debugger controllers."""
-    specification = importlib.util.spec_from_file_location("conftest", HERE.parent / "conftest.py")
-    conftest = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(conftest)
-    return [conftest.GdbController, conftest.LldbController]
 
 
 def compile_program(source, directory):
@@ -65,7 +49,7 @@ def compare_stops(chosen, directory, options):
     # scheduler's choice would be most of what is measured.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     program = compile_program(HERE / "pairs.c", directory)
-    for controller in controllers():
+    for controller in CONTROLLERS.values():
         if controller.name not in chosen:
             continue
         if controller.find() is None:
@@ -78,18 +62,17 @@ def compare_stops(chosen, directory, options):
 
 
 def compare_catches(directory, options):
-    gdb = controllers()[0]
-    if gdb.find() is None:
+    if GdbController.find() is None:
         print("catches: skipped, gdb isn't installed")
         return
     print(f"| ns per pair | {' | '.join(catches.CATCHES)} |")
     print("|---" + "|--:" * len(catches.CATCHES) + "|", flush=True)
-    for case, best in catches.rows(gdb(directory), directory, options.quick):
+    for case, best in catches.rows(GdbController(directory), directory, options.quick):
         print(f"| {case} | {' | '.join(f'{value:.4g}' for value in best.values())} |", flush=True)
 
 
 def compare_visits(directory, options):
-    for controller in controllers():
+    for controller in CONTROLLERS.values():
         if controller.find() is None:
             print(f"visits: skipped, {controller.name} isn't installed")
             continue
@@ -104,7 +87,7 @@ def main(argv):
     parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK",
                         help="pairs, programs, gdb, lldb, catches, visits (default: all)")  # fmt: skip
     options = parser.parse_args(argv)
-    known = [*UNDER_THE_AGENT, *DEBUGGERS, "catches", "visits"]
+    known = [*UNDER_THE_AGENT, *CONTROLLERS, "catches", "visits"]
     chosen = options.benchmarks or known
     unknown = set(chosen) - set(known)
     if unknown:
@@ -113,7 +96,7 @@ def main(argv):
         for name, benchmark in UNDER_THE_AGENT.items():
             if name in chosen:
                 compare_agent(benchmark, Path(directory), options)
-        if set(chosen) & set(DEBUGGERS):
+        if set(chosen) & set(CONTROLLERS):
             compare_stops(chosen, Path(directory), options)
         if "catches" in chosen:
             compare_catches(Path(directory), options)

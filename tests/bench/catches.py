@@ -3,7 +3,7 @@ has catches that none of them matches."""
 
 import re
 
-import pairs
+from bench import pairs
 
 #: The temporaries' sizes, distances or locations are others.
 CATCHES = {

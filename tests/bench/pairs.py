@@ -5,8 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import variants
-from comparison import compare
+from bench import variants
+from bench.comparison import compare
 
 SOURCE = Path(__file__).resolve().parent / "allocations.cpp"
 TITLE = "ns per pair"

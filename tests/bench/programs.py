@@ -2,8 +2,8 @@
 
 import resource
 
-import variants
-from comparison import compare
+from bench import variants
+from bench.comparison import compare
 
 TITLE = "seconds"
 

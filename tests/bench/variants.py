@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from library.support import BUILD
+
 HERE = Path(__file__).resolve().parent
-BUILD = Path(os.environ.get("TMPALLOC_BUILD") or HERE.parents[1] / ".build")
 
 
 class Variant(NamedTuple):

@@ -5,9 +5,10 @@ a moment, and lets it go.
 import struct
 import subprocess
 import time
-from pathlib import Path
 
-SERVER = Path(__file__).resolve().parent.parent / "programs" / "server.c"
+from library.support import PROGRAMS
+
+SERVER = PROGRAMS / "server.c"
 FLAGS = ("-O1", "-g", "-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 
 

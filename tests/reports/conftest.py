@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from library.support import built
 
 HERE = Path(__file__).resolve().parent
-BUILD = Path(os.environ.get("TMPALLOC_BUILD") or HERE.parents[1] / ".build")
 
 #: A profile with one site, at a line of a source file.
 SITE = """threshold 0 0
@@ -63,4 +63,4 @@ class Driver:
 
 @pytest.fixture(scope="session")
 def driver():
-    return Driver(BUILD / "report_driver")
+    return Driver(built("report_driver"))

@@ -4,8 +4,7 @@ import json
 import re
 
 import pytest
-
-from published import read_pprof, read_sarif, read_speedscope
+from library.published import read_pprof, read_sarif, read_speedscope
 
 DESCRIPTIONS = ["example", "names", "none"]
 

@@ -6,8 +6,7 @@ import os
 import re
 
 import pytest
-
-from support import execute
+from library.support import execute
 
 REPORTS = [
     "summary",

@@ -6,8 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from library.support import built
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +23,9 @@ def bare_libc(tmp_path_factory):
 @pytest.fixture
 def session_calls(tmp_path, bare_libc):
     """Runs the driver in an empty folder; gives the completed process."""
-    build = Path(os.environ.get("TMPALLOC_BUILD") or ROOT / ".build")
 
     def run(*arguments):
-        command = [build / "session_calls", *arguments]
+        command = [built("session_calls"), *arguments]
         environment = dict(os.environ, LD_LIBRARY_PATH=str(bare_libc))
         return subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300

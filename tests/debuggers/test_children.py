@@ -1,0 +1,137 @@
+"""Programs that make processes in the ways that are hard on whoever is in them."""
+
+import pytest
+from library.support import C_FLAGS, allocations
+
+#: A signal handler forks while malloc, or fork itself, is under way.
+FORKS_IN_HANDLER = r"""
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int forks, failures;
+static void come_again(void) {
+    struct itimerval once = {{0, 0}, {0, 100 + forks % 97 * 7}};
+    setitimer(ITIMER_REAL, &once, NULL);
+}
+static void on_alarm(int number) {
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) _exit(5);
+    failures += waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 5;
+    if (++forks < 15) come_again();
+}
+static void *volatile kept;
+__attribute__((noinline)) static void allocate(int depth) {
+    if (depth > 0)
+        allocate(depth - 1);
+    else
+        free(kept = malloc(20));
+    __asm__ volatile("" ::: "memory");
+}
+int main(int count, char **arguments) {
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &action, NULL);
+    come_again();
+    for (int i = 0; forks < 15; i++) {
+        pid_t child = strcmp(arguments[1], "fork") == 0 ? fork() : 1;
+        if (child == 0) _exit(0);
+        while (child > 1 && waitpid(child, NULL, 0) < 0) continue;
+        allocate(i % 50);
+    }
+    return failures ? 1 : 3;
+}
+"""
+
+
+@pytest.mark.parametrize("interrupted", ["malloc", "fork"])
+def test_a_handler_that_interrupts_malloc_or_fork_may_fork(debugger, compile, start, interrupted):
+    program = compile(FORKS_IN_HANDLER, *C_FLAGS)
+    result = debugger.session(program, [start, debugger.run(), "tmpalloc status"], [interrupted])
+    assert result.exit_statuses == [3], result.text
+    assert allocations(result.outputs[2]) > 0
+
+#: Makes children as its argument says, 20 of each, which allocate in the memory that they share, and
+#: allocates itself 200 times.
+SHARES_MEMORY = r"""
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+static void *volatile kept;
+__attribute__((noinline)) static void allocate(int count) {
+    for (int i = 0; i < count; i++)
+        free(kept = malloc(10 + i));
+}
+static int in_child(void *unused) {
+    allocate(5);
+    _exit(5);
+}
+static pid_t make(const char *way) {
+    static char stack[65536];
+    static char *shell[] = {"sh", "-c", "exit 5", NULL};
+    pid_t child = -1;
+    if (strcmp(way, "vfork") == 0) {
+        child = vfork();
+        if (child == 0) {
+            allocate(3);
+            _exit(5);
+        }
+    } else if (strcmp(way, "vfork exec") == 0) {
+        child = vfork();
+        if (child == 0) {
+            allocate(3);
+            execv("/bin/sh", shell);
+        }
+    } else if (strcmp(way, "vfork nested") == 0) {
+        child = vfork();
+        if (child == 0) {
+            pid_t another = vfork();
+            if (another == 0) _exit(5);
+            allocate(3);
+            _exit(another > 0 ? 5 : 6);
+        }
+    } else if (strcmp(way, "clone waiting") == 0) {
+        child = clone(in_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+    } else if (strcmp(way, "clone fork") == 0) {
+        child = clone(in_child, stack + sizeof stack, SIGCHLD, NULL);
+    } else {
+        posix_spawn(&child, "/bin/sh", NULL, NULL, shell, environ);
+    }
+    return child;
+}
+int main(int count, char **arguments) {
+    for (int i = 0; i < 20; i++) {
+        int status = 0;
+        pid_t child = make(arguments[1]);
+        if (child <= 0 || waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 5) return 1;
+        allocate(10);
+    }
+    return 3;
+}
+"""
+SHARING = ["vfork", "vfork exec", "vfork nested", "clone waiting", "posix_spawn", "clone fork"]
+
+
+@pytest.mark.parametrize("way", SHARING)
+def test_what_children_allocate_in_shared_memory_is_not_counted(debugger, compile, start, way):
+    program = compile(SHARES_MEMORY, *C_FLAGS)
+    result = debugger.session(program, [start, debugger.run(), "tmpalloc status"], [way])
+    assert result.exit_statuses == [3], result.text
+    assert allocations(result.outputs[2]) == 200
+
+
+@pytest.mark.parametrize("way", ["vfork", "clone waiting"])
+def test_they_are_not_counted_where_tracking_began_at_a_stop(debugger, compile, way):
+    program = compile(SHARES_MEMORY, *C_FLAGS)
+    steps = [debugger.break_at("main"), debugger.run(), "tmpalloc start --engine agent"]
+    result = debugger.session(program, [*steps, debugger.continue_(), "tmpalloc status"], [way])
+    assert result.exit_statuses == [3], result.text
+    assert allocations(result.outputs[-1]) == 200

@@ -1,0 +1,69 @@
+"""All formats of one session with a program that none of us wrote."""
+
+import csv
+import json
+import re
+import shutil
+
+import pytest
+from library.published import read_pprof, read_sarif, read_speedscope
+
+pytestmark = pytest.mark.usefixtures("library")
+
+FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "sarif", "html"]
+STATEMENTS = (
+    "create table t (n integer primary key, name text);"
+    "with recursive c(n) as (select 1 union all select n + 1 from c where n < 400)"
+    " insert into t select n, hex(zeroblob(n)) from c;"
+    "select count(*), length(group_concat(upper(name))) from t where name like '%0' order by 1;"
+)
+
+
+def sums_of_formats(folder):
+    """Count and bytes of all temporaries, as each format has them."""
+    document = json.loads((folder / "report.json").read_text())
+    with (folder / "report.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    folded = (folder / "report.folded").read_text().splitlines()
+    by_bytes, by_count = read_speedscope((folder / "report.speedscope").read_text())["profiles"]
+    samples = read_pprof((folder / "report.pprof").read_bytes()).sample
+    results = read_sarif((folder / "report.sarif").read_text())["results"]
+    page = (folder / "report.html").read_text()
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+    triples = [site["distances"][i : i + 3] for site in data["sites"] for i in (0, 3)]
+    within = [triple for triple in triples if triple and triple[0] <= data["threshold"]]
+    return {
+        "json": tuple(document["totals"]["temporary"].values()),
+        "csv": tuple(sum(int(row[key]) for row in rows) for key in ("count", "bytes")),
+        "folded": (None, sum(int(line.rpartition(" ")[2]) for line in folded)),
+        "speedscope": (sum(by_count["weights"]), sum(by_bytes["weights"])),
+        "pprof": tuple(sum(sample.value[i] for sample in samples) for i in (0, 1)),
+        "sarif": tuple(sum(r["properties"][key] for r in results) for key in ("count", "bytes")),
+        "html": tuple(sum(triple[i] for triple in within) for i in (1, 2)),
+    }
+
+
+def test_one_session_writes_every_format_and_all_have_the_same_sums(debugger, tmp_path):
+    program = shutil.which("sqlite3", path="/usr/bin")
+    steps = ["tmpalloc start", debugger.run()]
+    steps += [f"tmpalloc report {name} report.{name}" for name in FORMATS]
+    steps += [f"tmpalloc report {name} report.{name}" for name in FORMATS]
+    steps += [f"tmpalloc report {name} no/report" for name in FORMATS]
+    steps += ["tmpalloc report pdf report.pdf"]
+    result = debugger.session(program, steps, [":memory:", STATEMENTS])
+    written, existing, missing = (result.outputs[i : i + 7] for i in (2, 9, 16))
+    assert written == [f"tmpalloc: wrote report.{name}\n" for name in FORMATS], result.text
+    for outputs, reason in (existing, "exists"), (missing, "No such file or directory"):
+        assert [out.count("\n") for out in outputs] == [1] * 7
+        assert all(reason in out for out in outputs)
+    assert f"unknown format pdf: accepted are {', '.join(FORMATS)}" in result.outputs[-1]
+    assert sorted(f.suffix[1:] for f in tmp_path.glob("report.*")) == sorted(FORMATS)
+    assert list(tmp_path.glob(".tmpalloc*")) == []
+    sums = sums_of_formats(tmp_path)
+    count, size = sums["json"]
+    assert count > 100
+    assert sums == dict.fromkeys(FORMATS, (count, size)) | {"folded": (None, size)}
+    mappings = read_pprof((tmp_path / "report.pprof").read_bytes())
+    strings = mappings.string_table
+    assert strings[mappings.mapping[0].filename].endswith("/sqlite3")
+    assert re.fullmatch("[0-9a-f]{40}", strings[mappings.mapping[0].build_id])

@@ -1,0 +1,100 @@
+"""Formats as their authors published them: readers that check what they read.
+
+The JSON schemas come with npm packages, pprof's description with a Debian package.
+"""
+
+import fcntl
+import functools
+import gzip
+import importlib.util
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import jsonschema
+from library.support import BUILD, execute
+
+HERE = Path(__file__).resolve().parent
+PPROF = Path("/usr/share/gocode/src/github.com/google/pprof/proto")
+SPEEDSCOPE = "speedscope/dist/release/file-format-schema.json"
+SARIF = "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
+
+
+def install(folder):
+    """The packages of schemas/package-lock.json, unless they are there."""
+    lock = (HERE / "schemas" / "package-lock.json").read_bytes()
+    mark = folder / "installed-lock.json"
+    if mark.exists() and mark.read_bytes() == lock:
+        return
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / "schemas" / name, folder)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    execute("npm", "ci", *options, "--prefix", folder)
+    mark.write_bytes(lock)
+
+
+@functools.cache
+def schema(path):
+    folder = BUILD / "schemas"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install(folder)
+    return json.loads((folder / "node_modules" / path).read_text())
+
+
+def read_speedscope(text):
+    document = json.loads(text)
+    jsonschema.validate(document, schema(SPEEDSCOPE))
+    return document
+
+
+def read_sarif(text):
+    """The only run."""
+    log = json.loads(text)
+    jsonschema.validate(log, schema(SARIF))
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    return run
+
+
+@functools.cache
+def pprof_message():
+    with tempfile.TemporaryDirectory() as folder:
+        execute("protoc", "--proto_path", PPROF, "--python_out", folder, PPROF / "profile.proto")
+        place = Path(folder) / "profile_pb2.py"
+        spec = importlib.util.spec_from_file_location("profile_pb2", place)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module.Profile
+
+
+def read_pprof(compressed):
+    """The profile, with all that readers require of one and nothing that the format doesn't know."""
+    packed = gzip.decompress(compressed)
+    profile = pprof_message().FromString(packed)
+    profile.DiscardUnknownFields()
+    assert profile.SerializeToString(deterministic=True) == packed
+    strings = profile.string_table
+    assert strings[0] == "" and len(set(strings)) == len(strings)
+    mappings = by_id(profile.mapping)
+    locations = by_id(profile.location)
+    functions = by_id(profile.function)
+    for sample in profile.sample:
+        assert len(sample.value) == len(profile.sample_type)
+        assert sample.location_id and set(sample.location_id) <= set(locations)
+    for location in profile.location:
+        assert location.line and {line.function_id for line in location.line} <= set(functions)
+        if location.mapping_id:
+            mapping = mappings[location.mapping_id]
+            assert mapping.memory_start <= location.address < mapping.memory_limit
+    for function in profile.function:
+        assert strings[function.name] and function.filename < len(strings)
+    return profile
+
+
+def by_id(messages):
+    found = {message.id: message for message in messages}
+    assert len(found) == len(messages) and 0 not in found
+    return found

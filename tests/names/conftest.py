@@ -1,0 +1,4 @@
+"""Programs to compile."""
+
+from library.compiled import build as build
+

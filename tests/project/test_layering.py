@@ -1,0 +1,252 @@
+"""The directions of core/README.md: who may include whom."""
+
+import ast
+import re
+from collections import defaultdict
+from fnmatch import fnmatch
+from typing import NamedTuple
+
+import pytest
+from library.support import CORE, ROOT
+
+PUBLIC = "../include/tmpalloc/tmpalloc"
+#: What is made while the library is built.
+GENERATED = "reports/report_pprof.pb-c"
+
+
+class Stage(NamedTuple):
+    name: str
+    uses: list
+    libraries: list
+
+
+def table(text, first_column):
+    """The cells of the rows below the header that begins with this column."""
+    rows = iter(text.splitlines())
+    for row in rows:
+        if row.startswith(f"| {first_column} |"):
+            break
+    next(rows)
+    for row in rows:
+        if not row.startswith("|"):
+            return
+        yield [cell.strip() for cell in row.strip("|").split("|")]
+
+
+class Layers:
+    """The tables of a README, and what a source may use by them."""
+
+    def __init__(self, readme):
+        self.stages = {
+            name: Stage(name, uses.split(), libraries.split())
+            for name, uses, libraries, _ in table(readme, "stage")
+        }
+        self.libraries = {name: headers.split() for name, headers, _ in table(readme, "library")}
+
+    def stage_of(self, name):
+        """The stage of a file, by its path relative to core/ without suffix."""
+        own = None if (CORE / name).is_dir() else self.stages.get(name)
+        return own or self.stages.get(name.rpartition("/")[0])
+
+    def library_of(self, header):
+        return next(
+            (n for n, hs in self.libraries.items() if any(fnmatch(header, h) for h in hs)), None
+        )
+
+    def violation(self, name, used, is_own):
+        """Why the file may not use what it uses (a file of ours, or somebody else's header)."""
+        stage = self.stage_of(name)
+        if stage is None:
+            return f"{name} is in no stage"
+        if is_own:
+            other = self.stage_of(used)
+            if other is None:
+                return f"{name} uses {used}, which is in no stage"
+            if not {other.name, used} & {stage.name, *stage.uses}:
+                return f"{name} ({stage.name}) uses {used} ({other.name})"
+        else:
+            library = self.library_of(used)
+            if library is not None and library not in stage.libraries:
+                return f"{name} ({stage.name}) uses {used} ({library})"
+        return None
+
+
+LAYERS = Layers((CORE / "README.md").read_text())
+C_SOURCES = sorted(CORE.rglob("*.[chS]"))
+PYTHON_SOURCES = sorted(
+    path
+    for pattern in ("python/tmpalloc/*.py", "../gdb/*.py", "../lldb/*.py")
+    for path in CORE.glob(pattern)
+)
+
+
+def file_name(path):
+    """The path as the README writes it."""
+    if path.is_relative_to(CORE):
+        return str(path.relative_to(CORE).with_suffix(""))
+    return "../" + str(path.resolve().relative_to(ROOT).with_suffix(""))
+
+
+def own_name(header):
+    """A header of ours as the README writes it."""
+    public = header.startswith("tmpalloc/")
+    return ("../include/" if public else "") + header.removesuffix(".h")
+
+
+def c_uses(text):
+    """What a C source includes: (name, whether it is ours)."""
+    for kind, header in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', text, re.MULTILINE):
+        name = own_name(header) if kind == '"' else header
+        if name != PUBLIC:
+            yield name, kind == '"'
+
+
+def python_uses(text, name):
+    """What a Python source imports: (name, whether it is ours)."""
+    folder = name.rpartition("/")[0]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            modules = [node.module]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [f"tmpalloc.{node.module or node.names[0].name}"]
+        else:
+            continue
+        for module in modules:
+            if module == "tmpalloc":
+                yield "python/tmpalloc/__init__", True
+            elif module.startswith("tmpalloc."):
+                yield "python/" + module.replace(".", "/"), True
+            elif (CORE / folder / f"{module}.py").is_file():
+                yield f"{folder}/{module}", True
+            else:
+                yield module, False
+
+
+def violations(uses, name):
+    found = (LAYERS.violation(name, used, own) for used, own in uses)
+    return sorted({violation for violation in found if violation})
+
+
+def circles(uses):
+    """The groups of names that lead back to themselves: {name: names that it uses}."""
+    reached = {}
+    for name in uses:
+        seen, ahead = set(), [name]
+        while ahead:
+            new = uses.get(ahead.pop(), set()) - seen
+            seen |= new
+            ahead += new
+        reached[name] = seen
+    groups = {
+        frozenset(other for other in seen if name in reached.get(other, ()))
+        for name, seen in reached.items()
+        if name in seen
+    }
+    return sorted(map(sorted, groups))
+
+
+@pytest.mark.parametrize("path", C_SOURCES, ids=lambda path: path.name)
+def test_a_c_source_includes_only_what_its_stage_may(path):
+    assert violations(c_uses(path.read_text()), file_name(path)) == []
+
+
+@pytest.mark.parametrize("path", PYTHON_SOURCES, ids=file_name)
+def test_a_python_source_imports_only_what_its_stage_may(path):
+    name = file_name(path)
+    assert violations(python_uses(path.read_text(), name), name) == []
+
+
+def test_sources_were_found():
+    assert len(C_SOURCES) > 200 and len(PYTHON_SOURCES) > 3
+
+
+def test_every_include_of_ours_names_a_file_by_its_folder():
+    names = {file_name(path) for path in C_SOURCES}
+    names |= {own_name(f"tmpalloc/{path.name}") for path in (ROOT / "include/tmpalloc").iterdir()}
+    used = {u for path in C_SOURCES for u, own in c_uses(path.read_text()) if own}
+    assert used - names - {GENERATED} == set()
+
+
+def test_no_two_files_have_the_same_name():
+    folders = defaultdict(set)
+    for path in C_SOURCES:
+        folders[path.stem].add(path.parent)
+    assert [stem for stem, found in folders.items() if len(found) > 1] == []
+
+
+def test_no_files_include_each_other_in_a_circle():
+    uses = defaultdict(set)
+    for path in C_SOURCES:
+        name = file_name(path)
+        uses[name] |= {u for u, own in c_uses(path.read_text()) if own and u != name}
+    assert circles(uses) == []
+
+
+def test_a_circle_is_found():
+    uses = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"e"}}
+    assert circles(uses) == [["a", "b", "c"], ["e"]]
+
+
+@pytest.mark.parametrize("stage", LAYERS.stages.values(), ids=lambda stage: stage.name)
+def test_every_name_in_the_table_exists(stage):
+    names = [stage.name, *stage.uses]
+    assert [n for n in names if not (CORE / n).is_dir() and not list(CORE.glob(f"{n}.*"))] == []
+
+
+def test_the_stages_are_in_the_order_of_their_directions():
+    order = list(LAYERS.stages)
+    for stage in LAYERS.stages.values():
+        used = [LAYERS.stages.get(name) or LAYERS.stage_of(name) for name in stage.uses]
+        assert [s for s in used if order.index(s.name) >= order.index(stage.name)] == []
+
+
+def test_the_libraries_of_the_stages_are_explained():
+    for stage in LAYERS.stages.values():
+        assert set(stage.libraries) <= set(LAYERS.libraries)
+
+
+@pytest.mark.parametrize(
+    "name, line",
+    [
+        ("tables/detector", '#include "names/modules.h"'),
+        ("tables/sites", "#include <elfutils/libdwfl.h>"),
+        ("tables/tracker", "  # include <fcntl.h>"),
+        ("names/symbolizer", '#include "session/session.h"'),
+        ("reports/report_json", '#include "engines/engine_breakpoint.h"'),
+        ("support/memory", '#include "tables/detector.h"'),
+        ("session/session", "#include <popt.h>"),
+        ("nowhere", '#include "support/memory.h"'),
+        ("session/session", '#include "session.h"'),
+        ("session/session", '#include "tmpalloc/agent_image.h"'),
+        ("agent/unwind/capture", '#include "unwind/unwinder.h"'),
+        ("agent/system/memory_mmap", '#include "agent/count/image.h"'),
+        ("agent/x86_64/code_move", '#include "agent/patch/patch.h"'),
+    ],
+)
+def test_an_include_in_the_wrong_direction_is_found(name, line):
+    assert len(violations(c_uses(line), name)) == 1
+
+
+@pytest.mark.parametrize(
+    "name, line",
+    [
+        ("python/tmpalloc/session", "import gdb"),
+        ("python/tmpalloc/session", "from lldb.plugins import parsed_cmd"),
+        ("../gdb/tmpalloc_gdb", "import lldb"),
+        ("../lldb/tmpalloc_lldb", "def f():\n    import gdb"),
+    ],
+)
+def test_an_import_in_the_wrong_direction_is_found(name, line):
+    assert len(violations(python_uses(line, name), name)) == 1
+
+
+def test_an_allocator_function_is_named_in_one_place():
+    functions = (ROOT / "include/tmpalloc/allocator_functions.h").read_text()
+    functions = functions.partition("FOR_EACH_SECONDARY_FUNCTION")[0]  # libraries have those, too
+    called_by_us = {"malloc", "free", "realloc", "mmap", "munmap"}
+    names = set(re.findall(r"FUNCTION\([A-Z_]+, (\w+),", functions)) - called_by_us
+    assert "posix_memalign" in names
+    for source in [*CORE.rglob("*.c"), *CORE.rglob("*.h")]:
+        assert names.isdisjoint(re.findall(r'"(\w+)"', source.read_text())), source
