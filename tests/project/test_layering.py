@@ -1,13 +1,16 @@
 """The directions of core/README.md: who may include whom."""
 
 import ast
+import json
 import re
+import subprocess
 from collections import defaultdict
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from library.support import CORE, ROOT
+from library.support import CORE, LIBRARY, ROOT
 
 PUBLIC = "../include/tmpalloc/tmpalloc"
 #: What is made while the library is built.
@@ -147,6 +150,39 @@ def circles(uses):
     return sorted(map(sorted, groups))
 
 
+def calls(objects):
+    """The files whose functions each file names, of {object file: name of its source}.
+
+    Data is none: a pointer that is declared for another file to fill in leads nowhere."""
+    own, used = {}, defaultdict(set)
+    command = ["gcc-nm", "--print-file-name", "--format=posix", *objects]
+    for line in subprocess.check_output(command, text=True).splitlines():
+        file, _, symbol = line.partition(": ")
+        symbol, kind = symbol.split()[:2]
+        if kind in "TW":
+            own[symbol] = objects[Path(file)]
+        elif kind in "Uw":
+            used[objects[Path(file)]].add(symbol)
+    return {
+        name: {own[symbol] for symbol in symbols if symbol in own} - {name}
+        for name, symbols in used.items()
+    }
+
+
+def objects_of(library):
+    """What a library was built of."""
+    build = LIBRARY.parent
+    if not (build / "compile_commands.json").is_file():
+        pytest.skip(f"{build} has no object files: the library was installed")
+    commands = json.loads((build / "compile_commands.json").read_text())
+    sources = {
+        build / command["output"]: (build / command["file"]).resolve()
+        for command in commands
+        if command["output"].startswith(f"{library}.p/")
+    }
+    return {file: file_name(path) for file, path in sources.items() if path in C_SOURCES}
+
+
 @pytest.mark.parametrize("path", C_SOURCES, ids=lambda path: path.name)
 def test_a_c_source_includes_only_what_its_stage_may(path):
     assert violations(c_uses(path.read_text()), file_name(path)) == []
@@ -182,6 +218,34 @@ def test_no_files_include_each_other_in_a_circle():
         name = file_name(path)
         uses[name] |= {u for u, own in c_uses(path.read_text()) if own and u != name}
     assert circles(uses) == []
+
+
+@pytest.mark.parametrize(
+    "library, caller, callee",
+    [
+        ("libcore.a", "commands/api", "session/session_control"),
+        ("libtmpalloc-agent.so", "agent/hooks/hooks", "agent/count/events"),
+    ],
+)
+def test_no_files_call_each_other_in_a_circle(library, caller, callee):
+    uses = calls(objects_of(library))
+    assert callee in uses[caller]
+    assert circles(uses) == []
+
+
+def test_a_circle_of_calls_is_found_and_a_pointer_is_none(tmp_path):
+    sources = {
+        "below": "void above(void); void below(void) { above(); }",
+        "above": "void below(void); void above(void) { below(); }",
+        "asks": "extern void (*const answer)(void); void ask(void) { answer(); }",
+        "tells": "void ask(void); void tell(void) { ask(); } void (*const answer)(void) = tell;",
+    }
+    objects = {}
+    for name, text in sources.items():
+        (tmp_path / f"{name}.c").write_text(text)
+        objects[tmp_path / f"{name}.o"] = name
+        subprocess.run(["cc", "-c", f"{name}.c"], cwd=tmp_path, check=True)
+    assert circles(calls(objects)) == [["above", "below"]]
 
 
 def test_a_circle_is_found():

@@ -108,12 +108,13 @@ static bool begin(struct function_frame *frame, const uintptr_t *caller, uint32_
     return true;
 }
 
-int64_t function_hooks_begin(struct function_frame *frame, const uintptr_t *caller, uint32_t i) {
+static int64_t function_hooks_begin(struct function_frame *frame, const uintptr_t *caller,
+                                    uint32_t i) {
     frame->real = function_hooks_real[i];
     return begin(frame, caller, i) ? copied_bytes(caller) : -1;
 }
 
-void function_hooks_end(struct function_frame *frame) {
+static void function_hooks_end(struct function_frame *frame) {
     struct call *call = &frame->call;
     uintptr_t result = frame->registers[RAX];
     uint8_t role = image->functions[call->entry_point - AGENT_ENTRY_COUNT].role;
@@ -124,3 +125,7 @@ void function_hooks_end(struct function_frame *frame) {
         hook_calls_resized(call, frame->block, &frame->taken, result, frame->size_bytes);
     call_state_leave();
 }
+
+int64_t (*const function_entry_begin)(struct function_frame *frame, const uintptr_t *caller,
+                                      uint32_t i) = function_hooks_begin;
+void (*const function_entry_end)(struct function_frame *frame) = function_hooks_end;

@@ -39,6 +39,8 @@
     movups FIELD(\offset), %\register
 .endm
 
+    .hidden function_entry_begin, function_entry_end
+
     .text
     .globl function_entries
     .hidden function_entries
@@ -66,7 +68,7 @@ function_entry:
     mov %rsp, %rdi
     mov %rbp, %rsi
     mov PASSED_FIELD, %edx
-    call function_hooks_begin
+    call *function_entry_begin(%rip)
     test %rax, %rax
     js 4f
     load rdi, FUNCTION_FRAME_CAUGHT
@@ -87,7 +89,7 @@ function_stop:
     lea FIELD(0), %rsp
     registers save, save_wide
     mov %rsp, %rdi
-    call function_hooks_end
+    call *function_entry_end(%rip)
     registers load, load_wide
     .cfi_remember_state
     leave

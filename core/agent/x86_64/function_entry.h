@@ -19,15 +19,16 @@ extern const char function_entries[];
 /* Where they stop at what is caught. */
 extern const char function_stop[];
 
-/* What they call. */
+/* What they call: function_hooks.c says whom. */
 struct function_frame;
 
 /* Begins a call that came with this frame pointer and return address on the stack, as
  * hook_calls_enter() has them.  How many bytes of its arguments on the stack are to be copied, a
  * multiple of 16; negative: the function does the rest alone. */
-int64_t function_hooks_begin(struct function_frame *frame, const uintptr_t *caller, uint32_t i);
+extern int64_t (*const function_entry_begin)(struct function_frame *frame, const uintptr_t *caller,
+                                             uint32_t i);
 /* The function has returned. */
-void function_hooks_end(struct function_frame *frame);
+extern void (*const function_entry_end)(struct function_frame *frame);
 
 #endif
 
