@@ -80,9 +80,10 @@ static int change(struct installation *installation, uint32_t number, uintptr_t 
         return status;
     note(installation, number, function, AGENT_RELOCATED);
     /* The executable calls its own functions directly, through no pointer of the dynamic linker. */
-    status = loaded_symbols_in_executable(function)
-                 ? TMPALLOC_E_UNSUPPORTED
-                 : relocations_redirect(function, hook_list[number].counting);
+    status =
+        loaded_symbols_in_executable(function)
+            ? TMPALLOC_E_UNSUPPORTED
+            : relocations_redirect(hook_list[number].name, function, hook_list[number].counting);
     if (status == TMPALLOC_E_UNSUPPORTED)
         note(installation, number, function, AGENT_HOOK_REFUSED);
     return number == HOOK_malloc || number == HOOK_free || status != TMPALLOC_E_UNSUPPORTED
@@ -175,9 +176,9 @@ static int install_function(struct agent_image *image, const struct agent_functi
     uint32_t i = function_hooks_place(function);
     if (i == AGENT_FUNCTIONS)
         return TMPALLOC_E_UNSUPPORTED;
-    int status = patch_entry(function->address, function->size_bytes, function_hooks_entry(i),
-                             &function_hooks_real[i], &span);
     uint32_t place = AGENT_ENTRY_COUNT + i;
+    int status = patch_entry(image->entry_points[place], function->size_bytes,
+                             function_hooks_entry(i), &function_hooks_real[i], &span);
     image->hooking[place] = status == TMPALLOC_OK ? AGENT_PATCHED : AGENT_HOOK_REFUSED;
     image->patch_start[place] = span.start;
     image->patch_end[place] = span.end;

@@ -22,6 +22,7 @@ struct cell {
 };
 
 struct redirection {
+    const char *name;
     uintptr_t function;
     uintptr_t hook;
     struct loaded_file owner; /* of the function */
@@ -102,13 +103,15 @@ static int look_up(struct dl_phdr_info *info, size_t size, void *arg) {
 }
 
 /* The first file in the order of loading that defines a name is the one that a pointer will be
- * bound to; that of the function is asked before all others for speed. */
+ * bound to; for speed that of the function is asked before all others, except for the name by which
+ * it was found: an indirect function may be resolved to another file's. */
 static bool would_be_bound(const struct redirection *redirection, const char *name) {
     struct lookup lookup = {.name = name, .function = redirection->function};
     bool has_name =
-        loaded_file_defines(&redirection->owner, name, lookup.function, &lookup.leads_there);
-    return has_name && lookup.leads_there && c_library_dl_iterate_phdr(look_up, &lookup) &&
-           lookup.leads_there;
+        strcmp(name, redirection->name) == 0 ||
+        (loaded_file_defines(&redirection->owner, name, lookup.function, &lookup.leads_there) &&
+         lookup.leads_there);
+    return has_name && c_library_dl_iterate_phdr(look_up, &lookup) && lookup.leads_there;
 }
 
 static bool leads_there(const struct redirection *redirection, const struct loaded_file *file,
@@ -121,6 +124,7 @@ static bool leads_there(const struct redirection *redirection, const struct load
                                loaded_file_symbol(file, ELF64_R_SYM(relocation->r_info))));
     case R_X86_64_GLOB_DAT:
     case R_X86_64_64:
+    case R_X86_64_IRELATIVE:
         return value == redirection->function;
     default:
         return false;
@@ -165,8 +169,8 @@ static int find_owner(struct dl_phdr_info *info, size_t size, void *arg) {
            loaded_file_covers(&redirection->owner, redirection->function);
 }
 
-int relocations_redirect(uintptr_t function, uintptr_t hook) {
-    struct redirection redirection = {.function = function, .hook = hook};
+int relocations_redirect(const char *name, uintptr_t function, uintptr_t hook) {
+    struct redirection redirection = {.name = name, .function = function, .hook = hook};
     if (!c_library_dl_iterate_phdr(find_owner, &redirection))
         return TMPALLOC_E_UNSUPPORTED;
     c_library_dl_iterate_phdr(redirect_file, &redirection);

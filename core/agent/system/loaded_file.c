@@ -179,13 +179,15 @@ const ElfW(Sym) * loaded_file_symbol_at(const struct loaded_file *file, uintptr_
     return NULL;
 }
 
-uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
-    const ElfW(Sym) *symbol = loaded_file_define(file, name);
-    if (!symbol || symbol->st_value == 0)
-        return 0;
+static uintptr_t resolve(const struct loaded_file *file, const ElfW(Sym) * symbol) {
     uintptr_t address = file->base + symbol->st_value;
     bool is_indirect = ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC;
     return is_indirect ? ((uintptr_t(*)(void))address)() : address;
+}
+
+uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
+    const ElfW(Sym) *symbol = loaded_file_define(file, name);
+    return symbol && symbol->st_value != 0 ? resolve(file, symbol) : 0;
 }
 
 bool loaded_file_defines(const struct loaded_file *file, const char *name, uintptr_t address,
@@ -195,7 +197,7 @@ bool loaded_file_defines(const struct loaded_file *file, const char *name, uintp
     bool is_here = false;
     for (uint32_t i; (i = next_definition(file, name, &chain));) {
         found = true;
-        is_here |= file->base + file->symbols[i].st_value == address;
+        is_here |= resolve(file, &file->symbols[i]) == address;
     }
     if (found)
         *is_here_ret = is_here;

@@ -43,7 +43,7 @@ const ElfW(Sym) * loaded_file_define(const struct loaded_file *file, const char 
 const ElfW(Sym) * loaded_file_symbol_at(const struct loaded_file *file, uintptr_t address);
 
 /* Whether the file defines a symbol of this name, in any version.  *is_here_ret, untouched if it
- * doesn't: at this address. */
+ * doesn't: at this address, or as an indirect function that is resolved to it. */
 bool loaded_file_defines(const struct loaded_file *file, const char *name, uintptr_t address,
                          bool *is_here_ret);
 

@@ -16,7 +16,7 @@ static void *hook(size_t size) {
 
 TMPALLOC_API int redirect(uintptr_t function) {
     original = (void *(*)(size_t))function;
-    return relocations_redirect(function, (uintptr_t)hook);
+    return relocations_redirect("allocate_in_used", function, (uintptr_t)hook);
 }
 
 TMPALLOC_API void undo(void) {
