@@ -104,7 +104,7 @@ bool call_threads_return_to(const struct call_threads *threads, uint64_t address
         const struct call_thread *thread = (struct call_thread *)(uintptr_t)slot->value;
         if (slot->used &&
             ((thread->call.awaits_return && returns_to(&thread->call.activation, address)) ||
-             returns_to(&thread->within, address)))
+             returns_to(&thread->within, address) || returns_to(&thread->resolving, address)))
             return true;
     }
     return false;

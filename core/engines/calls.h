@@ -37,6 +37,9 @@ struct call_thread {
     struct tracker_thread *thread;
     struct call call;         /* the latest; an inactive activation: none */
     struct activation within; /* outermost activation of the --within function */
+    struct activation
+        resolving; /* latest activation of an indirect function's resolver, which is */
+    uint64_t resolver;
 };
 
 /* The stop at an entry point, as far as nesting depends on it. */
@@ -83,7 +86,7 @@ void call_threads_deinit(struct call_threads *threads);
 struct call_thread *call_threads_get(struct call_threads *threads, uint64_t key);
 int call_threads_add(struct call_threads *threads, uint64_t key, struct tracker_thread *thread,
                      struct call_thread **ret);
-/* Whether a call, or the --within function, is expected to return to this address. */
+/* Whether a call, the --within function or a resolver is expected to return to this address. */
 bool call_threads_return_to(const struct call_threads *threads, uint64_t address);
 /* Captures became invalid. */
 void call_threads_forget_captures(struct call_threads *threads);

@@ -111,7 +111,8 @@ static int break_where_it_leaves(struct engine_agent *agent, struct error *error
     static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         struct module_symbol symbol;
-        if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol))
+        if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol) ||
+            !modules_follow(agent->parts.modules, FRAME_NO_MODULE, &symbol))
             continue;
         int status = engine_agent_break(agent, symbol.address, BREAKPOINT_ENTRY, error);
         if (status != TMPALLOC_OK)

@@ -30,7 +30,8 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
                                                 .pointer = point->signature.pointer,
                                                 .size = point->signature.size,
                                                 .fixed_size = point->signature.fixed_size,
-                                                .size_bytes = (uint32_t)point->size_bytes};
+                                                .size_bytes = (uint32_t)point->size_bytes,
+                                                .indirect = point->indirect};
         if (point->custom)
             status = add(functions, count_ret, function, error);
     }
@@ -38,7 +39,8 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
         const struct module_symbol *symbol = &agent->within.items[i].symbol;
         const struct agent_function within = {.address = symbol->address,
                                               .role = AGENT_ENCLOSES,
-                                              .size_bytes = (uint32_t)symbol->size_bytes};
+                                              .size_bytes = (uint32_t)symbol->size_bytes,
+                                              .indirect = symbol->indirect};
         status = add(functions, count_ret, within, error);
     }
     if (status == TMPALLOC_OK && *count_ret == 0 && agent->entries.left_out[0])

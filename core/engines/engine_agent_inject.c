@@ -40,7 +40,8 @@ struct injection {
     bool moved;    /* the process went on */
     uint64_t safe; /* key of the thread that calls */
     uint64_t page;
-    size_t avoided_count; /* addresses on the page that no jump may cover */
+    size_t avoided_count;     /* addresses on the page that no jump may cover */
+    struct agent_image image; /* of an agent that was there before; else zeros */
     struct error *error;
 };
 
@@ -134,13 +135,23 @@ static bool find_busy_frame(const struct engine_agent *agent, const struct captu
     return false;
 }
 
-static bool is_in_patched_bytes(const struct engine_agent *agent, uint64_t pc) {
+static bool is_in_first_bytes(uint64_t function, uint64_t pc) {
+    return pc - function - 1 < PATCHED_BYTES - 1;
+}
+
+/* Where indirect functions lead the agent knows, should nothing else tell. */
+static bool is_in_patched_bytes(const struct injection *injection, uint64_t pc) {
+    const struct engine_agent *agent = injection->agent;
     for (size_t i = 0; i < agent->within.count; i++) {
-        if (pc - agent->within.items[i].symbol.address - 1 < PATCHED_BYTES - 1)
+        if (is_in_first_bytes(agent->within.items[i].symbol.address, pc))
             return true;
     }
     for (size_t i = 0; i < agent->entries.count; i++) {
-        if (pc - agent->entries.items[i].address - 1 < PATCHED_BYTES - 1)
+        if (is_in_first_bytes(agent->entries.items[i].address, pc))
+            return true;
+    }
+    for (size_t i = 0; i < AGENT_ENTRY_COUNT; i++) {
+        if (is_in_first_bytes(injection->image.entry_points[i], pc))
             return true;
     }
     return false;
@@ -164,7 +175,7 @@ static int finish_call(struct injection *injection, const struct capture *stack,
  * about to execute, or waits for what it holds while it is stopped. */
 static bool is_in_the_way(const struct injection *injection, const struct capture *stack,
                           uint32_t busy) {
-    return injection->hooking && (is_in_patched_bytes(injection->agent, stack->pcs[0]) ||
+    return injection->hooking && (is_in_patched_bytes(injection, stack->pcs[0]) ||
                                   is_in_linker(injection->agent, stack->pcs[busy] - (busy > 0)));
 }
 
@@ -231,9 +242,10 @@ static int call(struct injection *injection, const char *name, uint64_t function
  * some are in libraries beside it. */
 static bool find_named(struct modules *modules, const char *name, struct module_symbol *ret) {
     uint32_t c_library;
-    return (modules_find_soname(modules, C_LIBRARY_SONAME, &c_library) &&
-            modules_find_function(modules, c_library, name, true, ret)) ||
-           modules_find_binding(modules, name, FRAME_NO_MODULE, ret);
+    bool found = (modules_find_soname(modules, C_LIBRARY_SONAME, &c_library) &&
+                  modules_find_function(modules, c_library, name, true, ret)) ||
+                 modules_find_binding(modules, name, FRAME_NO_MODULE, ret);
+    return found && modules_follow(modules, FRAME_NO_MODULE, ret);
 }
 
 static int call_named(struct injection *injection, const char *name, const uint64_t *arguments,
@@ -329,7 +341,7 @@ static int load(struct injection *injection) {
 static int write_avoided(void *arg, uint64_t address) {
     struct injection *injection = arg;
     uint64_t place = injection->page + injection->avoided_count * sizeof(address);
-    if (!is_in_patched_bytes(injection->agent, address) ||
+    if (!is_in_patched_bytes(injection, address) ||
         place + sizeof(address) > injection->page + FUNCTIONS_OFFSET)
         return TMPALLOC_OK;
     injection->avoided_count++;
@@ -406,6 +418,10 @@ static int hook(struct injection *injection) {
 
 /* Makes what calls need. */
 static int begin(struct injection *injection) {
+    struct engine_agent *agent = injection->agent;
+    struct agent_image image;
+    if (agent->anchor && engine_agent_is_ready(agent, &image))
+        injection->image = image;
     int status = select_safe_thread(injection);
     return status == TMPALLOC_OK ? map_page(injection) : status;
 }

@@ -86,6 +86,9 @@ static int find_within(struct engine_agent *agent, struct error *error) {
     agent->within.count = 0;
     if (name && !modules_find_user_functions(agent->parts.modules, name, &agent->within))
         return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", name);
+    for (size_t i = 0; i < agent->within.count; i++)
+        modules_follow(agent->parts.modules, agent->entries.ignored,
+                       &agent->within.items[i].symbol);
     return TMPALLOC_OK;
 }
 

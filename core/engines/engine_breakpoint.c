@@ -1,5 +1,6 @@
 #include "engines/engine_breakpoint.h"
 
+#include "engines/engine_entries.h"
 #include "engines/engine_hits.h"
 #include "engines/engine_state.h"
 #include "engines/engine_threads.h"
@@ -85,67 +86,6 @@ void engine_breakpoint_destroy(struct engine_breakpoint *engine) {
     memory_release(engine);
 }
 
-static bool is_active_entry(const struct engine_breakpoint *engine, uint64_t address) {
-    for (size_t i = 0; i < engine->active_entries; i++) {
-        if (engine->entries.items[i].address == address)
-            return true;
-    }
-    return false;
-}
-
-static void release_old_entries(struct engine_breakpoint *engine, const struct entry_points *old,
-                                size_t old_active) {
-    for (size_t i = 0; i < old_active; i++) {
-        if (!is_active_entry(engine, old->items[i].address))
-            breakpoints_release(&engine->breakpoints, old->items[i].address, BREAKPOINT_ENTRY);
-    }
-}
-
-static int set_entries(struct engine_breakpoint *engine, struct error *error) {
-    size_t wanted = engine->entries.count;
-    if (wanted > engine->entry_limit)
-        wanted = engine->entry_limit;
-    for (engine->active_entries = 0; engine->active_entries < wanted; engine->active_entries++) {
-        uint64_t address = engine->entries.items[engine->active_entries].address;
-        int status =
-            breakpoints_require(&engine->breakpoints, address, BREAKPOINT_ENTRY, NULL, error);
-        if (status != TMPALLOC_OK)
-            return status;
-    }
-    if (engine->options.within && engine->threads_within == 0)
-        return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, false, error);
-    return TMPALLOC_OK;
-}
-
-static bool holds(const struct user_functions *functions, uint64_t address) {
-    for (size_t i = 0; i < functions->count; i++) {
-        if (functions->items[i].symbol.address == address)
-            return true;
-    }
-    return false;
-}
-
-static int set_within(struct engine_breakpoint *engine, struct error *error) {
-    const char *name = engine->options.within;
-    if (!name)
-        return TMPALLOC_OK;
-    struct user_functions found;
-    if (!modules_find_user_functions(engine->parts.modules, name, &found))
-        return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", name);
-    struct user_functions old = engine->within;
-    engine->within = found;
-    for (size_t i = 0; i < old.count; i++) {
-        if (!holds(&found, old.items[i].symbol.address))
-            breakpoints_release(&engine->breakpoints, old.items[i].symbol.address,
-                                BREAKPOINT_WITHIN);
-    }
-    int status = TMPALLOC_OK;
-    for (size_t i = 0; i < found.count && status == TMPALLOC_OK; i++)
-        status = breakpoints_require(&engine->breakpoints, found.items[i].symbol.address,
-                                     BREAKPOINT_WITHIN, NULL, error);
-    return status;
-}
-
 static bool is_loaded(const struct engine_breakpoint *engine, uint64_t address) {
     return modules_frame(engine->parts.modules, address, false).module != FRAME_NO_MODULE;
 }
@@ -192,15 +132,11 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
         entry_points_resolve(engine->parts.modules, &engine->options.entries, &found, error);
     if (resolved != TMPALLOC_OK && resolved != TMPALLOC_E_STATE)
         return resolved;
-    struct entry_points old = engine->entries;
-    size_t old_active = engine->active_entries;
-    engine->entries = found;
-    int status = set_entries(engine, error);
-    release_old_entries(engine, &old, old_active);
+    int status = engine_entries_set(engine, &found, error);
     release_unloaded_returns(engine);
-    entry_points_deinit(&old);
     if (status == TMPALLOC_OK)
-        status = set_within(engine, error);
+        status = engine_entries_set_within(engine, error);
+    engine_entries_release_resolvers(engine);
     if (status == TMPALLOC_OK && resolved == TMPALLOC_OK)
         status = engine_objects_follow(&engine->objects, &engine->breakpoints, error);
     if (status == TMPALLOC_E_UNSUPPORTED)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engines/engine_events.h"
+#include "engines/engine_resolvers.h"
 #include "engines/engine_threads.h"
 #include "engines/engine_within.h"
 
@@ -65,6 +66,8 @@ static int handle_call(struct engine_hit *hit, const struct entry_point *entry, 
         engine_objects_follow(&hit->engine->objects, &hit->engine->breakpoints, NULL);
     int status = host_read_data(hit->engine->parts.host, hit->stack_pointer, &return_address,
                                 sizeof(return_address), hit->error);
+    if (status == TMPALLOC_OK && hit->breakpoint->roles & BREAKPOINT_RESOLVER)
+        status = engine_resolvers_enter(hit, return_address);
     if (status == TMPALLOC_OK && hit->breakpoint->roles & BREAKPOINT_WITHIN)
         status = engine_within_enter(hit, return_address);
     if (status == TMPALLOC_OK && entry && is_counted(hit, key, &status) &&
@@ -75,14 +78,17 @@ static int handle_call(struct engine_hit *hit, const struct entry_point *entry, 
 
 static int handle_hit(struct engine_hit *hit, uint64_t key) {
     uint32_t roles = hit->breakpoint->roles;
-    const struct entry_point *entry = entry_at(hit->engine, hit->breakpoint->address);
+    const struct entry_point *entry =
+        roles & BREAKPOINT_ENTRY ? entry_at(hit->engine, hit->breakpoint->address) : NULL;
     int status = engine_hit_read(hit, entry);
     if (status == TMPALLOC_OK && roles & BREAKPOINT_RETURN)
-        status = engine_events_return(hit);
+        status = engine_hit_returns_to(hit, &hit->thread->resolving) ? engine_resolvers_leave(hit)
+                                                                     : engine_events_return(hit);
     if (status == TMPALLOC_OK && roles & BREAKPOINT_WITHIN_RETURN &&
         engine_hit_returns_to(hit, &hit->thread->within))
         status = engine_within_leave(hit);
-    if (status == TMPALLOC_OK && roles & (BREAKPOINT_ENTRY | BREAKPOINT_WITHIN))
+    if (status == TMPALLOC_OK &&
+        roles & (BREAKPOINT_ENTRY | BREAKPOINT_WITHIN | BREAKPOINT_RESOLVER))
         status = handle_call(hit, entry, key);
     return status;
 }

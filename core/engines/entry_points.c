@@ -84,21 +84,30 @@ static void join_name(struct entry_point *point, const char *name) {
         snprintf(point->name + length, sizeof(point->name) - length, "/%s", name);
 }
 
-static int add(struct entry_points *points, const struct module_symbol *symbol, const char *name,
-               const struct entry_signature *signature) {
-    struct entry_point *same = find_address(points, symbol->address);
-    if (same) {
-        join_name(same, name);
+static void place(struct entry_point *point, const struct module_symbol *symbol) {
+    point->address = symbol->address;
+    point->size_bytes = symbol->size_bytes;
+    point->module = symbol->module;
+    point->indirect = symbol->indirect;
+}
+
+static int add(struct modules *modules, struct entry_points *points,
+               const struct module_symbol *found, const char *name,
+               const struct entry_signature *signature, bool custom) {
+    struct module_symbol symbol = *found;
+    modules_follow(modules, points->ignored, &symbol);
+    struct entry_point *point = find_address(points, symbol.address);
+    if (point) {
+        join_name(point, name);
+        point->custom |= custom;
         return TMPALLOC_OK;
     }
     if (memory_reserve((void **)&points->items, &points->capacity, points->count + 1,
                        sizeof(*points->items)) != 0)
         return TMPALLOC_E_NOMEM;
-    struct entry_point *point = &points->items[points->count++];
-    *point = (struct entry_point){.signature = *signature,
-                                  .address = symbol->address,
-                                  .size_bytes = symbol->size_bytes,
-                                  .module = symbol->module};
+    point = &points->items[points->count++];
+    *point = (struct entry_point){.signature = *signature, .custom = custom};
+    place(point, &symbol);
     snprintf(point->name, sizeof(point->name), "%s", name);
     return TMPALLOC_OK;
 }
@@ -116,7 +125,7 @@ static int add_known_at(struct modules *modules, struct entry_points *points,
     const struct known_entry *entry = &known->items[i];
     if (!is_entry(modules, symbol, known->library))
         return TMPALLOC_OK;
-    return add(points, symbol, entry->shown, &entry->signature);
+    return add(modules, points, symbol, entry->shown, &entry->signature, false);
 }
 
 /* What is loaded by dlmopen() is bound to the C library that comes with it. */
@@ -134,18 +143,18 @@ static int add_repeated(struct modules *modules, struct entry_points *points,
     return status;
 }
 
-static int add_known(struct modules *modules, struct entry_points *points, uint32_t ignored,
+static int add_known(struct modules *modules, struct entry_points *points,
                      const struct known_entries *known) {
     int status = TMPALLOC_OK;
     for (size_t i = 0; i < known->count && status == TMPALLOC_OK; i++) {
         struct module_symbol symbol;
-        if (modules_find_binding(modules, known->items[i].symbol, ignored, &symbol))
+        if (modules_find_binding(modules, known->items[i].symbol, points->ignored, &symbol))
             status = add_known_at(modules, points, &symbol, known, i);
     }
     for (size_t i = 0; i < modules_loaded_count(modules) && status == TMPALLOC_OK; i++) {
         uint64_t shift;
         uint32_t module = modules_loaded(modules, i);
-        if (modules_is_repeated(modules, i, &shift) && module != ignored &&
+        if (modules_is_repeated(modules, i, &shift) && module != points->ignored &&
             !modules_is_dynamic_linker(modules, module))
             status = add_repeated(modules, points, known, i, shift);
     }
@@ -205,10 +214,7 @@ static int add_copy(struct modules *modules, struct entry_points *points, const 
         leave_out(points, full_name);
         return TMPALLOC_OK;
     }
-    int status = add(points, symbol, full_name, &signature);
-    if (status == TMPALLOC_OK)
-        find_address(points, symbol->address)->custom = true;
-    return status;
+    return add(modules, points, symbol, full_name, &signature, true);
 }
 
 static int add_user_function(struct modules *modules, struct entry_points *points, const char *name,
@@ -246,24 +252,21 @@ static int add_custom(struct modules *modules, struct entry_points *points,
 
 int entry_points_resolve(struct modules *modules, const struct entry_options *options,
                          struct entry_points *ret, struct error *error) {
-    struct entry_points points = {0};
+    struct entry_points points = {.ignored = FRAME_NO_MODULE};
     const char *missing = NULL;
     int status = TMPALLOC_OK;
-    uint32_t ignored = FRAME_NO_MODULE;
     if (options->ignored_soname)
-        modules_find_soname(modules, options->ignored_soname, &ignored);
+        modules_find_soname(modules, options->ignored_soname, &points.ignored);
     for (size_t i = 0; status == TMPALLOC_OK && i < options->custom_count; i++)
         status = add_custom(modules, &points, &options->custom[i], &missing);
     if (status == TMPALLOC_OK)
-        status = add_known(modules, &points, ignored, KNOWN(c_entries, NULL));
+        status = add_known(modules, &points, KNOWN(c_entries, NULL));
     if (status == TMPALLOC_OK)
-        status =
-            add_known(modules, &points, ignored, KNOWN(operator_entries, ALLOCATOR_CXX_LIBRARY));
+        status = add_known(modules, &points, KNOWN(operator_entries, ALLOCATOR_CXX_LIBRARY));
     if (status == TMPALLOC_OK)
-        status =
-            add_known(modules, &points, ignored, KNOWN(secondary_entries, ALLOCATOR_C_LIBRARY));
+        status = add_known(modules, &points, KNOWN(secondary_entries, ALLOCATOR_C_LIBRARY));
     if (status == TMPALLOC_OK && options->mappings)
-        status = add_known(modules, &points, ignored, KNOWN(mapping_entries, NULL));
+        status = add_known(modules, &points, KNOWN(mapping_entries, NULL));
     if (status != TMPALLOC_OK) {
         entry_points_deinit(&points);
         return error_no_memory(error);
@@ -272,6 +275,15 @@ int entry_points_resolve(struct modules *modules, const struct entry_options *op
     if (missing)
         return error_set(error, TMPALLOC_E_STATE, "no function %s in the loaded files", missing);
     return TMPALLOC_OK;
+}
+
+bool entry_point_follow(struct modules *modules, const struct entry_points *points,
+                        struct entry_point *point) {
+    struct module_symbol symbol = {
+        .name = "", .address = point->address, .module = point->module, .indirect = true};
+    if (point->indirect && modules_follow(modules, points->ignored, &symbol))
+        place(point, &symbol);
+    return !point->indirect;
 }
 
 void entry_points_deinit(struct entry_points *points) {

@@ -35,7 +35,8 @@ struct entry_point {
     uint64_t address;
     uint64_t size_bytes; /* of the function's code; 0: unknown */
     uint32_t module;
-    bool custom; /* the user named it */
+    bool custom;   /* the user named it */
+    bool indirect; /* where calls lead isn't known yet: the address is that of a resolver */
 };
 
 /* A custom allocator named by the user; a NULL name: no such function. */
@@ -58,6 +59,7 @@ struct entry_points {
     size_t capacity;
     /* Copies of custom functions whose arguments nobody knows: "a.isra.0, b.constprop.0". */
     char left_out[ERROR_TEXT_BYTES];
+    uint32_t ignored; /* the file that only stands before the allocator */
 };
 
 struct entry_options {
@@ -69,13 +71,17 @@ struct entry_options {
 
 /* Finds the entry points in the loaded modules: each name in the module where the dynamic linker
  * finds it first (the dynamic linker's own allocator aside), in the symbol table of a static
- * executable.  operator new and delete, strdup and the like are entry points of their own only
- * where the module also defines malloc and they are not libstdc++'s or libc's, which call malloc.
- * Finding none is success. Copies that compilers made of a custom function are entry points like
- * itself, with their arguments where DWARF says.  TMPALLOC_E_STATE names a custom function that
- * isn't there (yet); the others are in *ret. */
+ * executable; an indirect function where it leads to, if that is known.  operator new and delete,
+ * strdup and the like are entry points of their own only where the module also defines malloc and
+ * they are not libstdc++'s or libc's, which call malloc.  Finding none is success.  Copies that
+ * compilers made of a custom function are entry points like itself, with their arguments where
+ * DWARF says.  TMPALLOC_E_STATE names a custom function that isn't there (yet); the others are in
+ * *ret. */
 int entry_points_resolve(struct modules *modules, const struct entry_options *options,
                          struct entry_points *ret, struct error *error);
+/* Places one of them where its resolver is known to lead; false: it isn't known. */
+bool entry_point_follow(struct modules *modules, const struct entry_points *points,
+                        struct entry_point *point);
 void entry_points_deinit(struct entry_points *points);
 
 /* Appends which copies of a function that the user named are part of other functions' code in a

@@ -13,9 +13,21 @@ struct dynamic_symbols {
     Elf_Data *versions;
 };
 
+bool function_symbols_is_indirect(const GElf_Sym *symbol) {
+    return GELF_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC;
+}
+
+bool function_symbols_is_function(const GElf_Sym *symbol) {
+    return GELF_ST_TYPE(symbol->st_info) == STT_FUNC || function_symbols_is_indirect(symbol);
+}
+
+static bool has_type(const GElf_Sym *symbol, int type) {
+    return type == STT_FUNC ? function_symbols_is_function(symbol)
+                            : GELF_ST_TYPE(symbol->st_info) == type;
+}
+
 static bool is_defined(const GElf_Sym *symbol, int type) {
-    return GELF_ST_TYPE(symbol->st_info) == type && symbol->st_shndx != SHN_UNDEF &&
-           symbol->st_value != 0;
+    return has_type(symbol, type) && symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0;
 }
 
 static bool open_dynamic_symbols(Elf *elf, struct dynamic_symbols *ret) {
@@ -99,9 +111,8 @@ static uint64_t rank_name(const char *name, const GElf_Sym *symbol) {
 }
 
 static bool covers_code(const GElf_Sym *symbol) {
-    int type = GELF_ST_TYPE(symbol->st_info);
     return symbol->st_size != 0 &&
-           (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+           (function_symbols_is_function(symbol) || GELF_ST_TYPE(symbol->st_info) == STT_NOTYPE);
 }
 
 static bool add(void *arg, const char *name, const GElf_Sym *symbol) {

@@ -9,8 +9,12 @@
 
 #include "support/intervals.h"
 
-/* Looks a defined symbol of a type (STT_FUNC, STT_OBJECT) up in a file's dynamic symbol table; the
- * default version is preferred. */
+/* Whether a symbol is a function; an indirect one has a resolver's address. */
+bool function_symbols_is_function(const GElf_Sym *symbol);
+bool function_symbols_is_indirect(const GElf_Sym *symbol);
+
+/* Looks a defined symbol of a type (STT_FUNC, indirect functions included, or STT_OBJECT) up in a
+ * file's dynamic symbol table; the default version is preferred. */
 bool function_symbols_find_exported(Elf *elf, const char *name, int type, GElf_Sym *ret);
 
 /* Calls visit for each function defined in the file's full symbol table (.symtab of the file or of

@@ -62,11 +62,14 @@ int modules_functions(struct modules *modules, uint32_t module, const struct int
 
 /* A function found by name. */
 struct module_symbol {
-    const char *name; /* as asked for */
-    uint64_t address; /* run-time */
-    uint64_t size_bytes;
+    const char *name;    /* as asked for */
+    uint64_t address;    /* run-time */
+    uint64_t size_bytes; /* of its code; 0: unknown */
     uint32_t module;
     bool exported; /* in the dynamic symbol table */
+    /* STT_GNU_IFUNC: the address is that of a resolver, which the dynamic linker calls to be told
+     * the function's; modules_follow() looks for that. */
+    bool indirect;
 };
 
 /* Number of files now loaded; the i-th in search order as a module number. */
@@ -83,7 +86,8 @@ bool modules_is_library(struct modules *modules, uint32_t module); /* names no d
 const char *modules_soname(struct modules *modules, uint32_t module);
 bool modules_is_dynamic_linker(struct modules *modules, uint32_t module);
 /* Looks a defined function up by its symbol name in one loaded file: in its dynamic symbol table,
- * and when exported_only is false also in .symtab and its separate debug file. */
+ * and when exported_only is false also in .symtab and its separate debug file.  It may be indirect.
+ */
 bool modules_find_function(struct modules *modules, uint32_t module, const char *name,
                            bool exported_only, struct module_symbol *ret);
 /* Looks an exported variable up in one loaded file. */
@@ -93,6 +97,12 @@ bool modules_find_object(struct modules *modules, uint32_t module, const char *n
  * file (FRAME_NO_MODULE: none) left aside. */
 bool modules_find_binding(struct modules *modules, const char *name, uint32_t ignored,
                           struct module_symbol *ret);
+/* Makes an indirect function the one that calls of it reach, as the loaded files' pointers have it
+ * (those of one file, or FRAME_NO_MODULE, left aside) or as it was learned; others stay as they
+ * are. False: no pointer has it yet. */
+bool modules_follow(struct modules *modules, uint32_t ignored, struct module_symbol *symbol);
+/* A resolver returned this. */
+void modules_learn_target(struct modules *modules, uint64_t resolver, uint64_t target);
 /* The loaded file with this DT_SONAME; *ret is untouched when there is none. */
 bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *ret);
 /* Bytes that a loaded file has in its pages of code, but uses for nothing: from the end of its code

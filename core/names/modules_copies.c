@@ -119,10 +119,12 @@ static enum copy_kind find_kind(const struct search *search, const char *name) {
 static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
     struct search *search = arg;
     struct frame frame = {.module = search->module, .offset = symbol->st_value};
-    struct user_function function = {
-        .symbol = {.name = name, .size_bytes = symbol->st_size, .module = search->module},
-        .local = GELF_ST_BIND(symbol->st_info) == STB_LOCAL};
-    if (GELF_ST_TYPE(symbol->st_info) != STT_FUNC)
+    struct user_function function = {.symbol = {.name = name,
+                                                .size_bytes = symbol->st_size,
+                                                .module = search->module,
+                                                .indirect = function_symbols_is_indirect(symbol)},
+                                     .local = GELF_ST_BIND(symbol->st_info) == STB_LOCAL};
+    if (!function_symbols_is_function(symbol))
         return true;
     enum copy_kind kind = find_kind(search, name);
     if (kind == COPY_PART)
@@ -136,6 +138,17 @@ static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
     return true;
 }
 
+/* Where a compiler made copies for processors, the function itself leads to one of them. */
+static void remove_indirect(struct user_functions *found) {
+    size_t direct = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        if (!found->items[i].symbol.indirect)
+            found->items[direct++] = found->items[i];
+    }
+    if (direct > 0)
+        found->count = direct;
+}
+
 static void find_in(struct modules *modules, uint32_t module, const char *name, bool demangled,
                     struct user_functions *ret) {
     struct search search = {
@@ -146,6 +159,7 @@ static void find_in(struct modules *modules, uint32_t module, const char *name, 
         add(ret, &exported);
     if (file)
         function_symbols_for_each(file, visit, &search);
+    remove_indirect(ret);
 }
 
 bool modules_find_user_functions(struct modules *modules, const char *name,

@@ -16,7 +16,7 @@ static bool is_local(const GElf_Sym *symbol) {
 /* Goes on after a local function: a global one of the same name is meant more likely. */
 static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
     struct search *search = arg;
-    if (GELF_ST_TYPE(symbol->st_info) != STT_FUNC || (search->found && is_local(symbol)))
+    if (!function_symbols_is_function(symbol) || (search->found && is_local(symbol)))
         return true;
     if (strcmp(name, search->name) != 0)
         return true;
@@ -28,11 +28,13 @@ static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
 static struct module_symbol describe(const struct modules *modules, uint32_t module,
                                      const char *name, const GElf_Sym *symbol, bool exported) {
     struct frame frame = {.module = module, .offset = symbol->st_value};
+    bool indirect = function_symbols_is_indirect(symbol);
     return (struct module_symbol){.name = name,
                                   .address = modules_address(modules, &frame),
-                                  .size_bytes = symbol->st_size,
+                                  .size_bytes = indirect ? 0 : symbol->st_size,
                                   .module = module,
-                                  .exported = exported};
+                                  .exported = exported,
+                                  .indirect = indirect};
 }
 
 static bool find_exported(struct modules *modules, uint32_t module, const char *name, int type,

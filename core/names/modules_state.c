@@ -47,6 +47,7 @@ void modules_destroy(struct modules *modules) {
     memory_release(modules->unloaded);
     memory_release(modules->debug_directories);
     text_deinit(&modules->unmatched);
+    map_deinit(&modules->targets);
     memory_release(modules);
 }
 
@@ -144,8 +145,10 @@ int modules_update(struct modules *modules, const struct loaded_file *loaded, si
     }
     if (changed_ret)
         *changed_ret = !same_layout(&modules->layout, &layout);
-    if (unloaded)
+    if (unloaded) {
         modules->generation++;
+        map_clear(&modules->targets);
+    }
     modules_deinit_layout(&modules->layout);
     modules->layout = layout;
     for (size_t i = layout.count; i > 0; i--) /* the first place of a file counts */

@@ -3,6 +3,7 @@
 #define TMPALLOC_MODULES_STATE_H
 
 #include "names/modules.h"
+#include "support/map.h"
 #include "support/text.h"
 
 /* A file that is or was loaded. */
@@ -44,6 +45,7 @@ struct modules {
     size_t unloaded_count;
     size_t unloaded_capacity;
     uint64_t generation;
+    struct map targets; /* of indirect functions, by their resolvers' addresses */
     char *debug_directories;
     Dwfl_Callbacks callbacks;
     struct module_process process;

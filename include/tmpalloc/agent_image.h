@@ -20,7 +20,7 @@
 
 #include "tmpalloc/allocator_functions.h"
 
-#define AGENT_IMAGE_VERSION     17
+#define AGENT_IMAGE_VERSION     18
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -123,6 +123,8 @@ struct agent_function {
     uint8_t count;       /* multiplied with size */
     uint32_t size_bytes; /* of its code; 0: not known */
     uint64_t fixed_size; /* of a block, where `size` is no argument */
+    uint32_t indirect;   /* 1: the address is that of a resolver, which returns the function's */
+    uint32_t reserved;
 };
 
 struct agent_image {
@@ -356,12 +358,12 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 3040, sandboxed, 3036);
+AGENT_IMAGE_LAYOUT(agent_image, 3232, sandboxed, 3228);
 AGENT_IMAGE_LAYOUT(agent_rule, 16, offset, 8);
 AGENT_IMAGE_LAYOUT(agent_operation, 24, number2, 16);
 AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);
 AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
-AGENT_IMAGE_LAYOUT(agent_function, 24, fixed_size, 16);
+AGENT_IMAGE_LAYOUT(agent_function, 32, indirect, 24);
 _Static_assert(AGENT_FIRST_OTHER <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
 AGENT_IMAGE_LAYOUT(agent_window_entry, 24, site, 16);

@@ -49,6 +49,11 @@ uintptr_t function_hooks_number(uintptr_t hook) {
     return (hook - (uintptr_t)function_entries) / FUNCTION_ENTRY_BYTES;
 }
 
+static uint64_t follow(const struct agent_function *function) {
+    return function->indirect ? ((uintptr_t(*)(void))(uintptr_t)function->address)()
+                              : function->address;
+}
+
 uint32_t function_hooks_place(const struct agent_function *function) {
     uint32_t i = 0;
     while (i < image->function_count &&
@@ -56,7 +61,7 @@ uint32_t function_hooks_place(const struct agent_function *function) {
         i++;
     if (i < AGENT_FUNCTIONS && i == image->function_count) {
         image->functions[i] = *function;
-        image->entry_points[AGENT_ENTRY_COUNT + i] = function->address;
+        image->entry_points[AGENT_ENTRY_COUNT + i] = follow(function);
         image->function_count++;
         image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;
     }
