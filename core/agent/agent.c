@@ -20,7 +20,7 @@
 #include "agent/system/loaded_symbols.h"
 #include "agent/system/memory_mmap.h"
 #include "agent/unwind/cfi_told.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 enum state { NOT_SET_UP, IN_PROGRESS, READY, FAILED };
 

@@ -11,7 +11,7 @@
 #include "agent/system/c_library.h"
 #include "agent/system/loaded_symbols.h"
 #include "agent/system/own_code.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* What is known of each hook. */
 struct installation {

@@ -3,8 +3,11 @@
 #define TMPALLOC_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "support/error.h"
+#include "tmpalloc/tmpalloc.h"
 
 struct option_value {
     const char *name; /* long name, of the command table */

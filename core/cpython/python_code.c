@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* Longer strings and tables are no code object's, but garbage. */
 #define STRING_LIMIT (1 << 16)

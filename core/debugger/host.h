@@ -7,6 +7,7 @@
 #include "platform/debug_registers.h"
 #include "platform/registers_linux.h"
 #include "support/error.h"
+#include "tmpalloc/tmpalloc.h"
 
 struct host {
     struct tmpalloc_host primitives;

@@ -7,7 +7,7 @@
 #include "names/demangle.h"
 #include "support/map.h"
 #include "support/progress.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 #define DEPTH_LIMIT 256
 #define SHOWN       4

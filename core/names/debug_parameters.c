@@ -3,7 +3,7 @@
 #include <dwarf.h>
 
 #include "names/debug_units.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 #define TYPE_LIMIT 16 /* typedefs and qualifiers that are followed */
 

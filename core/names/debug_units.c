@@ -6,7 +6,7 @@
 #include "support/intervals.h"
 #include "support/memory.h"
 #include "support/progress.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* Nesting of scopes that is followed; deeper comes from damaged files only. */
 #define DEPTH_LIMIT 256

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* In .gnu.version: another version of the symbol is the default. */
 #define VERSION_HIDDEN 0x8000

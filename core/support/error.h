@@ -2,7 +2,7 @@
 #ifndef TMPALLOC_ERROR_H
 #define TMPALLOC_ERROR_H
 
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* Longest line kept, including the terminating NUL. */
 #define ERROR_TEXT_BYTES 1024

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 void intervals_deinit(struct intervals *intervals) {
     memory_release(intervals->items);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "support/clock.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 #define LINE_BYTES    128
 #define INTERVAL_NS   INT64_C(100000000)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 void memo_deinit(struct memo *memo) {
     map_deinit(&memo->roots);

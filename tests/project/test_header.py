@@ -33,7 +33,8 @@ def test_the_header_compiles_alone_and_twice(compiler, language, standard):
 
 
 def test_the_header_names_nothing_without_the_prefix():
-    text = re.sub(r"/\*.*?\*/", "", (INCLUDE / "tmpalloc/tmpalloc.h").read_text(), flags=re.DOTALL)
+    text = "".join((INCLUDE / f"tmpalloc/{name}.h").read_text() for name in ("status", "tmpalloc"))
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     macros = re.findall(r"#define\s+(\w+)", text)
     types = re.findall(r"^(?:typedef\s+)?(?:struct|enum)\s+(\w+)\s*[{;]", text, re.MULTILINE)
     constants = re.findall(r"^\s*([A-Z]\w+)\s*=", text, re.MULTILINE)

@@ -4,7 +4,7 @@
 
 #include "agent/count/tracer.h"
 
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 _Static_assert(AGENT_CATCHES < 31, "AGENT_WATCHING is none of them");
 

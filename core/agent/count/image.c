@@ -6,7 +6,7 @@
 #include "agent/system/kernel_memory.h"
 #include "agent/x86_64/system_call.h"
 #include "platform/page.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 _Static_assert(sizeof(struct agent_image) <= PAGE_BYTES, "an image fits a page");
 

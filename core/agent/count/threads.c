@@ -10,7 +10,7 @@
 #include "agent/system/memory_mmap.h"
 #include "support/lock.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
 

@@ -8,7 +8,7 @@
 #include "support/arena.h"
 #include "support/map.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* Pairs that came last: more than the places that a program allocates at in turn. */
 #define RECENT_BITS 10

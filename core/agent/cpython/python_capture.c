@@ -9,7 +9,7 @@
 #include "agent/system/own_stack.h"
 #include "agent/system/sandbox_state.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 #define NONE PYTHON_NO_OFFSET
 

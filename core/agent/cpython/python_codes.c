@@ -7,7 +7,7 @@
 #include "support/lock.h"
 #include "support/map.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* PyObject.ob_refcnt, ob_type and PyTypeObject.tp_dealloc, which are part of CPython's ABI. */
 #define COUNT_OFFSET   0

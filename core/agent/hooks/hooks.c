@@ -6,7 +6,7 @@
 #include "agent/hooks/hook_calls.h"
 #include "agent/hooks/hooks_real.h"
 #include "agent/system/own_code.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 #ifndef __OPTIMIZE__
 #error "what only goes on to another function must jump there: its caller is who counts"

@@ -10,7 +10,7 @@
 #include "agent/hooks/hook_list.h"
 #include "agent/hooks/hooks_real.h"
 #include "agent/system/c_library.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* Since Linux 5.11: system calls from elsewhere become signals. */
 #ifndef PR_SET_SYSCALL_USER_DISPATCH

@@ -8,7 +8,7 @@
 #include "agent/unwind/cfi_functions.h"
 #include "agent/unwind/cfi_modules.h"
 #include "agent/x86_64/code_instruction.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 #define ALIGNMENT 16 /* of functions, and of jumps' targets */
 

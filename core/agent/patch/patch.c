@@ -10,7 +10,7 @@
 #include "agent/system/kernel_memory.h"
 #include "agent/x86_64/code_move.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* A stub: the function as it was, and the way to a hook that is out of a jump's reach. */
 struct stub {

@@ -10,7 +10,7 @@
 #include "agent/system/kernel_memory.h"
 #include "agent/system/loaded_file.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* A pointer that was changed, or once was. */
 struct cell {

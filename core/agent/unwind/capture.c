@@ -7,7 +7,7 @@
 #include "agent/unwind/capture_memo.h"
 #include "agent/unwind/cfi_modules.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* Slots of the predictor: more than the allocations that a program alternates between. */
 #define PREDICTOR_BITS 11

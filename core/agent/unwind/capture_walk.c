@@ -2,7 +2,7 @@
 
 #include "support/map.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 #include "unwind/unwinder_code.h"
 
 #define WORD_BYTES 8

@@ -6,7 +6,7 @@
 #include "agent/system/c_library.h"
 #include "support/map.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 /* What counts for the identity: so many entries of a search table, or bytes of a file without one,
  * which has its headers there. */

@@ -10,7 +10,7 @@
 #include "support/arena.h"
 #include "support/map.h"
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 #include "unwind/unwinder_code.h"
 
 struct cfi_rows {

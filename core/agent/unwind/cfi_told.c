@@ -1,7 +1,7 @@
 #include "agent/unwind/cfi_told.h"
 
 #include "support/memory.h"
-#include "tmpalloc/tmpalloc.h"
+#include "tmpalloc/status.h"
 
 struct told {
     struct told *next;
