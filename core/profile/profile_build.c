@@ -322,8 +322,7 @@ int profile_create(const struct profile_source *source, uint32_t threshold, stru
     status = build(profile, source);
     if (status != TMPALLOC_OK) {
         profile_destroy(profile);
-        return status == TMPALLOC_E_NOMEM ? error_no_memory(error)
-                                          : error_set(error, status, "symbols can't be read");
+        return error_of_status(error, status);
     }
     *ret = profile;
     return TMPALLOC_OK;

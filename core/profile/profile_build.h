@@ -19,7 +19,7 @@ struct profile_source {
 
 /* Symbolizes and sorts; everything is copied except the symbolizer's strings and symbols, which the
  * profile must not outlive.  Fails with TMPALLOC_E_ARGUMENT for a threshold above the snapshot's
- * largest, and with TMPALLOC_E_NOMEM; *ret is then untouched. */
+ * largest, with TMPALLOC_E_NOMEM and TMPALLOC_E_INTERRUPTED; *ret is then untouched. */
 int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
                    struct profile **ret);
 

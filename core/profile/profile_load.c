@@ -69,8 +69,9 @@ static int read_array(struct loading *loading, const struct json_piece *array, r
     while (step == JSON_ITEM && (step = json_walk_next(&walk, &name, &value)) == JSON_ITEM) {
         json_t *item;
         int status = progress_step("loading", loading->reader.profile->site_count, 0, "call sites");
-        if (status == TMPALLOC_OK)
-            status = parse_piece(loading, &value, &item);
+        if (status != TMPALLOC_OK)
+            return error_of_status(loading->reader.error, status);
+        status = parse_piece(loading, &value, &item);
         if (status != TMPALLOC_OK)
             return status;
         status = read(&loading->reader, item);

@@ -162,7 +162,8 @@ static int add_totals(const struct merging *merging, const struct snapshot_total
 static int add_profile(struct merging *merging, const struct profile *part) {
     int status = add_totals(merging, &part->totals);
     for (size_t i = 0; i < part->site_count && status == TMPALLOC_OK; i++) {
-        status = progress_step("summing up", i, part->site_count, "call sites");
+        status = error_of_status(merging->error,
+                                 progress_step("summing up", i, part->site_count, "call sites"));
         if (status == TMPALLOC_OK)
             status = add_site(merging, &part->sites[i]);
     }

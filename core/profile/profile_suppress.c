@@ -165,14 +165,12 @@ int profile_suppress(struct profile *profile, const struct suppressions *suppres
     int status = locations_create(&suppression.locations);
     suppression.decisions =
         memory_allocate_zeroed(profile->site_count, sizeof *suppression.decisions);
-    if (status == TMPALLOC_OK && suppression.decisions)
-        status = suppress(&suppression);
-    else
-        status = TMPALLOC_E_NOMEM;
+    if (status == TMPALLOC_OK)
+        status = suppression.decisions ? suppress(&suppression) : TMPALLOC_E_NOMEM;
     locations_destroy(suppression.locations);
     memory_release(suppression.decisions);
     text_deinit(&suppression.scratch);
-    return status == TMPALLOC_OK ? status : error_no_memory(error);
+    return error_of_status(error, status);
 }
 
 bool profile_suppressed_site(const struct profile *profile, struct profile_site *ret) {

@@ -16,13 +16,12 @@ int suppressions_read(const char *path, struct error *error, struct suppressions
 void suppressions_destroy(struct suppressions *suppressions); /* NULL is allowed */
 
 /* Takes matching sites out of the profile, whose totals stay.  NULL takes none.  Ids of the others
- * stay, too.  TMPALLOC_OK or TMPALLOC_E_NOMEM with an error. */
+ * stay, too.  TMPALLOC_OK; TMPALLOC_E_NOMEM or TMPALLOC_E_INTERRUPTED with an error. */
 int profile_suppress(struct profile *profile, const struct suppressions *suppressions,
                      struct error *error);
 
 /* What was taken out as one site, for formats whose sites are to add up to the totals: at a
- * location
- * "(suppressed)", with nothing but its temporaries.  False: nothing was. */
+ * location "(suppressed)", with nothing but its temporaries.  False: nothing was. */
 bool profile_suppressed_site(const struct profile *profile, struct profile_site *ret);
 
 #endif

@@ -111,9 +111,10 @@ int profile_at(const struct profile *profile, uint32_t threshold, bool native_fr
     *copy = *profile;
     copy->storage = (struct arena){0};
     copy->threshold = threshold;
-    if (copy_sites(profile, native_frames, copy) != TMPALLOC_OK) {
+    status = copy_sites(profile, native_frames, copy);
+    if (status != TMPALLOC_OK) {
         profile_destroy(copy);
-        return error_no_memory(error);
+        return error_of_status(error, status);
     }
     *ret = copy;
     return TMPALLOC_OK;

@@ -25,13 +25,14 @@ struct report_options {
 
 #define REPORT_ROWS_FIT UINT32_MAX
 
-/* Each appends to *text; TMPALLOC_OK or an error.  Without a terminal (columns 0) tables are plain
- * text: nothing is cut and no line ends with blanks.  On a terminal the first column is shortened
- * to what fits, and columns that would leave it less than 20 characters are left out.  Percentages
- * are of all temporaries of the profile; what filter, tid, same_scope or the number of rows leave
- * out is counted in the last line. */
 /* Says that call stacks are cut for want of memory. */
 void report_limited(struct text *text);
+
+/* Each appends to *text; TMPALLOC_OK or an error, TMPALLOC_E_INTERRUPTED among them.  Without a
+ * terminal (columns 0) tables are plain text: nothing is cut and no line ends with blanks.  On a
+ * terminal the first column is shortened to what fits, and columns that would leave it less than 20
+ * characters are left out.  Percentages are of all temporaries of the profile; what filter, tid,
+ * same_scope or the number of rows leave out is counted in the last line. */
 int report_summary(const struct profile *profile, const struct report_options *options,
                    struct text *text, struct error *error);
 /* From the outermost frame in to the locations of temporaries, heaviest branch first; a chain of

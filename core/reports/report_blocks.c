@@ -92,7 +92,7 @@ int report_live(const struct profile *profile, uint64_t max_age,
         status = table_print(table, text);
     }
     table_destroy(table);
-    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(status, text, error);
 }
 
 /* A block of no bytes has an address all the same. */
@@ -171,5 +171,5 @@ int report_explain(const struct profile *profile, uint64_t address, int64_t this
         text_append(text, "\nAllocated at\n");
         report_append_stack(&block->site->stack, block->site->location, text);
     }
-    return text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(TMPALLOC_OK, text, error);
 }

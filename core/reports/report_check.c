@@ -201,7 +201,8 @@ int report_check(const struct profile *profile, const struct check_limits *limit
     struct check check = {.profile = profile, .limits = limits};
     text_init(&check.scratch);
     int status = check_profile(&check, text, ret);
-    bool failed = status != TMPALLOC_OK || check.scratch.failed || text->failed;
+    if (status == TMPALLOC_OK && check.scratch.failed)
+        status = TMPALLOC_E_NOMEM;
     text_deinit(&check.scratch);
-    return failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(status, text, error);
 }

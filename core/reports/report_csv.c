@@ -3,6 +3,7 @@
 #include "profile/profile_advice.h"
 #include "profile/profile_names.h"
 #include "reports/report.h"
+#include "reports/report_selection.h"
 #include "support/progress.h"
 
 static const char header[] =
@@ -95,5 +96,5 @@ int report_csv(const struct profile *profile, struct text *text, struct error *e
     }
     append_suppressed(text, &profile->suppressed);
     text_deinit(&scratch);
-    return text->failed ? error_no_memory(error) : status;
+    return report_end(status, text, error);
 }

@@ -126,11 +126,12 @@ static json_t *summary_object(const struct report_rows *rows) {
 int report_summary_data(const struct profile *profile, const struct report_options *options,
                         struct text *text, struct error *error) {
     struct report_rows rows;
-    json_t *object = NULL;
-    if (report_rows_create(profile, options, &rows) == TMPALLOC_OK)
-        object = summary_object(&rows);
+    int status = report_rows_create(profile, options, &rows);
+    json_t *object = status == TMPALLOC_OK ? summary_object(&rows) : NULL;
     report_rows_release(&rows);
-    int status = value_append(text, object, error);
+    if (status != TMPALLOC_OK)
+        return error_of_status(error, status);
+    status = value_append(text, object, error);
     json_decref(object);
     return status;
 }

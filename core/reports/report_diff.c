@@ -178,5 +178,5 @@ int report_diff(const struct profile *before, const struct profile *after,
         append_counts(&diff, after->threshold, text);
     report_pairs_deinit(&pairs);
     memory_release(diff.rows);
-    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(status, text, error);
 }

@@ -1,5 +1,6 @@
 #include "profile/profile_names.h"
 #include "reports/report.h"
+#include "reports/report_selection.h"
 #include "support/progress.h"
 
 int report_folded(const struct profile *profile, struct text *text, struct error *error) {
@@ -14,5 +15,5 @@ int report_folded(const struct profile *profile, struct text *text, struct error
     }
     if (profile->suppressed.count > 0)
         text_printf(text, "(suppressed) %llu\n", (unsigned long long)profile->suppressed.bytes);
-    return text->failed ? error_no_memory(error) : status;
+    return report_end(status, text, error);
 }

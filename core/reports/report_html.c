@@ -5,6 +5,7 @@
 #include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
 #include "reports/report.h"
+#include "reports/report_selection.h"
 #include "reports/report_values.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -234,7 +235,7 @@ static int append_page(struct text *text, const json_t *data, struct error *erro
     text_append_bytes(text, report_html_head, report_html_head_bytes);
     int failed = !data || json_dump_callback(data, append_escaped, text, JSON_COMPACT) != 0;
     text_append_bytes(text, report_html_tail, report_html_tail_bytes);
-    return failed || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(failed ? progress_failure() : TMPALLOC_OK, text, error);
 }
 
 int report_html(const struct profile *profile, struct text *text, struct error *error) {

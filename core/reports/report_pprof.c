@@ -433,7 +433,8 @@ int report_pprof(const struct profile *profile, struct text *text, struct error 
     Pprof__Profile message;
     pprof__profile__init(&message);
     build(&builder, &message);
-    int status = builder.failed ? error_no_memory(error) : write_compressed(&message, text, error);
+    int status = builder.failed ? error_of_status(error, progress_failure())
+                                : write_compressed(&message, text, error);
     deinit(&builder);
     return status;
 }

@@ -30,7 +30,8 @@ struct report_rows {
     size_t candidates; /* rows before the filter */
 };
 
-/* Refers to profile and options.  TMPALLOC_OK or TMPALLOC_E_NOMEM; to be released in any case. */
+/* Refers to profile and options.  TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_INTERRUPTED; to be
+ * released in any case. */
 int report_rows_create(const struct profile *profile, const struct report_options *options,
                        struct report_rows *ret);
 void report_rows_release(struct report_rows *rows);

@@ -97,3 +97,8 @@ void report_append_more(struct text *text, const struct profile *profile, uint64
     if (count == 0 && suppressed == 0)
         text_append(text, "other temporaries");
 }
+
+int report_end(int status, const struct text *text, struct error *error) {
+    return error_of_status(error,
+                           status == TMPALLOC_OK && text->failed ? TMPALLOC_E_NOMEM : status);
+}

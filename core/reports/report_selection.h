@@ -26,6 +26,10 @@ void report_nothing(const struct profile *profile, struct text *text);
 /* How many of `count` rows a table has, with so many other lines beside them on the screen. */
 size_t report_rows_to_show(const struct report_options *options, size_t count, size_t lines_beside);
 
+/* What a report gives back: the status, TMPALLOC_E_NOMEM when appending has failed, with its line.
+ */
+int report_end(int status, const struct text *text, struct error *error);
+
 /* Appends "foo at a.c:4 < bar < main": the location and some of its callers. */
 void report_append_callers(struct text *text, const struct profile_site *site);
 

@@ -231,5 +231,5 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
         append_stacks(site, text);
     if (status == TMPALLOC_OK)
         status = append_histogram(profile, site, options, text);
-    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(status, text, error);
 }

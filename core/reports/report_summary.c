@@ -104,5 +104,5 @@ int report_summary(const struct profile *profile, const struct report_options *o
     if (status == TMPALLOC_OK)
         status = print(&rows, text);
     report_rows_release(&rows);
-    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(status, text, error);
 }

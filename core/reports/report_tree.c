@@ -271,5 +271,5 @@ int report_tree(const struct profile *profile, const struct report_options *opti
     map_deinit(&tree.children);
     memory_release(tree.nodes);
     memory_release(tree.tops);
-    return status != TMPALLOC_OK || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(status, text, error);
 }

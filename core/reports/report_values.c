@@ -1,6 +1,7 @@
 #include "reports/report_values.h"
 
 #include "profile/profile_names.h"
+#include "reports/report_selection.h"
 #include "support/progress.h"
 
 json_t *value_count(uint64_t value) {
@@ -81,5 +82,5 @@ static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
 int value_append(struct text *text, const json_t *value, struct error *error) {
     int failed = !value || json_dump_callback(value, append_chunk, text, 0) != 0;
     text_append(text, "\n");
-    return failed || text->failed ? error_no_memory(error) : TMPALLOC_OK;
+    return report_end(failed ? progress_failure() : TMPALLOC_OK, text, error);
 }

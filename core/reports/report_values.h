@@ -32,7 +32,8 @@ void symbol_values_init(struct symbol_values *values,
 void symbol_values_deinit(struct symbol_values *values);
 json_t *value_of_symbol(struct symbol_values *values, const struct symbol *symbol);
 
-/* Appends a document on one line.  TMPALLOC_OK; TMPALLOC_E_NOMEM, also for NULL. */
+/* Appends a document on one line.  TMPALLOC_OK; TMPALLOC_E_NOMEM or TMPALLOC_E_INTERRUPTED, also
+ * for NULL. */
 int value_append(struct text *text, const json_t *value, struct error *error);
 
 #endif

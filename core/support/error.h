@@ -18,4 +18,8 @@ int error_set(struct error *error, int status, const char *format, ...)
 /* error_set() for memory exhaustion. */
 int error_no_memory(struct error *error);
 
+/* error_set() for a status that came without a line: memory is exhausted, or the user wanted the
+ * work to end.  TMPALLOC_OK is handed on, TMPALLOC_E_INTERNAL is what no such status is. */
+int error_of_status(struct error *error, int status);
+
 #endif

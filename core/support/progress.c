@@ -66,3 +66,7 @@ int progress_ask(void) {
         tell(current, NULL);
     return current && current->interrupted ? TMPALLOC_E_INTERRUPTED : TMPALLOC_OK;
 }
+
+int progress_failure(void) {
+    return progress_ask() == TMPALLOC_OK ? TMPALLOC_E_NOMEM : TMPALLOC_E_INTERRUPTED;
+}

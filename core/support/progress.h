@@ -33,5 +33,7 @@ bool progress_end(struct progress *progress);
 int progress_step(const char *doing, uint64_t done, uint64_t total, const char *things);
 /* The same without a look at the clock and a line, where a failure may be due to the user. */
 int progress_ask(void);
+/* Why work failed that tells nothing but that it did: TMPALLOC_E_INTERRUPTED, TMPALLOC_E_NOMEM. */
+int progress_failure(void);
 
 #endif

@@ -18,14 +18,17 @@
 #include "profile/profile_threshold.h"
 #include "reports/report_check.h"
 #include "reports/report_diff.h"
+#include "support/clock.h"
 #include "support/file_write.h"
 #include "support/memory.h"
+#include "support/progress.h"
 
 struct invocation {
     const char *report;
     const char *id;
     struct report_options options;
     bool fail_each;
+    bool interrupt_each;
     bool force;
     const char *write_path;
     const char *suppress_path;
@@ -184,6 +187,48 @@ static int fail_each(const struct invocation *invocation, struct description *de
     }
 }
 
+/* A second goes by with each look at the clock, so that each step of the work is told. */
+int64_t clock_now_ns(void) {
+    static int64_t now;
+    return now += INT64_C(1000000000);
+}
+
+/* Whether the user lets it go on: so many steps. */
+static bool tell(void *arg, const char *line) {
+    uint64_t *steps = arg;
+    (void)line;
+    return *steps > 0 && (*steps)-- > 0;
+}
+
+/* Ends the work at each of its steps in turn, as a user may.  That must be told as what it is, and
+ * leave nothing behind; once there is none left, the text must be the usual one. */
+static int interrupt_each(const struct invocation *invocation, struct description *description,
+                          const struct text *expected) {
+    for (uint64_t i = 0;; i++) {
+        struct text text;
+        struct error error = {""};
+        struct progress progress;
+        uint64_t steps = i;
+        text_init(&text);
+        size_t before = memory_in_use();
+        progress_begin(&progress, tell, &steps, 0);
+        int status = build_and_print(invocation, description, &text, &error);
+        bool finished = !progress_end(&progress);
+        bool clean =
+            finished ? same_text(&text, expected)
+                     : status == TMPALLOC_E_INTERRUPTED && strcmp(error.text, "interrupted") == 0;
+        text_deinit(&text);
+        if (!clean || memory_in_use() != before) {
+            printf("step %" PRIu64 ": status %d, %s\n", i, status, error.text);
+            return 1;
+        }
+        if (finished) {
+            printf("%" PRIu64 " interrupts, all clean\n", i);
+            return 0;
+        }
+    }
+}
+
 static int run(const struct invocation *invocation, struct description *description) {
     struct text text;
     struct error error = {""};
@@ -191,6 +236,8 @@ static int run(const struct invocation *invocation, struct description *descript
     int status = build_and_print(invocation, description, &text, &error);
     if (status == TMPALLOC_OK && invocation->fail_each)
         status = fail_each(invocation, description, &text);
+    else if (status == TMPALLOC_OK && invocation->interrupt_each)
+        status = interrupt_each(invocation, description, &text);
     else if (status == TMPALLOC_OK && invocation->write_path)
         status = file_write_whole(invocation->write_path, invocation->force, &text, &error);
     else if (status == TMPALLOC_OK)
@@ -247,6 +294,7 @@ static const struct option long_options[] = {
     {"folder", required_argument, NULL, 'd'},
     {"force", no_argument, NULL, 'f'},
     {"fail-each", no_argument, NULL, 'E'},
+    {"interrupt-each", no_argument, NULL, 'U'},
     {NULL, 0, NULL, 0},
 };
 
@@ -285,6 +333,7 @@ static void set_option(struct invocation *invocation, int letter, const char *va
     invocation->force |= letter == 'f';
     invocation->native_frames |= letter == 'N';
     invocation->fail_each |= letter == 'E';
+    invocation->interrupt_each |= letter == 'U';
     if (letter == 's')
         options->sort = sort_by_name(value);
     else if (letter == 'm')

@@ -476,6 +476,29 @@ def test_every_failed_allocation_is_a_clean_error(driver, case):
     assert failures and int(failures[1]) >= 5
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        "example summary",
+        "example tree",
+        "example site 2",
+        "example json",
+        "example folded",
+        "names speedscope",
+        "example pprof",
+        "names html",
+        "example sarif --folder /home",
+        "names csv",
+        "example check",
+    ],
+)
+def test_a_report_that_the_user_ends_says_so_whatever_it_was_doing(driver, case):
+    name, *arguments = case.split()
+    answer = driver.report(name, *arguments, "--interrupt-each")
+    interrupts = re.fullmatch(r"(\d+) interrupts, all clean\n", answer)
+    assert interrupts and int(interrupts[1]) >= 5
+
+
 def test_a_failed_allocation_while_source_lines_are_shown_is_a_clean_error(driver, tmp_path):
     source = tmp_path / "f.c"
     source.write_text("some line\n" * 20)

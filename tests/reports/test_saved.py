@@ -154,6 +154,14 @@ def test_loading_survives_every_failing_allocation(driver, saved, files):
     assert "all clean" in text
 
 
+@pytest.mark.parametrize("files", [1, 3])
+def test_loading_that_the_user_ends_says_so(driver, saved, files):
+    path = saved.save("example")
+    for report in (["csv"], ["diff", "--before", path]):
+        text = saved.report([path] * files, *report, "--interrupt-each")
+        assert "interrupts, all clean" in text
+
+
 def rebuilt(profile):
     """As after a change of the program: other lines, one site gone, one new, one worse."""
     sites = {site["location"]["function"]: site for site in profile["sites"]}
@@ -296,6 +304,12 @@ def test_suppressing_survives_every_failing_allocation(driver, tmp_path):
     file = tmp_path / "known.supp"
     file.write_text(SUPPRESSIONS)
     assert "all clean" in driver.report("example", "csv", "--suppress", file, "--fail-each")
+
+
+def test_suppressing_that_the_user_ends_says_so(driver, tmp_path):
+    file = tmp_path / "known.supp"
+    file.write_text(SUPPRESSIONS)
+    assert "all clean" in driver.report("example", "csv", "--suppress", file, "--interrupt-each")
 
 
 def at(profile, *path):
