@@ -127,7 +127,7 @@ static int enter_command(tmpalloc_session *session, uint32_t columns, const char
     }
     text_clear(&session->output);
     struct host *host = &session->session.host;
-    progress_begin(&session->progress, tell, host, host->primitives.batch ? 0 : columns);
+    progress_begin(&session->progress, tell, host, host_is_batch(host) ? 0 : columns);
     return status;
 }
 

@@ -134,7 +134,7 @@ static int conclude(const struct command_call *call, enum check_verdict verdict)
     /* Some debuggers have none. */
     if (host_set_variable(host, "failed", verdict, &problem) == TMPALLOC_E_STATE)
         host_message(host, "tmpalloc: %s", problem.text);
-    if (verdict == CHECK_PASSED || never || (!always && !host->primitives.batch))
+    if (verdict == CHECK_PASSED || never || (!always && !host_is_batch(host)))
         return TMPALLOC_OK;
     return host_quit(host, (int32_t)verdict, call->error);
 }

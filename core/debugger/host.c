@@ -40,6 +40,18 @@ static int answer(struct host *host, int status, struct error *error, const char
     return failed(host, error);
 }
 
+bool host_is_batch(const struct host *host) {
+    return host->primitives.batch;
+}
+
+bool host_tells_breakpoints(const struct host *host) {
+    return host->primitives.tells_breakpoints;
+}
+
+bool host_has_watchpoints(const struct host *host) {
+    return host->primitives.insert_watchpoint != NULL;
+}
+
 int host_process(struct host *host, struct tmpalloc_process *ret, struct error *error) {
     const char *what = "tell the process";
     if (!host->primitives.process)

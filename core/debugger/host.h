@@ -25,6 +25,12 @@ struct host {
 void host_init(struct host *host, const struct tmpalloc_host *primitives);
 void host_deinit(struct host *host);
 
+/* What tmpalloc.h has of the same names. */
+bool host_is_batch(const struct host *host);
+bool host_tells_breakpoints(const struct host *host);
+/* Whether this debugger has any, on whatever target. */
+bool host_has_watchpoints(const struct host *host);
+
 /* Each gives TMPALLOC_OK or the primitive's status with a line in *error (may be NULL), which ends
  * with the debugger's own reason.  A missing primitive is TMPALLOC_E_UNSUPPORTED. */
 int host_process(struct host *host, struct tmpalloc_process *ret, struct error *error);

@@ -55,7 +55,7 @@ int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
              options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "",
              engine_agent_has_functions(agent) ? ",functions" : "",
              options->within ? ",within" : "",
-             agent->parts.host->primitives.tells_breakpoints ? "" : ",unannounced");
+             host_tells_breakpoints(agent->parts.host) ? "" : ",unannounced");
     int status = host_preload(agent->parts.host, agent->file.path, variable, error);
     agent->preloading = status == TMPALLOC_OK;
     agent->awaited = engine_agent_has_functions(agent);

@@ -364,7 +364,7 @@ static int install(struct injection *injection) {
         status = CALL(injection, AGENT_INSTALL_SYMBOL, injection->agent->install, &result,
                       options->max_threshold, options->stack_depth, options->memory_limit_bytes,
                       injection->page, injection->avoided_count,
-                      !injection->agent->parts.host->primitives.tells_breakpoints);
+                      !host_tells_breakpoints(injection->agent->parts.host));
     if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
         return status;
     injection->agent->uninstall = 0;
@@ -407,7 +407,7 @@ static int hook(struct injection *injection) {
     if (status == TMPALLOC_OK)
         status =
             CALL(injection, AGENT_HOOK_SYMBOL, agent->hook, &result, place, count, injection->page,
-                 injection->avoided_count, !agent->parts.host->primitives.tells_breakpoints);
+                 injection->avoided_count, !host_tells_breakpoints(agent->parts.host));
     if (status != TMPALLOC_OK || (int32_t)result == TMPALLOC_OK)
         return status;
     status = engine_agent_check_functions(agent, injection->error);

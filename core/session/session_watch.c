@@ -132,7 +132,7 @@ int session_watch_site(struct session *session, uint32_t site, struct text *text
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the hardware engine leaves no debug register for a watchpoint: use "
                          "--engine breakpoint");
-    if (!session->host.primitives.insert_watchpoint)
+    if (!host_has_watchpoints(&session->host))
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "this debugger has no watchpoints");
     if (host_debug_registers(&session->host) == DEBUG_REGISTERS_ARE_IGNORED)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,

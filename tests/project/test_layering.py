@@ -213,6 +213,12 @@ def test_no_two_files_have_the_same_name():
     assert [stem for stem, found in folders.items() if len(found) > 1] == []
 
 
+def test_nobody_but_its_own_stage_looks_into_the_debugger():
+    inside = re.compile(r"[.>]primitives\b")
+    lookers = {path.parent.name for path in C_SOURCES if inside.search(path.read_text())}
+    assert lookers == {"debugger"}
+
+
 def test_no_files_include_each_other_in_a_circle():
     uses = defaultdict(set)
     for path in C_SOURCES:
