@@ -1,4 +1,5 @@
-/* Tables and trees of text, laid out by libsmartcols.
+/* Tables and trees of text.  What fits a terminal is decided here: columns are measured, shortened
+ * and left out; libsmartcols aligns and prints what remains.
  *
  * Append freely, print once: running out of memory shows when printing. */
 #ifndef TMPALLOC_REPORT_TABLE_H

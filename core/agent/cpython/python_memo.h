@@ -24,7 +24,7 @@ struct python_cell {
 struct python_node {
     uintptr_t thread;         /* the state that the walk began at */
     void *result;             /* of the caller */
-    struct python_node *next; /* the caller\'s guess at the node that is found after this one */
+    struct python_node *next; /* the caller's guess at the node that is found after this one */
     uint64_t made;            /* the caller's: when the result was right */
     struct python_node *from; /* NULL: a root */
     uint32_t link_cell;       /* where it departs */
