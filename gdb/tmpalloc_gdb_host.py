@@ -62,12 +62,11 @@ class GdbHost(GdbEvents):
             return ProcessInfo(0, False, local, "", executable, core_file(), core_signal())
         if not inferior.pid:
             return ProcessInfo(0, False, local, "", executable, signal=self._signal)
-        architecture = inferior.architecture().name()
         return ProcessInfo(
             pid=inferior.pid,
             stopped=self._in_hit or is_readable(),
             local=local,
-            architecture="x86_64" if architecture.startswith("i386:x86-64") else architecture,
+            architecture=inferior.architecture().name(),
             executable=executable,
             signal=self._signal,
         )

@@ -25,7 +25,7 @@ struct python_frame {
 
 struct python_thread_id {
     int64_t tid;      /* as the thread itself sees it; 0: unknown */
-    uint64_t pthread; /* pthread_self(): on x86-64 Linux the register fs_base; 0: unknown.  Where it
+    uint64_t pthread; /* pthread_self(): of the processor's thread_pointer; 0: unknown.  Where it
                        * is known it decides, being right in other pid namespaces as well. */
 };
 

@@ -9,11 +9,13 @@
  *
  * Neither the tables' symbols nor their places are public: before 3.12 they are static variables
  * (Objects/obmalloc.c), then part of _PyRuntime (pycore_runtime.h).  They are found by what
- * PyMem_Malloc() and PyObject_Malloc() load from.  Needs no symbols but exported ones; x86-64. */
+ * PyMem_Malloc() and PyObject_Malloc() load from.  Needs no symbols but exported ones, and a
+ * processor whose code is read. */
 #ifndef TMPALLOC_PYTHON_TABLES_H
 #define TMPALLOC_PYTHON_TABLES_H
 
 #include "cpython/python_offsets.h"
+#include "platform/processor.h"
 
 /* PyMemAllocatorEx: void *ctx, then malloc(ctx, size), calloc(ctx, count, size), realloc(ctx,
  * block, size) and free(ctx, block). */
@@ -36,7 +38,7 @@ struct python_tables {
 };
 
 /* False: they can't be found. */
-bool python_tables_find(const struct python_process *process, const struct python_runtime *runtime,
-                        struct python_tables *ret);
+bool python_tables_find(const struct processor *processor, const struct python_process *process,
+                        const struct python_runtime *runtime, struct python_tables *ret);
 
 #endif

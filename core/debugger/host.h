@@ -5,13 +5,15 @@
 #include <stdbool.h>
 
 #include "platform/debug_registers.h"
+#include "platform/processor.h"
 #include "platform/registers_linux.h"
 #include "support/error.h"
 #include "tmpalloc/tmpalloc.h"
 
 struct host {
     struct tmpalloc_host primitives;
-    int64_t local_pid; /* the process that /proc may be asked about; 0: none */
+    const struct processor *processor; /* of the process; NULL: not supported, or not known */
+    int64_t local_pid;                 /* the process that /proc may be asked about; 0: none */
     int proc_mem;      /* its /proc/PID/mem once that gave what the debugger gave, else -1 */
     bool proc_refused; /* it can't be opened, or gave something else: don't try again */
     bool hit_known;    /* the registers of the thread whose hit is handled are known: */
@@ -103,7 +105,7 @@ void host_end_hit(struct host *host);
 /* Lets a new process be tried with /proc again.  Needed after exec, too: an open /proc/PID/mem goes
  * on showing the memory of the old program. */
 void host_forget_process(struct host *host);
-/* The process that host_read_data may read directly. */
+/* The process that is looked at: host_read_data may read it directly when it is local. */
 void host_set_process(struct host *host, const struct tmpalloc_process *process);
 
 #endif

@@ -83,6 +83,7 @@ void host_deinit(struct host *host) {
 
 void host_set_process(struct host *host, const struct tmpalloc_process *process) {
     int64_t pid = process->local ? process->pid : 0;
+    host->processor = processor_find(process->architecture);
     if (pid == host->local_pid)
         return;
     host_forget_process(host);

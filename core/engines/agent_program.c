@@ -10,6 +10,7 @@
 
 #include "engines/agent_file.h"
 #include "names/elf_file.h"
+#include "platform/processor.h"
 
 /* The agent was never tried with an older glibc than 2.35; its file may need a newer one. */
 #define GLIBC_OLDEST 35
@@ -254,7 +255,8 @@ static bool refuse_file(Elf *elf, int fd, struct text *reason) {
     GElf_Phdr segment;
     if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
         return false;
-    if (header.e_machine != EM_X86_64 || header.e_ident[EI_CLASS] != ELFCLASS64)
+    if (processor_of_machine(header.e_machine) != processor_find(TMPALLOC_AGENT_PROCESSOR) ||
+        header.e_ident[EI_CLASS] != ELFCLASS64)
         text_append(reason, "the program is for another architecture");
     else if (!find_segment(elf, PT_INTERP, &segment))
         text_append(reason, judge_uninterpreted(fd));

@@ -2,21 +2,29 @@
 
 #include "support/memory.h"
 
-/* The frame of `capture` whose return address is in this slot; -1: none. */
-static int64_t frame_of_slot(const struct capture *capture, uint64_t stack_pointer, uint64_t slot) {
+/* Where the caller of `frame` will go on; 0 for the outermost. */
+static uint64_t return_address(const struct capture *capture, int64_t frame) {
+    return frame + 1 < (int64_t)capture->count ? capture->pcs[frame + 1] : 0;
+}
+
+/* The frame of `capture` that is this activation; -1: none.  Where the return address has no place
+ * of its own, only the frame tells it. */
+static int64_t frame_of(const struct capture *capture, uint64_t stack_pointer,
+                        const struct activation *activation,
+                        const struct processor_return *returns) {
+    uint64_t cfa = activation->stack_pointer + returns->taken_bytes;
     for (uint32_t i = 0; i < capture->count; i++) {
-        if (stack_pointer + (uint64_t)capture->cfa_offsets[i] - sizeof(uint64_t) == slot)
+        if (stack_pointer + (uint64_t)capture->cfa_offsets[i] == cfa &&
+            (!returns->in_register || return_address(capture, i) == activation->return_address))
             return i;
     }
     return -1;
 }
 
-bool activation_is_live(const struct activation *activation, uint64_t return_slot_value,
+bool activation_is_live(const struct activation *activation, const struct processor_return *returns,
                         uint64_t stack_pointer, const struct capture *capture,
                         const struct stack *stack) {
-    return return_slot_value == activation->return_address &&
-           (stack->truncated ||
-            frame_of_slot(capture, stack_pointer, activation->return_slot) >= 0);
+    return stack->truncated || frame_of(capture, stack_pointer, activation, returns) >= 0;
 }
 
 static bool interrupted_below(const struct stack *stack, int64_t frame) {
@@ -31,7 +39,7 @@ static bool interrupted_below(const struct stack *stack, int64_t frame) {
  * block that is freed again from there, with nothing between, is the same free: a signal that comes
  * while a debugger steps over its breakpoint makes it stop there twice. */
 static bool is_same_event(const struct call *call, const struct call_stop *stop) {
-    if (stop->stack_pointer != call->activation.return_slot ||
+    if (stop->stack_pointer != call->activation.stack_pointer ||
         stop->return_address != call->activation.return_address)
         return false;
     if (stop->entry_address != call->entry_address)
@@ -41,16 +49,15 @@ static bool is_same_event(const struct call *call, const struct call_stop *stop)
 }
 
 enum call_nesting call_nesting(const struct call *call, const struct call_stop *stop,
-                               uint64_t return_slot_value, const struct capture *capture,
-                               const struct stack *stack) {
+                               const struct processor_return *returns,
+                               const struct capture *capture, const struct stack *stack) {
     if (is_same_event(call, stop))
         return CALL_NESTED;
-    if (stop->stack_pointer == call->activation.return_slot ||
-        return_slot_value != call->activation.return_address)
+    if (stop->stack_pointer == call->activation.stack_pointer)
         return CALL_OUTERMOST;
     if (!capture)
         return CALL_NEEDS_CAPTURE;
-    int64_t frame = frame_of_slot(capture, stop->stack_pointer, call->activation.return_slot);
+    int64_t frame = frame_of(capture, stop->stack_pointer, &call->activation, returns);
     if (frame < 0)
         return CALL_OUTERMOST;
     /* A free's return isn't observed, so its slot may be another function's by now. */
@@ -62,11 +69,6 @@ enum call_nesting call_nesting(const struct call *call, const struct call_stop *
 
 static uint64_t cfa(const struct capture *capture, uint64_t stack_pointer, int64_t frame) {
     return stack_pointer + (uint64_t)capture->cfa_offsets[frame];
-}
-
-/* Where the caller of `frame` will go on; 0 for the outermost. */
-static uint64_t return_address(const struct capture *capture, int64_t frame) {
-    return frame + 1 < (int64_t)capture->count ? capture->pcs[frame + 1] : 0;
 }
 
 uint32_t call_shared_frames(const struct capture *allocation, uint64_t allocation_stack_pointer,

@@ -1,8 +1,9 @@
 /* Allocator calls in progress, one per thread: the outermost.
  *
- * A call is identified by the stack slot of its return address.  It is still in progress exactly
- * when that slot belongs to a frame of the thread's present call stack; a call that was left by
- * longjmp, an exception or cancellation fails that test, also on other stacks. */
+ * A call is identified by the stack pointer at its entry, where its return address is or would be.
+ * It is still in progress exactly when a frame of the thread's present call stack began there; a
+ * call that was left by longjmp, an exception or cancellation fails that test, also on other
+ * stacks. */
 #ifndef TMPALLOC_CALLS_H
 #define TMPALLOC_CALLS_H
 
@@ -14,7 +15,7 @@
 /* A function's activation. */
 struct activation {
     bool active;
-    uint64_t return_slot; /* address of the stack cell with the return address */
+    uint64_t stack_pointer; /* at its first instruction */
     uint64_t return_address;
 };
 
@@ -45,7 +46,7 @@ struct call_thread {
 /* The stop at an entry point, as far as nesting depends on it. */
 struct call_stop {
     uint64_t entry_address;
-    uint64_t stack_pointer; /* also the return slot */
+    uint64_t stack_pointer;
     uint64_t return_address;
     uint64_t pointer;     /* as in struct call */
     uint64_t allocations; /* a number that is another one after any thread may have allocated */
@@ -58,15 +59,16 @@ enum call_nesting {
     CALL_NEEDS_CAPTURE, /* only the call stack can tell */
 };
 
-/* Relates a stop to the thread's call.  The first pass gets capture NULL; for CALL_NEEDS_CAPTURE it
- * is asked again with the stack, whose frames for signals come from `stack`. */
+/* Relates a stop to the thread's call, whose return address was seen to be in its place, or has
+ * none.  The first pass gets capture NULL; for CALL_NEEDS_CAPTURE it is asked again with the stack,
+ * whose frames for signals come from `stack`. */
 enum call_nesting call_nesting(const struct call *call, const struct call_stop *stop,
-                               uint64_t return_slot_value, const struct capture *capture,
-                               const struct stack *stack);
+                               const struct processor_return *returns,
+                               const struct capture *capture, const struct stack *stack);
 
-/* Whether the function is still on the stack that was captured at this stack pointer, given what is
- * in its return slot now.  Where the stack is truncated the slot alone tells. */
-bool activation_is_live(const struct activation *activation, uint64_t return_slot_value,
+/* Whether the function is still on the stack that was captured at this stack pointer, when its
+ * return address is in its place, or has none.  Where the stack is truncated that alone tells. */
+bool activation_is_live(const struct activation *activation, const struct processor_return *returns,
                         uint64_t stack_pointer, const struct capture *capture,
                         const struct stack *stack);
 

@@ -4,8 +4,6 @@
 
 #include "unwind/unwinder_rules.h"
 
-_Static_assert(AGENT_REGISTERS == UNWIND_REGISTERS, "registers have the same numbers");
-
 static const uint8_t kinds[] = {
     [UNWIND_UNDEFINED] = AGENT_RULE_UNDEFINED, [UNWIND_SAME] = AGENT_RULE_SAME,
     [UNWIND_AT_OFFSET] = AGENT_RULE_AT_OFFSET, [UNWIND_OFFSET] = AGENT_RULE_OFFSET,
@@ -58,8 +56,11 @@ int engine_agent_answer(struct engine_agent *agent, uint64_t address, struct err
     if (status != TMPALLOC_OK)
         return status;
     struct frame place = modules_frame(parts->modules, code.address, true);
-    if (unwinder_row(parts->unwinder, &place, &row) != TMPALLOC_OK)
-        return error_no_memory(error);
+    status = unwinder_row(parts->unwinder, &place, error, &row);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (parts->host->processor->frames.count != AGENT_REGISTERS)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, "the agent is of another processor");
     code.answer = AGENT_STACK_ENDS;
     code.start = code.address;
     code.end = code.address + 1;

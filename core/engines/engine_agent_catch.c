@@ -167,9 +167,11 @@ int engine_agent_told(struct engine_agent *agent, uint64_t id, enum engine_agent
                       struct error *error) {
     const struct engine_catches *catches = agent->parts.catches;
     const struct breakpoint *breakpoint = breakpoints_by_id(&agent->breakpoints, id);
-    static const char *const names[] = {"rdi", "rsi"};
-    uint64_t arguments[2];
-    int status = host_read_registers(agent->parts.host, names, 2, arguments, error);
+    const struct processor *processor = agent->parts.host->processor;
+    uint64_t arguments[2] = {0, 0};
+    int status = processor ? host_read_registers(agent->parts.host, processor->arguments, 2,
+                                                 arguments, error)
+                           : TMPALLOC_E_UNSUPPORTED;
     if (status != TMPALLOC_OK)
         return status;
     if (breakpoint->roles & BREAKPOINT_CATCH)

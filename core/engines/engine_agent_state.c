@@ -33,12 +33,14 @@ int engine_agent_write_field(struct engine_agent *agent, const struct agent_imag
                            (const char *)image + offset, size, error);
 }
 
-/* What an int3 is going to replace; 0: there is one already. */
+/* What a breakpoint is going to replace, of one byte as the agent knows them; 0: there is one
+ * already. */
 static uint8_t read_code(struct engine_agent *agent, uint64_t address) {
-    static const uint8_t int3 = 0xcc;
+    struct host *host = agent->parts.host;
     uint8_t byte;
-    int status = host_read_data(agent->parts.host, address, &byte, 1, NULL);
-    return status == TMPALLOC_OK && byte != int3 ? byte : 0;
+    int status = host_read_data(host, address, &byte, 1, NULL);
+    return status == TMPALLOC_OK && host->processor && byte != host->processor->breakpoint[0] ? byte
+                                                                                              : 0;
 }
 
 int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakpoint_role role,

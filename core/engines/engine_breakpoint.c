@@ -123,10 +123,10 @@ static void release_unloaded_returns(struct engine_breakpoint *engine) {
 int engine_breakpoint_refresh(struct engine_breakpoint *engine,
                               const struct tmpalloc_process *process, struct error *error) {
     engine->pid = process->pid;
-    engine->architecture = architecture_find(process->architecture);
-    if (!engine->architecture)
+    engine->processor = processor_find(process->architecture);
+    if (!engine->processor)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "architecture '%s' is not supported: %s is",
-                         process->architecture, architecture_names());
+                         process->architecture, processor_names());
     struct entry_points found = {0};
     int resolved =
         entry_points_resolve(engine->parts.modules, &engine->options.entries, &found, error);

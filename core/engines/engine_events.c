@@ -186,19 +186,21 @@ static int relate(struct engine_hit *hit, const struct call *next, enum call_nes
     const struct call_stop place = {next->entry_address, hit->stack_pointer,
                                     next->activation.return_address, next->pointer,
                                     next->allocations};
-    uint64_t slot_value = 0;
+    const struct processor_return *returns = &hit->engine->processor->returns;
+    bool keeps_return;
     *ret = CALL_OUTERMOST;
-    if (!call->activation.active || host_read_data(parts->host, call->activation.return_slot,
-                                                   &slot_value, sizeof(slot_value), NULL) != 0)
+    if (!call->activation.active ||
+        engine_hit_keeps_return(hit, &call->activation, &keeps_return) != TMPALLOC_OK ||
+        !keeps_return)
         return TMPALLOC_OK;
-    *ret = call_nesting(call, &place, slot_value, NULL, NULL);
+    *ret = call_nesting(call, &place, returns, NULL, NULL);
     if (*ret != CALL_NEEDS_CAPTURE)
         return TMPALLOC_OK;
     const struct capture *capture;
     int status = unwinder_capture(parts->unwinder, next->entry_address, hit->stack_pointer,
                                   hit->error, &capture);
     if (status == TMPALLOC_OK)
-        *ret = call_nesting(call, &place, slot_value, capture,
+        *ret = call_nesting(call, &place, returns, capture,
                             stacks_get(tracker_stacks(parts->tracker), capture->stack));
     return status;
 }
@@ -242,9 +244,7 @@ static int allocated_address(const struct engine_hit *hit, const struct call *ca
         return TMPALLOC_OK;
     *ret = 0;
     bool failed = (int32_t)hit->result != 0; /* the function returns an int */
-    return failed ? TMPALLOC_OK
-                  : host_read_data(hit->engine->parts.host, call->pointer, ret, sizeof(*ret),
-                                   hit->error);
+    return failed ? TMPALLOC_OK : engine_hit_read_word(hit, call->pointer, ret);
 }
 
 /* The free half of a realloc, known to have happened or not only now. */
@@ -257,7 +257,7 @@ static int finish_realloc(struct engine_hit *hit, const struct call *call, uint6
         return TMPALLOC_OK;
     }
     tracker_count_free(engine->parts.tracker, &call->old, address != 0);
-    const struct freeing_call freeing = {call->entry_address, call->activation.return_slot,
+    const struct freeing_call freeing = {call->entry_address, call->activation.stack_pointer,
                                          call->activation.return_address,
                                          tracker_thread_tid(hit->thread->thread)};
     return freeing_note(&engine->freeing, &freeing, call->capture, &call->old, hit->error);
@@ -288,5 +288,5 @@ int engine_events_return(struct engine_hit *hit) {
     struct engine_catches *catches = engine->parts.catches;
     if (catches && catches->awaited_stack == call->stack)
         catches->allocated(catches->arg, address, call->size_bytes);
-    return freeing_allocated(&engine->freeing, site, call->capture, call->activation.return_slot);
+    return freeing_allocated(&engine->freeing, site, call->capture, call->activation.stack_pointer);
 }

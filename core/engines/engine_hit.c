@@ -10,15 +10,14 @@ static uint32_t highest_argument(const struct entry_signature *signature) {
 }
 
 int engine_hit_read(struct engine_hit *hit, const struct entry_point *entry) {
-    const struct architecture *architecture = hit->engine->architecture;
-    const char *names[2 + ARCHITECTURE_ARGUMENTS] = {architecture->stack_pointer,
-                                                     architecture->result};
-    uint64_t values[2 + ARCHITECTURE_ARGUMENTS];
+    const struct processor *processor = hit->engine->processor;
+    const char *names[2 + PROCESSOR_ARGUMENTS] = {processor->stack_pointer, processor->result};
+    uint64_t values[2 + PROCESSOR_ARGUMENTS];
     uint32_t arguments = entry ? highest_argument(&entry->signature) : 0;
     uint32_t count = hit->breakpoint->roles & BREAKPOINT_RETURN ? 2 : 1;
     uint32_t first = count;
     for (uint32_t i = 0; i < arguments; i++)
-        names[count++] = architecture->arguments[i];
+        names[count++] = processor->arguments[i];
     int status = host_read_registers(hit->engine->parts.host, names, count, values, hit->error);
     if (status != TMPALLOC_OK)
         return status;
@@ -32,8 +31,38 @@ uint64_t engine_hit_argument(const struct engine_hit *hit, uint8_t number) {
     return number == 0 ? 0 : hit->arguments[number - 1];
 }
 
+int engine_hit_read_word(const struct engine_hit *hit, uint64_t address, uint64_t *ret) {
+    uint64_t word = 0;
+    int status = host_read_data(hit->engine->parts.host, address, &word,
+                                hit->engine->processor->word_bytes, hit->error);
+    if (status == TMPALLOC_OK)
+        *ret = word;
+    return status;
+}
+
+int engine_hit_return_address(const struct engine_hit *hit, uint64_t *ret) {
+    const struct processor_return *returns = &hit->engine->processor->returns;
+    int status = returns->in_register
+                     ? host_read_registers(hit->engine->parts.host, &returns->in_register, 1, ret,
+                                           hit->error)
+                     : engine_hit_read_word(hit, hit->stack_pointer, ret);
+    if (status == TMPALLOC_OK)
+        *ret &= returns->mask;
+    return status;
+}
+
 bool engine_hit_returns_to(const struct engine_hit *hit, const struct activation *activation) {
-    uint32_t slot_bytes = hit->engine->architecture->return_slot_bytes;
+    uint32_t taken_bytes = hit->engine->processor->returns.taken_bytes;
     return activation->active && activation->return_address == hit->breakpoint->address &&
-           activation->return_slot + slot_bytes == hit->stack_pointer;
+           activation->stack_pointer + taken_bytes == hit->stack_pointer;
+}
+
+int engine_hit_keeps_return(const struct engine_hit *hit, const struct activation *activation,
+                            bool *ret) {
+    uint64_t found = activation->return_address;
+    int status = hit->engine->processor->returns.in_register
+                     ? TMPALLOC_OK
+                     : engine_hit_read_word(hit, activation->stack_pointer, &found);
+    *ret = status == TMPALLOC_OK && found == activation->return_address;
+    return status;
 }

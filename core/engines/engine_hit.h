@@ -11,7 +11,7 @@ struct engine_hit {
     const struct breakpoint *breakpoint;
     uint64_t stack_pointer;
     uint64_t result;
-    uint64_t arguments[ARCHITECTURE_ARGUMENTS];
+    uint64_t arguments[PROCESSOR_ARGUMENTS];
     struct error *error;
 };
 
@@ -22,7 +22,18 @@ int engine_hit_read(struct engine_hit *hit, const struct entry_point *entry);
 /* The argument of this number, from 1; 0: there is none, and it is 0. */
 uint64_t engine_hit_argument(const struct engine_hit *hit, uint8_t number);
 
+/* A pointer, or whatever else has the size of a word. */
+int engine_hit_read_word(const struct engine_hit *hit, uint64_t address, uint64_t *ret);
+
+/* At a function's first instruction: where it returns to. */
+int engine_hit_return_address(const struct engine_hit *hit, uint64_t *ret);
+
 /* Whether the activation has just returned. */
 bool engine_hit_returns_to(const struct engine_hit *hit, const struct activation *activation);
+
+/* Finds out whether the activation's return address is still in its place, if it has one on the
+ * stack. */
+int engine_hit_keeps_return(const struct engine_hit *hit, const struct activation *activation,
+                            bool *ret);
 
 #endif

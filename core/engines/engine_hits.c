@@ -11,12 +11,13 @@ static bool find_internal_call(struct engine_hit *hit, const struct entry_point 
                                uint64_t return_address) {
     struct engine_breakpoint *engine = hit->engine;
     struct modules *modules = engine->parts.modules;
-    uint8_t code[ARCHITECTURE_CALL_BYTES];
+    const struct processor *processor = engine->processor;
+    uint8_t code[PROCESSOR_CALL_BYTES];
     return modules_frame(modules, return_address, false).module == entry->module &&
            strcmp(modules_soname(modules, entry->module), "libc.so.6") == 0 &&
-           host_read_data(engine->parts.host, return_address - sizeof(code), code, sizeof(code),
-                          NULL) == TMPALLOC_OK &&
-           architecture_call_target(engine->architecture, code, return_address) == entry->address;
+           host_read_data(engine->parts.host, return_address - processor->call_bytes, code,
+                          processor->call_bytes, NULL) == TMPALLOC_OK &&
+           processor->call_target(code, return_address) == entry->address;
 }
 
 /* glibc calls its own allocator for the program through the PLT, so that it can be replaced.  A
@@ -64,8 +65,7 @@ static int handle_call(struct engine_hit *hit, const struct entry_point *entry, 
     uint64_t return_address;
     if (hit->engine->objects.found) /* which is tried when files are loaded */
         engine_objects_follow(&hit->engine->objects, &hit->engine->breakpoints, NULL);
-    int status = host_read_data(hit->engine->parts.host, hit->stack_pointer, &return_address,
-                                sizeof(return_address), hit->error);
+    int status = engine_hit_return_address(hit, &return_address);
     if (status == TMPALLOC_OK && hit->breakpoint->roles & BREAKPOINT_RESOLVER)
         status = engine_resolvers_enter(hit, return_address);
     if (status == TMPALLOC_OK && hit->breakpoint->roles & BREAKPOINT_WITHIN)

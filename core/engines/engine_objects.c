@@ -2,16 +2,13 @@
 
 #include <string.h>
 
-/* jmp *function(%rip) */
+/* As the processor writes it: its last word is where it jumps to. */
 struct stub {
-    uint8_t jump[8];
+    uint8_t code[PROCESSOR_STUB_BYTES - sizeof(uint64_t)];
     uint64_t function;
 };
 
-#define JUMP                                                                                       \
-    { 0xff, 0x25, 2, 0, 0, 0 }
-
-_Static_assert(sizeof(struct stub) == 16, "the jump knows where the function is");
+_Static_assert(sizeof(struct stub) == PROCESSOR_STUB_BYTES, "nothing is between");
 
 static const struct entry_signature signatures[PYTHON_TABLE_WORDS] = {
     [PYTHON_TABLE_MALLOC] = {.role = ENTRY_ALLOCATE, .size = 2},
@@ -76,10 +73,11 @@ static int adopt_stub(struct engine_objects *objects, uint64_t address, enum pyt
 
 static int add_stub(struct engine_objects *objects, uint64_t function, enum python_table_word word,
                     struct error *error) {
-    struct stub stub = {.jump = JUMP, .function = function};
+    uint8_t stub[PROCESSOR_STUB_BYTES];
     if (objects->count == ENGINE_OBJECT_FUNCTIONS)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "CPython's allocator is changed too often");
-    int status = host_write_data(objects->host, stub_address(objects, objects->count), &stub,
+    objects->host->processor->write_stub(stub, function);
+    int status = host_write_data(objects->host, stub_address(objects, objects->count), stub,
                                  sizeof(stub), error);
     if (status == TMPALLOC_OK)
         objects->functions[objects->count++] = describe(objects, function, word);

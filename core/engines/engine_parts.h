@@ -4,7 +4,6 @@
 
 #include "engines/engine_catches.h"
 #include "engines/entry_points.h"
-#include "platform/architecture.h"
 #include "tables/tracker.h"
 #include "unwind/interpreted_stacks.h"
 #include "unwind/unwinder.h"

@@ -12,7 +12,7 @@ struct engine_breakpoint {
     struct engine_parts parts;
     struct engine_breakpoint_options options;
     int64_t pid; /* the process whose hits count */
-    const struct architecture *architecture;
+    const struct processor *processor;
     struct breakpoints breakpoints;
     struct entry_points entries;
     size_t active_entries; /* the first ones of entries, those with breakpoints */

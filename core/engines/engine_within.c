@@ -16,16 +16,16 @@ int engine_within_check(struct engine_hit *hit) {
     const struct activation *within = &hit->thread->within;
     if (!within->active)
         return TMPALLOC_OK;
-    uint64_t slot_value = 0;
+    bool keeps_return;
     const struct capture *capture;
-    int status = host_read_data(parts->host, within->return_slot, &slot_value, sizeof(slot_value),
-                                hit->error);
+    int status = engine_hit_keeps_return(hit, within, &keeps_return);
     if (status == TMPALLOC_OK)
         status = unwinder_capture(parts->unwinder, hit->breakpoint->address, hit->stack_pointer,
                                   hit->error, &capture);
     if (status != TMPALLOC_OK ||
-        activation_is_live(within, slot_value, hit->stack_pointer, capture,
-                           stacks_get(tracker_stacks(parts->tracker), capture->stack)))
+        (keeps_return &&
+         activation_is_live(within, &hit->engine->processor->returns, hit->stack_pointer, capture,
+                            stacks_get(tracker_stacks(parts->tracker), capture->stack))))
         return status;
     return engine_within_leave(hit);
 }

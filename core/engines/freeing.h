@@ -18,7 +18,7 @@ struct freeing {
 /* The call that frees. */
 struct freeing_call {
     uint64_t entry_address;
-    uint64_t stack_pointer; /* also the return slot */
+    uint64_t stack_pointer;
     uint64_t return_address;
     int64_t tid;
 };

@@ -1,8 +1,10 @@
 #include "names/debug_parameters.h"
 
 #include <dwarf.h>
+#include <gelf.h>
 
 #include "names/debug_units.h"
+#include "platform/processor.h"
 #include "tmpalloc/status.h"
 
 #define TYPE_LIMIT 16 /* typedefs and qualifiers that are followed */
@@ -80,17 +82,13 @@ static bool find_instance(Dwarf_Die *copy, Dwarf_Die *parameter, Dwarf_Die *ret)
     return false;
 }
 
-/* rdi, rsi, rdx, rcx, r8, r9 have these numbers. */
-static bool is_argument_register(uint64_t atom, uint64_t *number_ret) {
-    static const uint8_t atoms[] = {DW_OP_reg5, DW_OP_reg4, DW_OP_reg1,
-                                    DW_OP_reg2, DW_OP_reg8, DW_OP_reg9};
-    for (uint64_t i = 0; i < sizeof atoms; i++) {
-        if (atoms[i] == atom) {
-            *number_ret = i + 1;
-            return true;
-        }
-    }
-    return false;
+static bool is_argument_register(const struct processor *processor, uint8_t atom,
+                                 uint64_t *number_ret) {
+    bool is_register = atom >= DW_OP_reg0 && atom <= DW_OP_reg31;
+    uint32_t argument = is_register ? processor_argument(processor, atom - DW_OP_reg0) : 0;
+    if (argument)
+        *number_ret = argument;
+    return argument != 0;
 }
 
 static bool is_constant(const Dwarf_Op *operations, size_t count, uint64_t *ret) {
@@ -103,7 +101,8 @@ static bool is_constant(const Dwarf_Op *operations, size_t count, uint64_t *ret)
            (atom >= DW_OP_const1u && atom <= DW_OP_consts);
 }
 
-static struct debug_parameter locate(Dwarf_Die *parameter, uint64_t address) {
+static struct debug_parameter locate(const struct processor *processor, Dwarf_Die *parameter,
+                                     uint64_t address) {
     struct debug_parameter result = {.kind = DEBUG_PARAMETER_UNKNOWN};
     Dwarf_Attribute found;
     Dwarf_Op *operations;
@@ -114,14 +113,15 @@ static struct debug_parameter locate(Dwarf_Die *parameter, uint64_t address) {
     if (!dwarf_attr(parameter, DW_AT_location, &found) ||
         dwarf_getlocation_addr(&found, address, &operations, &count, 1) < 1 || count == 0)
         return result;
-    if (count == 1 && is_argument_register(operations[0].atom, &result.number))
+    if (count == 1 && is_argument_register(processor, operations[0].atom, &result.number))
         result.kind = DEBUG_PARAMETER_IN_REGISTER;
     else if (is_constant(operations, count, &result.number))
         result.kind = DEBUG_PARAMETER_CONSTANT;
     return result;
 }
 
-static struct debug_parameter find_at(struct debug_units *units, uint64_t address, uint32_t n) {
+static struct debug_parameter find_at(const struct processor *processor, struct debug_units *units,
+                                      uint64_t address, uint32_t n) {
     struct debug_parameter unknown = {.kind = DEBUG_PARAMETER_UNKNOWN};
     struct debug_place place;
     Dwarf_Die origin, parameter, instance;
@@ -129,18 +129,22 @@ static struct debug_parameter find_at(struct debug_units *units, uint64_t addres
         return unknown;
     Dwarf_Die *copy = &place.functions[place.count - 1];
     if (!follow(copy, DW_AT_abstract_origin, &origin)) /* the copy is all that was made of it */
-        return find_parameter(copy, n, &parameter) ? locate(&parameter, address) : unknown;
+        return find_parameter(copy, n, &parameter) ? locate(processor, &parameter, address)
+                                                   : unknown;
     bool found =
         find_parameter(&origin, n, &parameter) && find_instance(copy, &parameter, &instance);
-    return found ? locate(&instance, address) : unknown;
+    return found ? locate(processor, &instance, address) : unknown;
 }
 
 struct debug_parameter debug_parameter_find(Dwarf *dwarf, uint64_t address, uint32_t n) {
     struct debug_parameter result = {.kind = DEBUG_PARAMETER_UNKNOWN};
     struct debug_units *units;
-    if (debug_units_create(dwarf, &units) != TMPALLOC_OK)
+    GElf_Ehdr header;
+    const struct processor *processor =
+        gelf_getehdr(dwarf_getelf(dwarf), &header) ? processor_of_machine(header.e_machine) : NULL;
+    if (!processor || debug_units_create(dwarf, &units) != TMPALLOC_OK)
         return result;
-    result = find_at(units, address, n);
+    result = find_at(processor, units, address, n);
     debug_units_destroy(units);
     return result;
 }

@@ -18,7 +18,7 @@ struct debug_parameter {
 };
 
 /* The n-th parameter, from 1 on, of those that the source's function has in integer registers, in a
- * copy of it that begins at an address (as in the DWARF).  x86-64. */
+ * copy of it that begins at an address (as in the DWARF). */
 struct debug_parameter debug_parameter_find(Dwarf *dwarf, uint64_t address, uint32_t n);
 
 #endif

@@ -7,10 +7,6 @@
 #include "session/session_engine.h"
 #include "session/session_results.h"
 
-/* What one debug register of a processor can watch: Intel SDM, volume 3, "Debug Address Registers".
- */
-#define WATCHED_LIMIT 8
-
 static void append_location(const struct session *session, struct text *text) {
     const struct symbol *location =
         recording_find_location(session->recording, session->watch.stack);
@@ -19,8 +15,8 @@ static void append_location(const struct session *session, struct text *text) {
 }
 
 /* The largest number of bytes that can be watched at once. */
-static uint32_t watchable(uint64_t size_bytes) {
-    uint32_t bytes = WATCHED_LIMIT;
+static uint32_t watchable(const struct processor *processor, uint64_t size_bytes) {
+    uint32_t bytes = processor ? processor->watch_bytes : 1;
     while (bytes > size_bytes)
         bytes /= 2;
     return bytes;
@@ -37,7 +33,7 @@ static void allocated(void *arg, uint64_t address, uint64_t size_bytes) {
     struct session *session = arg;
     struct session_watch *watch = &session->watch;
     struct error error;
-    uint32_t bytes = watchable(size_bytes);
+    uint32_t bytes = watchable(session->host.processor, size_bytes);
     stop_awaiting(session);
     if (bytes == 0) {
         host_message(&session->host, "tmpalloc: watch: the block has no bytes to be watched");

@@ -119,7 +119,9 @@ int interpreted_stacks_tables(struct interpreted_stacks *python, struct python_t
     enum python_answer answer = interpreted_stacks_refresh(python, &version);
     if (answer == PYTHON_ABSENT)
         return error_set(error, TMPALLOC_E_STATE, "there is no CPython in the process");
-    if (answer != PYTHON_FOUND || !python_tables_find(&process, &python->runtime, ret))
+    const struct processor *processor = python->host->processor;
+    if (answer != PYTHON_FOUND || !processor ||
+        !python_tables_find(processor, &process, &python->runtime, ret))
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the object allocator of this CPython is not known");
     return TMPALLOC_OK;
@@ -198,11 +200,11 @@ static int make_frame(struct interpreted_stacks *python, const struct python_pro
 static size_t list_frames(struct interpreted_stacks *python, const struct python_process *process,
                           int64_t tid) {
     struct python_thread_id id = {.tid = tid};
-    const char *fs_base = "fs_base";
+    const struct processor *processor = python->host->processor;
     bool truncated;
-    if (python->runtime.version < VERSION_WITH_TIDS) {
+    if (python->runtime.version < VERSION_WITH_TIDS && processor) {
         id.tid = 0;
-        host_read_registers(python->host, &fs_base, 1, &id.pthread, NULL);
+        host_read_registers(python->host, &processor->thread_pointer, 1, &id.pthread, NULL);
     }
     uint64_t state = python_thread_find(process, &python->runtime, &id);
     return state ? python_frames_list(process, &python->runtime, state, python->python_frames,

@@ -23,20 +23,17 @@ struct unwinder {
     /* The thread that is being captured. */
     uint64_t stack_pointer;
     struct stack_memory memory;
-    uint64_t registers[UNWIND_RETURN_ADDRESS];
-    uint32_t known_registers; /* a bit for each */
+    uint64_t registers[PROCESSOR_REGISTERS];
+    uint64_t known_registers; /* a bit for each */
 
     struct frame frames[UNWINDER_DEPTH_LIMIT];
 };
 
-static const char *const register_names[UNWIND_RETURN_ADDRESS] = {
-    "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp",
-    "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
-
 static bool read_register(struct unwinder *unwinder, uint32_t number, uint64_t *ret) {
-    uint32_t bit = UINT32_C(1) << number;
+    uint64_t bit = UINT64_C(1) << number;
+    const struct processor *processor = unwinder->walk.processor;
     if (!(unwinder->known_registers & bit) &&
-        host_read_registers(unwinder->host, &register_names[number], 1,
+        host_read_registers(unwinder->host, &processor->frames.names[number], 1,
                             &unwinder->registers[number], NULL) != TMPALLOC_OK)
         return false;
     unwinder->known_registers |= bit;
@@ -47,7 +44,8 @@ static bool read_register(struct unwinder *unwinder, uint32_t number, uint64_t *
 static bool read_cell(void *arg, enum memo_kind kind, int64_t place, uint64_t *ret) {
     struct unwinder *unwinder = arg;
     if (kind == MEMO_REGISTER)
-        return place < UNWIND_RETURN_ADDRESS && read_register(unwinder, (uint32_t)place, ret);
+        return place < unwind_program_counter(unwinder->walk.processor) &&
+               read_register(unwinder, (uint32_t)place, ret);
     return stack_memory_read(&unwinder->memory, unwinder->stack_pointer + (uint64_t)place, ret);
 }
 
@@ -68,10 +66,6 @@ int unwinder_create(struct host *host, struct modules *modules, struct stacks *s
                                    .read_code = read_code,
                                    .read_arg = unwinder,
                                    .depth_limit = UNWINDER_DEPTH_LIMIT};
-    if (unwind_rules_create(modules, &unwinder->walk.rules) != TMPALLOC_OK) {
-        memory_release(unwinder);
-        return TMPALLOC_E_NOMEM;
-    }
     *ret = unwinder;
     return TMPALLOC_OK;
 }
@@ -161,12 +155,36 @@ static int unwind(struct unwinder *unwinder, uint64_t pc, const struct memo_depa
     return memo_add(&unwinder->memo, pc, departure, walk->cells, (uint32_t)walk->cell_count, *ret);
 }
 
+/* Nothing holds for another processor. */
+static int follow_processor(struct unwinder *unwinder, struct error *error) {
+    const struct processor *processor = unwinder->host->processor;
+    if (processor && processor == unwinder->walk.processor)
+        return TMPALLOC_OK;
+    if (!processor)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "the architecture of the process is not "
+                         "supported: %s is",
+                         processor_names());
+    struct unwind_rules *rules;
+    if (unwind_rules_create(processor, unwinder->modules, &rules) != TMPALLOC_OK)
+        return error_no_memory(error);
+    forget(unwinder);
+    unwind_rules_destroy(unwinder->walk.rules);
+    unwinder->walk.rules = rules;
+    unwinder->walk.processor = processor;
+    return TMPALLOC_OK;
+}
+
 int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_pointer,
                      struct error *error, const struct capture **ret) {
+    int status = follow_processor(unwinder, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    uint32_t number = unwinder->walk.processor->frames.stack_pointer;
     follow_modules(unwinder);
     unwinder->stack_pointer = stack_pointer;
-    unwinder->registers[UNWIND_STACK_POINTER] = stack_pointer;
-    unwinder->known_registers = UINT32_C(1) << UNWIND_STACK_POINTER;
+    unwinder->registers[number] = stack_pointer;
+    unwinder->known_registers = UINT64_C(1) << number;
     stack_memory_forget(&unwinder->memory);
     struct memo_departure departure;
     const struct capture *known =
@@ -181,7 +199,10 @@ int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_poin
     return TMPALLOC_OK;
 }
 
-int unwinder_row(struct unwinder *unwinder, const struct frame *place,
+int unwinder_row(struct unwinder *unwinder, const struct frame *place, struct error *error,
                  const struct unwind_row **ret) {
-    return unwind_rules_find(unwinder->walk.rules, place, ret);
+    int status = follow_processor(unwinder, error);
+    if (status == TMPALLOC_OK && unwind_rules_find(unwinder->walk.rules, place, ret) != TMPALLOC_OK)
+        return error_no_memory(error);
+    return status;
 }

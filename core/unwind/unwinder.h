@@ -2,7 +2,7 @@
  *
  * Unwinding follows the modules' call frame information (.eh_frame, else .debug_frame), read by
  * libdw; where there is none, frame pointers as far as the code shows that they are there (see
- * unwinder_code.h); where there are none the stack ends, marked truncated.  Results are memoised by
+ * frame_code.h); where there are none the stack ends, marked truncated.  Results are memoised by
  * what was read: see unwinder_memo.h.  Only what a walk depends on counts as read; at the entry of
  * a function that is, as a rule, stack memory and no register besides the two given. */
 #ifndef TMPALLOC_UNWINDER_H
@@ -43,16 +43,17 @@ void unwinder_set_depth(struct unwinder *unwinder, uint32_t depth);
 /* Captures the stack of the current thread, whose pc and stack pointer are given.  The innermost
  * frame is pc itself.  Reads stack memory through the host, directly from /proc when that shows the
  * same memory.  Follows modules_generation() by itself; captures from before stay valid.  Memory
- * that can't be read truncates the stack; TMPALLOC_E_NOMEM is the only failure. */
+ * that can't be read truncates the stack.  TMPALLOC_E_NOMEM; TMPALLOC_E_UNSUPPORTED: the processor
+ * isn't known. */
 int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_pointer,
                      struct error *error, const struct capture **ret);
 
 /* The rules for an exact frame, as unwind_rules_find() gives them. */
 struct unwind_row;
-int unwinder_row(struct unwinder *unwinder, const struct frame *place,
+int unwinder_row(struct unwinder *unwinder, const struct frame *place, struct error *error,
                  const struct unwind_row **ret);
 
-/* Forgets everything memoised and every capture (another process). */
+/* Forgets everything memoised and every capture (another process, perhaps of another processor). */
 void unwinder_reset(struct unwinder *unwinder);
 
 struct unwinder_statistics unwinder_statistics(const struct unwinder *unwinder);

@@ -7,42 +7,59 @@
 #include "support/arena.h"
 #include "support/map.h"
 #include "support/memory.h"
-#include "unwind/unwinder_code.h"
 
 struct unwind_rules {
+    const struct processor *processor;
     struct modules *modules;
     struct map rows; /* hash of module and offset -> struct unwind_row */
     struct arena arena;
     struct unwind_row made_at_run_time; /* for code of no file */
 };
 
-/* The return address on top, and the frame pointer of the caller below it if it was pushed. */
-static void set_frame(struct unwind_row *row, uint32_t base, bool pushed) {
-    row->cfa = (struct unwind_rule){.kind = UNWIND_REGISTER,
-                                    .number = base,
-                                    .offset = pushed ? CODE_FRAME_BYTES : CODE_FRAME_BYTES / 2};
-    for (uint32_t i = 0; i < UNWIND_REGISTERS; i++)
-        row->registers[i].kind = UNWIND_SAME;
-    row->registers[UNWIND_STACK_POINTER].kind = UNWIND_OFFSET;
-    row->registers[UNWIND_RETURN_ADDRESS] =
-        (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -CODE_FRAME_BYTES / 2};
-    if (pushed)
-        row->registers[UNWIND_FRAME_POINTER] =
-            (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = -CODE_FRAME_BYTES};
+static struct unwind_rule at_offset(int64_t offset) {
+    return (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = offset};
 }
 
-static void guess(struct unwind_row *row, bool known) {
-    set_frame(row, UNWIND_FRAME_POINTER, true);
+/* The return address on top, and the frame pointer of the caller below it if it was pushed. */
+static void set_frame(const struct processor *processor, struct unwind_row *row, uint32_t base,
+                      bool pushed) {
+    const struct processor_frames *frames = &processor->frames;
+    int64_t bytes = frames->frame_bytes;
+    row->cfa = (struct unwind_rule){
+        .kind = UNWIND_REGISTER, .number = base, .offset = pushed ? bytes : bytes / 2};
+    for (uint32_t i = 0; i < frames->count; i++)
+        row->registers[i].kind = UNWIND_SAME;
+    row->registers[frames->stack_pointer].kind = UNWIND_OFFSET;
+    row->registers[unwind_program_counter(processor)] = at_offset(-bytes / 2);
+    if (pushed)
+        row->registers[frames->frame_pointer] = at_offset(-bytes);
+}
+
+static void guess(const struct processor *processor, struct unwind_row *row, bool known) {
+    set_frame(processor, row, processor->frames.frame_pointer, true);
     row->guessed = true;
     row->known = known;
 }
 
-int unwind_rules_create(struct modules *modules, struct unwind_rules **ret) {
+static int init_row(struct unwind_rules *rules, struct unwind_row *row) {
+    row->registers =
+        arena_allocate(&rules->arena, rules->processor->frames.count, sizeof row->registers[0]);
+    return row->registers ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+}
+
+int unwind_rules_create(const struct processor *processor, struct modules *modules,
+                        struct unwind_rules **ret) {
     struct unwind_rules *rules = memory_allocate_zeroed(1, sizeof *rules);
     if (!rules)
         return TMPALLOC_E_NOMEM;
+    rules->processor = processor;
     rules->modules = modules;
-    guess(&rules->made_at_run_time, false);
+    if (init_row(rules, &rules->made_at_run_time) != TMPALLOC_OK) {
+        unwind_rules_destroy(rules);
+        return TMPALLOC_E_NOMEM;
+    }
+    if (processor->frame_agrees)
+        guess(processor, &rules->made_at_run_time, false);
     *ret = rules;
     return TMPALLOC_OK;
 }
@@ -134,11 +151,15 @@ static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int num
 
 static int read_row(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwind_row *row) {
     int column = dwarf_frame_info(frame, &row->start, &row->end, &row->signal);
+    int pc = (int)unwind_program_counter(rules->processor);
     int status = read_cfa(rules, frame, row);
-    for (int i = 0; status == TMPALLOC_OK && i < UNWIND_REGISTERS; i++) {
-        int number = i == UNWIND_RETURN_ADDRESS ? column : i;
-        status = read_register(rules, frame, number, &row->registers[i]);
-    }
+    for (int i = 0; status == TMPALLOC_OK && i < pc; i++)
+        status = read_register(rules, frame, i, &row->registers[i]);
+    if (status == TMPALLOC_OK)
+        status = read_register(rules, frame, column, &row->registers[pc]);
+    if (column != pc && row->registers[pc].kind == UNWIND_SAME)
+        row->registers[pc] =
+            (struct unwind_rule){.kind = UNWIND_REGISTER, .number = (uint32_t)column};
     return status;
 }
 
@@ -174,22 +195,24 @@ static const uint8_t *find_code(Dwfl_Module *file, uint64_t address, uint64_t *c
 }
 
 /* A function that begins without a frame pointer and hasn't pushed it yet is about to. */
-static void read_code(Dwfl_Module *file, uint64_t start, struct unwind_row *row) {
+static void read_code(const struct processor *processor, Dwfl_Module *file, uint64_t start,
+                      struct unwind_row *row) {
+    uint32_t stack_pointer = processor->frames.stack_pointer;
     uint64_t left, count = row->place.offset - start;
     const uint8_t *code = find_code(file, start, &left);
     if (!code || left < count)
         return;
-    switch (code_frame_after(code, count)) {
-    case CODE_FRAME_ENTERED:
-        set_frame(row, UNWIND_STACK_POINTER, false);
+    switch (processor->frame_after(code, count)) {
+    case FRAME_CODE_ENTERED:
+        set_frame(processor, row, stack_pointer, false);
         return;
-    case CODE_FRAME_PUSHED:
-        set_frame(row, UNWIND_STACK_POINTER, true);
+    case FRAME_CODE_PUSHED:
+        set_frame(processor, row, stack_pointer, true);
         return;
-    case CODE_FRAME_POINTER:
-        guess(row, true);
+    case FRAME_CODE_POINTER:
+        guess(processor, row, true);
         return;
-    case CODE_FRAME_UNKNOWN:
+    case FRAME_CODE_UNKNOWN:
         return;
     }
 }
@@ -199,12 +222,14 @@ static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwin
     uint64_t start;
     row->start = row->place.offset;
     row->end = row->start + 1;
+    if (!rules->processor->frame_after)
+        return TMPALLOC_OK;
     if (modules_functions(rules->modules, row->place.module, &functions) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     if (function_symbols_covering(functions, row->place.offset, &start))
-        read_code(file, start, row);
+        read_code(rules->processor, file, start, row);
     else
-        guess(row, false);
+        guess(rules->processor, row, false);
     return TMPALLOC_OK;
 }
 
@@ -212,7 +237,7 @@ static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwin
 static int create_row(struct unwind_rules *rules, const struct frame *place,
                       struct unwind_row **ret) {
     struct unwind_row *row = arena_allocate(&rules->arena, 1, sizeof *row);
-    if (!row)
+    if (!row || init_row(rules, row) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     row->place = *place;
     *ret = row;
@@ -239,7 +264,7 @@ int unwind_rules_find(struct unwind_rules *rules, const struct frame *frame,
                       const struct unwind_row **ret) {
     *ret = NULL;
     if (frame->module == FRAME_NO_MODULE) {
-        *ret = &rules->made_at_run_time;
+        *ret = rules->made_at_run_time.guessed ? &rules->made_at_run_time : NULL;
         return TMPALLOC_OK;
     }
     struct frame place = {

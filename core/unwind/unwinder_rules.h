@@ -4,13 +4,8 @@
 #define TMPALLOC_UNWINDER_RULES_H
 
 #include "names/modules.h"
+#include "platform/processor.h"
 #include "unwind/unwinder_expression.h"
-
-/* x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8 ... r15, return address. */
-#define UNWIND_REGISTERS      17
-#define UNWIND_FRAME_POINTER  6
-#define UNWIND_STACK_POINTER  7
-#define UNWIND_RETURN_ADDRESS 16
 
 enum unwind_rule_kind {
     UNWIND_UNDEFINED,  /* it can't be recovered */
@@ -30,22 +25,28 @@ struct unwind_rule {
 };
 
 struct unwind_row {
-    struct frame place;     /* an exact one */
-    struct unwind_rule cfa; /* UNWIND_REGISTER, UNWIND_VALUE or UNWIND_UNDEFINED */
-    struct unwind_rule registers[UNWIND_REGISTERS];
+    struct frame place;            /* an exact one */
+    struct unwind_rule cfa;        /* UNWIND_REGISTER, UNWIND_VALUE or UNWIND_UNDEFINED */
+    struct unwind_rule *registers; /* as many as the processor's frames have */
     bool signal; /* the frame called a signal handler: its caller was interrupted */
     /* Where the row holds, as link-time addresses. */
     uint64_t start;
     uint64_t end;
     /* There is no call frame information: the row is a frame pointer's, and holds as far as
-     * code_frame_agrees() says.  known: the function that the code belongs to sets it. */
+     * processor->frame_agrees() says.  known: the function that the code belongs to sets it. */
     bool guessed;
     bool known;
 };
 
+/* The number of the program counter, whose rule is where the return address is. */
+static inline uint32_t unwind_program_counter(const struct processor *processor) {
+    return processor->frames.count - 1;
+}
+
 struct unwind_rules;
 
-int unwind_rules_create(struct modules *modules, struct unwind_rules **ret);
+int unwind_rules_create(const struct processor *processor, struct modules *modules,
+                        struct unwind_rules **ret);
 void unwind_rules_destroy(struct unwind_rules *rules);
 
 /* The rules for a frame; *ret is NULL when there are none for it.  TMPALLOC_OK or

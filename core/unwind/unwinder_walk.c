@@ -20,7 +20,7 @@ struct location {
 /* The registers as one frame would find them. */
 struct activation {
     struct walk *walk;
-    struct location registers[UNWIND_REGISTERS];
+    struct location registers[PROCESSOR_REGISTERS];
     bool exact; /* the pc isn't a return address */
 };
 
@@ -49,7 +49,8 @@ static bool pin(void *arg) {
     struct walk *walk = arg;
     struct walk_value ignored;
     if (!walk->pinned)
-        walk->pinned = read_cell(walk, MEMO_REGISTER, UNWIND_STACK_POINTER, false, &ignored);
+        walk->pinned =
+            read_cell(walk, MEMO_REGISTER, walk->processor->frames.stack_pointer, false, &ignored);
     return walk->pinned;
 }
 
@@ -86,8 +87,9 @@ static bool get_value(struct activation *activation, uint32_t number, bool relat
 /* A register that a rule builds an address on; it stays known for the frames outwards. */
 static bool get_base(void *arg, uint64_t number, struct walk_value *ret) {
     struct activation *activation = arg;
-    if (number >= UNWIND_REGISTERS ||
-        !get_value(activation, (uint32_t)number, number != UNWIND_RETURN_ADDRESS, ret))
+    const struct processor *processor = activation->walk->processor;
+    if (number >= processor->frames.count ||
+        !get_value(activation, (uint32_t)number, number != unwind_program_counter(processor), ret))
         return false;
     activation->registers[number] = (struct location){.kind = LOCATION_VALUE, .value = *ret};
     return true;
@@ -136,7 +138,9 @@ static struct location find_location(struct activation *activation, const struct
     case UNWIND_SAME:
         return activation->registers[number];
     case UNWIND_REGISTER:
-        return rule->number < UNWIND_REGISTERS ? activation->registers[rule->number] : location;
+        return rule->number < activation->walk->processor->frames.count
+                   ? activation->registers[rule->number]
+                   : location;
     case UNWIND_AT_OFFSET:
         return offset_location(LOCATION_MEMORY, cfa, rule->offset);
     case UNWIND_OFFSET:
@@ -153,20 +157,22 @@ static struct location find_location(struct activation *activation, const struct
 
 /* Whether a frame pointer, from which the CFA was found, is one of this frame. */
 static bool is_frame_pointer(const struct activation *activation, struct walk_value cfa) {
-    const struct location *stack_pointer = &activation->registers[UNWIND_STACK_POINTER];
-    uint64_t distance = cfa.bits - CODE_FRAME_BYTES - stack_pointer->value.bits;
-    return stack_pointer->kind == LOCATION_VALUE && cfa.based && distance < CODE_FRAME_LIMIT &&
+    const struct processor_frames *frames = &activation->walk->processor->frames;
+    const struct location *stack_pointer = &activation->registers[frames->stack_pointer];
+    uint64_t distance = cfa.bits - frames->frame_bytes - stack_pointer->value.bits;
+    return stack_pointer->kind == LOCATION_VALUE && cfa.based && distance < FRAME_CODE_LIMIT &&
            cfa.bits % sizeof(uint64_t) == 0;
 }
 
 static bool believe(const struct activation *activation, const struct unwind_row *row,
                     struct walk_value cfa, uint64_t return_address) {
     const struct walk *walk = activation->walk;
-    uint64_t pc = activation->registers[UNWIND_RETURN_ADDRESS].value.bits;
+    const struct processor *processor = walk->processor;
+    uint64_t pc = activation->registers[unwind_program_counter(processor)].value.bits;
     return !row->guessed ||
            (is_frame_pointer(activation, cfa) &&
-            code_frame_agrees(walk->read_code, walk->read_arg, pc - !activation->exact, row->known,
-                              return_address));
+            processor->frame_agrees(walk->read_code, walk->read_arg, pc - !activation->exact,
+                                    row->known, return_address));
 }
 
 /* Goes to the caller; false: there is none, or it can't be found. */
@@ -175,16 +181,17 @@ static bool step(struct activation *activation, const struct unwind_row *row,
     struct walk *walk = activation->walk;
     struct activation caller = {.walk = walk, .exact = row->signal};
     struct walk_value pc;
-    if (row->registers[UNWIND_RETURN_ADDRESS].kind == UNWIND_UNDEFINED)
+    uint32_t number = unwind_program_counter(walk->processor);
+    if (row->registers[number].kind == UNWIND_UNDEFINED)
         return false;
-    for (uint32_t i = 0; i < UNWIND_REGISTERS; i++)
+    for (uint32_t i = 0; i < walk->processor->frames.count; i++)
         caller.registers[i] = find_location(activation, &row->registers[i], i, cfa);
-    if (!get_value(&caller, UNWIND_RETURN_ADDRESS, false, &pc) ||
-        !believe(activation, row, cfa, pc.bits)) {
+    if (!get_value(&caller, number, false, &pc) || !believe(activation, row, cfa, pc.bits)) {
         walk->truncated = walk->incomplete = true;
         return false;
     }
-    caller.registers[UNWIND_RETURN_ADDRESS] =
+    pc.bits &= walk->processor->returns.mask;
+    caller.registers[number] =
         (struct location){.kind = LOCATION_VALUE, .value = {.bits = pc.bits}};
     *activation = caller;
     return pc.bits != 0;
@@ -196,11 +203,12 @@ static struct walk_frame *add_frame(struct walk *walk, const struct activation *
         walk->status = TMPALLOC_E_NOMEM;
         return NULL;
     }
-    const struct location *stack_pointer = &activation->registers[UNWIND_STACK_POINTER];
+    const struct processor *processor = walk->processor;
+    const struct location *stack_pointer = &activation->registers[processor->frames.stack_pointer];
     bool known = stack_pointer->kind == LOCATION_VALUE;
     struct walk_frame *frame = &walk->frames[walk->frame_count++];
     *frame = (struct walk_frame){
-        .pc = activation->registers[UNWIND_RETURN_ADDRESS].value.bits,
+        .pc = activation->registers[unwind_program_counter(processor)].value.bits,
         .cfa_offset = known ? (int64_t)(stack_pointer->value.bits - walk->stack_pointer) : 0,
         .exact = activation->exact};
     return frame;
@@ -209,7 +217,8 @@ static struct walk_frame *add_frame(struct walk *walk, const struct activation *
 static bool at_limit(struct walk *walk, const struct unwind_row *row) {
     if (walk->frame_count < walk->depth_limit)
         return false;
-    walk->truncated = row->registers[UNWIND_RETURN_ADDRESS].kind != UNWIND_UNDEFINED;
+    uint32_t pc = unwind_program_counter(walk->processor);
+    walk->truncated = row->registers[pc].kind != UNWIND_UNDEFINED;
     return true;
 }
 
@@ -239,16 +248,17 @@ static bool visit(struct activation *activation) {
 /* A stack pointer that was saved in memory (a signal's) is needed as an address only. */
 static void know_stack_pointer(struct activation *activation) {
     struct walk_value ignored;
-    get_base(activation, UNWIND_STACK_POINTER, &ignored);
+    get_base(activation, activation->walk->processor->frames.stack_pointer, &ignored);
 }
 
 int walk_run(struct walk *walk, uint64_t pc, uint64_t stack_pointer) {
+    const struct processor_frames *frames = &walk->processor->frames;
     struct activation activation = {.walk = walk, .exact = true};
-    for (uint32_t i = 0; i < UNWIND_REGISTERS; i++)
+    for (uint32_t i = 0; i < frames->count; i++)
         activation.registers[i] = (struct location){.kind = LOCATION_REGISTER, .number = i};
-    activation.registers[UNWIND_STACK_POINTER] =
+    activation.registers[frames->stack_pointer] =
         (struct location){.kind = LOCATION_VALUE, .value = {stack_pointer, .based = true}};
-    activation.registers[UNWIND_RETURN_ADDRESS] =
+    activation.registers[unwind_program_counter(walk->processor)] =
         (struct location){.kind = LOCATION_VALUE, .value = {.bits = pc}};
     walk->stack_pointer = stack_pointer;
     walk->frame_count = walk->cell_count = 0;

@@ -6,7 +6,6 @@
 #ifndef TMPALLOC_UNWINDER_WALK_H
 #define TMPALLOC_UNWINDER_WALK_H
 
-#include "unwind/unwinder_code.h"
 #include "unwind/unwinder_memo.h"
 #include "unwind/unwinder_rules.h"
 
@@ -17,10 +16,11 @@ struct walk_frame {
 };
 
 struct walk {
+    const struct processor *processor;
     struct modules *modules;
     struct unwind_rules *rules;
     memo_read read;
-    code_read read_code;
+    frame_code_read read_code;
     void *read_arg; /* of both */
     uint32_t depth_limit;
 

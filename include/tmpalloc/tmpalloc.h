@@ -38,7 +38,7 @@ struct tmpalloc_process {
     int64_t pid;           /**< 0: there is no process (not started, exited, or a core file) */
     int32_t stopped;       /**< 1: memory and registers can be read now */
     int32_t local;         /**< 1: PID is a process of this machine, or the next one will be */
-    char architecture[32]; /**< "x86_64"; "" when unknown */
+    char architecture[32]; /**< as the debugger calls it: "x86_64"; "" when unknown */
     char executable[4096]; /**< path of the main executable, without a process of the one that would
                                 be started; "" when unknown */
     char core_file[4096];  /**< path of the core file that is looked at; "" when there is none */

@@ -127,7 +127,7 @@ int main(void) {
         const struct python_process process = {
             .read = read_memory, .find = find_symbol, .arg = (void *)&kind};
         struct python_tables tables;
-        bool found = python_tables_find(&process, &runtime, &tables);
+        bool found = python_tables_find(processor_find("x86_64"), &process, &runtime, &tables);
         printf("%s %s\n", kind.name, found ? judge(&tables, runtime.address) : "missing");
     }
     return 0;

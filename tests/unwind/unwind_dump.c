@@ -55,6 +55,7 @@ static void get_process(void *arg, struct tmpalloc_process *ret, int *status) {
     struct debuggee *debuggee = arg;
     ret->pid = debuggee->pid;
     ret->stopped = ret->local = 1;
+    snprintf(ret->architecture, sizeof ret->architecture, "x86_64");
     *status = TMPALLOC_OK;
 }
 

@@ -12,7 +12,7 @@
  *
  * Stacks are those of _Unwind_Backtrace, for code with an .eh_frame_hdr that has a search table. Of
  * other code the debugger is asked (cfi_told.h), and in code made at run time frame pointers are
- * followed where they can be believed (../unwinder_code.h).  Elsewhere a stack ends, marked
+ * followed where they can be believed (../platform/frame_code.h).  Elsewhere a stack ends, marked
  * truncated, and it does so until the next capture_code_unloaded() even if a library with frame
  * information gets loaded at that address. */
 #ifndef TMPALLOC_AGENT_CAPTURE_H

@@ -3,7 +3,6 @@
 #include "support/map.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
-#include "unwind/unwinder_code.h"
 
 #define WORD_BYTES 8
 
@@ -178,8 +177,9 @@ static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
 
 /* Whether a frame pointer, from which the CFA was found, is one of this frame. */
 static bool is_frame_pointer(const struct capture_walk *walk, struct walk_value cfa) {
-    uint64_t distance = cfa.bits - CODE_FRAME_BYTES - walk->registers[CFI_STACK_POINTER].value.bits;
-    return cfa.based && distance < CODE_FRAME_LIMIT && cfa.bits % WORD_BYTES == 0;
+    uint64_t distance =
+        cfa.bits - FRAME_POINTER_BYTES - walk->registers[CFI_STACK_POINTER].value.bits;
+    return cfa.based && distance < FRAME_CODE_LIMIT && cfa.bits % WORD_BYTES == 0;
 }
 
 /* Goes to the caller; false: there is none, or it can't be found.  address: of the frame's
@@ -197,7 +197,7 @@ static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint6
     else
         change_registers(&step, row);
     if (!get_value(walk, CFI_RETURN_ADDRESS, false, &pc) || pc.bits >= CAPTURE_PC_LIMIT ||
-        (row->guessed && !code_frame_agrees(read_code, walk, address, row->known, pc.bits)))
+        (row->guessed && !frame_code_agrees(read_code, walk, address, row->known, pc.bits)))
         return false;
     walk->registers[CFI_RETURN_ADDRESS] =
         (struct walk_location){.kind = LOCATION_VALUE, .value = pc};

@@ -3,12 +3,7 @@
 #define TMPALLOC_AGENT_CFI_PROGRAM_H
 
 #include "agent/unwind/cfi_bytes.h"
-
-/* x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8 ... r15, return address. */
-#define CFI_REGISTERS      17
-#define CFI_FRAME_POINTER  6
-#define CFI_STACK_POINTER  7
-#define CFI_RETURN_ADDRESS 16
+#include "agent/x86_64/frame_registers.h"
 
 enum cfi_kind {
     CFI_SAME,          /* as it was in the called frame */

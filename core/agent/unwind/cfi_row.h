@@ -22,7 +22,7 @@ struct cfi_recovery {
 struct cfi_row {
     bool signal;             /* the frame called a signal handler: its caller was interrupted */
     bool simple;             /* all that is recovered is at an offset from the CFA */
-    bool guessed;            /* a frame pointer's: it holds as far as code_frame_agrees() says */
+    bool guessed;            /* a frame pointer's: it holds as far as frame_code_agrees() says */
     bool known;              /* a guessed one's function sets the frame pointer */
     uint8_t count;           /* of recoveries; registers without one are the same in the caller */
     uint32_t identity;       /* of the module */

@@ -11,7 +11,6 @@
 #include "support/map.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
-#include "unwind/unwinder_code.h"
 
 struct cfi_rows {
     struct map map; /* pc and exactness -> struct cfi_row */
@@ -27,11 +26,11 @@ static struct cfi_row *create_frame_pointer_row(void) {
         return NULL;
     row->guessed = row->simple = true;
     row->cfa = (struct cfi_recovery){
-        .kind = CFI_REGISTER, .source = CFI_FRAME_POINTER, .offset = CODE_FRAME_BYTES};
+        .kind = CFI_REGISTER, .source = CFI_FRAME_POINTER, .offset = FRAME_POINTER_BYTES};
     row->return_address = (struct cfi_recovery){
-        .kind = CFI_AT_OFFSET, .target = CFI_RETURN_ADDRESS, .offset = -CODE_FRAME_BYTES / 2};
+        .kind = CFI_AT_OFFSET, .target = CFI_RETURN_ADDRESS, .offset = -FRAME_POINTER_BYTES / 2};
     row->recoveries[row->count++] = (struct cfi_recovery){
-        .kind = CFI_AT_OFFSET, .target = CFI_FRAME_POINTER, .offset = -CODE_FRAME_BYTES};
+        .kind = CFI_AT_OFFSET, .target = CFI_FRAME_POINTER, .offset = -FRAME_POINTER_BYTES};
     return row;
 }
 

@@ -1,6 +1,8 @@
-#include "unwind/unwinder_code.h"
+#include "platform/frame_code_x86_64.h"
 
 #include <string.h>
+
+#include "platform/code_x86_64.h"
 
 #define WORD_BYTES      8
 #define CALL_BYTES      7  /* of the longest call, without prefixes */
@@ -9,7 +11,6 @@
 #define SEARCHED_BYTES  4096
 #define PUSH_RBP        0x55
 #define REX_B           0x41
-#define BREAKPOINT      0xcc
 #define ENDBR_BYTES     4
 #define JUMP_SEEN_BYTES 8
 
@@ -42,20 +43,21 @@ static bool is_pushed_before(const uint8_t *code, size_t move) {
     return false;
 }
 
-enum code_frame code_frame_after(const uint8_t *code, size_t count) {
+enum frame_code frame_code_x86_64_after(const uint8_t *code, size_t count) {
     size_t first = count >= ENDBR_BYTES && memcmp(code, endbr, ENDBR_BYTES) == 0 ? ENDBR_BYTES : 0;
     if (count == first || count == 0)
-        return CODE_FRAME_ENTERED;
+        return FRAME_CODE_ENTERED;
     if (count == first + 1 && code[first] == PUSH_RBP)
-        return CODE_FRAME_PUSHED;
+        return FRAME_CODE_PUSHED;
     for (size_t i = 1; i + 3 <= count; i++) {
         if (is_move(code + i) && is_pushed_before(code, i))
-            return CODE_FRAME_POINTER;
+            return FRAME_CODE_POINTER;
     }
-    return CODE_FRAME_UNKNOWN;
+    return FRAME_CODE_UNKNOWN;
 }
 
-static bool read_code(code_read read, void *arg, uint64_t address, uint8_t *bytes, size_t count) {
+static bool read_code(frame_code_read read, void *arg, uint64_t address, uint8_t *bytes,
+                      size_t count) {
     for (size_t i = 0; i < count;) {
         uint64_t word;
         size_t skipped = (address + i) % WORD_BYTES;
@@ -84,7 +86,7 @@ static size_t operand_bytes(uint8_t modrm, uint8_t sib) {
 
 /* The first byte may be a breakpoint's. */
 static bool is_opcode(uint8_t byte, uint8_t opcode) {
-    return byte == opcode || byte == BREAKPOINT;
+    return byte == opcode || byte == CODE_X86_64_BREAKPOINT;
 }
 
 /* Whether an indirect call ends where the bytes end. */
@@ -113,7 +115,7 @@ static bool begins_with_jump(const uint8_t code[JUMP_SEEN_BYTES]) {
 }
 
 /* The last prologue before an address; 0: there is none near. */
-static uint64_t find_prologue(code_read read, void *arg, uint64_t address) {
+static uint64_t find_prologue(frame_code_read read, void *arg, uint64_t address) {
     uint8_t bytes[2 * WORD_BYTES] = {0};
     uint64_t end = address / WORD_BYTES * WORD_BYTES + WORD_BYTES;
     for (uint64_t start = end; end - start < SEARCHED_BYTES;) {
@@ -132,15 +134,15 @@ static uint64_t find_prologue(code_read read, void *arg, uint64_t address) {
 }
 
 /* Whether the function at `target` is the one that begins with a prologue, or leads there. */
-static bool reaches(code_read read, void *arg, uint64_t target, uint64_t prologue) {
+static bool reaches(frame_code_read read, void *arg, uint64_t target, uint64_t prologue) {
     uint8_t code[JUMP_SEEN_BYTES];
     if (prologue - target <= ENDBR_BYTES)
         return true;
     return read_code(read, arg, target, code, sizeof code) && begins_with_jump(code);
 }
 
-bool code_frame_agrees(code_read read, void *arg, uint64_t address, bool known,
-                       uint64_t return_address) {
+bool frame_code_x86_64_agrees(frame_code_read read, void *arg, uint64_t address, bool known,
+                              uint64_t return_address) {
     uint8_t code[CALL_BYTES];
     const uint8_t *end = code + CALL_BYTES;
     if (return_address < CALL_BYTES ||
