@@ -75,7 +75,7 @@ static int find_anchor(struct engine_agent *agent, struct error *error) {
             return TMPALLOC_OK;
         return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
     }
-    if (!modules_find_soname(modules, C_LIBRARY_SONAME, &libc))
+    if (!modules_find_c_library(modules, &libc))
         return error_set(error, TMPALLOC_E_STATE, "no allocator is loaded yet");
     end_preloading(agent);
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the program did not load the agent");
@@ -108,8 +108,8 @@ static void add_exit(struct engine_agent *agent, uint64_t address) {
 }
 
 static int break_where_it_leaves(struct engine_agent *agent, struct error *error) {
-    static const char *const functions[] = {"_exit", "execve", "execveat", "fexecve"};
-    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+    const char *const *functions = modules_c_library(agent->parts.modules)->exits;
+    for (size_t i = 0; functions[i]; i++) {
         struct module_symbol symbol;
         if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol) ||
             !modules_follow(agent->parts.modules, FRAME_NO_MODULE, &symbol))

@@ -7,6 +7,7 @@
 
 #include "debugger/process_linux.h"
 #include "engines/engine_agent_functions.h"
+#include "platform/kernel_linux.h"
 #include "platform/page.h"
 #include "support/memory.h"
 
@@ -16,18 +17,8 @@
 /* An allocator call that is in progress takes less. */
 #define RUN_MS 2000u
 
-/* A jump to the agent and the instructions that it displaces end within so many bytes. */
-#define PATCHED_BYTES 32
-
-/* glibc 2.36: malloc.o's internal functions, which run without an exported one on the stack when
- * that one left by a jump, lie within so many bytes before the first exported one. */
-#define INTERNAL_BYTES 32768
-
-/* sys/mman.h of x86-64 Linux, which the process is. */
-#define FUNCTIONS_OFFSET    2048u /* on that page; breakpoints are before it */
-#define MAP_READ_WRITE      3u
-#define MAP_PRIVATE_NO_FILE 0x22u
-#define MAP_FAILED_ADDRESS  UINT64_MAX
+/* Where functions are on the page that is handed over; breakpoints are before them. */
+#define FUNCTIONS_OFFSET 2048u
 
 struct injection {
     struct engine_agent *agent;
@@ -92,12 +83,13 @@ static int capture(struct injection *injection, uint64_t key, const struct captu
  * Functions that the user named hold nothing that a call needs. */
 static bool is_in_allocator(const struct engine_agent *agent, uint64_t pc) {
     uint32_t module = modules_frame(agent->parts.modules, pc, true).module;
+    uint64_t internal_bytes = modules_c_library(agent->parts.modules)->internal_bytes;
     for (size_t i = 0; i < agent->entries.count; i++) {
         const struct entry_point *point = &agent->entries.items[i];
         if (point->custom)
             continue;
         bool shared = modules_loaded(agent->parts.modules, 0) != point->module;
-        uint64_t before = shared ? INTERNAL_BYTES : 0;
+        uint64_t before = shared ? internal_bytes : 0;
         if (module == point->module && pc > point->address - before &&
             pc < point->address + point->size_bytes)
             return true;
@@ -136,7 +128,7 @@ static bool find_busy_frame(const struct engine_agent *agent, const struct captu
 }
 
 static bool is_in_first_bytes(uint64_t function, uint64_t pc) {
-    return pc - function - 1 < PATCHED_BYTES - 1;
+    return pc - function - 1 < AGENT_PATCHED_BYTES - 1;
 }
 
 /* Where indirect functions lead the agent knows, should nothing else tell. */
@@ -242,7 +234,7 @@ static int call(struct injection *injection, const char *name, uint64_t function
  * some are in libraries beside it. */
 static bool find_named(struct modules *modules, const char *name, struct module_symbol *ret) {
     uint32_t c_library;
-    bool found = (modules_find_soname(modules, C_LIBRARY_SONAME, &c_library) &&
+    bool found = (modules_find_c_library(modules, &c_library) &&
                   modules_find_function(modules, c_library, name, true, ret)) ||
                  modules_find_binding(modules, name, FRAME_NO_MODULE, ret);
     return found && modules_follow(modules, FRAME_NO_MODULE, ret);
@@ -263,9 +255,9 @@ static int call_named(struct injection *injection, const char *name, const uint6
 /* A page for strings: a debugger that is given one may call malloc for it. */
 static int map_page(struct injection *injection) {
     uint64_t page;
-    int status = CALL_NAMED(injection, "mmap", &page, 0, PAGE_BYTES, MAP_READ_WRITE,
-                            MAP_PRIVATE_NO_FILE, UINT64_MAX, 0);
-    if (status == TMPALLOC_OK && page == MAP_FAILED_ADDRESS)
+    int status = CALL_NAMED(injection, "mmap", &page, 0, PAGE_BYTES, KERNEL_LINUX_READ_WRITE,
+                            KERNEL_LINUX_PRIVATE_AND_NO_FILE, UINT64_MAX, 0);
+    if (status == TMPALLOC_OK && page == KERNEL_LINUX_MAP_FAILED)
         status =
             error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process has no memory left");
     if (status == TMPALLOC_OK)

@@ -10,8 +10,6 @@
 #include "engines/engine_parts.h"
 #include "tmpalloc/agent_image.h"
 
-#define C_LIBRARY_SONAME "libc.so.6"
-
 /* Functions that end the process: the C library's, and those of runtimes that have their own. */
 #define AGENT_EXITS_LIMIT 3
 

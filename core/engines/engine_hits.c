@@ -1,7 +1,5 @@
 #include "engines/engine_hits.h"
 
-#include <string.h>
-
 #include "engines/engine_events.h"
 #include "engines/engine_resolvers.h"
 #include "engines/engine_threads.h"
@@ -12,17 +10,16 @@ static bool find_internal_call(struct engine_hit *hit, const struct entry_point 
     struct engine_breakpoint *engine = hit->engine;
     struct modules *modules = engine->parts.modules;
     const struct processor *processor = engine->processor;
+    const struct c_library *library = c_libraries_find(modules_soname(modules, entry->module));
     uint8_t code[PROCESSOR_CALL_BYTES];
-    return modules_frame(modules, return_address, false).module == entry->module &&
-           strcmp(modules_soname(modules, entry->module), "libc.so.6") == 0 &&
+    return library && library->direct_calls_are_internal &&
+           modules_frame(modules, return_address, false).module == entry->module &&
            host_read_data(engine->parts.host, return_address - processor->call_bytes, code,
                           processor->call_bytes, NULL) == TMPALLOC_OK &&
            processor->call_target(code, return_address) == entry->address;
 }
 
-/* glibc calls its own allocator for the program through the PLT, so that it can be replaced.  A
- * direct call within it is malloc's housekeeping (at thread exit it returns cached blocks, which
- * the program has freed before, by calling free), and no event. */
+/* The C library's housekeeping. */
 static bool is_internal_call(struct engine_hit *hit, const struct entry_point *entry,
                              uint64_t return_address) {
     struct map *known = &hit->engine->internal_calls;

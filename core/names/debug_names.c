@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "names/demangle.h"
+#include "platform/c_libraries.h"
 
 /* Declarations that are followed from one to the next. */
 #define ORIGIN_LIMIT 16
-
-/* glibc's malloc is __GI___libc_malloc to glibc. */
-#define INTERNAL_PREFIX "__GI_"
 
 static const char *get_string(Dwarf_Die *die, unsigned attribute) {
     Dwarf_Attribute found;
@@ -36,7 +34,8 @@ static const char *get_linkage_name(Dwarf_Die *function) {
 
 bool debug_names_is_internal(Dwarf_Die *function) {
     const char *name = get_linkage_name(function);
-    return name && strncmp(name, INTERNAL_PREFIX, strlen(INTERNAL_PREFIX)) == 0;
+    const char *prefix = c_libraries_usual()->hidden_prefix;
+    return name && strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 bool debug_names_linkage(Dwarf_Die *function, struct text *text) {

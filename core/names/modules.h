@@ -13,6 +13,7 @@
 #include "names/elf_file.h"
 #include "names/function_symbols.h"
 #include "names/module_file.h"
+#include "platform/c_libraries.h"
 #include "support/error.h"
 #include "tables/stacks.h"
 
@@ -85,6 +86,10 @@ bool modules_is_dynamic(struct modules *modules, uint32_t module);
 bool modules_is_library(struct modules *modules, uint32_t module); /* names no dynamic linker */
 const char *modules_soname(struct modules *modules, uint32_t module);
 bool modules_is_dynamic_linker(struct modules *modules, uint32_t module);
+/* The file of the C library; *ret is untouched where there is none. */
+bool modules_find_c_library(struct modules *modules, uint32_t *ret);
+/* The process' C library; where it has no file of its own, the usual one. */
+const struct c_library *modules_c_library(struct modules *modules);
 /* Looks a defined function up by its symbol name in one loaded file: in its dynamic symbol table,
  * and when exported_only is false also in .symtab and its separate debug file.  It may be indirect.
  */

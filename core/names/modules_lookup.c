@@ -78,8 +78,7 @@ bool modules_find_object(struct modules *modules, uint32_t module, const char *n
 }
 
 bool modules_is_dynamic_linker(struct modules *modules, uint32_t module) {
-    const char *soname = modules_soname(modules, module);
-    return strncmp(soname, "ld-linux", 8) == 0 || strncmp(soname, "ld64", 4) == 0;
+    return c_libraries_link(modules_soname(modules, module));
 }
 
 bool modules_find_binding(struct modules *modules, const char *name, uint32_t ignored,
@@ -92,6 +91,24 @@ bool modules_find_binding(struct modules *modules, const char *name, uint32_t ig
             return true;
     }
     return false;
+}
+
+bool modules_find_c_library(struct modules *modules, uint32_t *ret) {
+    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
+        uint32_t module = modules_loaded(modules, i);
+        if (!c_libraries_find(modules_soname(modules, module)))
+            continue;
+        *ret = module;
+        return true;
+    }
+    return false;
+}
+
+const struct c_library *modules_c_library(struct modules *modules) {
+    uint32_t module;
+    return modules_find_c_library(modules, &module)
+               ? c_libraries_find(modules_soname(modules, module))
+               : c_libraries_usual();
 }
 
 bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *ret) {

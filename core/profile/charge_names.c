@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "platform/c_libraries.h"
 #include "profile/charge.h"
 #include "tmpalloc/allocator_functions.h"
 
@@ -38,13 +39,13 @@ static bool is_malloc_family(const char *name) {
     return is_one_of(name, family);
 }
 
-/* Aliases inside glibc: a symbolizer may pick any name of an address. */
+/* Aliases inside the C library: a symbolizer may pick any name of an address. */
 static bool is_libc_allocator(const char *name) {
-    static const char *const prefixes[] = {"__GI___libc_", "__GI___", "__GI_", "__libc_", "__"};
+    const char *const *prefixes = c_libraries_usual()->allocator_prefixes;
     if (is_malloc_family(name))
         return true;
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        const char *rest = skip_prefix(name, prefixes[i]);
+    for (; *prefixes; prefixes++) {
+        const char *rest = skip_prefix(name, *prefixes);
         if (rest && is_malloc_family(rest))
             return true;
     }
@@ -222,8 +223,7 @@ static const char *skip_one_prefix(const char *name, const char *const *prefixes
 }
 
 bool charge_is_c_function(const char *function) {
-    static const char *const prefixes[] = {"__GI___", "__GI_", "__libc_", "_IO_new_",
-                                           "_IO_",    "___",   "__",      NULL};
+    const char *const *prefixes = c_libraries_usual()->function_prefixes;
     static const char *const names[] = {
         "_start",
         "start_main",

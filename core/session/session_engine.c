@@ -266,9 +266,10 @@ static int refresh_engine(struct session *session, struct error *error) {
 static void note_namespaces(struct session *session) {
     static const char text[] = "dlmopen() loaded a C library again, whose calls are not counted "
                                "(--engine breakpoint can)";
+    struct modules *modules = session->recording->modules;
     bool told = session->has_namespaces;
     session->has_namespaces =
-        session->agent && modules_repeats_soname(session->recording->modules, "libc.so.6");
+        session->agent && modules_repeats_soname(modules, modules_c_library(modules)->soname);
     if (!session->has_namespaces)
         return;
     append_missing(session, text);

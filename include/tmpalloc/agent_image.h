@@ -70,6 +70,10 @@ enum agent_sandbox {
 /* Most frames of a stack. */
 #define AGENT_STACK_LIMIT 1024
 
+/* The jump to a hook and the instructions that it displaces end within so many bytes of a function.
+ */
+#define AGENT_PATCHED_BYTES 32
+
 /* As many breakpoints are known to the agent. */
 #define AGENT_BREAKPOINTS 40
 
