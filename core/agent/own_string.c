@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/x86_64/code_bytes.h"
+
 #define OWN __attribute__((used))
 
 /* Keeps a loop what it is. */
@@ -33,9 +35,8 @@ OWN void *memcpy(void *restrict to, const void *restrict from, size_t size) {
 }
 
 OWN void *memset(void *to, int byte, size_t size) {
-    void *start = to;
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
-    return start;
+    code_fill(to, byte, size);
+    return to;
 }
 
 OWN void *memmove(void *to, const void *from, size_t size) {

@@ -18,15 +18,15 @@ struct taken {
 };
 
 static inline uintptr_t call_frame_pointer(const struct call *call) {
-    return call->frame[0];
+    return frame_caller_pointer(call->frame);
 }
 
 static inline uintptr_t call_return_slot(const struct call *call) {
-    return (uintptr_t)(call->frame + 1);
+    return frame_return_slot(call->frame);
 }
 
 static inline uintptr_t call_return_address(const struct call *call) {
-    return call->frame[1];
+    return frame_return_address(call->frame);
 }
 
 /* NULL without memory. */

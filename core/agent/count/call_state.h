@@ -20,15 +20,15 @@ static inline void call_state_leave(void) {
 
 /* Around the call of the real function. */
 static inline void call_state_go_out(const struct call *call) {
-    call_state_set((uintptr_t)(call->frame + 1) | CALL_IN_FUNCTION);
+    call_state_set(call_return_slot(call) | CALL_IN_FUNCTION);
 }
 
 static inline void call_state_come_back(const struct call *call) {
-    call_state_set((uintptr_t)(call->frame + 1));
+    call_state_set(call_return_slot(call));
 }
 
 static inline void call_state_begin(const uintptr_t *frame, uintptr_t state) {
-    threads_begin_call((uintptr_t)(frame + 1) | state, frame[1]);
+    threads_begin_call(frame_return_slot(frame) | state, frame_return_address(frame));
     atomic_signal_fence(memory_order_seq_cst);
 }
 

@@ -14,6 +14,7 @@
 #include "agent/count/image.h"
 #include "agent/cpython/merged_stacks.h"
 #include "agent/unwind/capture.h"
+#include "agent/x86_64/call_frame.h"
 #include "support/map.h"
 #include "tables/detector.h"
 
@@ -57,16 +58,10 @@ struct threads_self {
 
 extern __thread struct threads_self threads_self __attribute__((tls_model("initial-exec")));
 
-/* A call begins.  One instruction stores both, or a signal handler's calls in between would replace
- * one of them.  The compiler doesn't use these registers (meson.build), nor does a hook's caller
- * hand anything over in them. */
+/* A call begins.  Both are stored at once, or a signal handler's calls in between would replace one
+ * of them. */
 static inline void threads_begin_call(uintptr_t call_slot, uintptr_t call_returns) {
-    __asm__ volatile("movq %1, %%xmm0\n\t"
-                     "movq %2, %%xmm1\n\t"
-                     "punpcklqdq %%xmm1, %%xmm0\n\t"
-                     "movaps %%xmm0, %0"
-                     : "=m"(*(uintptr_t(*)[2]) & threads_self.call_slot)
-                     : "r"(call_slot), "r"(call_returns));
+    frame_store_pair((uintptr_t(*)[2]) & threads_self.call_slot, call_slot, call_returns);
 }
 
 /* The calling thread's number, for which the kernel isn't asked.  In a child that shares memory it

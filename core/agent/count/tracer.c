@@ -8,6 +8,7 @@
 #include "agent/count/image.h"
 #include "agent/system/kernel_memory.h"
 #include "agent/system/sandbox_state.h"
+#include "agent/x86_64/code_bytes.h"
 #include "agent/x86_64/system_call.h"
 
 /* proc(5): all fields that are needed are within so many bytes, unless the process is in hundreds
@@ -74,11 +75,10 @@ void tracer_watch(void) {
 
 /* What the debugger has left in the code. */
 static void remove_breakpoints(void) {
-    static const uint8_t int3 = 0xcc;
     for (int i = 0; i < AGENT_BREAKPOINTS; i++) {
         uint8_t *place = (uint8_t *)(uintptr_t)image->breakpoints[i];
         uint8_t byte = image->breakpoint_bytes[i];
-        if (place && byte && *place == int3)
+        if (place && byte && *place == CODE_BREAKPOINT_BYTE)
             kernel_write(place, &byte, 1, PROT_READ | PROT_EXEC);
     }
 }

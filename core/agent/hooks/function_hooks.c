@@ -12,13 +12,9 @@
 /* Of arguments on the stack so many are handed on: eight, besides those in registers. */
 #define COPIED_BYTES 64
 
-#define RAX 6 /* of the registers */
-
 /* A call in progress; function_entry.S knows where the first four are. */
 struct function_frame {
-    /* rdi, rsi, rdx, rcx, r8, r9, rax, r10, r11; after the call rdx and rax are its results. */
-    uint64_t registers[10];
-    uint8_t vectors[16][16];           /* xmm0 and so on */
+    struct function_registers registers;
     uintptr_t real;                    /* to be called, or gone on to */
     const struct agent_caught *caught; /* what the debugger is to stop at; NULL: nothing */
     uintptr_t block;                   /* given to the function; 0: none */
@@ -29,7 +25,7 @@ struct function_frame {
 
 _Static_assert(sizeof(struct function_frame) <= FUNCTION_FRAME_BYTES &&
                    FUNCTION_FRAME_BYTES % 16 == 0 && FUNCTION_ENTRIES == AGENT_FUNCTIONS &&
-                   offsetof(struct function_frame, vectors) == 80 &&
+                   offsetof(struct function_registers, vectors) == 80 &&
                    offsetof(struct function_frame, real) == FUNCTION_FRAME_REAL &&
                    offsetof(struct function_frame, caught) == FUNCTION_FRAME_CAUGHT,
                "function_entry.S knows where things are");
@@ -69,7 +65,7 @@ uint32_t function_hooks_place(const struct agent_function *function) {
 }
 
 static uint64_t argument(const struct function_frame *frame, uint8_t number) {
-    return number ? frame->registers[number - 1] : 0;
+    return number ? frame->registers.integers[number - 1] : 0;
 }
 
 /* What overflows makes the call fail, and is not used then. */
@@ -80,7 +76,7 @@ static uint64_t size_of(const struct function_frame *frame, const struct agent_f
 
 /* The stack may end where the caller's frame does, at the end of a page. */
 static int64_t copied_bytes(const uintptr_t *caller) {
-    uintptr_t arguments = (uintptr_t)(caller + 2);
+    uintptr_t arguments = frame_stack_arguments(caller);
     uintptr_t left = PAGE_BYTES - arguments % PAGE_BYTES;
     if (left >= COPIED_BYTES ||
         capture_pages_readable(&(struct capture_pages){0}, arguments + left))
@@ -121,7 +117,7 @@ static int64_t function_hooks_begin(struct function_frame *frame, const uintptr_
 
 static void function_hooks_end(struct function_frame *frame) {
     struct call *call = &frame->call;
-    uintptr_t result = frame->registers[RAX];
+    uintptr_t result = frame->registers.integers[FUNCTION_RESULT];
     uint8_t role = image->functions[call->entry_point - AGENT_ENTRY_COUNT].role;
     call_state_come_back(call);
     if (role == AGENT_ALLOCATES)

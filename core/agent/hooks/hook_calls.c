@@ -24,7 +24,8 @@ hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state) {
     }
     if (!image_tracks(generation) || (children_any() && children_call()))
         return NULL;
-    if (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0]))
+    if (threads_self.call_slot != 0 &&
+        !nesting_is_over(frame_return_slot(frame), frame_caller_pointer(frame)))
         return NULL;
     call_state_begin(frame, 0);
     struct thread *thread = threads_get(generation);
@@ -32,6 +33,6 @@ hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state) {
         return not_counted(generation);
     if (!within_holds(thread, frame))
         return leave();
-    call_state_set((uintptr_t)(frame + 1) | state);
+    call_state_set(frame_return_slot(frame) | state);
     return thread;
 }

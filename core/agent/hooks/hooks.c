@@ -6,6 +6,8 @@
 #include "agent/hooks/hook_calls.h"
 #include "agent/hooks/hooks_real.h"
 #include "agent/system/own_code.h"
+#include "agent/x86_64/code_bytes.h"
+#include "agent/x86_64/stop_at.h"
 #include "tmpalloc/status.h"
 
 #ifndef __OPTIMIZE__
@@ -26,17 +28,8 @@ static size_t multiply(size_t count, size_t size) {
 #define ENTER(call, name, state)                                                                   \
     hook_calls_enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
 
-/* Where the debugger stops.  The hook itself does, so that its caller is the next frame, and the
- * thread is then as within the real function. */
-
-#define STOP_AT(name, caught)                                                                      \
-    do {                                                                                           \
-        if (__builtin_expect((caught) != NULL, 0))                                                 \
-            __asm__ volatile(".globl tmpalloc_stop_" #name "\n\t"                                  \
-                             ".hidden tmpalloc_stop_" #name "\n"                                   \
-                             "tmpalloc_stop_" #name ": nop" ::"D"(caught)                          \
-                             : "memory");                                                          \
-    } while (0)
+/* Where the debugger stops.  The thread is then as within the real function. */
+#define STOP(name, caught) STOP_AT("tmpalloc_stop_" #name, caught)
 
 /* The hooks.  All that an event takes is compiled into its hook, where it shares registers. */
 
@@ -123,7 +116,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
         uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
         const struct agent_caught *caught = events_take(&call, address, &taken);                   \
         call_state_go_out(&call);                                                                  \
-        STOP_AT(name, caught);                                                                     \
+        STOP(name, caught);                                                                        \
         void *result = REAL(name) arguments;                                                       \
         call_state_come_back(&call);                                                               \
         hook_calls_resized(&call, address, &taken, (uintptr_t)result, size_bytes);                 \
@@ -142,7 +135,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
         }                                                                                          \
         const struct agent_caught *caught = events_freed(&call, (uintptr_t)block);                 \
         call_state_go_out(&call);                                                                  \
-        STOP_AT(name, caught);                                                                     \
+        STOP(name, caught);                                                                        \
         REAL(name) arguments;                                                                      \
         call_state_leave();                                                                        \
     }
@@ -154,7 +147,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
             return REAL(name) arguments;                                                           \
         const struct agent_caught *caught = events_unmapped(&call, (uintptr_t)block, size_bytes);  \
         call_state_go_out(&call);                                                                  \
-        STOP_AT(name, caught);                                                                     \
+        STOP(name, caught);                                                                        \
         int status = REAL(name) arguments;                                                         \
         call_state_leave();                                                                        \
         return status;                                                                             \
@@ -199,18 +192,13 @@ int hook_dlclose(void *handle) {
  * it can be replaced.  A direct call within it is housekeeping (at thread exit it returns cached
  * blocks, which the program has freed before, by calling free), and no event. */
 
-#define CALL_BYTES  5 /* of a direct call, the displacement is the last four */
-#define CALL_OPCODE 0xe8
-
 static inline bool is_housekeeping(const void *return_address, uint32_t entry_point) {
     uintptr_t returns = (uintptr_t)return_address;
-    if (!own_code_has(&own_code_c_library, returns - CALL_BYTES))
+    const uint8_t *code = (const uint8_t *)return_address - CODE_CALL_BYTES;
+    if (!own_code_has(&own_code_c_library, returns - CODE_CALL_BYTES))
         return false;
-    const uint8_t *code = (const uint8_t *)return_address - CALL_BYTES;
-    int32_t displacement;
-    __builtin_memcpy(&displacement, code + 1, sizeof displacement);
-    return *code == CALL_OPCODE &&
-           returns + (uintptr_t)(intptr_t)displacement == image->entry_points[entry_point];
+    uintptr_t target = code_call_target(code, returns);
+    return target && target == image->entry_points[entry_point];
 }
 
 #define GUARD(kind, name, shown, size, count, pointer, parameters, arguments)                      \

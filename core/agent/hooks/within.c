@@ -19,10 +19,11 @@ static bool still_returns(const struct thread *thread, bool walked) {
 
 /* Whether the function's outermost call is still on the stack of this one. */
 static bool goes_on(const struct thread *thread, const uintptr_t *frame) {
-    uintptr_t slot = thread->within_slot, return_slot = (uintptr_t)(frame + 1);
+    uintptr_t slot = thread->within_slot, return_slot = frame_return_slot(frame);
     if (!slot || return_slot == slot || !thread->cache)
         return false;
-    enum capture_path path = capture_path(thread->cache, return_slot, frame[0], slot);
+    enum capture_path path =
+        capture_path(thread->cache, return_slot, frame_caller_pointer(frame), slot);
     return path != CAPTURE_PATH_NONE && still_returns(thread, path != CAPTURE_PATH_UNKNOWN);
 }
 
@@ -30,14 +31,15 @@ static void enter(struct thread *thread, const uintptr_t *frame) {
     if (goes_on(thread, frame))
         return;
     end(thread);
-    thread->within_slot = (uintptr_t)(frame + 1);
-    thread->within_returns = frame[1];
+    thread->within_slot = frame_return_slot(frame);
+    thread->within_returns = frame_return_address(frame);
 }
 
 void within_entered(const uintptr_t *frame) {
     uint64_t generation = IMAGE_LOAD(&image->generation);
     if (!image_tracks(generation) || (children_any() && children_call()) ||
-        (threads_self.call_slot != 0 && !nesting_is_over((uintptr_t)(frame + 1), frame[0])))
+        (threads_self.call_slot != 0 &&
+         !nesting_is_over(frame_return_slot(frame), frame_caller_pointer(frame))))
         return;
     call_state_begin(frame, 0);
     struct thread *thread = threads_get(generation);

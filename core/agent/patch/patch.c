@@ -8,6 +8,7 @@
 #include "agent/patch/stub_pages.h"
 #include "agent/system/capture_pages.h"
 #include "agent/system/kernel_memory.h"
+#include "agent/x86_64/code_bytes.h"
 #include "agent/x86_64/code_move.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
@@ -15,18 +16,10 @@
 /* A stub: the function as it was, and the way to a hook that is out of a jump's reach. */
 struct stub {
     uint8_t original[CODE_ELSEWHERE_LIMIT];
-    uint8_t far_jump[8]; /* jmp *hook(%rip) */
-    uint64_t hook;
+    struct code_far_jump far_jump;
 };
 
-#define FAR_JUMP                                                                                   \
-    { 0xff, 0x25, 2, 0, 0, 0 }
-
-_Static_assert(offsetof(struct stub, hook) == offsetof(struct stub, far_jump) + 6 + 2,
-               "the far jump knows where the hook is");
 _Static_assert(sizeof(struct stub) == STUB_BYTES, "a stub has its place");
-
-#define NOP 0x90
 
 struct patch {
     struct patch *next;
@@ -91,13 +84,6 @@ void patch_undo(void) {
         undo(p);
 }
 
-/* A debugger's breakpoint at the beginning stays one of a whole instruction. */
-static uintptr_t skip_endbr64(uintptr_t function) {
-    static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
-    bool has = memcmp((const void *)function, endbr64, sizeof endbr64) == 0;
-    return has ? function + sizeof endbr64 : function;
-}
-
 static void undo_at(uintptr_t place) {
     for (struct patch *p = patches; p; p = p->next) {
         if (p->place == place)
@@ -136,7 +122,7 @@ static bool is_movable(const struct code_function *function, uintptr_t place) {
 }
 
 static int fill(struct patch *patch, const struct code_function *function) {
-    struct stub stub = {.far_jump = FAR_JUMP};
+    struct stub stub = {.far_jump = CODE_FAR_JUMP(0)};
     struct code_moved moved;
     const uint8_t *start = (const uint8_t *)patch->place;
     if (!move(function, start, patch->stub, &moved))
@@ -144,16 +130,15 @@ static int fill(struct patch *patch, const struct code_function *function) {
     memcpy(stub.original, moved.code, moved.size);
     patch->size = size_of(&moved);
     memcpy(patch->original, start, patch->size);
-    memset(patch->jump, NOP, sizeof patch->jump);
+    memset(patch->jump, CODE_NOP_BYTE, sizeof patch->jump);
     return kernel_write((void *)patch->stub, &stub, sizeof stub, PROT_READ | PROT_EXEC)
                ? TMPALLOC_OK
                : TMPALLOC_E_UNSUPPORTED;
 }
 
-/* Where the stub's far jump is reached by e9 cc cc cc cc: int3 is 0xcc. */
+/* Where the stub's far jump is reached by a distance of breakpoints. */
 static uintptr_t proof_stub(uintptr_t place) {
-    return place + CODE_JUMP_BYTES + (uintptr_t)(int32_t)0xcccccccc -
-           offsetof(struct stub, far_jump);
+    return place + CODE_JUMP_BYTES + CODE_BREAKPOINT_DISTANCE - offsetof(struct stub, far_jump);
 }
 
 static bool overlaps_stub(uintptr_t stub) {
@@ -192,7 +177,7 @@ static int create(const struct code_function *function, uintptr_t place, struct 
 static bool aim(struct patch *patch, uintptr_t hook) {
     uint64_t address = hook;
     uintptr_t far_jump = patch->stub + offsetof(struct stub, far_jump);
-    uintptr_t far_hook = patch->stub + offsetof(struct stub, hook);
+    uintptr_t far_hook = patch->stub + offsetof(struct stub, far_jump.target);
     bool proof = patch->stub == proof_stub(patch->place);
     return (!proof && code_jump(patch->place, hook, patch->jump)) ||
            (kernel_write((void *)far_hook, &address, sizeof address, PROT_READ | PROT_EXEC) &&
@@ -205,7 +190,8 @@ int patch_entry(uintptr_t function, uint32_t size_bytes, uintptr_t hook, uintptr
     int status = code_function_find(function, size_bytes, &code);
     if (status != TMPALLOC_OK)
         return status;
-    uintptr_t place = skip_endbr64(function);
+    /* A debugger's breakpoint at the beginning stays one of a whole instruction. */
+    uintptr_t place = code_skip_landing(function);
     undo_at(place);
     if (!is_movable(&code, place))
         return TMPALLOC_E_UNSUPPORTED;

@@ -9,6 +9,7 @@
 #include "agent/system/capture_pages.h"
 #include "agent/system/kernel_memory.h"
 #include "agent/system/loaded_file.h"
+#include "agent/x86_64/relocation_types.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
 
@@ -79,13 +80,9 @@ static int redirect(struct redirection *redirection, uintptr_t address, int prot
     return TMPALLOC_OK;
 }
 
-/* The slot of a symbol that nobody has called yet leads to the push after its jump in the procedure
- * linkage table (System V ABI, AMD64, 5.2), which may come after an endbr64. */
+/* The slot of a symbol that nobody has called yet. */
 static bool is_unbound(const struct loaded_file *file, uintptr_t value) {
-    static const uint8_t push = 0x68;
-    static const uint8_t endbr64_push[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x68};
-    return loaded_file_covers(file, value) && (memcmp((const void *)value, &push, 1) == 0 ||
-                                               memcmp((const void *)value, endbr64_push, 5) == 0);
+    return loaded_file_covers(file, value) && relocation_binds_later(value);
 }
 
 struct lookup {
@@ -116,19 +113,14 @@ static bool would_be_bound(const struct redirection *redirection, const char *na
 
 static bool leads_there(const struct redirection *redirection, const struct loaded_file *file,
                         const ElfW(Rela) * relocation, uintptr_t value) {
-    switch (ELF64_R_TYPE(relocation->r_info)) {
-    case R_X86_64_JUMP_SLOT:
-        return value == redirection->function ||
-               (is_unbound(file, value) &&
-                would_be_bound(redirection,
-                               loaded_file_symbol(file, ELF64_R_SYM(relocation->r_info))));
-    case R_X86_64_GLOB_DAT:
-    case R_X86_64_64:
-    case R_X86_64_IRELATIVE:
+    uint64_t type = ELF64_R_TYPE(relocation->r_info);
+    if (relocation_is_pointer(type))
         return value == redirection->function;
-    default:
-        return false;
-    }
+    return relocation_is_call(type) &&
+           (value == redirection->function ||
+            (is_unbound(file, value) &&
+             would_be_bound(redirection,
+                            loaded_file_symbol(file, ELF64_R_SYM(relocation->r_info)))));
 }
 
 static int redirect_all(struct redirection *redirection, const struct loaded_file *file,

@@ -3,12 +3,11 @@
 #include <stddef.h>
 
 #include "agent/system/kernel_memory.h"
+#include "agent/x86_64/code_bytes.h"
 #include "platform/page.h"
 #include "support/memory.h"
 
-#define REACH  ((uintptr_t)1 << 30)
 #define STEP   ((uintptr_t)64 << 10)         /* between the addresses that are tried */
-#define END    ((uintptr_t)1 << 47)          /* of what a process has without asking for more */
 #define PLACED (PAGE_BYTES + STUB_BYTES + 1) /* "used": stubs are where they are wanted */
 #define LOWEST ((uintptr_t)64 << 10) /* that the kernel gives, as distributions configure it */
 
@@ -21,7 +20,7 @@ struct stub_page {
 static struct stub_page *pages;
 
 static bool is_near(uintptr_t address, uintptr_t place) {
-    return address - place < REACH || place - address < REACH;
+    return address - place < CODE_REACH || place - address < CODE_REACH;
 }
 
 static uintptr_t map_at(uintptr_t address) {
@@ -66,7 +65,7 @@ static bool have_page_at(uintptr_t start) {
 }
 
 bool stub_pages_take_at(uintptr_t stub) {
-    return stub < END && have_page_at(stub & -PAGE_BYTES) &&
+    return stub < CODE_ADDRESS_END && have_page_at(stub & -PAGE_BYTES) &&
            have_page_at((stub + STUB_BYTES - 1) & -PAGE_BYTES);
 }
 

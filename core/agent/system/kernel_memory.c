@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include "agent/x86_64/code_bytes.h"
 #include "agent/x86_64/system_call.h"
 #include "platform/page.h"
 
@@ -42,7 +43,7 @@ static void copy(uint8_t *to, const uint8_t *from, size_t size_bytes) {
     uintptr_t offset = (uintptr_t)to % sizeof(uint64_t);
     uint64_t *word = (uint64_t *)(void *)(to - offset);
     if (offset + size_bytes > sizeof *word) {
-        __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size_bytes) : : "memory");
+        code_copy(to, from, size_bytes);
         return;
     }
     uint64_t value = *word;

@@ -31,7 +31,7 @@ void capture_cache_forget(struct capture_cache *cache);
 void capture_cache_destroy(struct capture_cache *cache);
 
 /* The stack of a hook's caller.  return_slot: address of the stack cell with the hook's return
- * address; frame_pointer: rbp as the caller has it.  NULL: there is no memory for a stack that
+ * address; frame_pointer: as the caller has it.  NULL: there is no memory for a stack that
  * wasn't seen before; known ones are still found. */
 struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t return_slot,
                                     uintptr_t frame_pointer);

@@ -19,6 +19,15 @@ extern const char function_entries[];
 /* Where they stop at what is caught. */
 extern const char function_stop[];
 
+/* Registers with arguments: rdi, rsi, rdx, rcx, r8, r9, rax, r10, r11; after the call rdx and rax
+ * are its results. */
+struct function_registers {
+    uint64_t integers[10];
+    uint8_t vectors[16][16]; /* xmm0 and so on */
+};
+
+#define FUNCTION_RESULT 6 /* among the integers */
+
 /* What they call: function_hooks.c says whom. */
 struct function_frame;
 
