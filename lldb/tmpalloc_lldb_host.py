@@ -14,6 +14,7 @@ from tmpalloc_lldb_process import (
     identity,
     is_held,
     loaded_files,
+    program,
     stop_signal,
 )
 from tmpalloc_lldb_variables import evaluate, set_variable
@@ -75,16 +76,15 @@ class LldbHost(LldbEvents):
             stopped=state == lldb.eStateStopped,
             local=local,
             architecture=target.GetTriple().partition("-")[0],
-            executable=target.GetExecutable().fullpath or "",
+            executable=program(target),
             signal=self._signal,
         )
 
     def _no_process(self, core_file):
         target = self.debugger.GetSelectedTarget()
         local = self.debugger.GetSelectedPlatform().GetName() == "host"
-        program = target.GetExecutable().fullpath or ""
         signal = stop_signal(target.GetProcess()) if core_file else self._ending_signal()
-        return ProcessInfo(0, False, local, "", program, core_file, signal)
+        return ProcessInfo(0, False, local, "", program(target), core_file, signal)
 
     def _ending_signal(self):
         """LLDB tells the number as an exit status; what it stopped by before says which it is."""

@@ -43,9 +43,18 @@ def is_held(pid):
     return runs and is_own_child(pid)
 
 
+def program(target):
+    """Path of a target's program; "" when it isn't known.
+
+    LLDB then takes the code that it made for an expression.
+    """
+    path = target.GetExecutable().fullpath or ""
+    return path if os.path.isabs(path) else ""
+
+
 def loaded_files(target):
     """(path, run-time address of .text) of the target's files, the executable first."""
-    executable = target.GetExecutable().fullpath
+    executable = program(target)
     files = []
     for module in target.module_iter():
         path = module.GetFileSpec().fullpath or ""

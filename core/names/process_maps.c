@@ -73,10 +73,18 @@ int process_maps_open(int64_t pid, const struct process_mapping *mapping) {
     return elf_file_open(path);
 }
 
-int process_maps_open_executable(int64_t pid) {
+struct link {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/exe", pid);
-    return elf_file_open(path);
+};
+
+static struct link executable_link(int64_t pid) {
+    struct link link;
+    snprintf(link.path, sizeof link.path, "/proc/%" PRId64 "/exe", pid);
+    return link;
+}
+
+int process_maps_open_executable(int64_t pid) {
+    return elf_file_open(executable_link(pid).path);
 }
 
 /* Symbolic links that begin with a slash are meant from there, too: openat2(2). */
@@ -93,11 +101,13 @@ int process_maps_open_in_root(int64_t pid, const char *name) {
 }
 
 void process_maps_executable(int64_t pid, char *name, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/exe", pid);
-    ssize_t length = readlink(path, name, size - 1);
+    ssize_t length = readlink(executable_link(pid).path, name, size - 1);
     name[length > 0 ? length : 0] = '\0';
     char *deleted = strstr(name, " (deleted)");
     if (deleted && deleted[strlen(" (deleted)")] == '\0')
         *deleted = '\0';
+}
+
+bool process_maps_is_executable(int64_t pid, const char *path) {
+    return strcmp(path, executable_link(pid).path) == 0;
 }

@@ -42,4 +42,8 @@ int process_maps_open_in_root(int64_t pid, const char *path);
 /* The path of a process' executable when it was started; "": unknown. */
 void process_maps_executable(int64_t pid, char *name, size_t size);
 
+/* Whether a path is the kernel's link to a process' executable, as GDB 16 calls one that was
+ * deleted, also after the process. */
+bool process_maps_is_executable(int64_t pid, const char *path);
+
 #endif

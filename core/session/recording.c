@@ -121,7 +121,8 @@ void recording_set_process(struct recording *recording, const struct tmpalloc_pr
     release_arguments(recording);
     if (process->local)
         read_arguments(recording);
-    if (process->local && process->executable[0] == '\0')
+    if (process->local && (process->executable[0] == '\0' ||
+                           process_maps_is_executable(process->pid, process->executable)))
         process_maps_executable(process->pid, recording->process.executable,
                                 sizeof(recording->process.executable));
     host_set_process(recording->host, process);

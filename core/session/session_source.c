@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "names/elf_file.h"
+#include "names/process_maps.h"
 #include "profile/profile_names.h"
 
 static bool is_same_file(const char *one, const char *other) {
@@ -19,6 +20,7 @@ static bool is_source(const struct tmpalloc_process *source,
     if (source->pid == 0 || selected->pid != 0)
         return source->pid == 0 || source->pid == selected->pid;
     return source->executable[0] == '\0' || selected->executable[0] == '\0' ||
+           process_maps_is_executable(source->pid, selected->executable) ||
            is_same_file(source->executable, selected->executable);
 }
 

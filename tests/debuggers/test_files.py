@@ -71,6 +71,7 @@ class Waiting:
         """Tracks the calls; returns the result, in which they are steps 3 and 4."""
         go = debugger.script(f"open({str(self.go)!r}, 'w').close()")
         summary = ["tmpalloc summary", "tmpalloc status", "tmpalloc stop", debugger.continue_()]
+        summary.append("tmpalloc summary")
         steps = [begin or debugger.attach(self.pid), start, go, debugger.continue_(), *summary]
         return debugger.session(None, steps)
 
@@ -153,6 +154,7 @@ def test_files_that_were_deleted_under_a_process_are_those_in_its_memory(debugge
     result = process.track(debugger, start)
     assert_named(result)
     assert str(process.program) in result.outputs[5]
+    assert result.outputs[8] == result.outputs[4]
     process.check_end()
 
 
