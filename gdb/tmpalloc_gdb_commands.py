@@ -148,4 +148,5 @@ def load():
     gdb.events.breakpoint_modified.connect(host.breakpoint_modified)
     gdb.events.exited.connect(host.exited)
     gdb.events.stop.connect(host.stopped)
+    gdb.events.before_prompt.connect(host.prompted)
     gdb.write(_session.banner() + "\n")

@@ -101,10 +101,7 @@ class GdbEvents(Host):
             self._may_execute = True
 
     def when_possible(self, function):
-        """Calls what executes commands, for which GDB executes those of a user's stop, too.
-
-        GDB 13 crashes when it ends with a call posted: there is none at an end.
-        """
+        """Calls what executes commands, for which GDB executes those of a user's stop, too."""
         if self._may_execute:
             function()
         else:

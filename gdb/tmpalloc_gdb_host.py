@@ -51,6 +51,7 @@ class GdbHost(GdbEvents):
         self._last_key = 0
         self._selection = Selection()
         self._wrapper = None
+        self._wrapper_used = False  # by a program that runs now
 
     def process(self):
         inferior = gdb.selected_inferior()
@@ -134,7 +135,9 @@ class GdbHost(GdbEvents):
 
     def preload(self, library, variable):
         if self._in_event:  # has no use for a wrapper
-            self.when_possible(self._remove_wrapper)
+            self._wrapper_used = True
+            if self._may_execute:
+                self.prompted()
             return
         self._remove_wrapper()
         if library is None:
@@ -148,7 +151,22 @@ class GdbHost(GdbEvents):
         self._wrapper = shlex.join(["env", first, variable])
         gdb.execute(f"set {_WRAPPER} {self._wrapper}")
 
+    def event(self, event, may_execute=False):
+        """Forwards an event, see GdbEvents."""
+        if may_execute:
+            self.prompted()
+        return super().event(event, may_execute)
+
+    def prompted(self, _event=None):
+        """Called where commands can be executed: by GDB before it shows its prompt.
+
+        What events leave to be done is not posted, for GDB 13 crashes when it ends before.
+        """
+        if self._wrapper_used:
+            self.when_possible(self._remove_wrapper)
+
     def _remove_wrapper(self):
+        self._wrapper_used = False
         wrapper, self._wrapper = self._wrapper, None
         if wrapper and gdb.parameter(_WRAPPER) == wrapper:
             gdb.execute(f"unset {_WRAPPER}")
