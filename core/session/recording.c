@@ -227,14 +227,18 @@ bool recording_has_results(const struct recording *recording) {
     return recording->copied ? recording->age != RECORDING_NEVER : recording->process.pid != 0;
 }
 
+const char *recording_why_no_results(const struct recording *recording) {
+    if (recording->process.pid == 0)
+        return "no results yet: tracking begins when the program starts";
+    if (!recording->over)
+        return "no results yet: the program's own code has not begun";
+    return "no results: the process has had no stop at which they could be read, and left without "
+           "_exit(): set a breakpoint where it ends, or start with --engine breakpoint";
+}
+
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error) {
     if (!recording_has_results(recording))
-        return error_set(error, TMPALLOC_E_STATE,
-                         recording->process.pid == 0
-                             ? "no results yet: tracking begins when the program starts"
-                             : "no results: the process has had no stop at which they could be "
-                               "read, and left without _exit(): set a breakpoint where it ends, "
-                               "or start with --engine breakpoint");
+        return error_set(error, TMPALLOC_E_STATE, "%s", recording_why_no_results(recording));
     int status = recording->copied ? snapshot_copy(&recording->latest, ret)
                                    : tracker_snapshot(recording->tracker, ret);
     return status == TMPALLOC_OK ? status : error_no_memory(error);

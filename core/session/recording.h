@@ -31,6 +31,7 @@ struct recording {
     bool told_missing; /* debug information that names depend on isn't there, and that was said */
     bool limited;      /* it had none for more call stacks */
     struct tmpalloc_process process; /* pid 0: not known yet */
+    bool over;                       /* the process is gone */
     char **arguments;                /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;
     struct modules *modules;
@@ -62,6 +63,8 @@ void recording_set_latest(struct recording *recording, const struct snapshot *sn
 uint32_t recording_max_threshold(const struct recording *recording);
 /* Whether there is something to count or to copy from, or was. */
 bool recording_has_results(const struct recording *recording);
+/* For the user: a static string. */
+const char *recording_why_no_results(const struct recording *recording);
 /* The counters, for the caller to own.  TMPALLOC_E_STATE: nothing was copied before it was too
  * late. */
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error);

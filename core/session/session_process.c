@@ -16,6 +16,7 @@ static void end_tracking(struct session *session, const char *what) {
     session_engine_destroy(session);
     session->catches.engine.caught_count = 0;
     session->state = SESSION_ENDED;
+    session->recording->over = true;
     snprintf(session->ended, sizeof(session->ended), "%s", what);
     host_forget_process(&session->host);
 }

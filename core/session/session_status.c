@@ -219,6 +219,8 @@ int session_status(struct session *session, struct text *text, struct error *err
     if (!recording_has_results(session->recording) &&
         session_engine_update(session, NULL) == TMPALLOC_OK &&
         !recording_has_results(session->recording)) {
+        if (session->state == SESSION_TRACKING)
+            text_printf(text, "tmpalloc: %s\n", recording_why_no_results(session->recording));
         session_catches_append(session, text);
         session_watch_append(session, text);
         return TMPALLOC_OK;

@@ -135,6 +135,19 @@ def test_the_debugger_ends_as_always_after_a_program_that_could_not_begin(debugg
     assert "Fatal signal" not in result.text
 
 
+def test_the_debugger_ends_as_always_after_a_stop_before_the_program_begins(gdb, program):
+    """At the last event of the dynamic linker, after which GDB waits for nothing any more."""
+    stop = "set stop-on-solib-events 1"
+    ask = ["tmpalloc status", "tmpalloc summary"]
+    start = "tmpalloc start --engine agent"
+    result = gdb.session(program, [stop, start, gdb.run(), gdb.continue_(), *ask, "kill"])
+    reason = "no results yet: the program's own code has not begun"
+    assert f"agent engine\ntmpalloc: {reason}\n" in result.outputs[4], result.text
+    assert result.outputs[5].strip() == reason
+    assert "Fatal signal" not in result.text
+    assert result.status == 0, result.text
+
+
 #: Says whether what the user runs at a stop runs at GDB's prompt, or within a handler of ours.
 WHERE = """
 import sys
