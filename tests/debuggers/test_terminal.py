@@ -13,11 +13,14 @@ CONTROL_C = "\x03"
 
 LOOPS = """
 #include <stdlib.h>
+#include <unistd.h>
 volatile int go = 1;
 __attribute__((noinline)) void a_function_whose_name_is_too_long_for_a_narrow_terminal(void) {
     free(malloc(10));
 }
 int main(void) {
+    a_function_whose_name_is_too_long_for_a_narrow_terminal();
+    write(1, "looping\\n", 8);
     while (go)
         a_function_whose_name_is_too_long_for_a_narrow_terminal();
     return 3;
@@ -67,7 +70,7 @@ def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile, st
     stops = []
     for go_on in (debugger.run_here(), debugger.continue_(), debugger.continue_()):
         terminal.send(go_on)
-        terminal.expect(r"tracking process|Continuing|resuming")
+        terminal.expect(r"(?m)^looping|Continuing|resuming")
         time.sleep(0.5)
         interrupt(terminal)
         terminal.expect(re.escape(debugger.prompt))
@@ -179,7 +182,9 @@ def test_control_c_in_a_call_of_the_process_is_the_users(gdb, compile):
     terminal.send("python call(address, [60], False, 60)")
     terminal.expect("(?m)^waiting")
     terminal.type(CONTROL_C)
-    assert "KeyboardInterrupt" in terminal.expect(r"(?s)Error while executing.*\(gdb\) ", 30)
-    output = terminal.command("python call(address, [60], False, 0.5)", "Error while executing")
-    assert "KeyboardInterrupt" not in output and "signaled" in output
+    # GDB 16 calls one that no Python code catches what it is to the user.
+    terminal.expect(r"(?s)(?:KeyboardInterrupt.*Error while executing|Quit).*\(gdb\) ", 30)
+    failed = r"Error (while executing|occurred in) Python"
+    output = terminal.command("python call(address, [60], False, 0.5)", failed)
+    assert "KeyboardInterrupt" not in output and re.search("signaled|received signal", output)
     assert "main () at" in terminal.command("frame", "main")

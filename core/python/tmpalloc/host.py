@@ -180,14 +180,17 @@ class Host:
         before = getattr(sys, "unraisablehook", None)  # Python 3.8
 
         def hook(unraisable):
-            if unraisable.object in self._callbacks and (
-                issubclass(unraisable.exc_type, KeyboardInterrupt)
-            ):
+            interrupted = issubclass(unraisable.exc_type, KeyboardInterrupt)
+            if interrupted and self._is_of_a_callback(unraisable):
                 self._interrupt = KeyboardInterrupt()
             else:
                 before(unraisable)
 
         sys.unraisablehook = hook
+
+    def _is_of_a_callback(self, unraisable):
+        words = unraisable.err_msg or ""  # Python 3.13 has the callback only there
+        return any(c is unraisable.object or repr(c) in words for c in self._callbacks)
 
     def take_interrupt(self):
         """True when the user interrupted a primitive since the last call."""
