@@ -198,6 +198,11 @@ static bool is_used_up(const struct agent_image *image) {
     return image->memory_bytes + (UINT64_C(1) << 20) > image->memory_limit_bytes;
 }
 
+bool agent_image_is_refused(const struct agent_image *image) {
+    return image->hooking[AGENT_ENTRY_malloc] == AGENT_HOOK_REFUSED ||
+           image->hooking[AGENT_ENTRY_free] == AGENT_HOOK_REFUSED;
+}
+
 int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
                      struct snapshot *ret, struct error *error) {
@@ -213,8 +218,7 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
             .pid = reader->image.pid,
             .tracking = reader->image.generation & 1,
             .sandbox = describe_sandbox(&reader->image),
-            .refused = reader->image.hooking[AGENT_ENTRY_malloc] == AGENT_HOOK_REFUSED ||
-                       reader->image.hooking[AGENT_ENTRY_free] == AGENT_HOOK_REFUSED,
+            .refused = agent_image_is_refused(&reader->image),
             .limited = reader->lone_stacks && is_used_up(&reader->image),
             .memory_bytes = reader->image.memory_bytes,
             .memory_limit_bytes = reader->image.memory_limit_bytes,

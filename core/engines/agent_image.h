@@ -15,11 +15,16 @@ struct agent_image_facts {
     int64_t pid;         /* of the process that counted */
     bool tracking;       /* it goes on doing so when the process runs */
     const char *sandbox; /* the user is told of it; a static string, NULL: there is none */
-    bool refused;        /* calls of malloc or free don't reach it: they can't be hooked */
+    bool refused;        /* agent_image_is_refused() */
     bool limited;        /* it has no memory for more call stacks, and some were cut for that */
     uint64_t memory_bytes;
     uint64_t memory_limit_bytes;
 };
+
+struct agent_image;
+
+/* Whether calls of malloc or free don't reach the agent: they can't be hooked. */
+bool agent_image_is_refused(const struct agent_image *image);
 
 /* Sums the image over all threads, into the same snapshot as a tracker's.  `address` is that of the
  * symbol `tmpalloc_agent_image` or of the mapping that begins with the magic.  Stacks are added to

@@ -110,10 +110,19 @@ static int write_functions(struct engine_agent *agent, struct error *error) {
                                  : status;
 }
 
+/* Calls within the executable go by no pointer, so that its code must be changed. */
+static int check_allocator(struct engine_agent *agent, struct error *error) {
+    struct agent_image image;
+    if (!engine_agent_is_ready(agent, &image) || !agent_image_is_refused(&image))
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_UNSUPPORTED, "the allocator's functions can't be hooked");
+}
+
 int engine_agent_functions_told(struct engine_agent *agent, enum agent_tells reason,
                                 struct error *error) {
-    if (!agent->awaited)
-        return TMPALLOC_OK;
+    int status = reason == AGENT_TELLS_READY ? check_allocator(agent, error) : TMPALLOC_OK;
+    if (status != TMPALLOC_OK || !agent->awaited)
+        return status;
     if (reason == AGENT_TELLS_READY)
         return write_functions(agent, error);
     agent->awaited = false;

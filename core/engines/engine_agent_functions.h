@@ -23,7 +23,7 @@ int engine_agent_check_functions(struct engine_agent *agent, struct error *error
 /* An agent that was preloaded tells when it is ready to hook them: sets a breakpoint there. */
 int engine_agent_await_functions(struct engine_agent *agent, struct error *error);
 /* It has told that it is ready, or that it has hooked them.  TMPALLOC_E_UNSUPPORTED: one isn't
- * there or can't be hooked. */
+ * there, or it can't be hooked, or malloc or free can't. */
 int engine_agent_functions_told(struct engine_agent *agent, enum agent_tells reason,
                                 struct error *error);
 
