@@ -83,7 +83,7 @@ static void look_for_python(void) {
 
 /* The library was loaded with the program, and nobody has set it up yet. */
 static bool is_preloaded(void) {
-    return state == NOT_SET_UP && __environ && !sandbox_entered() &&
+    return state == NOT_SET_UP && environment_is_known() && !sandbox_entered() &&
            (environment_has_options() || install_comes_first());
 }
 
@@ -143,7 +143,12 @@ static void set_up_once(void) {
 
 void (*const hook_calls_when_not_set_up)(void) = set_up_once;
 
-__attribute__((constructor)) static void loaded(void) {
+/* Of all constructors this is the first (-z initfirst): those of libraries allocate. */
+__attribute__((constructor)) static void loaded(int argument_count, char **arguments,
+                                                char **variables) {
+    (void)argument_count;
+    (void)arguments;
+    environment_begin(variables);
     set_up_once();
 }
 

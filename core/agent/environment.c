@@ -2,11 +2,13 @@
 
 #include <elf.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/system/loaded_symbols.h"
 #include "tables/detector.h"
 #include "tmpalloc/agent_image.h"
+
+/* The variables, which the C library doesn't know yet when this library begins. */
+static char **variables;
 
 #define PRELOAD    "LD_PRELOAD"
 #define SEPARATORS " :" /* of LD_PRELOAD's paths */
@@ -21,7 +23,7 @@ static char *value_of(char *string, const char *name) {
 }
 
 static char **find(const char *name) {
-    char **variable = __environ;
+    char **variable = variables;
     while (*variable && !value_of(*variable, name))
         variable++;
     return *variable ? variable : NULL;
@@ -47,7 +49,7 @@ static bool is_auxiliary(const uint64_t *words) {
 /* Programs walk past the environment to the auxiliary vector.  In the place of two variables an
  * entry is to be ignored. */
 static void close_gap(size_t removed) {
-    uint64_t *words = (uint64_t *)__environ;
+    uint64_t *words = (uint64_t *)variables;
     if ((uintptr_t)words < (uintptr_t)__builtin_frame_address(0) || removed != 2)
         return;
     while (*words)
@@ -137,8 +139,16 @@ static bool hide_preload(void) {
     return true;
 }
 
+void environment_begin(char **given) {
+    variables = given;
+}
+
+bool environment_is_known(void) {
+    return variables != NULL;
+}
+
 bool environment_has_options(void) {
-    return __environ && find(AGENT_ENVIRONMENT);
+    return find(AGENT_ENVIRONMENT) != NULL;
 }
 
 void environment_take(struct environment_options *ret) {

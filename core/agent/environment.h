@@ -12,11 +12,15 @@ struct environment_options {
     struct image_options image;
 };
 
-/* Whether they are there; not before there is an environment. */
+/* The dynamic linker gives the environment to constructors; nothing below is called before. */
+void environment_begin(char **given);
+bool environment_is_known(void);
+
+/* Whether the options are there. */
 bool environment_has_options(void);
 
-/* Takes the options, and both their variable and this library in LD_PRELOAD, out of `environ`, so
- * that neither the program nor its children see them.  There is an environment. */
+/* Takes the options, and both their variable and this library in LD_PRELOAD, out of the
+ * environment, so that neither the program nor its children see them. */
 void environment_take(struct environment_options *ret);
 
 #endif
