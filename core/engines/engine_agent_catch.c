@@ -22,14 +22,10 @@ static int break_where_it_stops(struct engine_agent *agent, const struct agent_i
 /* Catches that go on keep what the agent has counted. */
 static void fill_catches(const struct engine_catches *catches, struct agent_image *image) {
     for (uint32_t i = 0; i < ENGINE_CATCHES; i++) {
-        const struct engine_catch *from = &catches->items[i];
         bool goes_on = catches->active & image->catching & UINT32_C(1) << i;
-        image->catches[i] = (struct agent_catch){
-            .min_size = from->min_size,
-            .matches = goes_on ? image->catches[i].matches : 0,
-            .stop_at = from->stop_at,
-            .max_distance = from->max_distance,
-        };
+        uint64_t matches = goes_on ? image->catches[i].matches : 0;
+        image->catches[i] = catches->items[i];
+        image->catches[i].matches = matches;
     }
     image->catch_anywhere = catches->anywhere;
     image->catch_generation = catches->generation;

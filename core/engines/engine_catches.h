@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tmpalloc/catch_filter.h"
+
 #include "tables/sites.h"
 
 #define ENGINE_CATCHES       16
@@ -13,13 +15,6 @@
 
 /* No number of a stack. */
 #define ENGINE_NO_STACK SITE_NO_STACK
-
-struct engine_catch {
-    uint64_t min_size;
-    uint64_t matches; /* so far, or when the process stopped last */
-    uint64_t stop_at; /* the one of them to stop at; 0: each */
-    uint32_t max_distance;
-};
 
 /* A temporary that a stopped thread is about to free. */
 struct engine_caught {
@@ -38,10 +33,11 @@ struct engine_caught {
 };
 
 struct engine_catches {
-    struct engine_catch items[ENGINE_CATCHES];
-    uint32_t active;     /* bits of `items` */
-    uint32_t anywhere;   /* bits: those to which the call stack doesn't matter */
-    uint64_t generation; /* another one whenever `decide` may give other bits; not 0 */
+    struct catch_filter
+        items[ENGINE_CATCHES]; /* their matches: now, or when the process stopped last */
+    uint32_t active;           /* bits of `items` */
+    uint32_t anywhere;         /* bits: those to which the call stack doesn't matter */
+    uint64_t generation;       /* another one whenever `decide` may give other bits; not 0 */
     /* Of the others those that an allocation with this stack is one of. */
     uint32_t (*decide)(void *arg, uint32_t stack);
     void *arg;

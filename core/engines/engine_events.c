@@ -4,6 +4,7 @@
 #include <wchar.h>
 
 #include "engines/engine_threads.h"
+#include "tmpalloc/allocator_functions.h"
 
 static void drop_event(struct engine_breakpoint *engine) {
     tracker_totals(engine->parts.tracker)->dropped++;
@@ -13,8 +14,8 @@ static uint64_t requested_size(const struct engine_hit *hit,
                                const struct entry_signature *signature) {
     uint64_t size =
         signature->size ? engine_hit_argument(hit, signature->size) : signature->fixed_size;
-    /* An overflow makes the call fail: whatever this gives is then not used. */
-    return signature->count ? size * engine_hit_argument(hit, signature->count) : size;
+    return signature->count ? allocator_product(engine_hit_argument(hit, signature->count), size)
+                            : size;
 }
 
 /* A free of another thread's block: only a living owner still has a window. */
@@ -252,7 +253,7 @@ static int finish_realloc(struct engine_hit *hit, const struct call *call, uint6
     struct engine_breakpoint *engine = hit->engine;
     if (call->old.address == 0)
         return TMPALLOC_OK;
-    if (address == 0 && call->size_bytes != 0) {
+    if (!allocator_has_ended(call->old.address, call->size_bytes, address)) {
         tracker_put_back(engine->parts.tracker, &call->old);
         return TMPALLOC_OK;
     }

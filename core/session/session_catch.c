@@ -123,7 +123,7 @@ static int compile(struct session_catch *catch, const char *at, struct error *er
 
 static void append_filters(const struct session_catches *catches, size_t place, struct text *text) {
     const struct session_catch *catch = &catches->items[place];
-    const struct engine_catch *filter = &catches->engine.items[place];
+    const struct catch_filter *filter = &catches->engine.items[place];
     text_printf(text, "threshold %" PRIu32, filter->max_distance);
     if (filter->min_size > 0) {
         text_append(text, ", at least ");
@@ -148,7 +148,7 @@ int session_catch_add(struct session *session, const struct session_catch_option
         return status;
     size_t place = find_place(catches, 0);
     catches->items[place] = added;
-    catches->engine.items[place] = (struct engine_catch){
+    catches->engine.items[place] = (struct catch_filter){
         .min_size = options->min_size,
         .stop_at = options->count,
         .max_distance = options->threshold,

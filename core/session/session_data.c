@@ -67,7 +67,7 @@ static json_t *entry_points_array(const struct session *session) {
     return value_checked(array, failed);
 }
 
-static json_t *catch_object(const struct session_catch *catch, const struct engine_catch *filter) {
+static json_t *catch_object(const struct session_catch *catch, const struct catch_filter *filter) {
     json_t *object = json_object();
     int failed = json_object_set_new(object, "id", value_count(catch->id));
     failed |= json_object_set_new(object, "threshold", value_count(filter->max_distance));

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "tmpalloc/allocator_functions.h"
+#include "tmpalloc/catch_filter.h"
 
 #define AGENT_IMAGE_VERSION     18
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
@@ -109,15 +110,6 @@ struct agent_image_anchor {
     uint64_t image;       /* address of struct agent_image; 0: not set up yet */
 };
 
-/* Temporaries to stop at. */
-struct agent_catch {
-    uint64_t min_size;
-    uint64_t matches; /* so far */
-    uint64_t stop_at; /* the one of them to stop at; 0: each */
-    uint32_t max_distance;
-    uint32_t reserved;
-};
-
 /* Argument numbers count from 1 to 6, of those in integer registers; 0: no such argument. */
 struct agent_function {
     uint64_t address;
@@ -168,7 +160,7 @@ struct agent_image {
     uint32_t catching;
     uint32_t catch_anywhere;   /* bits of `catches`: those to which the call site doesn't matter */
     uint64_t catch_generation; /* of the others: a site's answer from another one is void; not 0 */
-    struct agent_catch catches[AGENT_CATCHES];
+    struct catch_filter catches[AGENT_CATCHES];
     uint64_t watched; /* address of the block whose free is to be told */
     /* struct agent_site: the next allocation with its call stack, through its entry point, is to be
      * told.  The agent sets it to 0 then. */
@@ -366,7 +358,7 @@ AGENT_IMAGE_LAYOUT(agent_image, 3232, sandboxed, 3228);
 AGENT_IMAGE_LAYOUT(agent_rule, 16, offset, 8);
 AGENT_IMAGE_LAYOUT(agent_operation, 24, number2, 16);
 AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);
-AGENT_IMAGE_LAYOUT(agent_catch, 32, reserved, 28);
+AGENT_IMAGE_LAYOUT(catch_filter, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 32, indirect, 24);
 _Static_assert(AGENT_FIRST_OTHER <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);

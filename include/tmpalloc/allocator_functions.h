@@ -115,6 +115,18 @@
     FOR_EACH_OPERATOR(FUNCTION)                                                                    \
     FOR_EACH_SECONDARY_FUNCTION(FUNCTION)
 
+/* What is requested; no block can be as large as what overflows, with which a call fails. */
+static inline uint64_t allocator_product(uint64_t count, uint64_t size) {
+    uint64_t product;
+    return __builtin_mul_overflow(count, size, &product) ? UINT64_MAX : product;
+}
+
+/* Whether a RESIZE of a block to a size, which has returned a block or 0, has ended the first one:
+ * what fails leaves it as it was, but of no bytes none may be returned. */
+static inline bool allocator_has_ended(uint64_t block, uint64_t size, uint64_t result) {
+    return result != 0 || (block != 0 && size == 0);
+}
+
 /* What libraries define that have such functions by malloc. */
 #define ALLOCATOR_CXX_LIBRARY "_ZSt15get_new_handlerv"
 #define ALLOCATOR_C_LIBRARY   "__libc_start_main"

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from library.support import C_FLAGS, PROGRAMS, allocations, track
+from library.support import C_FLAGS, PROGRAMS, allocations, counted, track
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -115,3 +115,30 @@ def test_the_agent_imports_no_function(library):
     imported = {line.split()[-1].partition("@")[0] for line in listed.splitlines()}
     data = {"_r_debug", "__libc_single_threaded", "__libc_stack_end", "__environ", "_environ", "environ"}
     assert imported <= data
+
+
+#: A product that is zero by what it has lost.
+TOO_MANY = """
+#include <stdlib.h>
+__attribute__((noinline)) void case_begins(void) { __asm__ volatile(""); }
+__attribute__((noinline)) void case_ends(void) { __asm__ volatile(""); }
+int main(void) {
+    size_t volatile many = (size_t)1 << 32;
+    case_begins();
+    void *block = malloc(10);
+    if (reallocarray(block, many, many) || calloc(many, many))
+        return 1;
+    free(block);
+    case_ends();
+    return 0;
+}
+"""
+
+
+def test_a_product_that_overflows_leaves_the_block_as_it_was(debugger, compile, start):
+    document, _ = track(debugger, compile(TOO_MANY, *C_FLAGS), start)
+    totals = counted(document)
+    assert totals["allocations"] == (1, 10)
+    assert totals["frees"] == 1
+    assert totals["by_distance"] == {0: (1, 10)}
+    assert totals["by_realloc"] == 0

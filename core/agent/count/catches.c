@@ -52,37 +52,16 @@ static bool is_decided(const struct agent_site *site) {
     return site->catch_generation == IMAGE_LOAD(&image->catch_generation);
 }
 
-/* Those for which the block is right, whatever its site. */
-static uint32_t find_candidates(const struct detector_block *block) {
-    uint32_t found = 0;
-    for (uint32_t left = image->catching & ~AGENT_WATCHING; left; left &= left - 1) {
-        const struct agent_catch *catch = &image->catches[__builtin_ctz(left)];
-        if (block->distance <= catch->max_distance && block->size_bytes >= catch->min_size)
-            found |= left & -left;
-    }
-    return found;
-}
-
 static uint32_t find_matches(const struct detector_block *block) {
     const struct agent_site *site = block->site;
-    uint32_t candidates = find_candidates(block);
+    uint32_t candidates = catch_filters_find(image->catches, image->catching & ~AGENT_WATCHING,
+                                             block->size_bytes, block->distance);
     uint32_t anywhere = candidates & image->catch_anywhere;
     if (candidates == anywhere)
         return anywhere;
     if (!is_decided(site))
         tell(AGENT_TELLS_UNDECIDED, site);
     return anywhere | (is_decided(site) ? candidates & site->catch_matches : 0);
-}
-
-static uint32_t count_matches(uint32_t matches) {
-    uint32_t stops = 0;
-    for (uint32_t left = matches; left; left &= left - 1) {
-        struct agent_catch *catch = &image->catches[__builtin_ctz(left)];
-        uint64_t count = __atomic_add_fetch(&catch->matches, 1, __ATOMIC_RELAXED);
-        if (catch->stop_at == 0 || catch->stop_at == count)
-            stops |= left & -left;
-    }
-    return stops;
 }
 
 static const struct agent_caught *describe(const struct call *call,
@@ -115,7 +94,7 @@ const struct agent_caught *catches_freeing(const struct call *call, uintptr_t bl
     if (taken->verdict != DETECTOR_TEMPORARY)
         return NULL;
     uint32_t matches = find_matches(&taken->block);
-    uint32_t stops = matches ? count_matches(matches) : 0;
+    uint32_t stops = matches ? catch_filters_count(image->catches, matches) : 0;
     return stops && is_debugger_there() ? describe(call, &taken->block, stops) : NULL;
 }
 

@@ -68,10 +68,9 @@ static uint64_t argument(const struct function_frame *frame, uint8_t number) {
     return number ? frame->registers.integers[number - 1] : 0;
 }
 
-/* What overflows makes the call fail, and is not used then. */
 static uint64_t size_of(const struct function_frame *frame, const struct agent_function *function) {
     uint64_t size = function->size ? argument(frame, function->size) : function->fixed_size;
-    return function->count ? size * argument(frame, function->count) : size;
+    return function->count ? allocator_product(argument(frame, function->count), size) : size;
 }
 
 /* The stack may end where the caller's frame does, at the end of a page. */

@@ -33,11 +33,11 @@ hook_calls_enter(struct call *call, const uintptr_t *frame, uint32_t entry_point
     return thread;
 }
 
-/* A realloc has returned `result`.  What fails leaves the block as it was. */
+/* A realloc has returned `result`. */
 static inline void hook_calls_resized(const struct call *call, uintptr_t block,
                                       const struct taken *taken, uintptr_t result,
                                       uint64_t size_bytes) {
-    if (result || (block && size_bytes == 0))
+    if (allocator_has_ended(block, size_bytes, result))
         events_reallocated(call, block, taken, result, size_bytes);
     else
         events_put_back(call, taken);

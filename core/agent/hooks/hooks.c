@@ -16,14 +16,8 @@
 
 /* What a caller asks for, by the number of the argument that is the count. */
 #define REQUESTED_0 size
-#define REQUESTED_1 multiply(count, size)
-#define REQUESTED_2 multiply(count, size)
-
-/* No block can be as large as one that overflows. */
-static size_t multiply(size_t count, size_t size) {
-    size_t total;
-    return __builtin_mul_overflow(count, size, &total) ? SIZE_MAX : total;
-}
+#define REQUESTED_1 allocator_product(count, size)
+#define REQUESTED_2 allocator_product(count, size)
 
 #define ENTER(call, name, state)                                                                   \
     hook_calls_enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
