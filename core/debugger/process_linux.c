@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <string.h>
 
 #define PATH_BYTES 320 /* of /proc/PID/task/NAME/status */
 
@@ -32,4 +33,33 @@ bool process_is_sandboxed(int64_t pid) {
     if (threads)
         closedir(threads);
     return most > own;
+}
+
+/* proc(5): /proc/PID/cmdline, whose size isn't known before. */
+void process_arguments(int64_t pid, struct text *text) {
+    char path[PATH_BYTES], chunk[1024];
+    size_t length;
+    snprintf(path, sizeof(path), "/proc/%lld/cmdline", (long long)pid);
+    FILE *file = fopen(path, "re");
+    while (file && (length = fread(chunk, 1, sizeof(chunk), file)) > 0)
+        text_append_bytes(text, chunk, length);
+    if (file)
+        fclose(file);
+}
+
+/* proc(5): in /proc/PID/stat the state and the parent follow the name in parentheses. */
+int64_t process_parent(int64_t pid) {
+    char path[PATH_BYTES], line[512] = "";
+    snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    bool read = fgets(line, sizeof(line), file) != NULL;
+    fclose(file);
+    const char *end_of_name = read ? strrchr(line, ')') : NULL;
+    char state = 'X';
+    long long parent = 0;
+    if (end_of_name)
+        sscanf(end_of_name, ") %c %lld", &state, &parent);
+    return state == 'X' || state == 'Z' ? 0 : parent;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "debugger/process_linux.h"
 #include "names/core_file.h"
 #include "names/mapped_files.h"
 #include "names/process_maps.h"
@@ -65,18 +66,6 @@ void recording_destroy(struct recording *recording) {
     memory_release(recording);
 }
 
-/* Reads a whole file of /proc, whose size isn't known before. */
-static void read_all(const char *path, struct text *text) {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return;
-    char chunk[4096];
-    size_t length;
-    while ((length = fread(chunk, 1, sizeof(chunk), file)) > 0)
-        text_append_bytes(text, chunk, length);
-    fclose(file);
-}
-
 static size_t count_strings(const struct text *text) {
     size_t count = 0;
     for (size_t i = 0; i < text->length; i++)
@@ -84,13 +73,10 @@ static size_t count_strings(const struct text *text) {
     return count;
 }
 
-/* proc(5): /proc/PID/cmdline holds the arguments, each ended by a NUL. */
 static void read_arguments(struct recording *recording) {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%lld/cmdline", (long long)recording->process.pid);
     struct text text;
     text_init(&text);
-    read_all(path, &text);
+    process_arguments(recording->process.pid, &text);
     size_t count = count_strings(&text);
     char **arguments = count ? memory_allocate_zeroed(count + 1, sizeof(char *)) : NULL;
     const char *next = text_get(&text);

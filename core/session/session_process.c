@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "debugger/process_linux.h"
 #include "session/session_begin.h"
 #include "session/session_catch.h"
 #include "session/session_core.h"
@@ -43,24 +44,8 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
     return status;
 }
 
-/* 0: the process has ended, or is not on this machine.  proc(5): in /proc/PID/stat the state and
- * the parent follow the name in parentheses. */
 static int64_t parent_of(const struct tmpalloc_process *process) {
-    char path[64], line[512] = "";
-    if (!process->local)
-        return 0;
-    snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)process->pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
-    bool read = fgets(line, sizeof(line), file) != NULL;
-    fclose(file);
-    const char *end_of_name = read ? strrchr(line, ')') : NULL;
-    char state = 'X';
-    long long parent = 0;
-    if (end_of_name)
-        sscanf(end_of_name, ") %c %lld", &state, &parent);
-    return state == 'X' || state == 'Z' ? 0 : parent;
+    return process->local ? process_parent(process->pid) : 0;
 }
 
 /* Whether another process than the recording's is its child.  Nothing but fork() brings the agent

@@ -18,6 +18,20 @@ STATUS = "../include/tmpalloc/status"
 GENERATED = "reports/report_pprof.pb-c"
 
 
+#: What only the platform's files may know: registers, instructions, pages and names of a C library.
+PLATFORM = re.compile(
+    r"\b(rdi|rsi|rsp|rbp|fs_base|EM_X86_64|R_X86_64_\w+|0xcc)\b|libc\.so\.6|ld-linux|__GI_"
+    r"|PAGE\w*[( ].*\b4096\b|% *4096"
+)
+PLATFORM_FOLDERS = ("platform/", "agent/x86_64/")
+#: Lines of others that a second processor or C library would leave as they are.
+PLATFORM_EXCEPTIONS = {
+    "agent/system/c_library": '"libc.so.6"',  # the agent's own seam: all that it needs of glibc
+    "profile/charge_names": '"ld-linux*"',  # a list of the files of all languages and C libraries
+    "commands/commands_blocks": "$rdi",  # an example in a help text
+}
+
+
 class Stage(NamedTuple):
     name: str
     uses: list
@@ -184,6 +198,15 @@ def objects_of(library):
     return {file: file_name(path) for file, path in sources.items() if path in C_SOURCES}
 
 
+def platform_facts(name, text):
+    """The lines that say what only a file of the platform may know."""
+    if name.startswith(PLATFORM_FOLDERS):
+        return []
+    excepted = PLATFORM_EXCEPTIONS.get(name)
+    lines = [line.strip() for line in text.splitlines() if PLATFORM.search(line)]
+    return [line for line in lines if not excepted or excepted not in line]
+
+
 @pytest.mark.parametrize("path", C_SOURCES, ids=lambda path: path.name)
 def test_a_c_source_includes_only_what_its_stage_may(path):
     assert violations(c_uses(path.read_text()), file_name(path)) == []
@@ -193,6 +216,36 @@ def test_a_c_source_includes_only_what_its_stage_may(path):
 def test_a_python_source_imports_only_what_its_stage_may(path):
     name = file_name(path)
     assert violations(python_uses(path.read_text(), name), name) == []
+
+
+@pytest.mark.parametrize(
+    "path", [*C_SOURCES, *CORE.glob("python/tmpalloc/*.py")], ids=lambda path: path.name
+)
+def test_what_a_processor_or_a_c_library_means_is_said_in_the_platform_alone(path):
+    assert platform_facts(file_name(path), path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'names[] = {"rdi"};',
+        "/* at rsp */",
+        "byte == 0xcc",
+        'strcmp(soname, "libc.so.6")',
+        "#define PAGE_BYTES 4096",
+        "address % 4096",
+        "case R_X86_64_64:",
+    ],
+)
+def test_a_fact_of_the_platform_is_found(line):
+    assert platform_facts("engines/engine_hits", line) == [line]
+    assert platform_facts("platform/processor_x86_64", line) == []
+
+
+def test_the_exceptions_are_still_needed():
+    for name, excepted in PLATFORM_EXCEPTIONS.items():
+        text = (CORE / f"{name}.c").read_text()
+        assert any(PLATFORM.search(line) for line in text.splitlines() if excepted in line), name
 
 
 def test_sources_were_found():

@@ -6,10 +6,10 @@
 
 #include <stdint.h>
 
-/* Makes every relocation of the loaded files (R_X86_64_JUMP_SLOT, GLOB_DAT, 64 and IRELATIVE) that
- * leads to the function of this name lead to the hook, besides those of the file that this is
- * linked into.  Those are the ones whose pointer is the function's address, and the unresolved ones
- * of lazy binding that would be bound to it.  TMPALLOC_OK; TMPALLOC_E_UNSUPPORTED: there is none;
+/* Makes every pointer of the loaded files' relocations (relocation_types.h) that leads to the
+ * function of this name lead to the hook, besides those of the file that this is linked into.
+ * Those are the ones whose pointer is the function's address, and the unresolved ones of lazy
+ * binding that would be bound to it.  TMPALLOC_OK; TMPALLOC_E_UNSUPPORTED: there is none;
  * TMPALLOC_E_NOMEM: some may lead to the hook by now, until relocations_undo().  One caller at a
  * time. */
 int relocations_redirect(const char *name, uintptr_t function, uintptr_t hook);
