@@ -12,7 +12,7 @@
 
 struct host {
     struct tmpalloc_host primitives;
-    const struct processor *processor; /* of the process; NULL: not supported, or not known */
+    const struct processor *processor; /* of the process; NULL: it isn't known */
     int64_t local_pid;                 /* the process that /proc may be asked about; 0: none */
     int proc_mem;      /* its /proc/PID/mem once that gave what the debugger gave, else -1 */
     bool proc_refused; /* it can't be opened, or gave something else: don't try again */

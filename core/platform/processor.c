@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const struct processor *const processors[] = {&processor_x86_64};
+static const struct processor *const processors[] = {&processor_x86_64, &processor_aarch64};
 
 #define COUNT (sizeof processors / sizeof processors[0])
 

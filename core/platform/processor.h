@@ -2,8 +2,8 @@
  * keeps things, and what its code says.
  *
  * A struct for each, all of them in every library: which one counts is told by the process or by a
- * file.  All store a word with its lowest byte first.  processor_x86_64.c is an example;
- * processor.c has the list. */
+ * file.  All store a word with its lowest byte first.  processor_x86_64.c has all that there can
+ * be, processor_aarch64.c what an engine of breakpoints needs; processor.c has the list. */
 #ifndef TMPALLOC_PROCESSOR_H
 #define TMPALLOC_PROCESSOR_H
 
@@ -45,6 +45,7 @@ struct processor {
     uint16_t elf_machine;   /* EM_* */
     uint8_t word_bytes;
     uint8_t watch_bytes; /* that one watchpoint can take */
+    bool is_tried;       /* whole sessions were run on it: else no engine takes it */
 
     const char *stack_pointer;
     const char *result;
@@ -80,12 +81,13 @@ struct processor {
 };
 
 extern const struct processor processor_x86_64;
+extern const struct processor processor_aarch64;
 
-/* The one that a debugger calls so; NULL: not supported. */
+/* The one that a debugger calls so; NULL: it isn't known. */
 const struct processor *processor_find(const char *name);
-/* That of an ELF file; NULL: not supported. */
+/* That of an ELF file; NULL: it isn't known. */
 const struct processor *processor_of_machine(uint16_t elf_machine);
-/* Names of the supported ones, for messages. */
+/* Names of those that were tried, for messages. */
 const char *processor_names(void);
 
 /* The number of the argument, from 1 on, that is in the register which call frame information has

@@ -165,6 +165,13 @@ static void reports_are_written_whole(void) {
     say("report json report.json", TMPALLOC_E_IO);
 }
 
+static void processors_that_were_not_tried_are_refused(void) {
+    world.architecture = "aarch64";
+    const char *text = say("start --engine breakpoint", TMPALLOC_E_UNSUPPORTED);
+    CHECK(strstr(text, "architecture 'aarch64' is not supported: x86_64 is"));
+    world.architecture = NULL;
+}
+
 static void bad_words_are_refused(void) {
     static const char *const lines[] = {
         "bogus",
@@ -229,6 +236,7 @@ static scenario *const scenarios[] = {
     lost_events_are_counted,
     results_outlive_the_process,
     reports_are_written_whole,
+    processors_that_were_not_tried_are_refused,
     bad_words_are_refused,
     within_and_custom_allocators,
     saved_results_need_no_process,

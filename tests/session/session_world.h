@@ -45,6 +45,7 @@ static struct {
     uint64_t stack[STACK_CELLS];
     uint64_t rsp, rdi, rsi, rdx, rax, pc;
     int64_t pid;
+    const char *architecture; /* NULL: x86_64 */
     bool registers_fail;
     char message[1024];
     bool batch;
@@ -79,7 +80,8 @@ static uint64_t address_of(const char *function) {
 static void get_process(void *arg, struct tmpalloc_process *ret, int *status) {
     (void)arg;
     *ret = (struct tmpalloc_process){.pid = world.pid, .stopped = 1, .local = 0};
-    snprintf(ret->architecture, sizeof ret->architecture, "x86_64");
+    snprintf(ret->architecture, sizeof ret->architecture, "%s",
+             world.architecture ? world.architecture : "x86_64");
     snprintf(ret->executable, sizeof ret->executable, "/proc/self/exe");
     *status = TMPALLOC_OK;
 }
