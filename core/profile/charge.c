@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "names/allocator_names.h"
+#include "names/library_names.h"
+
 static bool is_signal_return(const char *function) {
     return function && (strcmp(function, "__restore_rt") == 0 ||
                         strcmp(function, "__kernel_rt_sigreturn") == 0);
@@ -12,12 +15,12 @@ static bool is_part_of(const struct symbol *symbol, const char *executable) {
 }
 
 static bool is_library(const struct symbol *symbol, const char *executable) {
-    if (symbol->module && charge_is_language_module(symbol->module))
+    if (symbol->module && library_names_have_module(symbol->module))
         return true;
     if (symbol->file)
-        return charge_is_language_file(symbol->file);
-    return charge_is_language_function(symbol->function) ||
-           (is_part_of(symbol, executable) && charge_is_c_function(symbol->function));
+        return library_names_have_file(symbol->file);
+    return library_names_have_function(symbol->function) ||
+           (is_part_of(symbol, executable) && library_names_have_c_function(symbol->function));
 }
 
 enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable,
@@ -25,7 +28,7 @@ enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executa
     bool known = incomplete || symbol->function || symbol->file || symbol->module;
     if (symbol->python)
         return CHARGE_PYTHON;
-    if (!known || is_signal_return(symbol->function) || charge_is_allocator(symbol->function))
+    if (!known || is_signal_return(symbol->function) || allocator_names_contain(symbol->function))
         return CHARGE_NONE;
     return is_library(symbol, executable) ? CHARGE_LIBRARY : CHARGE_CALLER;
 }

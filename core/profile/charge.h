@@ -23,17 +23,4 @@ enum charge_kind {
 enum charge_kind charge_kind_of(const struct symbol *symbol, const char *executable,
                                 bool incomplete);
 
-/* By name alone; NULL is none.  In charge_names.c, with all tables. */
-
-/* The malloc family with glibc's aliases, global operator new and delete, the allocators of the
- * standard libraries of C++ and Rust and of CPython, the entry points of jemalloc, tcmalloc and
- * mimalloc, and what programs and libraries wrap around them. */
-bool charge_is_allocator(const char *function);
-/* Of C++ or Rust; templates' arguments and return types don't count. */
-bool charge_is_language_function(const char *function);
-/* Of the C library, where that is part of the executable. */
-bool charge_is_c_function(const char *function);
-bool charge_is_language_module(const char *module);
-bool charge_is_language_file(const char *file);
-
 #endif

@@ -27,7 +27,7 @@ PLATFORM_FOLDERS = ("platform/", "agent/x86_64/")
 #: Lines of others that a second processor or C library would leave as they are.
 PLATFORM_EXCEPTIONS = {
     "agent/system/c_library": '"libc.so.6"',  # the agent's own seam: all that it needs of glibc
-    "profile/charge_names": '"ld-linux*"',  # a list of the files of all languages and C libraries
+    "names/library_names": '"ld-linux*"',  # a list of the files of all languages and C libraries
     "commands/commands_blocks": "$rdi",  # an example in a help text
 }
 

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 
 #include "description.h"
-#include "profile/charge.h"
+#include "names/allocator_names.h"
 #include "profile/profile_load.h"
 #include "profile/profile_merge.h"
 #include "profile/profile_suppress.h"
@@ -356,7 +356,7 @@ static void set_option(struct invocation *invocation, int letter, const char *va
 
 static int print_allocators(char **names) {
     for (; *names; names++)
-        printf("%s %s\n", charge_is_allocator(*names) ? "yes" : "no", *names);
+        printf("%s %s\n", allocator_names_contain(*names) ? "yes" : "no", *names);
     return 0;
 }
 
