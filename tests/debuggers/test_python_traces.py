@@ -111,7 +111,8 @@ def test_what_python_functions_allocate_follows_from_a_trace(debugger, tracer, t
     for threshold, report in reports.items():
         sums = {f: sum_up_to(threshold, distances) for f, (_, *distances) in expected.items()}
         assert temporaries_of(report) == sums
-        assert len([s for f, s in sums.items() if f[0] == program and s[0] > 0]) >= 2
+        # At threshold 0 regular expressions have one in CPython 3.13.
+        assert any(f[0] == program and count > 0 for f, (count, _) in sums.items())
 
 
 @pytest.mark.parametrize("kind", KINDS)
