@@ -32,9 +32,9 @@ bool agent_image_is_refused(const struct agent_image *image);
  * of one image with the same `stacks` can be subtracted from each other.
  *
  * On success the caller owns *ret (snapshot_deinit()).  Else *ret and *facts_ret are
- * untouched: TMPALLOC_E_STATE when the agent has not set itself up yet, TMPALLOC_E_UNSUPPORTED when
- * it speaks another version, TMPALLOC_E_HOST when memory can't be read or holds no such image, and
- * TMPALLOC_E_NOMEM. */
+ * untouched: TMPALLOC_E_STATE when the agent has not set itself up yet, or not again in a child,
+ * TMPALLOC_E_UNSUPPORTED when it speaks another version, TMPALLOC_E_HOST when memory can't be read
+ * or holds no such image, and TMPALLOC_E_NOMEM. */
 int agent_image_read(const struct agent_image_source *source, uint64_t address,
                      struct stacks *stacks, struct agent_image_facts *facts_ret,
                      struct snapshot *ret, struct error *error);

@@ -29,6 +29,11 @@ int image_reader_element(struct image_reader *reader, uint64_t address, void *bu
 /* The image itself. */
 
 static int check_anchor(struct image_reader *reader, const struct agent_image_anchor *anchor) {
+    static const char empty[AGENT_IMAGE_MAGIC_BYTES];
+    if (memcmp(anchor->magic, empty, sizeof empty) == 0)
+        return error_set(reader->error, TMPALLOC_E_STATE,
+                         "the process is a child that was not made by fork(), so the agent "
+                         "counted nothing in it (--engine breakpoint can)");
     if (memcmp(anchor->magic, AGENT_IMAGE_MAGIC, sizeof anchor->magic) != 0)
         return error_set(reader->error, TMPALLOC_E_HOST, "there is no agent at this address");
     if (anchor->version != AGENT_IMAGE_VERSION)

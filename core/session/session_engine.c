@@ -383,8 +383,16 @@ void session_engine_forget_left(struct session *session) {
     session->left = NULL;
 }
 
+/* In a child that was made by a system call of the program's own the agent never begins. */
 static int handle_left(struct session *session, enum engine_agent_hit hit, struct error *error) {
-    return copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, error);
+    struct error reason = {.text = ""};
+    int status =
+        copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, &reason);
+    if (status == TMPALLOC_E_STATE) {
+        host_message(&session->host, "tmpalloc: %s", reason.text);
+        return TMPALLOC_OK;
+    }
+    return status == TMPALLOC_OK ? status : error_set(error, status, "%s", reason.text);
 }
 
 static int handle_told(struct session *session, uint64_t id, struct error *error) {

@@ -1,7 +1,7 @@
 """Programs that make processes in the ways that are hard on whoever is in them."""
 
 import pytest
-from library.support import C_FLAGS, allocations
+from library.support import C_FLAGS, FOLLOW_CHILD, allocations
 
 #: A signal handler forks while malloc, or fork itself, is under way.
 FORKS_IN_HANDLER = r"""
@@ -135,3 +135,39 @@ def test_they_are_not_counted_where_tracking_began_at_a_stop(debugger, compile, 
     result = debugger.session(program, [*steps, debugger.continue_(), "tmpalloc status"], [way])
     assert result.exit_statuses == [3], result.text
     assert allocations(result.outputs[-1]) == 200
+
+
+#: Its child, made without the C library, allocates and ends as the argument says.
+CLONES = r"""
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int count, char **arguments) {
+    long pid = 0;
+    (void)count;
+    free(malloc(20));
+    __asm__ volatile("xorl %%edx, %%edx; xorl %%r10d, %%r10d; xorl %%r8d, %%r8d; syscall"
+                     : "=a"(pid) : "a"(SYS_clone), "D"(SIGCHLD), "S"(0)
+                     : "rcx", "rdx", "r8", "r10", "r11", "memory");
+    if (pid == 0) {
+        free(malloc(30));
+        if (arguments[1][0] == 'e')
+            execl("/bin/true", "true", NULL);
+        _exit(3);
+    }
+    waitpid((pid_t)pid, NULL, 0);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("end", ["exit", "exec"])
+def test_a_child_in_which_the_agent_cannot_begin_is_told(debugger, compile, end):
+    program = compile(CLONES, *C_FLAGS)
+    steps = [FOLLOW_CHILD[debugger.name], "tmpalloc start --engine agent", debugger.run()]
+    result = debugger.session(program, steps, [end])
+    told = "tmpalloc: the process is a child that was not made by fork(), so the agent counted nothing"
+    assert result.text.count(told) == 1, result.text
+    assert "an event was lost" not in result.text
