@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "names/elf_file.h"
-
-#define CRC_POLYNOMIAL 0xedb88320u /* of .gnu_debuglink: CRC-32 with bits reflected */
 
 /* What a debug file must match. */
 struct wanted {
@@ -27,25 +26,13 @@ int debug_files_find_elf(Dwfl_Module *module, void **userdata, const char *name,
     return -1;
 }
 
-static void fill_crc_table(uint32_t table[256]) {
-    for (uint32_t i = 0; i < 256; i++) {
-        table[i] = i;
-        for (int bit = 0; bit < 8; bit++)
-            table[i] = table[i] >> 1 ^ (table[i] & 1 ? CRC_POLYNOMIAL : 0);
-    }
-}
-
 static bool crc_matches(int fd, uint32_t expected) {
-    uint32_t table[256];
     unsigned char buffer[16384];
-    uint32_t crc = UINT32_MAX;
+    uLong crc = crc32(0, NULL, 0);
     ssize_t got;
-    fill_crc_table(table);
-    for (off_t offset = 0; (got = pread(fd, buffer, sizeof buffer, offset)) > 0; offset += got) {
-        for (ssize_t i = 0; i < got; i++)
-            crc = crc >> 8 ^ table[(crc ^ buffer[i]) & 0xff];
-    }
-    return got == 0 && (crc ^ UINT32_MAX) == expected;
+    for (off_t offset = 0; (got = pread(fd, buffer, sizeof buffer, offset)) > 0; offset += got)
+        crc = crc32(crc, buffer, (uInt)got);
+    return got == 0 && crc == expected;
 }
 
 /* Build ids decide when both files have one, else the checksum. */

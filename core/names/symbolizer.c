@@ -8,6 +8,7 @@
 #include "names/demangle.h"
 #include "names/elf_file.h"
 #include "support/arena.h"
+#include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "support/text.h"
@@ -76,20 +77,13 @@ void symbolizer_destroy(struct symbolizer *symbolizer) {
     memory_release(symbolizer);
 }
 
-static uint64_t hash_string(const char *string, size_t length) {
-    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)string[i]) * 0x100000001b3;
-    return hash;
-}
-
 /* Takes the composed text as an interned string. */
 static int take_text(struct symbolizer *symbolizer, const char **ret) {
     const struct text *text = &symbolizer->text;
     uint64_t known;
     if (text->failed)
         return TMPALLOC_E_NOMEM;
-    uint64_t hash = hash_string(text_get(text), text->length);
+    uint64_t hash = hash_string(0, text_get(text));
     if (map_get(&symbolizer->strings, hash, &known) &&
         strcmp((const char *)(uintptr_t)known, text_get(text)) == 0) {
         *ret = (const char *)(uintptr_t)known;

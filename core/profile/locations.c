@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
 
@@ -37,17 +38,11 @@ void locations_destroy(struct locations *locations) {
     memory_release(locations);
 }
 
-uint64_t locations_hash_string(uint64_t hash, const char *string) {
-    for (; string && *string; string++)
-        hash = (hash ^ (unsigned char)*string) * 0x100000001b3ULL;
-    return map_hash(hash + 1);
-}
-
 static uint64_t hash_symbol(const struct symbol *symbol) {
-    uint64_t hash = locations_hash_string(symbol->line, symbol->function);
-    hash = locations_hash_string(hash, symbol->file);
+    uint64_t hash = hash_string(symbol->line, symbol->function);
+    hash = hash_string(hash, symbol->file);
     if (!symbol->file)
-        hash = locations_hash_string(hash, symbol->module);
+        hash = hash_string(hash, symbol->module);
     return symbol->function ? hash : map_hash(hash ^ symbol->offset);
 }
 

@@ -18,7 +18,4 @@ uint32_t locations_intern(struct locations *locations, const struct symbol *symb
 const struct symbol *locations_get(const struct locations *locations, uint32_t number);
 uint32_t locations_count(const struct locations *locations);
 
-/* The hash of what was hashed before and a string more (NULL: none); the same in every run. */
-uint64_t locations_hash_string(uint64_t hash, const char *string);
-
 #endif

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "profile/locations.h"
 #include "profile/profile_names.h"
+#include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "support/text.h"
@@ -70,7 +70,7 @@ int profile_match_stack(struct profile_match *match, const struct profile_stack 
     if (match->names.failed)
         return TMPALLOC_E_NOMEM;
     const char *names = text_get(&match->names);
-    uint64_t hash = locations_hash_string(0, names), found = 0;
+    uint64_t hash = hash_string(0, names), found = 0;
     map_get(&match->by_hash, hash, &found);
     struct matched *latest = (struct matched *)(uintptr_t)found;
     for (const struct matched *known = latest; known; known = known->next) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "profile/locations.h"
+#include "support/hash.h"
 
 struct interned_string {
     struct interned_string *next; /* with the same hash */
@@ -26,7 +26,7 @@ void profile_symbols_deinit(struct profile_symbols *symbols) {
 }
 
 const char *profile_symbols_string(struct profile_symbols *symbols, const char *string) {
-    uint64_t hash = locations_hash_string(0, string), found = 0;
+    uint64_t hash = hash_string(0, string), found = 0;
     map_get(&symbols->strings, hash, &found);
     struct interned_string *first = (struct interned_string *)(uintptr_t)found;
     for (struct interned_string *known = first; known; known = known->next) {

@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "profile/locations.h"
 #include "profile/profile_advice.h"
 #include "profile/profile_names.h"
 #include "profile/profile_suppress.h"
@@ -8,6 +7,7 @@
 #include "reports/report_gzip.h"
 #include "reports/report_pprof.pb-c.h"
 #include "support/arena.h"
+#include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -91,7 +91,7 @@ static uint32_t intern_pair(struct builder *builder, struct pairs *pairs, uint32
 
 /* The number of a string, added when it is new. */
 static uint32_t string_number(struct builder *builder, const char *string) {
-    uint64_t number, hash = locations_hash_string(0, string);
+    uint64_t number, hash = hash_string(0, string);
     for (; map_get(&builder->string_numbers, hash, &number); hash++) {
         if (strcmp(((char **)builder->strings.items)[number], string) == 0)
             return (uint32_t)number;

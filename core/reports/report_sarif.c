@@ -10,6 +10,7 @@
 #include "reports/report.h"
 #include "reports/report_selection.h"
 #include "reports/report_values.h"
+#include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
 
@@ -340,7 +341,7 @@ static bool hash_place(struct findings *findings, struct finding *finding) {
         append_place(findings, finding->shown);
     }
     bool complete = !text->failed;
-    finding->place = locations_hash_string(0, text_get(text));
+    finding->place = hash_string(0, text_get(text));
     text_clear(text);
     return complete;
 }

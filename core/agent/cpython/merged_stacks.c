@@ -6,6 +6,7 @@
 #include "agent/cpython/python_here.h"
 #include "agent/system/own_stack.h"
 #include "support/arena.h"
+#include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
@@ -14,7 +15,6 @@
 #define RECENT_BITS 10
 
 /* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
-#define SPREAD UINT64_C(0x9e3779b97f4a7c15)
 
 struct pair {
     const struct agent_stack *native;
@@ -250,7 +250,7 @@ static struct agent_stack *find_pair(struct merged_stacks *merged, struct captur
 
 static struct pair *recent_slot(struct merged_stacks *merged, const struct agent_stack *native,
                                 const struct python_entry *entry) {
-    uint64_t hash = ((uintptr_t)native + (uintptr_t)entry * 3) * SPREAD;
+    uint64_t hash = ((uintptr_t)native + (uintptr_t)entry * 3) * HASH_SPREAD;
     return &merged->recent[hash >> (64 - RECENT_BITS)];
 }
 

@@ -8,6 +8,7 @@
 #include "agent/system/capture_pages.h"
 #include "agent/system/own_stack.h"
 #include "agent/system/sandbox_state.h"
+#include "support/hash.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
 
@@ -17,7 +18,6 @@
 #define PREDICTOR_BITS 10
 
 /* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
-#define SPREAD UINT64_C(0x9e3779b97f4a7c15)
 
 #define WORD_BYTES ((uintptr_t)8)
 
@@ -242,7 +242,7 @@ static uint64_t innermost(uintptr_t thread) {
     uintptr_t frame = *(const uintptr_t *)(holder + offset);
     if (!frame)
         return 0;
-    return frame + *(const uint64_t *)(frame + offsets->frame_instruction) * SPREAD;
+    return frame + *(const uint64_t *)(frame + offsets->frame_instruction) * HASH_SPREAD;
 }
 
 /* Code objects died since the entry was found: memory is the same, but may mean something else. */
@@ -302,7 +302,7 @@ static __attribute__((noinline)) struct python_entry *look_up(struct python_cach
     if (!atomic_load_explicit(&trusted, memory_order_relaxed))
         return walk(cache, thread);
     struct python_node **slot =
-        &cache->predictor[innermost(thread) * SPREAD >> (64 - PREDICTOR_BITS)];
+        &cache->predictor[innermost(thread) * HASH_SPREAD >> (64 - PREDICTOR_BITS)];
     if (!*slot || !is_right(*slot, thread))
         return search(cache, thread, slot);
     note_found(cache, *slot);

@@ -6,6 +6,7 @@
 #include "agent/system/own_stack.h"
 #include "agent/unwind/capture_memo.h"
 #include "agent/unwind/cfi_modules.h"
+#include "support/hash.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
 
@@ -13,7 +14,6 @@
 #define PREDICTOR_BITS 11
 
 /* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
-#define SPREAD UINT64_C(0x9e3779b97f4a7c15)
 
 /* After so many new stacks for which there was no memory a walk is in vain: from then on one of so
  * many is tried all the same. */
@@ -150,7 +150,7 @@ static void walk_stack(struct unknown *unknown) {
 }
 
 static uint64_t history_of(const struct capture_node *node) {
-    return (uintptr_t)node * SPREAD;
+    return (uintptr_t)node * HASH_SPREAD;
 }
 
 /* The way of all captures that the predictor doesn't know. */
@@ -180,7 +180,7 @@ struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t retur
     if (__builtin_expect(current != cache->generation, 0))
         follow_generation(cache, current);
     uint64_t return_address = *(const uint64_t *)return_slot;
-    uint64_t hash = ((return_address + cache->history) ^ return_slot << 20) * SPREAD;
+    uint64_t hash = ((return_address + cache->history) ^ return_slot << 20) * HASH_SPREAD;
     const struct capture_node **slot = &cache->predictor[hash >> (64 - PREDICTOR_BITS)];
     const struct capture_node *node = *slot;
     if (node && node->return_address == return_address && capture_node_fits(node, &start) &&

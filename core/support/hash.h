@@ -1,0 +1,17 @@
+/* Hashes of what isn't a key of a map itself. */
+#ifndef TMPALLOC_HASH_H
+#define TMPALLOC_HASH_H
+
+#include "support/map.h"
+
+/* An odd number by which products spread over their upper bits: 2^64 by the golden ratio. */
+#define HASH_SPREAD UINT64_C(0x9e3779b97f4a7c15)
+
+/* FNV-1a, continued from another hash; NULL: of nothing. */
+static inline uint64_t hash_string(uint64_t hash, const char *string) {
+    for (; string && *string; string++)
+        hash = (hash ^ (unsigned char)*string) * UINT64_C(0x100000001b3);
+    return map_hash(hash + 1);
+}
+
+#endif
