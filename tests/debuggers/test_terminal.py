@@ -19,10 +19,12 @@ __attribute__((noinline)) void a_function_whose_name_is_too_long_for_a_narrow_te
     free(malloc(10));
 }
 int main(void) {
-    a_function_whose_name_is_too_long_for_a_narrow_terminal();
-    write(1, "looping\\n", 8);
-    while (go)
+    int said = 0;
+    while (go) {
         a_function_whose_name_is_too_long_for_a_narrow_terminal();
+        if (!said)
+            said = write(1, "looping\\n", 8) > 0;
+    }
     return 3;
 }
 """
