@@ -22,6 +22,7 @@ struct debug_unit {
 
 struct debug_units {
     const char *missing; /* the first file of split debug information that wasn't found, or NULL */
+    size_t missing_count;
     struct debug_unit *items;
     size_t count;
     size_t capacity;
@@ -143,8 +144,9 @@ static Dwarf_Die functions_root(struct debug_units *units, struct debug_unit *un
         dwarf_cu_info(unit->die.cu, NULL, NULL, NULL, &split, NULL, NULL, NULL);
     if (split.addr)
         return split;
-    if (!units->missing && (dwarf_attr(&unit->die, DW_AT_dwo_name, &name) ||
-                            dwarf_attr(&unit->die, DW_AT_GNU_dwo_name, &name)))
+    if ((dwarf_attr(&unit->die, DW_AT_dwo_name, &name) ||
+         dwarf_attr(&unit->die, DW_AT_GNU_dwo_name, &name)) &&
+        units->missing_count++ == 0)
         units->missing = dwarf_formstring(&name);
     return unit->die;
 }
@@ -211,8 +213,9 @@ static void reverse(struct debug_place *place) {
     }
 }
 
-const char *debug_units_missing(const struct debug_units *units) {
-    return units->missing;
+size_t debug_units_missing(const struct debug_units *units, const char **name_ret) {
+    *name_ret = units->missing;
+    return units->missing_count;
 }
 
 int debug_units_find(struct debug_units *units, uint64_t address, struct debug_place *ret) {

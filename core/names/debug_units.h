@@ -32,8 +32,8 @@ void debug_units_destroy(struct debug_units *units);
 /* What covers a link-time address (as in the DWARF).  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int debug_units_find(struct debug_units *units, uint64_t address, struct debug_place *ret);
 
-/* A file of split debug information that a lookup wanted and elfutils didn't find; NULL: none.  Of
- * its units there are lines, but no functions. */
-const char *debug_units_missing(const struct debug_units *units);
+/* How many files of split debug information lookups wanted and elfutils didn't find, and the first
+ * one's name.  Of their units there are lines, but no functions. */
+size_t debug_units_missing(const struct debug_units *units, const char **name_ret);
 
 #endif

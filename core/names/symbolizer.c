@@ -288,16 +288,20 @@ static int resolve(struct symbolizer *symbolizer, const struct frame *frame,
     return *ret ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
-const char *symbolizer_missing(const struct symbolizer *symbolizer, const char **module_ret) {
+size_t symbolizer_missing(const struct symbolizer *symbolizer, const char **name_ret,
+                          const char **module_ret) {
+    size_t sum = 0;
     for (size_t i = 0; i < symbolizer->debug_module_count; i++) {
         const struct debug_units *units = symbolizer->debug_modules[i].units;
-        const char *missing = units ? debug_units_missing(units) : NULL;
-        if (missing) {
+        const char *name;
+        size_t count = units ? debug_units_missing(units, &name) : 0;
+        if (count > 0 && sum == 0) {
+            *name_ret = name;
             *module_ret = modules_path(symbolizer->modules, (uint32_t)i);
-            return missing;
         }
+        sum += count;
     }
-    return NULL;
+    return sum;
 }
 
 static uint64_t hash_frame(const struct frame *frame) {

@@ -33,8 +33,9 @@ int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, c
 int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
                        const struct symbol **ret, size_t *count_ret);
 
-/* A file of split debug information without which inlined functions were left out so far, and the
- * path of the module that names it; NULL: none. */
-const char *symbolizer_missing(const struct symbolizer *symbolizer, const char **module_ret);
+/* How many files of split debug information were missing so far, so that inlined functions were
+ * left out; the first one's name, and the path of the module that names it. */
+size_t symbolizer_missing(const struct symbolizer *symbolizer, const char **name_ret,
+                          const char **module_ret);
 
 #endif

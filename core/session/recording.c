@@ -314,15 +314,18 @@ const struct symbol *recording_find_location(const struct recording *recording, 
 
 /* Known only when names were looked for. */
 static void tell_what_is_missing(struct recording *recording) {
-    const char *module;
-    const char *file = symbolizer_missing(recording->symbolizer, &module);
-    if (!file || recording->told_missing)
+    const char *file, *module;
+    char more[32] = "";
+    size_t count = symbolizer_missing(recording->symbolizer, &file, &module);
+    if (count == 0 || recording->told_missing)
         return;
     recording->told_missing = true;
+    if (count > 1)
+        snprintf(more, sizeof(more), " and %zu more", count - 1);
     host_message(recording->host,
-                 "tmpalloc: %s: its debug information in %s isn't found (elfutils reads .dwp files "
-                 "since 0.191): lines, but no inlined functions",
-                 module, file);
+                 "tmpalloc: %s: its debug information in %s%s isn't found (elfutils reads .dwp "
+                 "files since 0.191): lines, but no inlined functions",
+                 module, file, more);
 }
 
 int recording_profile(struct recording *recording, const struct recording_query *query,

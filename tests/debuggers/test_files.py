@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from library.support import LIBRARY, PROGRAMS, number
+from library.support import C_FLAGS, LIBRARY, PROGRAMS, number
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -340,3 +340,25 @@ def test_split_debug_information_that_is_not_there_is_told_in_one_line(debugger,
     assert f"{files[0].name} isn't found" in result.outputs[2], result.text
     assert "outer at " in result.outputs[2], result.text
     assert "isn't found" not in result.outputs[3], result.text
+
+
+def test_all_split_debug_information_that_is_not_there_is_counted(debugger, compile, tmp_path):
+    other = tmp_path / "other.c"
+    other.write_text("#include <stdlib.h>\nvoid give(void *block) { free(block); }\n")
+    program = compile(
+        """
+        #include <stdlib.h>
+        void give(void *block);
+        int main(void) { give(malloc(10)); return 0; }
+        """,
+        str(other),
+        *C_FLAGS,
+        "-gsplit-dwarf",
+    )
+    files = list(program.parent.glob("*.dwo"))
+    assert len(files) == 2
+    for file in files:
+        file.unlink()
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc site 1"]
+    result = debugger.session(program, steps)
+    assert ".dwo and 1 more isn't found" in result.text, result.text
