@@ -11,7 +11,7 @@
 static const struct tmpalloc_option_info live_options[] = {
     {"threshold", 't', "N", NULL, "only blocks with at most so many allocations since"},
     OPTION_ROWS,
-    {"filter", '\0', "REGEX", NULL, "only locations that match"},
+    {"filter", '\0', "REGEX", NULL, "only stacks that match"},
     {"tid", '\0', "TID", NULL, "only blocks of this thread"},
     OPTION_NATIVE,
     OPTION_END,

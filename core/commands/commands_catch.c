@@ -5,7 +5,7 @@
 
 static const struct tmpalloc_option_info catch_options[] = {
     OPTION_THRESHOLD,
-    {"at", '\0', "REGEX", NULL, "only of call sites whose location matches"},
+    {"at", '\0', "REGEX", NULL, "only of call sites whose stack matches"},
     {"min-size", '\0', "SIZE", NULL, "only of at least so many bytes"},
     {"count", '\0', "N", NULL, "stop at the N-th of them only"},
     {"once", '\0', NULL, NULL, "delete the catch after its first stop"},

@@ -2,7 +2,7 @@
 
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
-#include "profile/location_filter.h"
+#include "profile/stack_filter.h"
 #include "reports/report_check.h"
 #include "reports/report_selection.h"
 #include "session/session_worth.h"
@@ -16,7 +16,7 @@ static const struct tmpalloc_option_info check_options[] = {
     OPTION_THRESHOLD,
     {"max-count", '\0', "N", NULL, "fail above N temporaries"},
     {"max-bytes", '\0', "SIZE", NULL, "fail above SIZE in temporaries, e.g. 64KB"},
-    {"at", '\0', "REGEX", NULL, "only locations that match"},
+    {"at", '\0', "REGEX", NULL, "only stacks that match"},
     {"baseline", '\0', "FILE", NULL, "fail above what 'tmpalloc save FILE' kept"},
     {"tolerance", '\0', "PERCENT", NULL, "how much more than the baseline is allowed (default: 0)"},
     {"report", '\0', "FORMAT", report_format_names, "also write a report, to the FILE behind it"},
@@ -71,7 +71,7 @@ static int read_at(const struct command_call *call, struct request *request) {
     const char *pattern = arguments_get(call->arguments, "at");
     if (!pattern)
         return TMPALLOC_OK;
-    int status = location_filter_compile(pattern, &request->at, call->error);
+    int status = stack_filter_compile(pattern, &request->at, call->error);
     if (status == TMPALLOC_OK) {
         request->limits.at = &request->at;
         request->limits.at_pattern = pattern;

@@ -60,7 +60,7 @@ COMMANDS_FOR_EACH(COMMANDS_DECLARE)
 #define OPTION_SINCE                                                                               \
     { "since", '\0', "MARK", NULL, "only what came after 'tmpalloc mark MARK'" }
 #define OPTION_SELECT                                                                              \
-    {"filter", '\0', "REGEX", NULL, "only locations that match"},                                  \
+    {"filter", '\0', "REGEX", NULL, "only stacks that match"},                                     \
         {"tid", '\0', "TID", NULL, "only call sites of this thread"}, {                            \
         "same-scope", '\0', NULL, NULL, "only what the allocating function frees itself"           \
     }

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "profile/location_filter.h"
 #include "profile/locations.h"
+#include "profile/stack_filter.h"
 #include "support/file_read.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -52,8 +52,7 @@ static int add_pattern(struct suppressions *suppressions, const char *pattern,
                        sizeof *suppressions->patterns) != 0)
         return error_no_memory(error);
     suppressions->patterns = patterns;
-    int status =
-        location_filter_compile(pattern, &suppressions->patterns[suppressions->count], error);
+    int status = stack_filter_compile(pattern, &suppressions->patterns[suppressions->count], error);
     suppressions->count += status == TMPALLOC_OK;
     return status;
 }
@@ -91,65 +90,41 @@ int suppressions_read(const char *path, struct error *error, struct suppressions
     return status;
 }
 
-static bool matches(const struct suppressions *suppressions, const struct symbol *location,
-                    struct text *scratch) {
-    for (size_t i = 0; i < suppressions->count; i++) {
-        if (location_matches(&suppressions->patterns[i], location, scratch))
-            return true;
-    }
-    return false;
-}
-
-/* What is known of a location. */
-struct decision {
-    bool made;
-    bool suppressed;
-    bool counted;
-};
-
 struct suppression {
     struct profile *profile;
-    const struct suppressions *suppressions;
+    struct stack_filter *filter;
     struct locations *locations;
-    struct decision *decisions; /* by number of the location */
-    struct text scratch;
+    bool *counted; /* by number of the location */
 };
 
-static struct decision *decide(struct suppression *suppression, const struct profile_site *site) {
-    const struct symbol *location = profile_location(site);
-    uint32_t number = locations_intern(suppression->locations, location);
-    if (number == LOCATION_NONE)
-        return NULL;
-    struct decision *decision = &suppression->decisions[number];
-    if (!decision->made)
-        decision->suppressed = matches(suppression->suppressions, location, &suppression->scratch);
-    decision->made = true;
-    return suppression->scratch.failed ? NULL : decision;
-}
-
-static void leave_out(struct profile_suppressed *suppressed, const struct profile_site *site,
-                      struct decision *decision) {
+/* TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+static int leave_out(struct suppression *suppression, const struct profile_site *site) {
+    struct profile_suppressed *suppressed = &suppression->profile->suppressed;
     suppressed->count += site->count;
     suppressed->bytes += site->bytes;
-    if (site->count > 0 && !decision->counted) {
-        decision->counted = true;
-        suppressed->locations++;
-    }
+    if (site->count == 0)
+        return TMPALLOC_OK;
+    uint32_t number = locations_intern(suppression->locations, profile_location(site));
+    if (number == LOCATION_NONE)
+        return TMPALLOC_E_NOMEM;
+    suppressed->locations += !suppression->counted[number];
+    suppression->counted[number] = true;
+    return TMPALLOC_OK;
 }
 
 static int suppress(struct suppression *suppression) {
     struct profile *profile = suppression->profile;
     size_t kept = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
-        if (progress_step("comparing", i, profile->site_count, "call sites") != TMPALLOC_OK)
-            return TMPALLOC_E_INTERRUPTED;
-        struct decision *decision = decide(suppression, &profile->sites[i]);
-        if (!decision)
+        const struct profile_site *site = &profile->sites[i];
+        int status = progress_step("comparing", i, profile->site_count, "call sites");
+        if (status != TMPALLOC_OK)
+            return status;
+        if (!stack_filter_matches(suppression->filter, &site->stack))
+            profile->sites[kept++] = *site;
+        else if (stack_filter_failed(suppression->filter) ||
+                 leave_out(suppression, site) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
-        if (decision->suppressed)
-            leave_out(&profile->suppressed, &profile->sites[i], decision);
-        else
-            profile->sites[kept++] = profile->sites[i];
     }
     profile->site_count = kept;
     profile->block_count = 0; /* their sites have moved */
@@ -158,18 +133,19 @@ static int suppress(struct suppression *suppression) {
 
 int profile_suppress(struct profile *profile, const struct suppressions *suppressions,
                      struct error *error) {
-    if (!suppressions)
+    if (!suppressions || suppressions->count == 0)
         return TMPALLOC_OK;
-    struct suppression suppression = {.profile = profile, .suppressions = suppressions};
-    text_init(&suppression.scratch);
+    struct suppression suppression = {.profile = profile};
     int status = locations_create(&suppression.locations);
-    suppression.decisions =
-        memory_allocate_zeroed(profile->site_count, sizeof *suppression.decisions);
     if (status == TMPALLOC_OK)
-        status = suppression.decisions ? suppress(&suppression) : TMPALLOC_E_NOMEM;
+        status =
+            stack_filter_create(suppressions->patterns, suppressions->count, &suppression.filter);
+    suppression.counted = memory_allocate_zeroed(profile->site_count, sizeof *suppression.counted);
+    if (status == TMPALLOC_OK)
+        status = suppression.counted ? suppress(&suppression) : TMPALLOC_E_NOMEM;
     locations_destroy(suppression.locations);
-    memory_release(suppression.decisions);
-    text_deinit(&suppression.scratch);
+    stack_filter_destroy(suppression.filter);
+    memory_release(suppression.counted);
     return error_of_status(error, status);
 }
 

@@ -1,7 +1,7 @@
 #include <inttypes.h>
 
-#include "profile/location_filter.h"
 #include "profile/profile_names.h"
+#include "profile/stack_filter.h"
 #include "reports/report_selection.h"
 #include "reports/report_stack.h"
 #include "reports/report_table.h"
@@ -20,9 +20,9 @@ static void add(struct report_amount *sum, const struct profile_block *block) {
 }
 
 static bool is_selected(const struct profile_block *block, uint64_t max_age,
-                        const struct report_options *options, struct text *scratch) {
+                        const struct report_options *options, struct stack_filter *filter) {
     return block->age <= max_age && (options->tid == 0 || options->tid == block->tid) &&
-           location_matches(options->filter, profile_location(block->site), scratch);
+           stack_filter_matches(filter, &block->site->stack);
 }
 
 static void print_block(const struct profile_block *block, struct table *table) {
@@ -48,21 +48,18 @@ static void print_hidden(struct report_amount hidden, struct table *table) {
 
 /* Adds to *hidden_ret what there is no row of. */
 static void print_blocks(const struct profile *profile, uint64_t max_age,
-                         const struct report_options *options, struct table *table,
-                         struct report_amount *hidden_ret) {
+                         const struct report_options *options, struct stack_filter *filter,
+                         struct table *table, struct report_amount *hidden_ret) {
     size_t most = report_rows_to_show(options, profile->block_count, LINES_BESIDE_ROWS);
-    struct text scratch;
-    text_init(&scratch);
     for (size_t i = 0; i < profile->block_count; i++) {
         const struct profile_block *block = &profile->blocks[i];
         bool shown =
-            table_row_count(table) < most && is_selected(block, max_age, options, &scratch);
+            table_row_count(table) < most && is_selected(block, max_age, options, filter);
         if (shown)
             print_block(block, table);
         else
             add(hidden_ret, block);
     }
-    text_deinit(&scratch);
 }
 
 static void append_none(struct report_amount hidden, struct text *text) {
@@ -84,7 +81,16 @@ int report_live(const struct profile *profile, uint64_t max_age,
         table_create(live_columns, sizeof live_columns / sizeof *live_columns, options, &table);
     if (status != TMPALLOC_OK)
         return error_no_memory(error);
-    print_blocks(profile, max_age, options, table, &hidden);
+    struct stack_filter *filter;
+    status = stack_filter_create(options->filter, 1, &filter);
+    if (status != TMPALLOC_OK) {
+        table_destroy(table);
+        return error_no_memory(error);
+    }
+    print_blocks(profile, max_age, options, filter, table, &hidden);
+    if (stack_filter_failed(filter))
+        status = TMPALLOC_E_NOMEM;
+    stack_filter_destroy(filter);
     if (table_row_count(table) == 0) {
         append_none(hidden, text);
     } else {

@@ -1,7 +1,7 @@
 #include "reports/report_check.h"
 
-#include "profile/location_filter.h"
 #include "profile/profile_advice.h"
+#include "profile/stack_filter.h"
 #include "reports/report_pairs.h"
 #include "reports/report_stack.h"
 
@@ -19,11 +19,11 @@ struct check {
     const struct check_limits *limits;
     struct selection now;
     struct selection before; /* of the baseline */
-    struct text scratch;
+    struct stack_filter *filter;
 };
 
 static bool is_selected(struct check *check, const struct profile_site *site) {
-    return location_matches(check->limits->at, profile_location(site), &check->scratch);
+    return stack_filter_matches(check->filter, &site->stack);
 }
 
 static struct selection select_sites(struct check *check, const struct profile *profile) {
@@ -105,7 +105,7 @@ static void append_nothing(const struct check *check, struct text *text) {
     else if (check->profile->totals.allocations == 0)
         text_append(text, "no allocation was seen\n");
     else if (check->limits->at)
-        text_printf(text, "no location matches '%s'\n", check->limits->at_pattern);
+        text_printf(text, "no call stack matches '%s'\n", check->limits->at_pattern);
     else
         text_append(text, "all locations are suppressed\n");
 }
@@ -199,10 +199,11 @@ static int check_profile(struct check *check, struct text *text, enum check_verd
 int report_check(const struct profile *profile, const struct check_limits *limits,
                  struct text *text, enum check_verdict *ret, struct error *error) {
     struct check check = {.profile = profile, .limits = limits};
-    text_init(&check.scratch);
-    int status = check_profile(&check, text, ret);
-    if (status == TMPALLOC_OK && check.scratch.failed)
+    int status = stack_filter_create(limits->at, 1, &check.filter);
+    if (status == TMPALLOC_OK)
+        status = check_profile(&check, text, ret);
+    if (status == TMPALLOC_OK && stack_filter_failed(check.filter))
         status = TMPALLOC_E_NOMEM;
-    text_deinit(&check.scratch);
+    stack_filter_destroy(check.filter);
     return report_end(status, text, error);
 }

@@ -14,14 +14,14 @@ struct check_limits {
     const struct profile *baseline; /* at the same threshold; NULL: none */
     const char *baseline_name;
     uint64_t tolerance_percent; /* by which count and bytes may exceed the baseline's */
-    const regex_t *at;          /* only locations that match; NULL: all */
+    const regex_t *at;          /* only stacks that match; NULL: all */
     const char *at_pattern;
     const char *doubt; /* why results that are within the limits don't pass; NULL: they do */
 };
 
 /* Judges the profile's temporaries as a whole and appends the verdict: one line, and when it is
  * CHECK_FAILED the site with most bytes, or with the largest growth if the baseline is exceeded,
- * and its innermost frames, ten lines at most.  CHECK_NOTHING: no allocation was seen, no location
+ * and its innermost frames, ten lines at most.  CHECK_NOTHING: no allocation was seen, no stack
  * matches, or there is doubt.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int report_check(const struct profile *profile, const struct check_limits *limits,
                  struct text *text, enum check_verdict *ret, struct error *error);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "profile/location_filter.h"
 #include "profile/profile_advice.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -51,8 +50,8 @@ static void count_total(struct report_row *row, const struct profile_site *site,
     row->total_bytes += amount.bytes;
 }
 
-static int add_site_by_location(struct report_rows *rows, const struct profile_site *site) {
-    struct report_amount amount = report_select(site, rows->options);
+static int add_site_by_location(struct report_rows *rows, const struct profile_site *site,
+                                struct report_amount amount) {
     struct report_row *own = get_row(rows, profile_location(site));
     if (!own)
         return TMPALLOC_E_NOMEM;
@@ -68,14 +67,41 @@ static int add_site_by_location(struct report_rows *rows, const struct profile_s
     return TMPALLOC_OK;
 }
 
-static int add_site_by_stack(struct report_rows *rows, const struct profile_site *site) {
+static int add_site_by_stack(struct report_rows *rows, const struct profile_site *site,
+                             struct report_amount amount) {
     struct report_row *row = add_row(rows, profile_location(site));
     if (!row)
         return TMPALLOC_E_NOMEM;
-    struct report_amount amount = report_select(site, rows->options);
     count_own(row, site, amount);
     count_total(row, site, amount);
     return TMPALLOC_OK;
+}
+
+/* What the filter keeps out is counted, not shown. */
+static int leave_out_site(struct report_rows *rows, const struct profile_site *site,
+                          struct report_amount amount) {
+    if (amount.count == 0)
+        return TMPALLOC_OK;
+    if (rows->options->by_stack) {
+        rows->candidates++;
+        return TMPALLOC_OK;
+    }
+    size_t end = rows->options->inclusive ? site->stack.count : site->location + 1;
+    for (size_t i = site->location; i < end; i++) {
+        struct report_row *row = get_row(rows, site->stack.symbols[i]);
+        if (!row)
+            return TMPALLOC_E_NOMEM;
+        row->filtered_out = true;
+    }
+    return TMPALLOC_OK;
+}
+
+static int add_site(struct report_rows *rows, const struct profile_site *site) {
+    struct report_amount amount = report_select(site, rows->options);
+    if (!stack_filter_matches(rows->filter, &site->stack))
+        return leave_out_site(rows, site, amount);
+    return rows->options->by_stack ? add_site_by_stack(rows, site, amount)
+                                   : add_site_by_location(rows, site, amount);
 }
 
 static int collect_rows(struct report_rows *rows) {
@@ -86,35 +112,26 @@ static int collect_rows(struct report_rows *rows) {
             return TMPALLOC_E_INTERRUPTED;
         if (!report_has_thread(site, rows->options))
             continue;
-        int status = rows->options->by_stack ? add_site_by_stack(rows, site)
-                                             : add_site_by_location(rows, site);
+        int status = add_site(rows, site);
         if (status != TMPALLOC_OK)
             return status;
     }
     return TMPALLOC_OK;
 }
 
-static bool is_candidate(const struct report_rows *rows, const struct report_row *row) {
+static bool is_shown(const struct report_rows *rows, const struct report_row *row) {
     return row->own.count > 0 || (rows->options->inclusive && row->last_site > 0);
 }
 
-static int drop_rows(struct report_rows *rows) {
-    struct text scratch;
-    text_init(&scratch);
+static void drop_rows(struct report_rows *rows) {
     size_t kept = 0;
-    bool failed = false;
     for (size_t i = 0; i < rows->count; i++) {
         const struct report_row *row = &rows->items[i];
-        if (!is_candidate(rows, row))
-            continue;
-        rows->candidates++;
-        if (location_matches(rows->options->filter, row->location, &scratch))
+        rows->candidates += is_shown(rows, row) || row->filtered_out;
+        if (is_shown(rows, row))
             rows->items[kept++] = *row;
-        failed |= scratch.failed;
     }
     rows->count = kept;
-    text_deinit(&scratch);
-    return failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
 }
 
 static int descending(uint64_t a, uint64_t b) {
@@ -166,9 +183,13 @@ int report_rows_create(const struct profile *profile, const struct report_option
     struct report_rows rows = {.profile = profile, .options = options};
     int status = locations_create(&rows.locations);
     if (status == TMPALLOC_OK)
-        status = collect_rows(&rows);
+        status = stack_filter_create(options->filter, 1, &rows.filter);
     if (status == TMPALLOC_OK)
-        status = drop_rows(&rows);
+        status = collect_rows(&rows);
+    if (status == TMPALLOC_OK && stack_filter_failed(rows.filter))
+        status = TMPALLOC_E_NOMEM;
+    if (status == TMPALLOC_OK)
+        drop_rows(&rows);
     if (status == TMPALLOC_OK && rows.count > 0)
         qsort_r(rows.items, rows.count, sizeof *rows.items, compare_rows, (void *)options);
     *ret = rows;
@@ -177,6 +198,7 @@ int report_rows_create(const struct profile *profile, const struct report_option
 
 void report_rows_release(struct report_rows *rows) {
     locations_destroy(rows->locations);
+    stack_filter_destroy(rows->filter);
     memory_release(rows->items);
 }
 

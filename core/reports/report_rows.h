@@ -3,6 +3,7 @@
 #define TMPALLOC_REPORT_ROWS_H
 
 #include "profile/locations.h"
+#include "profile/stack_filter.h"
 #include "reports/report.h"
 #include "reports/report_selection.h"
 
@@ -18,6 +19,7 @@ struct report_row {
     uint64_t total_bytes;
     uint64_t order;     /* of first sight */
     uint64_t last_site; /* id of the site that was counted last in total_bytes */
+    bool filtered_out;  /* stacks that don't match the filter would have made it a row as well */
 };
 
 struct report_rows {
@@ -27,7 +29,8 @@ struct report_rows {
     struct report_row *items; /* sorted as the options say */
     size_t count;
     size_t capacity;
-    size_t candidates; /* rows before the filter */
+    struct stack_filter *filter;
+    size_t candidates; /* rows that there would be without the filter */
 };
 
 /* Refers to profile and options.  TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_INTERRUPTED; to be

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "profile/location_filter.h"
+#include "profile/stack_filter.h"
 #include "profile/locations.h"
 #include "profile/profile_names.h"
 #include "reports/report_selection.h"
@@ -103,16 +103,16 @@ static int add_stack(struct tree *tree, const struct profile_site *site,
     return TMPALLOC_OK;
 }
 
-static int add_sites(struct tree *tree, struct text *scratch) {
+static int add_sites(struct tree *tree, struct stack_filter *filter) {
     for (size_t i = 0; i < tree->profile->site_count; i++) {
         const struct profile_site *site = &tree->profile->sites[i];
         struct report_amount amount = report_select(site, tree->options);
         if (amount.count == 0 ||
-            !location_matches(tree->options->filter, profile_location(site), scratch))
+            !stack_filter_matches(filter, &site->stack))
             continue;
         if (progress_step("summing up", i, tree->profile->site_count, "call sites") != TMPALLOC_OK)
             return TMPALLOC_E_INTERRUPTED;
-        if (scratch->failed || add_stack(tree, site, amount) != TMPALLOC_OK)
+        if (stack_filter_failed(filter) || add_stack(tree, site, amount) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
     }
     return TMPALLOC_OK;
@@ -245,10 +245,11 @@ static int print(struct tree *tree, struct text *text) {
 }
 
 static int grow_and_print(struct tree *tree, struct text *text) {
-    struct text scratch;
-    text_init(&scratch);
-    int status = add_sites(tree, &scratch);
-    text_deinit(&scratch);
+    struct stack_filter *filter = NULL;
+    int status = stack_filter_create(tree->options->filter, 1, &filter);
+    if (status == TMPALLOC_OK)
+        status = add_sites(tree, filter);
+    stack_filter_destroy(filter);
     if (status == TMPALLOC_OK && tree->count == 1) {
         report_nothing(tree->profile, text);
         return TMPALLOC_OK;

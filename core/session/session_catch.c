@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "profile/charge.h"
-#include "profile/location_filter.h"
 #include "profile/profile_build.h"
+#include "profile/stack_filter.h"
 #include "reports/report_caught.h"
 #include "session/session_engine.h"
 #include "session/session_results.h"
@@ -17,28 +17,38 @@ static uint32_t bit_of(size_t place) {
 
 /* What an allocation matches. */
 
-static uint32_t compare(const struct session_catches *catches, const struct symbol *location) {
-    uint32_t matches = 0;
-    struct text scratch;
-    text_init(&scratch);
-    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
-        const struct session_catch *catch = &catches->items[i];
-        if (catch->at && location_matches(&catch->regex, location, &scratch))
-            matches |= bit_of(i);
-    }
-    text_deinit(&scratch);
+static bool catch_matches(const struct session_catch *catch, const struct profile_stack *stack) {
+    struct stack_filter *filter;
+    if (!catch->at || stack_filter_create(&catch->regex, 1, &filter) != TMPALLOC_OK)
+        return false;
+    bool matches = stack_filter_matches(filter, stack);
+    stack_filter_destroy(filter);
     return matches;
 }
 
-static uint32_t decide(void *arg, uint32_t stack) {
+static uint32_t compare(const struct session_catches *catches, const struct profile_stack *stack) {
+    uint32_t matches = 0;
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        if (catch_matches(&catches->items[i], stack))
+            matches |= bit_of(i);
+    }
+    return matches;
+}
+
+static uint32_t decide(void *arg, uint32_t number) {
     struct session *session = arg;
     struct session_catches *catches = &session->catches;
+    const struct profile_source source = recording_source(session->recording, false);
+    struct profile_stack stack;
     uint64_t known;
-    if (map_get(&catches->decided, stack, &known))
+    size_t location;
+    if (map_get(&catches->decided, number, &known))
         return (uint32_t)known;
-    const struct symbol *location = recording_find_location(session->recording, stack);
-    uint32_t matches = location ? compare(catches, location) : 0;
-    map_put(&catches->decided, stack, matches); /* without memory it is found out again */
+    if (profile_expand(&source, number, &stack, &location) != TMPALLOC_OK)
+        return 0;
+    uint32_t matches = compare(catches, &stack);
+    profile_stack_release(&stack);
+    map_put(&catches->decided, number, matches); /* without memory it is found out again */
     return matches;
 }
 
@@ -111,7 +121,7 @@ static int check(const struct session *session, const struct session_catch_optio
 static int compile(struct session_catch *catch, const char *at, struct error *error) {
     if (!at)
         return TMPALLOC_OK;
-    int status = location_filter_compile(at, &catch->regex, error);
+    int status = stack_filter_compile(at, &catch->regex, error);
     if (status != TMPALLOC_OK)
         return status;
     catch->at = memory_copy_string(at);

@@ -1,6 +1,6 @@
 #include "session/session_results.h"
 
-#include "profile/location_filter.h"
+#include "profile/stack_filter.h"
 #include "profile/profile_load.h"
 #include "profile/profile_merge.h"
 #include "profile/profile_threshold.h"
@@ -47,26 +47,31 @@ int session_profile(struct session *session, const struct recording_query *query
     return status;
 }
 
-int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
+int session_count(struct session *session, const regex_t *expression, uint64_t *count_ret,
                   uint64_t *bytes_ret, struct error *error) {
     struct profile *profile;
     const struct recording_query query = {.threshold = session->threshold};
     int status = session_profile(session, &query, error, &profile);
     if (status != TMPALLOC_OK) /* nothing recorded, or not up to that threshold */
         return status == TMPALLOC_E_ARGUMENT ? TMPALLOC_E_STATE : status;
-    struct text scratch;
-    text_init(&scratch);
+    struct stack_filter *filter;
+    if (stack_filter_create(expression, 1, &filter) != TMPALLOC_OK) {
+        profile_destroy(profile);
+        return error_no_memory(error);
+    }
     *count_ret = *bytes_ret = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
-        if (!location_matches(location, profile_location(site), &scratch))
+        if (!stack_filter_matches(filter, &site->stack))
             continue;
         *count_ret += site->count;
         *bytes_ret += site->bytes;
     }
-    text_deinit(&scratch);
+    if (stack_filter_failed(filter))
+        status = error_no_memory(error);
+    stack_filter_destroy(filter);
     profile_destroy(profile);
-    return TMPALLOC_OK;
+    return status;
 }
 
 void session_unload(struct session *session) {

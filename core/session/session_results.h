@@ -13,7 +13,7 @@ int session_profile(struct session *session, const struct recording_query *query
 int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);
 
 /* Temporaries, at the session's threshold, of the locations that match. */
-int session_count(struct session *session, const regex_t *location, uint64_t *count_ret,
+int session_count(struct session *session, const regex_t *expression, uint64_t *count_ret,
                   uint64_t *bytes_ret, struct error *error);
 
 /* Reports are about what these files hold, summed, until the next start. */

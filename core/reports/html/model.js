@@ -55,6 +55,7 @@ export class Model {
     this.callers = [0, ...data.nodeCallers];
     this.nodeFrames = [0, ...data.nodeFrames];
     this.sites = data.sites;
+    this.filter(() => true);
     this.select(data.threshold);
   }
 
@@ -66,6 +67,15 @@ export class Model {
       Object.assign(site, sumUpTo(site.distances, threshold));
       site.scope = site.scopes ? sumScopes(site.scopes, threshold) : null;
     }
+  }
+
+  // Rows are made of the sites with a frame that matches.
+  filter(matches) {
+    const frames = this.frames.map(matches);
+    this.found = new Uint8Array(this.callers.length);
+    // Numbers of nodes are greater than those of their callers.
+    for (let node = 1; node < this.found.length; node++)
+      this.found[node] = this.found[this.callers[node]] || frames[this.nodeFrames[node]];
   }
 
   // What to do about a site; null: nothing.
@@ -101,6 +111,7 @@ export class Model {
   }
 
   #addSite(rows, site, i) {
+    if (!this.found[site.stack]) return;
     const own = rows[this.nodeFrames[site.location]];
     own.allocations += site.allocations;
     if (site.count === 0) return;

@@ -40,7 +40,6 @@ export class Table {
     this.sort = { column: COLUMNS.find((column) => column.key === "own"), descending: true };
     this.limit = ROWS_AT_ONCE;
     this.open = new Set(); // numbers of frames
-    this.matches = () => true;
     this.body = byId("table").tBodies[0];
     byId("table").tHead.rows[0].append(...COLUMNS.map((column) => this.#header(column)));
     byId("inclusive").addEventListener("change", () => this.#restart());
@@ -54,8 +53,8 @@ export class Table {
   }
 
   filter(matches) {
-    this.matches = matches;
-    this.#restart();
+    this.model.filter(matches);
+    this.update();
   }
 
   #header(column) {
@@ -93,13 +92,12 @@ export class Table {
 
   #draw() {
     const inclusive = byId("inclusive").checked;
-    const candidates = this.rows.filter((row) => inclusive || row.count > 0);
-    const rows = candidates.filter((row) => this.matches(row.frame));
+    const rows = this.rows.filter((row) => inclusive || row.count > 0);
     rows.sort((a, b) => this.#compare(a, b));
     const shown = rows.slice(0, this.limit);
     this.body.replaceChildren(...shown.flatMap((row) => this.#rowElements(row)));
     this.#markSorted();
-    this.#drawRest(rows, shown, candidates);
+    this.#drawRest(rows, shown);
   }
 
   #markSorted() {
@@ -110,7 +108,7 @@ export class Table {
     }
   }
 
-  #drawRest(rows, shown, candidates) {
+  #drawRest(rows, shown) {
     const left = { count: this.model.count, bytes: this.model.bytes };
     for (const row of rows) {
       left.count -= row.count;
@@ -118,7 +116,7 @@ export class Table {
     }
     const suppressed = this.model.suppressed();
     const notes = [`${count(shown.length)} of ${plural(rows.length, "location", "locations")}`];
-    if (rows.length < candidates.length)
+    if (left.count > suppressed.count)
       notes.push(`the filter hides ${size(left.bytes - suppressed.bytes)}`);
     if (suppressed.count > 0)
       notes.push(`${plural(suppressed.count, "temporary", "temporaries")} suppressed`);
@@ -128,7 +126,7 @@ export class Table {
     byId("empty").textContent =
       this.model.count === 0
         ? `No temporary allocations at threshold ${this.model.threshold}.`
-        : "No location matches the filter.";
+        : "No call stack matches the filter.";
     byId("table").hidden = rows.length === 0;
   }
 
