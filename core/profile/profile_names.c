@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "names/short_name.h"
 #include "profile/profile_names.h"
 
 static const char replacement_character[] = "\xef\xbf\xbd";
@@ -48,8 +49,19 @@ static const char *base_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
-void profile_append_name(struct text *text, const struct symbol *symbol) {
-    if (symbol->function) {
+static void append_short(struct text *text, const char *function) {
+    struct text name;
+    text_init(&name);
+    short_name_append(&name, function);
+    profile_append_printable(text, text_get(&name));
+    text->failed |= name.failed;
+    text_deinit(&name);
+}
+
+static void append_name(struct text *text, const struct symbol *symbol, bool full) {
+    if (symbol->function && !full && !symbol->python) {
+        append_short(text, symbol->function);
+    } else if (symbol->function) {
         profile_append_printable(text, symbol->function);
     } else if (symbol->module) {
         profile_append_printable(text, base_name(symbol->module));
@@ -59,16 +71,24 @@ void profile_append_name(struct text *text, const struct symbol *symbol) {
     }
 }
 
-static void append_place(struct text *text, const struct symbol *symbol, bool full_path) {
-    profile_append_name(text, symbol);
+void profile_append_name(struct text *text, const struct symbol *symbol) {
+    append_name(text, symbol, true);
+}
+
+void profile_append_short_name(struct text *text, const struct symbol *symbol) {
+    append_name(text, symbol, false);
+}
+
+static void append_place(struct text *text, const struct symbol *symbol, bool full) {
+    append_name(text, symbol, full);
     if (symbol->file) {
         text_append(text, " at ");
-        profile_append_printable(text, full_path ? symbol->file : base_name(symbol->file));
+        profile_append_printable(text, full ? symbol->file : base_name(symbol->file));
         if (symbol->line > 0)
             text_printf(text, ":%u", symbol->line);
     } else if (symbol->function && symbol->module) {
         text_append(text, " in ");
-        profile_append_printable(text, full_path ? symbol->module : base_name(symbol->module));
+        profile_append_printable(text, full ? symbol->module : base_name(symbol->module));
     }
 }
 

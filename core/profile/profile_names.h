@@ -9,9 +9,11 @@
 void profile_append_printable(struct text *text, const char *string);
 /* "foo", "libx.so+0x1234", "0x1234" */
 void profile_append_name(struct text *text, const struct symbol *symbol);
-/* "foo at example.py:4", "foo in libx.so", "libx.so+0x1234" */
+/* The same by its short name (short_name.h). */
+void profile_append_short_name(struct text *text, const struct symbol *symbol);
+/* "foo at example.py:4", "foo in libx.so", "libx.so+0x1234": with the short name. */
 void profile_append_location(struct text *text, const struct symbol *symbol);
-/* The same with the file's full path; an inlined function is marked. */
+/* The same with the whole name and the file's full path; an inlined function is marked. */
 void profile_append_frame(struct text *text, const struct symbol *symbol);
 /* Function names from the outermost frame in, joined by semicolons, of which names have none. */
 void profile_append_folded(struct text *text, const struct profile_stack *stack);

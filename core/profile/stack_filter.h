@@ -1,5 +1,6 @@
-/* Regular expressions for call stacks: they match any frame, by what a row says of it, with the short
- * or the full path of its file.  So what a library allocates for a function is found by that function. */
+/* Regular expressions for call stacks: they match any frame, by what a row says of it, with the
+ * short or the full path of its file.  So what a library allocates for a function is found by that
+ * function. */
 #ifndef TMPALLOC_STACK_FILTER_H
 #define TMPALLOC_STACK_FILTER_H
 
@@ -19,7 +20,8 @@ struct stack_filter;
 int stack_filter_create(const regex_t *expressions, size_t count, struct stack_filter **ret);
 void stack_filter_destroy(struct stack_filter *filter); /* NULL is allowed */
 
-/* Symbols are referred to as well.  Without memory every stack matches, and the filter has failed. */
+/* Symbols are referred to as well.  Without memory every stack matches, and the filter has failed.
+ */
 bool stack_filter_matches(struct stack_filter *filter, const struct profile_stack *stack);
 bool stack_filter_failed(const struct stack_filter *filter);
 

@@ -53,8 +53,7 @@ static void print_blocks(const struct profile *profile, uint64_t max_age,
     size_t most = report_rows_to_show(options, profile->block_count, LINES_BESIDE_ROWS);
     for (size_t i = 0; i < profile->block_count; i++) {
         const struct profile_block *block = &profile->blocks[i];
-        bool shown =
-            table_row_count(table) < most && is_selected(block, max_age, options, filter);
+        bool shown = table_row_count(table) < most && is_selected(block, max_age, options, filter);
         if (shown)
             print_block(block, table);
         else
@@ -76,27 +75,23 @@ static void append_none(struct report_amount hidden, struct text *text) {
 int report_live(const struct profile *profile, uint64_t max_age,
                 const struct report_options *options, struct text *text, struct error *error) {
     struct report_amount hidden = {0};
-    struct table *table;
+    struct table *table = NULL;
+    struct stack_filter *filter = NULL;
     int status =
         table_create(live_columns, sizeof live_columns / sizeof *live_columns, options, &table);
-    if (status != TMPALLOC_OK)
-        return error_no_memory(error);
-    struct stack_filter *filter;
-    status = stack_filter_create(options->filter, 1, &filter);
-    if (status != TMPALLOC_OK) {
-        table_destroy(table);
-        return error_no_memory(error);
-    }
-    print_blocks(profile, max_age, options, filter, table, &hidden);
-    if (stack_filter_failed(filter))
+    if (status == TMPALLOC_OK)
+        status = stack_filter_create(options->filter, 1, &filter);
+    if (status == TMPALLOC_OK)
+        print_blocks(profile, max_age, options, filter, table, &hidden);
+    if (status == TMPALLOC_OK && stack_filter_failed(filter))
         status = TMPALLOC_E_NOMEM;
-    stack_filter_destroy(filter);
-    if (table_row_count(table) == 0) {
+    if (status == TMPALLOC_OK && table_row_count(table) == 0) {
         append_none(hidden, text);
-    } else {
+    } else if (status == TMPALLOC_OK) {
         print_hidden(hidden, table);
         status = table_print(table, text);
     }
+    stack_filter_destroy(filter);
     table_destroy(table);
     return report_end(status, text, error);
 }

@@ -67,7 +67,7 @@ void report_append_callers(struct text *text, const struct profile_site *site) {
     size_t shown = site->location + 1 + CALLERS_SHOWN;
     for (size_t i = site->location + 1; i < site->stack.count && i < shown; i++) {
         text_append(text, " < ");
-        profile_append_name(text, site->stack.symbols[i]);
+        profile_append_short_name(text, site->stack.symbols[i]);
     }
     if (shown < site->stack.count)
         text_append(text, " < ...");

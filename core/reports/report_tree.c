@@ -1,8 +1,8 @@
 #include <stdlib.h>
 
-#include "profile/stack_filter.h"
 #include "profile/locations.h"
 #include "profile/profile_names.h"
+#include "profile/stack_filter.h"
 #include "reports/report_selection.h"
 #include "reports/report_table.h"
 #include "support/map.h"
@@ -107,8 +107,7 @@ static int add_sites(struct tree *tree, struct stack_filter *filter) {
     for (size_t i = 0; i < tree->profile->site_count; i++) {
         const struct profile_site *site = &tree->profile->sites[i];
         struct report_amount amount = report_select(site, tree->options);
-        if (amount.count == 0 ||
-            !stack_filter_matches(filter, &site->stack))
+        if (amount.count == 0 || !stack_filter_matches(filter, &site->stack))
             continue;
         if (progress_step("summing up", i, tree->profile->site_count, "call sites") != TMPALLOC_OK)
             return TMPALLOC_E_INTERRUPTED;
@@ -163,7 +162,7 @@ static void append_node(const struct tree *tree, uint32_t number, bool full, str
     else if (full)
         profile_append_location(text, locations_get(tree->locations, location));
     else
-        profile_append_name(text, locations_get(tree->locations, location));
+        profile_append_short_name(text, locations_get(tree->locations, location));
 }
 
 static bool is_chain_end(const struct tree *tree, uint32_t number) {

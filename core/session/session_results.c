@@ -1,9 +1,9 @@
 #include "session/session_results.h"
 
-#include "profile/stack_filter.h"
 #include "profile/profile_load.h"
 #include "profile/profile_merge.h"
 #include "profile/profile_threshold.h"
+#include "profile/stack_filter.h"
 #include "reports/report.h"
 #include "session/session_engine.h"
 #include "session/session_source.h"

@@ -6,12 +6,13 @@ import pytest
 from library.cpython import PYTHON, needs_python
 from library.support import PROGRAMS, output_as_argument
 
+SOURCE = PROGRAMS / "windows.cpp"
 ROW = re.compile(r"(?m)^(\S.*?) +0x([0-9a-f]+) +(\d+)B +(\d+) +(\d+) +(\d+)$")
 
 
 @pytest.fixture
 def program(compile):
-    return compile(PROGRAMS / "windows.cpp", "-O1", "-pthread", "-fno-builtin")
+    return compile(SOURCE, "-O1", "-pthread", "-fno-builtin")
 
 
 def rows(output):
@@ -40,7 +41,8 @@ def test_blocks_are_those_that_the_program_says_it_keeps(debugger, start, progra
     core = tmp_path / "saved.core"
     save = {"gdb": f"gcore {core}", "lldb": f"process save-core --style full {core}"}
     steps = [start, debugger.break_at("stage"), debugger.run(), "tmpalloc live -r 0"]
-    steps += ["tmpalloc live", "tmpalloc live -t 3 -r 0", "tmpalloc live -r 4 --filter ^main"]
+    line = next(i for i, line in enumerate(SOURCE.read_text().splitlines(), 1) if "char[500]" in line)
+    steps += ["tmpalloc live", "tmpalloc live -t 3 -r 0", f"tmpalloc live -r 4 --filter :{line}$"]
     steps += ["tmpalloc live --filter nothing", "tmpalloc explain held + 5"]
     steps += ["tmpalloc explain old", "tmpalloc explain freed", "tmpalloc explain &text"]
     steps += ["tmpalloc explain text", second_thread(debugger), "tmpalloc explain held"]

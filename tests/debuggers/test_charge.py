@@ -54,7 +54,7 @@ def test_a_filter_finds_every_function_of_a_stack(debugger, start, compile):
     steps += ["tmpalloc catch --at _M_append --once", debugger.continue_(), debugger.continue_()]
     steps += [f"tmpalloc {words}" for words in ("summary --filter _M_append", "tree --filter _M_append")]
     steps += [f"tmpalloc check --at {name} --max-count 7 --exit never" for name in ("_M_append", "main")]
-    steps += ["tmpalloc check --at nowhere", debugger.continue_()]
+    steps += ["tmpalloc check --at nowhere --max-count 0 --exit never", debugger.continue_()]
     result = debugger.session(program, steps)
     caught, _, summary, tree, within, exceeded, nothing, _ = result.outputs[5:]
     assert "catch 1: " in caught and "join_words" in caught
