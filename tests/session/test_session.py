@@ -42,4 +42,4 @@ def test_every_scene_of_a_session_ends_as_it_should(session_calls):
 def test_every_allocation_of_a_session_may_fail(session_calls):
     done = session_calls("--fail-every-allocation")
     assert done.returncode == 0, done.stdout
-    assert len(done.stdout.splitlines()) == 13, done.stdout
+    assert len(done.stdout.splitlines()) == 14, done.stdout
