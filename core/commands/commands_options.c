@@ -13,8 +13,7 @@
 
 static int add_custom(struct session_options *options, const char *spec, struct error *error) {
     size_t capacity = options->custom_count;
-    if (memory_reserve((void **)&options->custom, &capacity, options->custom_count + 1,
-                       sizeof(*options->custom)) != 0)
+    if (MEMORY_RESERVE(options->custom, &capacity, options->custom_count + 1))
         return error_no_memory(error);
     int status = entry_custom_parse(spec, &options->custom[options->custom_count], error);
     if (status == TMPALLOC_OK)

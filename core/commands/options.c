@@ -80,8 +80,7 @@ static int add_value(struct arguments *arguments, const struct tmpalloc_option_i
     int status = check_choice(option, value, error);
     if (status != TMPALLOC_OK)
         return status;
-    if (memory_reserve((void **)&arguments->values, &arguments->value_capacity,
-                       arguments->value_count + 1, sizeof(*arguments->values)) != 0)
+    if (MEMORY_RESERVE(arguments->values, &arguments->value_capacity, arguments->value_count + 1))
         return error_no_memory(error);
     char *copy = copy_word(value, option->value ? option->value : "");
     if (!copy)

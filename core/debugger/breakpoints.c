@@ -41,8 +41,7 @@ static void unregister(struct breakpoints *breakpoints, struct breakpoint *break
 
 static int register_new(struct breakpoints *breakpoints, uint64_t address,
                         struct breakpoint **ret) {
-    if (memory_reserve((void **)&breakpoints->items, &breakpoints->capacity, breakpoints->count + 1,
-                       sizeof(struct breakpoint *)) != 0)
+    if (MEMORY_RESERVE(breakpoints->items, &breakpoints->capacity, breakpoints->count + 1))
         return TMPALLOC_E_NOMEM;
     struct breakpoint *added = memory_allocate(sizeof(*added));
     if (!added)

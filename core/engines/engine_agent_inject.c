@@ -51,8 +51,8 @@ static int check_sandbox(struct engine_agent *agent, struct error *error) {
 
 static int collect_thread(void *arg, const struct tmpalloc_thread *thread) {
     struct injection *injection = arg;
-    if (memory_reserve((void **)&injection->threads, &injection->thread_capacity,
-                       injection->thread_count + 1, sizeof(*injection->threads)) != 0)
+    if (MEMORY_RESERVE(injection->threads, &injection->thread_capacity,
+                       injection->thread_count + 1))
         return TMPALLOC_E_NOMEM;
     injection->threads[injection->thread_count++] = *thread;
     return TMPALLOC_OK;

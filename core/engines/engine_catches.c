@@ -13,8 +13,7 @@ uint32_t engine_catches_match(struct engine_catches *catches, uint64_t size_byte
 }
 
 int engine_catches_add(struct engine_catches *catches, const struct engine_caught *caught) {
-    if (memory_reserve((void **)&catches->caught, &catches->caught_capacity,
-                       catches->caught_count + 1, sizeof(*catches->caught)) != 0)
+    if (MEMORY_RESERVE(catches->caught, &catches->caught_capacity, catches->caught_count + 1))
         return TMPALLOC_E_NOMEM;
     catches->caught[catches->caught_count++] = *caught;
     return TMPALLOC_STOP;

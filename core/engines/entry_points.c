@@ -102,8 +102,7 @@ static int add(struct modules *modules, struct entry_points *points,
         point->custom |= custom;
         return TMPALLOC_OK;
     }
-    if (memory_reserve((void **)&points->items, &points->capacity, points->count + 1,
-                       sizeof(*points->items)) != 0)
+    if (MEMORY_RESERVE(points->items, &points->capacity, points->count + 1))
         return TMPALLOC_E_NOMEM;
     point = &points->items[points->count++];
     *point = (struct entry_point){.signature = *signature, .custom = custom};

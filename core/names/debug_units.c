@@ -45,8 +45,7 @@ static int add_ranges(struct intervals *intervals, Dwarf_Die *die, uint64_t valu
 }
 
 static int add_unit(struct debug_units *units, const Dwarf_Die *die) {
-    if (memory_reserve((void **)&units->items, &units->capacity, units->count + 1,
-                       sizeof *units->items))
+    if (MEMORY_RESERVE(units->items, &units->capacity, units->count + 1))
         return TMPALLOC_E_NOMEM;
     struct debug_unit *unit = &units->items[units->count];
     *unit = (struct debug_unit){.die = *die};
@@ -101,7 +100,7 @@ void debug_units_destroy(struct debug_units *units) {
 }
 
 static int add_function(struct debug_unit *unit, Dwarf_Die *die) {
-    if (memory_reserve((void **)&unit->dies, &unit->capacity, unit->count + 1, sizeof *unit->dies))
+    if (MEMORY_RESERVE(unit->dies, &unit->capacity, unit->count + 1))
         return TMPALLOC_E_NOMEM;
     unit->dies[unit->count] = *die;
     return add_ranges(&unit->functions, die, unit->count++);

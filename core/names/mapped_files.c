@@ -42,8 +42,7 @@ static int add(struct list *list, const struct mapping *first) {
     if (!valid)
         return TMPALLOC_OK;
     char *path = memory_copy_string(first->path);
-    if (!path || memory_reserve((void **)&list->items, &list->capacity, list->count + 1,
-                                sizeof *list->items)) {
+    if (!path || MEMORY_RESERVE(list->items, &list->capacity, list->count + 1)) {
         memory_release(path);
         return TMPALLOC_E_NOMEM;
     }

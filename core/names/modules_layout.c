@@ -37,8 +37,7 @@ static struct module *create_module(const char *path, const struct module_file *
 /* Takes over the file. */
 static int add_module(struct modules *modules, const char *path, const struct module_file *file,
                       uint32_t *ret) {
-    struct module *module = memory_reserve((void **)&modules->items, &modules->capacity,
-                                           modules->count + 1, sizeof(struct module *))
+    struct module *module = MEMORY_RESERVE(modules->items, &modules->capacity, modules->count + 1)
                                 ? NULL
                                 : create_module(path, file);
     if (!module) {
@@ -147,8 +146,7 @@ struct building {
 
 static int add_placement(struct layout *layout, const struct placement *added) {
     const struct placement copy = *added; /* it may be in what grows */
-    if (memory_reserve((void **)&layout->search_order, &layout->capacity, layout->count + 1,
-                       sizeof copy))
+    if (MEMORY_RESERVE(layout->search_order, &layout->capacity, layout->count + 1))
         return TMPALLOC_E_NOMEM;
     layout->search_order[layout->count++] = copy;
     return TMPALLOC_OK;
@@ -163,8 +161,7 @@ static int add_place(struct building *building, const struct loaded_file *loaded
 }
 
 static int add_all_by_address(struct layout *layout) {
-    if (memory_reserve((void **)&layout->by_address, &layout->address_capacity, layout->count,
-                       sizeof *layout->by_address))
+    if (MEMORY_RESERVE(layout->by_address, &layout->address_capacity, layout->count))
         return TMPALLOC_E_NOMEM;
     layout->address_count = layout->count;
     if (layout->count == 0)

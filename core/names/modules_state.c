@@ -98,8 +98,7 @@ static int note_unloaded(struct modules *modules, const struct placement *unload
     while (i < modules->unloaded_count && !same_placement(&modules->unloaded[i], unloaded))
         i++;
     if (i == modules->unloaded_count) {
-        if (memory_reserve((void **)&modules->unloaded, &modules->unloaded_capacity, i + 1,
-                           sizeof *modules->unloaded))
+        if (MEMORY_RESERVE(modules->unloaded, &modules->unloaded_capacity, i + 1))
             return TMPALLOC_E_NOMEM;
         modules->unloaded_count++;
     }

@@ -146,8 +146,7 @@ static bool read_segments(struct program *program) {
 /* Reads what the list depends on. */
 static int read_piece(struct process_files *files, int64_t pid, uint64_t address, void *buffer,
                       size_t size) {
-    if (memory_reserve((void **)&files->pieces, &files->piece_capacity, files->piece_count + 1,
-                       sizeof *files->pieces) != 0)
+    if (MEMORY_RESERVE(files->pieces, &files->piece_capacity, files->piece_count + 1))
         return TMPALLOC_E_NOMEM;
     if (!read_memory(pid, address, buffer, size))
         return TMPALLOC_E_UNSUPPORTED;
@@ -185,8 +184,7 @@ static bool is_unchanged(const struct process_files *files, int64_t pid) {
 }
 
 static int add_link(struct process_files *files, const struct process_link *link) {
-    if (memory_reserve((void **)&files->links, &files->link_capacity, files->link_count + 1,
-                       sizeof *files->links) != 0)
+    if (MEMORY_RESERVE(files->links, &files->link_capacity, files->link_count + 1))
         return TMPALLOC_E_NOMEM;
     files->links[files->link_count++] = *link;
     return TMPALLOC_OK;
@@ -280,8 +278,7 @@ static int parse_mappings(struct mappings *mappings) {
         if (sscanf(line, "%llx-%llx %*s %*s %*s %*s %n", &start, &end, &path) != 2 || path == 0 ||
             line[path] != '/')
             continue;
-        if (memory_reserve((void **)&mappings->items, &mappings->capacity, mappings->count + 1,
-                           sizeof *mappings->items) != 0)
+        if (MEMORY_RESERVE(mappings->items, &mappings->capacity, mappings->count + 1))
             return TMPALLOC_E_NOMEM;
         mappings->items[mappings->count++] = (struct mapping){start, end, line + path};
     }
@@ -358,8 +355,7 @@ static int add_item(struct process_files *files, const struct process_link *link
 static int name_links(struct process_files *files, int64_t pid, const struct mappings *mappings) {
     int status = TMPALLOC_OK;
     char name[PATH_MAX] = "";
-    if (memory_reserve((void **)&files->items, &files->capacity, files->link_count,
-                       sizeof *files->items) != 0)
+    if (MEMORY_RESERVE(files->items, &files->capacity, files->link_count))
         return TMPALLOC_E_NOMEM;
     for (size_t i = 0; i < files->link_count && status == TMPALLOC_OK; i++) {
         const struct process_link *link = &files->links[i];

@@ -28,8 +28,8 @@ static void read_all(struct process_maps *maps) {
     snprintf(path, sizeof path, "/proc/%" PRId64 "/maps", maps->pid);
     FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file)) {
-        if (parse(line, &mapping) && memory_reserve((void **)&maps->items, &maps->capacity,
-                                                    maps->count + 1, sizeof *maps->items) == 0)
+        if (parse(line, &mapping) &&
+            MEMORY_RESERVE(maps->items, &maps->capacity, maps->count + 1) == 0)
             maps->items[maps->count++] = mapping;
     }
     if (file)

@@ -111,8 +111,8 @@ static bool same_place(const struct python_place *one, const struct python_place
 
 static int add_place(struct symbolizer *symbolizer, const struct python_place *place, uint64_t hash,
                      uint64_t *ret) {
-    if (memory_reserve((void **)&symbolizer->python, &symbolizer->python_capacity,
-                       symbolizer->python_count + 1, sizeof *symbolizer->python) ||
+    if (MEMORY_RESERVE(symbolizer->python, &symbolizer->python_capacity,
+                       symbolizer->python_count + 1) ||
         map_put(&symbolizer->python_numbers, hash, symbolizer->python_count))
         return TMPALLOC_E_NOMEM;
     *ret = symbolizer->python_count;
@@ -135,8 +135,7 @@ int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, c
 }
 
 static int grow_debug_modules(struct symbolizer *symbolizer, size_t needed) {
-    if (memory_reserve((void **)&symbolizer->debug_modules, &symbolizer->debug_module_capacity,
-                       needed, sizeof *symbolizer->debug_modules))
+    if (MEMORY_RESERVE(symbolizer->debug_modules, &symbolizer->debug_module_capacity, needed))
         return TMPALLOC_E_NOMEM;
     for (; symbolizer->debug_module_count < needed; symbolizer->debug_module_count++)
         symbolizer->debug_modules[symbolizer->debug_module_count] = (struct debug_module){0};

@@ -58,11 +58,8 @@ static bool same_location(const struct symbol *a, const struct symbol *b) {
 
 static uint32_t add(struct locations *locations, const struct symbol *symbol, uint64_t hash,
                     uint32_t next) {
-    void *items = locations->items;
-    if (memory_reserve(&items, &locations->capacity, locations->count + 1,
-                       sizeof *locations->items) != 0)
+    if (MEMORY_RESERVE(locations->items, &locations->capacity, locations->count + 1))
         return LOCATION_NONE;
-    locations->items = items;
     uint32_t number = (uint32_t)locations->count;
     if (map_put(&locations->by_hash, hash, number) != 0)
         return LOCATION_NONE;

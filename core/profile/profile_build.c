@@ -36,10 +36,8 @@ static void *keep_copy(struct profile *profile, const void *items, size_t count,
 }
 
 static int reserve_symbols(struct builder *builder, size_t needed) {
-    void *symbols = builder->symbols;
-    if (memory_reserve(&symbols, &builder->symbol_capacity, needed, sizeof *builder->symbols))
+    if (MEMORY_RESERVE(builder->symbols, &builder->symbol_capacity, needed))
         return TMPALLOC_E_NOMEM;
-    builder->symbols = symbols;
     return TMPALLOC_OK;
 }
 

@@ -125,11 +125,8 @@ static int find_site(struct merging *merging, const struct profile_site *part, u
     const struct profile_stack *stack = part->native ? &part->native->stack : &part->stack;
     if (profile_match_stack(merging->match, stack, 0, ret) != TMPALLOC_OK)
         return no_memory(merging);
-    void *sites = merging->sum->sites;
-    if (memory_reserve(&sites, &merging->capacity, merging->sum->site_count + 1,
-                       sizeof *merging->sum->sites) != 0)
+    if (MEMORY_RESERVE(merging->sum->sites, &merging->capacity, merging->sum->site_count + 1))
         return no_memory(merging);
-    merging->sum->sites = sites;
     return TMPALLOC_OK;
 }
 

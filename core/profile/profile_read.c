@@ -397,11 +397,8 @@ int profile_read_root(struct profile_reader *reader) {
 }
 
 int profile_read_frame(struct profile_reader *reader, const json_t *item) {
-    void *numbered = reader->numbered;
-    if (memory_reserve(&numbered, &reader->numbered_capacity, reader->numbered_count + 1,
-                       sizeof(*reader->numbered)) != 0)
+    if (MEMORY_RESERVE(reader->numbered, &reader->numbered_capacity, reader->numbered_count + 1))
         return no_memory(reader);
-    reader->numbered = numbered;
     int status = read_frame(reader, item, &reader->numbered[reader->numbered_count]);
     reader->numbered_count += status == TMPALLOC_OK;
     return status;
@@ -409,11 +406,8 @@ int profile_read_frame(struct profile_reader *reader, const json_t *item) {
 
 int profile_read_site(struct profile_reader *reader, const json_t *item) {
     struct profile *profile = reader->profile;
-    void *sites = profile->sites;
-    if (memory_reserve(&sites, &reader->site_capacity, profile->site_count + 1,
-                       sizeof *profile->sites) != 0)
+    if (MEMORY_RESERVE(profile->sites, &reader->site_capacity, profile->site_count + 1))
         return no_memory(reader);
-    profile->sites = sites;
     profile->sites[profile->site_count] = (struct profile_site){0};
     reader->site = profile->site_count + 1;
     return read_site(reader, item, &profile->sites[profile->site_count++]);

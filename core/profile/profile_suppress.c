@@ -47,11 +47,8 @@ static char *trim(char *line) {
 
 static int add_pattern(struct suppressions *suppressions, const char *pattern,
                        struct error *error) {
-    void *patterns = suppressions->patterns;
-    if (memory_reserve(&patterns, &suppressions->capacity, suppressions->count + 1,
-                       sizeof *suppressions->patterns) != 0)
+    if (MEMORY_RESERVE(suppressions->patterns, &suppressions->capacity, suppressions->count + 1))
         return error_no_memory(error);
-    suppressions->patterns = patterns;
     int status = stack_filter_compile(pattern, &suppressions->patterns[suppressions->count], error);
     suppressions->count += status == TMPALLOC_OK;
     return status;

@@ -73,10 +73,8 @@ static enum decision decide(struct stack_filter *filter, const struct symbol *sy
 
 static bool reserve_decisions(struct stack_filter *filter, size_t needed) {
     size_t before = filter->capacity;
-    void *decisions = filter->decisions;
-    if (memory_reserve(&decisions, &filter->capacity, needed, 1) != 0)
+    if (MEMORY_RESERVE(filter->decisions, &filter->capacity, needed))
         return false;
-    filter->decisions = decisions;
     memset(filter->decisions + before, UNDECIDED, filter->capacity - before);
     return true;
 }

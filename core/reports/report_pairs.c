@@ -9,10 +9,8 @@ static int get_pair(struct report_pairs *pairs, struct profile_match *match,
     uint32_t number;
     if (profile_match_stack(match, &site->stack, site->location, &number) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
-    void *items = pairs->items;
-    if (memory_reserve(&items, &pairs->capacity, pairs->count + 1, sizeof *pairs->items) != 0)
+    if (MEMORY_RESERVE(pairs->items, &pairs->capacity, pairs->count + 1))
         return TMPALLOC_E_NOMEM;
-    pairs->items = items;
     if (number == pairs->count)
         pairs->items[pairs->count++] = (struct report_pair){.site = site};
     *ret = &pairs->items[number];

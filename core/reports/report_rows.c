@@ -10,8 +10,7 @@
 #define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
 
 static struct report_row *add_row(struct report_rows *rows, const struct symbol *location) {
-    if (memory_reserve((void **)&rows->items, &rows->capacity, rows->count + 1,
-                       sizeof *rows->items) != 0)
+    if (MEMORY_RESERVE(rows->items, &rows->capacity, rows->count + 1))
         return NULL;
     struct report_row *row = &rows->items[rows->count];
     *row = (struct report_row){.location = location, .order = rows->count};

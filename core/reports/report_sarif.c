@@ -348,11 +348,8 @@ static bool hash_place(struct findings *findings, struct finding *finding) {
 
 static struct finding *add_finding(struct findings *findings, uint64_t key,
                                    const struct symbol *location, const struct symbol *shown) {
-    void *items = findings->items;
-    if (memory_reserve(&items, &findings->capacity, findings->count + 1, sizeof *findings->items) !=
-        0)
+    if (MEMORY_RESERVE(findings->items, &findings->capacity, findings->count + 1))
         return NULL;
-    findings->items = items;
     struct finding *finding = &findings->items[findings->count];
     *finding = (struct finding){.location = location, .shown = shown};
     if (map_put(&findings->numbers, key, findings->count) != 0)

@@ -72,12 +72,10 @@ static void end_cell(struct table *table) {
 
 size_t table_add_row(struct table *table, size_t parent, enum table_style style) {
     end_cell(table);
-    void *rows = table->rows;
-    if (memory_reserve(&rows, &table->row_capacity, table->row_count + 1, sizeof *table->rows)) {
+    if (MEMORY_RESERVE(table->rows, &table->row_capacity, table->row_count + 1)) {
         table->failed = true;
         return TABLE_NO_PARENT;
     }
-    table->rows = rows;
     struct row *row = &table->rows[table->row_count];
     *row = (struct row){.parent = parent, .style = style};
     if (parent != TABLE_NO_PARENT) {

@@ -46,11 +46,8 @@ static const struct table_column tree_columns[] = {
 };
 
 static uint32_t add_node(struct tree *tree, uint32_t parent, uint32_t location) {
-    void *nodes = tree->nodes;
-    if (tree->count >= NODE_NONE ||
-        memory_reserve(&nodes, &tree->capacity, tree->count + 1, sizeof *tree->nodes))
+    if (tree->count >= NODE_NONE || MEMORY_RESERVE(tree->nodes, &tree->capacity, tree->count + 1))
         return NODE_NONE;
-    tree->nodes = nodes;
     uint32_t number = (uint32_t)tree->count++;
     tree->nodes[number] =
         (struct node){.location = location, .parent = parent, .first_child = NODE_NONE};

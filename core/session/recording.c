@@ -124,8 +124,7 @@ struct module_list {
 
 static int collect_module(void *arg, const struct tmpalloc_module *module) {
     struct module_list *list = arg;
-    if (memory_reserve((void **)&list->items, &list->capacity, list->count + 1,
-                       sizeof(*list->items)) != 0)
+    if (MEMORY_RESERVE(list->items, &list->capacity, list->count + 1))
         return TMPALLOC_E_NOMEM;
     char *path = memory_copy_string(module->path);
     if (!path)
@@ -239,8 +238,7 @@ static struct mark *find_mark(const struct recording *recording, const char *nam
 }
 
 static struct mark *add_mark(struct recording *recording, const char *name) {
-    if (memory_reserve((void **)&recording->marks, &recording->mark_capacity,
-                       recording->mark_count + 1, sizeof(struct mark)) != 0)
+    if (MEMORY_RESERVE(recording->marks, &recording->mark_capacity, recording->mark_count + 1))
         return NULL;
     struct mark *mark = &recording->marks[recording->mark_count];
     *mark = (struct mark){.name = memory_copy_string(name)};

@@ -14,8 +14,7 @@ int intervals_add(struct intervals *intervals, uint64_t start, uint64_t end, uin
                   uint64_t rank) {
     if (start >= end)
         return TMPALLOC_OK;
-    if (memory_reserve((void **)&intervals->items, &intervals->capacity, intervals->count + 1,
-                       sizeof *intervals->items))
+    if (MEMORY_RESERVE(intervals->items, &intervals->capacity, intervals->count + 1))
         return TMPALLOC_E_NOMEM;
     intervals->items[intervals->count++] =
         (struct interval){.start = start, .end = end, .value = value, .rank = rank};

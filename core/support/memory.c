@@ -10,7 +10,7 @@ char *memory_copy_string(const char *string) {
     return copy ? memcpy(copy, string, size) : NULL;
 }
 
-int memory_reserve(void **items, size_t *capacity, size_t needed, size_t element_bytes) {
+int memory_reserve(void *array, size_t *capacity, size_t needed, size_t element_bytes) {
     if (needed <= *capacity)
         return 0;
     size_t larger = *capacity ? *capacity : SMALLEST_CAPACITY;
@@ -18,10 +18,12 @@ int memory_reserve(void **items, size_t *capacity, size_t needed, size_t element
         if (__builtin_mul_overflow(larger, 2, &larger))
             return -1;
     }
-    void *moved = memory_resize(*items, larger, element_bytes);
+    void *items;
+    memcpy(&items, array, sizeof items);
+    void *moved = memory_resize(items, larger, element_bytes);
     if (!moved)
         return -1;
-    *items = moved;
+    memcpy(array, &moved, sizeof moved);
     *capacity = larger;
     return 0;
 }

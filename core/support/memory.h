@@ -23,8 +23,11 @@ size_t memory_in_use(void);
  * 0 switches it off.  Returns what was left of the countdown before, 0 when it had failed one. */
 uint64_t memory_fail_after(uint64_t countdown);
 
-/* Makes room for at least `needed` elements in the array *items, doubling *capacity.  Returns 0, or
- * -1 without memory, with the array as it was. */
-int memory_reserve(void **items, size_t *capacity, size_t needed, size_t element_bytes);
+/* Makes room for at least `needed` elements in an array, a pointer of any type, doubling *capacity.
+ * Returns 0, or -1 without memory, with the array as it was. */
+#define MEMORY_RESERVE(items, capacity, needed)                                                    \
+    memory_reserve(&(items), capacity, needed, sizeof *(items))
+/* The same with the pointer's address, and the size of what it points to. */
+int memory_reserve(void *array, size_t *capacity, size_t needed, size_t element_bytes);
 
 #endif

@@ -25,11 +25,9 @@ void text_clear(struct text *text) {
 /* Room for `more` bytes and the NUL.  After a failure nothing is appended any more: text with a
  * hole in it would be worse than text that ends early. */
 static bool make_room(struct text *text, size_t more) {
-    void *data = text->data;
     if (text->failed || more >= SIZE_MAX - text->length ||
-        memory_reserve(&data, &text->capacity, text->length + more + 1, 1))
+        MEMORY_RESERVE(text->data, &text->capacity, text->length + more + 1))
         text->failed = true;
-    text->data = data;
     return !text->failed;
 }
 

@@ -73,10 +73,8 @@ static bool find_thread(struct site *site, int64_t tid) {
 static bool add_thread(struct site *site, int64_t tid) {
     if (find_thread(site, tid))
         return true;
-    void *threads = site->threads;
-    if (memory_reserve(&threads, &site->thread_capacity, site->thread_count + 1, sizeof tid))
+    if (MEMORY_RESERVE(site->threads, &site->thread_capacity, site->thread_count + 1))
         return false;
-    site->threads = threads;
     site->threads[site->thread_count++] = tid;
     return true;
 }

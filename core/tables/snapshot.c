@@ -40,8 +40,7 @@ void snapshot_builder_deinit(struct snapshot_builder *builder) {
 
 static struct snapshot_site *add_site(struct snapshot_builder *builder, uint32_t stack) {
     struct snapshot *snapshot = &builder->snapshot;
-    if (memory_reserve((void **)&builder->sites, &builder->site_capacity, snapshot->site_count + 1,
-                       sizeof(struct snapshot_site *)))
+    if (MEMORY_RESERVE(builder->sites, &builder->site_capacity, snapshot->site_count + 1))
         return NULL;
     struct snapshot_site *site = arena_allocate(&snapshot->storage, 1, sizeof *site);
     if (!site || map_put(&builder->by_stack, stack, (uintptr_t)site))
@@ -114,8 +113,7 @@ int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot
 
 int snapshot_builder_add_thread(struct snapshot_builder *builder, struct snapshot_site *site,
                                 int64_t tid) {
-    if (memory_reserve((void **)&builder->tids, &builder->tid_capacity, builder->tid_count + 1,
-                       sizeof *builder->tids))
+    if (MEMORY_RESERVE(builder->tids, &builder->tid_capacity, builder->tid_count + 1))
         return TMPALLOC_E_NOMEM;
     builder->tids[builder->tid_count++] = (struct site_tid){.site = site, .tid = tid};
     return TMPALLOC_OK;
@@ -124,8 +122,7 @@ int snapshot_builder_add_thread(struct snapshot_builder *builder, struct snapsho
 int snapshot_builder_add_block(struct snapshot_builder *builder,
                                const struct snapshot_block *block) {
     size_t count = builder->snapshot.block_count;
-    if (memory_reserve((void **)&builder->blocks, &builder->block_capacity, count + 1,
-                       sizeof *builder->blocks))
+    if (MEMORY_RESERVE(builder->blocks, &builder->block_capacity, count + 1))
         return TMPALLOC_E_NOMEM;
     builder->blocks[count] = *block;
     builder->snapshot.block_count++;

@@ -73,9 +73,7 @@ static struct entry *copy(struct stacks *stacks, const struct stack *stack) {
 }
 
 static int add(struct stacks *stacks, const struct stack *stack, uint64_t key, uint64_t newest) {
-    void *entries = stacks->entries;
-    int status = memory_reserve(&entries, &stacks->capacity, stacks->count + 1, sizeof(void *));
-    stacks->entries = entries;
+    int status = MEMORY_RESERVE(stacks->entries, &stacks->capacity, stacks->count + 1);
     struct entry *entry = status ? NULL : copy(stacks, stack);
     if (!entry || map_put(&stacks->numbers, key, stacks->count + 1))
         return TMPALLOC_E_NOMEM;

@@ -32,8 +32,7 @@ void walk_deinit(struct walk *walk) {
 /* False: the cell is missing, or there is no memory for logging it. */
 static bool read_cell(struct walk *walk, enum memo_kind kind, int64_t place, bool relative,
                       struct walk_value *ret) {
-    if (memory_reserve((void **)&walk->cells, &walk->cell_capacity, walk->cell_count + 1,
-                       sizeof *walk->cells)) {
+    if (MEMORY_RESERVE(walk->cells, &walk->cell_capacity, walk->cell_count + 1)) {
         walk->status = TMPALLOC_E_NOMEM;
         return false;
     }
@@ -198,8 +197,7 @@ static bool step(struct activation *activation, const struct unwind_row *row,
 }
 
 static struct walk_frame *add_frame(struct walk *walk, const struct activation *activation) {
-    if (memory_reserve((void **)&walk->frames, &walk->frame_capacity, walk->frame_count + 1,
-                       sizeof *walk->frames)) {
+    if (MEMORY_RESERVE(walk->frames, &walk->frame_capacity, walk->frame_count + 1)) {
         walk->status = TMPALLOC_E_NOMEM;
         return NULL;
     }

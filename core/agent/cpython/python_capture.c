@@ -76,8 +76,7 @@ void python_cache_destroy(struct python_cache *cache) {
 /* Walking. */
 
 static void log_cell(struct log *log, struct python_cell cell) {
-    if (log->count == log->capacity &&
-        memory_reserve((void **)&log->cells, &log->capacity, log->count + 1, sizeof *log->cells)) {
+    if (log->count == log->capacity && MEMORY_RESERVE(log->cells, &log->capacity, log->count + 1)) {
         log->no_memory = true;
         return;
     }

@@ -27,8 +27,7 @@ void capture_walk_deinit(struct capture_walk *walk) {
 
 static bool log_cell(struct capture_walk *walk, int64_t place, struct walk_value *ret) {
     if (walk->cell_count == walk->cell_capacity &&
-        memory_reserve((void **)&walk->cells, &walk->cell_capacity, walk->cell_count + 1,
-                       sizeof *walk->cells)) {
+        MEMORY_RESERVE(walk->cells, &walk->cell_capacity, walk->cell_count + 1)) {
         walk->no_memory = true;
         return false;
     }
@@ -211,8 +210,8 @@ static bool make_room(struct capture_walk *walk) {
     size_t needed = walk->pc_count + 1;
     if (needed <= walk->pc_capacity && needed <= walk->bound_capacity)
         return true;
-    if (memory_reserve((void **)&walk->pcs, &walk->pc_capacity, needed, sizeof *walk->pcs) ||
-        memory_reserve((void **)&walk->bounds, &walk->bound_capacity, needed, sizeof *walk->bounds))
+    if (MEMORY_RESERVE(walk->pcs, &walk->pc_capacity, needed) ||
+        MEMORY_RESERVE(walk->bounds, &walk->bound_capacity, needed))
         walk->no_memory = true;
     return !walk->no_memory;
 }

@@ -125,8 +125,7 @@ int cfi_modules_find(struct cfi_modules *modules, uintptr_t address,
     }
     if (*ret || !find_file(&file))
         return TMPALLOC_OK;
-    if (memory_reserve((void **)&modules->items, &modules->capacity, modules->count + 1,
-                       sizeof *modules->items))
+    if (MEMORY_RESERVE(modules->items, &modules->capacity, modules->count + 1))
         return TMPALLOC_E_NOMEM;
     if (file.header && !has_table(file.header))
         file.header = NULL;
