@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 from collections import defaultdict
 from fnmatch import fnmatch
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from library.support import CORE, LIBRARY, ROOT
+from library.support import CORE, LIBRARY, ROOT, execute
 
 #: Whoever answers includes it.
 STATUS = "../include/tmpalloc/status"
@@ -257,6 +258,16 @@ def test_every_include_of_ours_names_a_file_by_its_folder():
     names |= {own_name(f"tmpalloc/{path.name}") for path in (ROOT / "include/tmpalloc").iterdir()}
     used = {u for path in C_SOURCES for u, own in c_uses(path.read_text()) if own}
     assert used - names - {GENERATED} == set()
+
+
+def test_the_top_level_has_nothing_but_what_a_user_looks_for():
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no clone of the repository")
+    files = execute("git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "ls-files").splitlines()
+    entries = {file.split("/")[0] for file in files}
+    folders = {"core", "examples", "gdb", "include", "lldb", "tests"}
+    texts = {"CHANGELOG.md", "LICENSE", "README.md", "setup.sh"}
+    assert {entry for entry in entries if not entry.startswith(".")} == folders | texts
 
 
 def test_no_two_files_have_the_same_name():
