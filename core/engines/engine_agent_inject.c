@@ -427,6 +427,11 @@ static void end(struct injection *injection) {
     memory_release(injection->threads);
 }
 
+static int install_and_hook(struct injection *injection) {
+    int status = install(injection);
+    return status == TMPALLOC_OK ? hook(injection) : status;
+}
+
 int engine_agent_install(struct engine_agent *agent, struct error *error) {
     struct injection injection = {.agent = agent, .error = error};
     int status = check_sandbox(agent, error);
@@ -442,9 +447,7 @@ int engine_agent_install(struct engine_agent *agent, struct error *error) {
     if (status == TMPALLOC_OK)
         status = select_safe_thread(&injection);
     if (status == TMPALLOC_OK)
-        status = install(&injection);
-    if (status == TMPALLOC_OK)
-        status = hook(&injection);
+        status = install_and_hook(&injection);
     end(&injection);
     return status;
 }
@@ -455,9 +458,7 @@ int engine_agent_install_again(struct engine_agent *agent, struct error *error) 
     if (status == TMPALLOC_OK)
         status = begin(&injection);
     if (status == TMPALLOC_OK)
-        status = install(&injection);
-    if (status == TMPALLOC_OK)
-        status = hook(&injection);
+        status = install_and_hook(&injection);
     end(&injection);
     return status;
 }
