@@ -84,14 +84,9 @@ def observed(compile_observed, preloaded, read_image, tmp_path):
 
 
 @pytest.fixture
-def driver():
+def driver(core_program):
     """Runs a driver of the core: name, arguments -> completed process."""
-
-    def run(name, *arguments):
-        command = [built(name), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-    return run
+    return lambda name, *arguments: core_program(name)(*arguments, timeout=300)
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from library.support import PROGRAMS, allocations, number
-
-FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
+from library.support import C_FLAGS, PROGRAMS, allocations, number
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -51,7 +49,7 @@ int main(int count, char **arguments) {
 
 @pytest.fixture
 def program(compile):
-    return compile(PROGRAM, *FLAGS)
+    return compile(PROGRAM, *C_FLAGS)
 
 
 def summary_of(text):
@@ -80,7 +78,7 @@ WITHOUT_AGENT = {
 def test_where_the_agent_cannot_go_auto_says_why_and_agent_is_refused(debugger, compile, case):
     flags, reason = WITHOUT_AGENT[case]
     try:
-        program = compile(PROGRAM, *FLAGS, *flags)
+        program = compile(PROGRAM, *C_FLAGS, *flags)
     except AssertionError:
         pytest.skip(f"gcc can't build with {flags[0]} here")
     steps = ["tmpalloc start --engine agent", "tmpalloc start", "tmpalloc status"]
@@ -118,7 +116,7 @@ def test_a_program_that_does_not_load_the_agent_gets_breakpoints(gdb, program):
 
 
 def test_an_allocator_that_cannot_be_hooked_gets_breakpoints(debugger, compile):
-    program = compile(PROGRAMS / "interrupted_malloc.c", *FLAGS, "-fno-align-functions")
+    program = compile(PROGRAMS / "interrupted_malloc.c", *C_FLAGS, "-fno-align-functions")
     reason = "the allocator's functions can't be hooked"
     steps = [debugger.break_at("case_begins"), debugger.run(), "tmpalloc start --engine agent"]
     steps += ["tmpalloc start", debugger.continue_(), "tmpalloc status"]
@@ -343,7 +341,7 @@ def test_call_stacks_that_the_memory_limit_cut_are_told_in_one_line(
 ):
     start = f"tmpalloc start --engine agent --memory-limit {size}"
     reports = ["tmpalloc status", "tmpalloc summary"]
-    result = debugger.session(compile(MANY_STACKS, *FLAGS), [start, debugger.run(), *reports])
+    result = debugger.session(compile(MANY_STACKS, *C_FLAGS), [start, debugger.run(), *reports])
     words = "cut after the allocator's caller when the agent's memory was used up: start --memory-l"
     assert allocations(result.outputs[2]) == 1 << 14
     assert [output.count(words) for output in result.outputs[2:4]] == [lines] * 2, result.text
@@ -381,7 +379,7 @@ def test_a_breakpoint_on_an_entry_point_stops_once_for_each_call(debugger, compi
             for (int i = 0; i < 3; i++) free(valloc(10));
             return 5;
         }""",
-        *FLAGS,
+        *C_FLAGS,
     )
     steps = ["tmpalloc start", debugger.break_at("begin"), debugger.run(), debugger.break_at("valloc")]
     result = debugger.session(program, [*steps, "tmpalloc status", *[debugger.continue_()] * 4])

@@ -11,9 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from library.support import PROGRAMS, allocations, number, start_process, wait_for
+from library.support import C_FLAGS, PROGRAMS, allocations, number, start_process, wait_for
 
-FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 #: How often a server is attached to and left again.
 TIMES = int(os.environ.get("TMPALLOC_ATTACH_TIMES", "3"))
 
@@ -107,7 +106,7 @@ class Server:
 @pytest.fixture
 def server(compile, tmp_path):
     """server.c: four threads that allocate in different ways."""
-    program = compile(PROGRAMS / "server.c", *FLAGS, name="server")
+    program = compile(PROGRAMS / "server.c", *C_FLAGS, name="server")
     file = tmp_path / "rounds"
     file.write_bytes(bytes(4 * 16))
     running = Server([program, file], file)
@@ -292,7 +291,7 @@ int main(int count, char **arguments) {
 def test_a_process_that_the_debugger_left_runs_programs_and_ends_with_its_own_status(
     debugger, library, compile, tmp_path, way
 ):
-    process = start_process(compile(LEAVING, *FLAGS), tmp_path / "go")
+    process = start_process(compile(LEAVING, *C_FLAGS), tmp_path / "go")
     try:
         leave_by(debugger, way, process.pid)
         wait_for(lambda: not is_tracking(process.pid, library))
@@ -307,7 +306,7 @@ def test_a_process_that_the_debugger_left_runs_programs_and_ends_with_its_own_st
 def test_a_program_that_the_debugger_ran_ends_with_it_or_goes_on_untracked(
     debugger, library, compile, tmp_path, way
 ):
-    program, file = compile(PROGRAMS / "server.c", *FLAGS, name="server"), tmp_path / "rounds"
+    program, file = compile(PROGRAMS / "server.c", *C_FLAGS, name="server"), tmp_path / "rounds"
     file.write_bytes(bytes(4 * 16))
     terminal = debugger.terminal(program, [file])
     terminal.command("tmpalloc start", "agent engine")
@@ -391,7 +390,7 @@ def unwilling(compile, tmp_path):
     started, file = [], tmp_path / "name"
 
     def start(way, *flags):
-        program = compile(UNWILLING, *FLAGS, *flags, name="unwilling")
+        program = compile(UNWILLING, *C_FLAGS, *flags, name="unwilling")
         started.append(subprocess.Popen([program, way, file]))
         try:
             wait_for(lambda: file.exists() and file.read_text().endswith("\n"))

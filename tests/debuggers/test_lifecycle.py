@@ -5,9 +5,7 @@ import re
 import subprocess
 
 import pytest
-from library.support import PROGRAMS, allocations, start_process
-
-FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
+from library.support import C_FLAGS, PROGRAMS, allocations, start_process
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -15,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("library")
 @pytest.fixture
 def stages(compile):
     """Four stages: each allocates 10 bytes for a moment and 100 that live until the next."""
-    return compile(PROGRAMS / "stages.c", *FLAGS, name="stages")
+    return compile(PROGRAMS / "stages.c", *C_FLAGS, name="stages")
 
 
 def stopped(debugger, *steps):
@@ -60,7 +58,7 @@ def test_tracking_starts_after_attach(debugger, compile, start):
                 free(malloc(10));
             _exit(9);
         }""",
-        *FLAGS,
+        *C_FLAGS,
     )
     process = start_process(program)
     try:
@@ -124,7 +122,7 @@ def test_since_a_mark_only_what_came_after_is_shown(debugger, stages, start):
 
 
 def test_one_run_answers_every_threshold(debugger, compile, start):
-    program = compile(PROGRAMS / "semantics.c", *FLAGS, name="semantics")
+    program = compile(PROGRAMS / "semantics.c", *C_FLAGS, name="semantics")
     files = {t: debugger.directory / f"{t}.json" for t in range(17)}
     steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
     steps += [debugger.continue_(), *(f"tmpalloc report json {f} -t {t}" for t, f in files.items())]
@@ -139,7 +137,7 @@ def test_one_run_answers_every_threshold(debugger, compile, start):
 
 
 def test_a_higher_threshold_is_recorded_on_request(debugger, compile, start):
-    program = compile(PROGRAMS / "semantics.c", *FLAGS, name="semantics")
+    program = compile(PROGRAMS / "semantics.c", *C_FLAGS, name="semantics")
     report = debugger.directory / "report.json"
     steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run()]
     steps += [f"{start} --max-threshold 40", debugger.continue_()]
@@ -184,7 +182,7 @@ def test_a_program_that_dies_leaves_its_results(debugger, compile, end, start):
             void *volatile block = malloc(20);
             END
         }""".replace("END", end),
-        *FLAGS,
+        *C_FLAGS,
         "-Wno-all",
     )
     plain = subprocess.run([program], capture_output=True)
@@ -199,7 +197,7 @@ def test_a_program_that_dies_leaves_its_results(debugger, compile, end, start):
 
 
 def test_a_program_without_symbols_has_names_of_modules(debugger, compile, start):
-    program = compile(PROGRAMS / "stages.c", *FLAGS, "-s", name="stripped")
+    program = compile(PROGRAMS / "stages.c", *C_FLAGS, "-s", name="stripped")
     result = debugger.session(program, [start, debugger.run(), "tmpalloc summary"])
     assert re.search(r"(?m)^stripped\+0x[0-9a-f]+ ", result.outputs[2]), result.text
     assert result.exit_statuses == [0]
@@ -220,7 +218,7 @@ def test_output_and_status_are_those_of_a_plain_run(debugger, compile, start):
             }
             return 7;
         }""",
-        *FLAGS,
+        *C_FLAGS,
     )
     words = ["one", "two words", "*", "$HOME"]
     plain = subprocess.run([program, *words], capture_output=True)

@@ -5,9 +5,8 @@ import re
 import time
 
 import pytest
-from library.support import allocations, start_process
+from library.support import C_FLAGS, allocations, start_process
 
-FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 #: How often a program is stopped somewhere.
 STOPS = int(os.environ.get("TMPALLOC_ATTACH_STOPS", "8"))
 
@@ -48,7 +47,7 @@ INSIDE = {"malloc": (2, 4), "free": (3,), "realloc": (4,)}
 
 @pytest.fixture
 def caller(compile):
-    return compile(CALLER, *FLAGS, name="caller")
+    return compile(CALLER, *C_FLAGS, name="caller")
 
 
 def break_inside(debugger, function, offset):
@@ -148,7 +147,7 @@ int main(void) {
 def test_tracking_starts_at_the_users_own_breakpoint_and_the_user_stays_there(
     debugger, compile, function
 ):
-    program = compile(USER, *FLAGS)
+    program = compile(USER, *C_FLAGS)
     place = current_address(debugger)
     at = f"break -q {function} if 1" if debugger.name == "gdb" else debugger.break_at(function)
     steps = [debugger.break_at("checkpoint"), debugger.run(), at, debugger.continue_(), place]
@@ -225,7 +224,7 @@ def test_tracking_starts_and_ends_wherever_the_program_is_interrupted(
     debugger, compile, tmp_path, case
 ):
     source, args = BUSY[case]
-    program = compile(source, *FLAGS)
+    program = compile(source, *C_FLAGS)
     process = start_process(program, *args, cwd=tmp_path)
     go = debugger.script(f"open('{tmp_path}/go', 'w').close()")
     try:
@@ -285,7 +284,7 @@ int main(int count, char **arguments) {
 
 
 def test_a_thread_that_waits_beneath_malloc_is_let_be(debugger, compile):
-    program = compile(WAITING, *FLAGS, "-rdynamic")
+    program = compile(WAITING, *C_FLAGS, "-rdynamic")
     steps = [debugger.break_at("checkpoint"), debugger.run(), "tmpalloc start --engine agent"]
     steps += [debugger.continue_(), "tmpalloc status", "tmpalloc stop", debugger.continue_()]
     result = debugger.session(program, steps, ["thread"])
@@ -294,7 +293,7 @@ def test_a_thread_that_waits_beneath_malloc_is_let_be(debugger, compile):
 
 
 def test_where_the_only_thread_waits_beneath_malloc_breakpoints_are_used(debugger, compile):
-    program = compile(WAITING, *FLAGS, "-rdynamic")
+    program = compile(WAITING, *C_FLAGS, "-rdynamic")
     process = start_process(program)
     try:
         steps = [debugger.attach(process.pid), "tmpalloc start", "tmpalloc status", "tmpalloc stop"]
@@ -319,8 +318,8 @@ __attribute__((constructor)) static void wait(void) {
 
 
 def test_where_the_process_does_not_finish_loading_breakpoints_are_used(debugger, compile):
-    program = compile(WAITING, *FLAGS, "-rdynamic")
-    slow = compile(SLOW_TO_LOAD, *FLAGS, "-shared", "-fPIC", name="slow.so")
+    program = compile(WAITING, *C_FLAGS, "-rdynamic")
+    slow = compile(SLOW_TO_LOAD, *C_FLAGS, "-shared", "-fPIC", name="slow.so")
     steps = [debugger.break_at("checkpoint"), debugger.run(), "backtrace", "tmpalloc start"]
     steps += ["backtrace", debugger.continue_(), "tmpalloc status", "tmpalloc stop"]
     steps = ["bt" if step == "backtrace" else step for step in steps]
@@ -334,7 +333,7 @@ def test_where_the_process_does_not_finish_loading_breakpoints_are_used(debugger
 
 
 def test_a_breakpoint_that_cannot_be_avoided_is_told_and_does_no_harm(debugger, compile):
-    program = compile(WAITING, *FLAGS, "-rdynamic")
+    program = compile(WAITING, *C_FLAGS, "-rdynamic")
     steps = [debugger.break_at("checkpoint"), debugger.run(), "tmpalloc start --engine agent"]
     steps += [debugger.continue_(), debugger.break_at("usleep"), debugger.continue_()]
     steps += [break_inside(debugger, "free", 3), "tmpalloc status", "tmpalloc stop"]
@@ -349,7 +348,7 @@ def test_a_breakpoint_that_cannot_be_avoided_is_told_and_does_no_harm(debugger, 
 
 
 def test_the_users_frame_watchpoint_and_catchpoints_stay_as_they_were(gdb, compile):
-    program = compile(USER, *FLAGS, "-O0")
+    program = compile(USER, *C_FLAGS, "-O0")
     shown = ["frame", "info breakpoints", "show scheduler-locking", "show language"]
     shown += ["show stop-on-solib-events", "show unwindonsignal"]
     steps = [gdb.break_at("checkpoint"), gdb.run(), "up", "watch watched", "catch load", "catch syscall"]

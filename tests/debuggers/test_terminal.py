@@ -6,9 +6,8 @@ import shlex
 import time
 
 import pytest
-from library.support import PROGRAMS, allocations, execute
+from library.support import C_FLAGS, PROGRAMS, allocations, execute
 
-FLAGS = ("-fno-builtin", "-D_GNU_SOURCE", "-pthread")
 CONTROL_C = "\x03"
 
 LOOPS = """
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("library")
 
 
 def test_a_whole_run_is_tracked(debugger, compile, start):
-    program = compile(PROGRAMS / "stages.c", *FLAGS, name="stages")
+    program = compile(PROGRAMS / "stages.c", *C_FLAGS, name="stages")
     terminal = debugger.terminal(program)
     assert "tracking begins" in terminal.command(start)
     terminal.command(debugger.run_here(), r"exited (normally|with status = 0)")
@@ -43,7 +42,7 @@ def test_a_whole_run_is_tracked(debugger, compile, start):
 
 
 def test_stops_and_commands_take_turns(debugger, compile, start):
-    program = compile(PROGRAMS / "stages.c", *FLAGS, "-O0", name="stages")
+    program = compile(PROGRAMS / "stages.c", *C_FLAGS, "-O0", name="stages")
     terminal = debugger.terminal(program)
     terminal.command(debugger.break_at("stage"))
     terminal.command(start)
@@ -65,7 +64,7 @@ def interrupt(terminal):
 
 
 def test_control_c_returns_to_the_prompt_and_loses_nothing(debugger, compile, start):
-    program = compile(LOOPS, *FLAGS)
+    program = compile(LOOPS, *C_FLAGS)
     report = debugger.directory / "report.json"
     terminal = debugger.terminal(program)
     terminal.command(start)
@@ -112,7 +111,7 @@ PROGRESS = r"tmpalloc: \w+ \d+( of \d+)? (call sites|call stacks|MB)"
 
 
 def test_long_work_shows_how_far_it_is_until_control_c_ends_it(debugger, compile):
-    program = compile(MANY_STACKS, *FLAGS, "-fno-optimize-sibling-calls")
+    program = compile(MANY_STACKS, *C_FLAGS, "-fno-optimize-sibling-calls")
     terminal = debugger.terminal(program)
     terminal.command("tmpalloc start --engine agent --memory-limit 512MB")
     terminal.command(debugger.run_here(), r"exited (normally|with status = 0)")
@@ -133,7 +132,7 @@ def test_long_work_shows_how_far_it_is_until_control_c_ends_it(debugger, compile
 
 
 def test_in_batch_mode_long_work_is_silent_at_a_terminal_too(debugger, compile):
-    program = compile(MANY_STACKS, *FLAGS, "-fno-optimize-sibling-calls")
+    program = compile(MANY_STACKS, *C_FLAGS, "-fno-optimize-sibling-calls")
     start = "tmpalloc start --engine agent --memory-limit 512MB"
     report = f"tmpalloc report html {debugger.directory}/report.html"
     steps = [debugger.load(), start, debugger.run_here(), report]
@@ -146,7 +145,7 @@ def test_in_batch_mode_long_work_is_silent_at_a_terminal_too(debugger, compile):
 
 @pytest.mark.parametrize("columns", [80, 132])
 def test_the_summary_fits_the_terminal(debugger, compile, columns, start):
-    program = compile(LOOPS.replace("while (go)", "for (int i = 0; i < 20; i++)"), *FLAGS)
+    program = compile(LOOPS.replace("while (go)", "for (int i = 0; i < 20; i++)"), *C_FLAGS)
     terminal = debugger.terminal(program, columns=columns)
     terminal.command(start)
     terminal.command(debugger.run_here(), r"exited with (code 03|status = 3)")
