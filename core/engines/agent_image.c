@@ -129,19 +129,30 @@ static int add_site(struct image_reader *reader, const struct agent_site *site) 
     return status == TMPALLOC_OK ? read_tids(reader, sum, site->threads) : status;
 }
 
-static int read_sites(struct image_reader *reader, uint64_t address) {
+static int list_sites(struct image_reader *reader, uint64_t address) {
+    reader->site_count = 0;
     while (address != 0) {
-        struct agent_site site;
+        if (MEMORY_RESERVE(reader->sites, &reader->site_capacity, reader->site_count + 1))
+            return error_no_memory(reader->error);
+        struct agent_site *site = &reader->sites[reader->site_count++];
         int status = progress_step("reading", reader->builder.snapshot.site_count, 0, "call sites");
         if (status == TMPALLOC_OK)
-            status = image_reader_element(reader, address, &site, sizeof site);
-        if (status == TMPALLOC_OK && site.allocations > 0)
-            status = add_site(reader, &site);
+            status = image_reader_element(reader, address, site, sizeof *site);
         if (status != TMPALLOC_OK)
             return status;
-        address = site.next;
+        address = site->next;
     }
     return TMPALLOC_OK;
+}
+
+/* What is linked in the image has the youngest first, and sites are numbered from the oldest on. */
+static int read_sites(struct image_reader *reader, uint64_t address) {
+    int status = list_sites(reader, address);
+    for (size_t i = reader->site_count; i-- > 0 && status == TMPALLOC_OK;) {
+        if (reader->sites[i].allocations > 0)
+            status = add_site(reader, &reader->sites[i]);
+    }
+    return status;
 }
 
 /* Threads. */
@@ -157,18 +168,27 @@ static int merge_thread(struct image_reader *reader, const struct agent_thread *
     return status == TMPALLOC_OK ? image_reader_window(reader, thread) : status;
 }
 
-static int read_threads(struct image_reader *reader) {
+static int list_threads(struct image_reader *reader) {
     uint64_t address = reader->image.first_thread;
     while (address != 0) {
-        struct agent_thread thread;
-        int status = image_reader_element(reader, address, &thread, sizeof thread);
-        if (status == TMPALLOC_OK && thread.reset_generation == reader->image.reset_generation)
-            status = merge_thread(reader, &thread);
+        if (MEMORY_RESERVE(reader->threads, &reader->thread_capacity, reader->thread_count + 1))
+            return error_no_memory(reader->error);
+        struct agent_thread *thread = &reader->threads[reader->thread_count++];
+        int status = image_reader_element(reader, address, thread, sizeof *thread);
         if (status != TMPALLOC_OK)
             return status;
-        address = thread.next;
+        address = thread->next;
     }
     return TMPALLOC_OK;
+}
+
+static int read_threads(struct image_reader *reader) {
+    int status = list_threads(reader);
+    for (size_t i = reader->thread_count; i-- > 0 && status == TMPALLOC_OK;) {
+        if (reader->threads[i].reset_generation == reader->image.reset_generation)
+            status = merge_thread(reader, &reader->threads[i]);
+    }
+    return status;
 }
 
 static int read_all(struct image_reader *reader) {

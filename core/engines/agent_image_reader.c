@@ -203,6 +203,8 @@ int image_reader_site_stack(struct image_reader *reader, uint64_t address, uint3
 void image_reader_close(struct image_reader *reader) {
     image_memory_deinit(&reader->memory);
     snapshot_builder_deinit(&reader->builder);
+    memory_release(reader->threads);
+    memory_release(reader->sites);
     memory_release(reader->free);
     memory_release(reader->by_distance);
     arena_deinit(&reader->scopes);

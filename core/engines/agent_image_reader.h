@@ -13,6 +13,12 @@ struct image_reader {
     struct stacks *stacks;
     struct error *error;
     struct agent_image image;
+    struct agent_thread *threads; /* as they are linked */
+    size_t thread_count;
+    size_t thread_capacity;
+    struct agent_site *sites; /* of the thread at hand, as they are linked */
+    size_t site_count;
+    size_t site_capacity;
     bool lone_stacks;                  /* some are of the allocator's caller alone */
     size_t distance_bytes;             /* of a by_distance */
     struct agent_free *free;           /* work areas */

@@ -28,14 +28,13 @@ struct profile_stack {
 };
 
 struct profile_site {
-    uint32_t id;           /* 1 = most bytes; stable for one profile */
+    uint32_t id;           /* of the call site in all results of its run */
     uint32_t stack_number; /* of its stack, in the profile's source */
     uint64_t count;        /* temporaries at the profile's threshold */
     uint64_t bytes;
     struct site_counters counters;
     uint64_t same_scope; /* freed while the call of the location's function was still active */
     uint64_t same_scope_bytes;
-    uint32_t order; /* of first sight: from 0, without gaps unless sites were left out */
     const struct site_distance *by_distance;            /* max_threshold + 1 */
     const struct site_distance *same_scope_by_distance; /* the same of same_scope */
     const int64_t *threads;                             /* ascending */
@@ -72,7 +71,7 @@ struct profile {
     uint64_t count; /* all temporaries at the threshold */
     uint64_t bytes;
     struct site_distance *by_distance;
-    struct profile_site *sites; /* by bytes, then count, then first sight */
+    struct profile_site *sites; /* by bytes, then count, then id */
     size_t site_count;
     struct profile_block *blocks; /* the youngest first; none in one that was read from a file or
                                      that something was suppressed in */

@@ -197,6 +197,7 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     int status = expand(builder, from->stack, &expansion);
     if (status != TMPALLOC_OK)
         return status;
+    site->id = from->id;
     site->stack = expansion->stack;
     site->stack_number = from->stack;
     site->location = expansion->location;
@@ -219,7 +220,6 @@ static int build_sites(struct builder *builder) {
         return TMPALLOC_E_NOMEM;
     profile->site_count = snapshot->site_count;
     for (size_t i = 0; i < snapshot->site_count; i++) {
-        profile->sites[i].order = (uint32_t)i;
         int status = progress_step("symbolizing", i, snapshot->site_count, "call stacks");
         if (status == TMPALLOC_OK)
             status = build_site(builder, &snapshot->sites[i], &profile->sites[i]);

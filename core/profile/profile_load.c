@@ -169,11 +169,13 @@ int profile_parse(const char *text, size_t size_bytes, const char *name, struct 
         .text = text};
     struct profile_reader *reader = &loading.reader;
     profile_symbols_init(&reader->symbols, &profile->storage);
+    map_init(&reader->ids);
     const struct json_piece whole = {text, size_bytes};
     int status = reader->root ? read_all(&loading, &whole) : error_no_memory(error);
     profile_symbols_deinit(&reader->symbols);
     json_decref(reader->root);
     memory_release(reader->numbered);
+    map_deinit(&reader->ids);
     if (status == TMPALLOC_OK)
         *ret = profile;
     else

@@ -1,5 +1,6 @@
 #include "profile/profile_merge.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "profile/profile_amounts.h"
@@ -12,6 +13,8 @@ struct merging {
     struct profile *sum;
     struct profile_match *match;
     struct profile_match *free_match;
+    bool is_first; /* of the files: its sites keep their ids */
+    uint32_t last_id;
     size_t capacity; /* of sum->sites */
     struct profile_sums sums;
     struct error *error;
@@ -141,7 +144,10 @@ static int add_site(struct merging *merging, const struct profile_site *part) {
     if (number < sum->site_count)
         return add_part(merging, part, &sum->sites[number]);
     sum->sites[number] = *part;
-    sum->sites[number].order = number;
+    if (!merging->is_first)
+        sum->sites[number].id = merging->last_id + 1;
+    if (sum->sites[number].id > merging->last_id)
+        merging->last_id = sum->sites[number].id;
     sum->site_count++;
     return TMPALLOC_OK;
 }
@@ -156,8 +162,17 @@ static int add_totals(const struct merging *merging, const struct snapshot_total
     return fits ? TMPALLOC_OK : too_large(merging);
 }
 
+static int compare_ids(const void *left, const void *right) {
+    const struct profile_site *a = left;
+    const struct profile_site *b = right;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* Site by site in the order of their ids, which what is added keeps. */
 static int add_profile(struct merging *merging, const struct profile *part) {
     int status = add_totals(merging, &part->totals);
+    if (part->site_count > 0)
+        qsort(part->sites, part->site_count, sizeof *part->sites, compare_ids);
     for (size_t i = 0; i < part->site_count && status == TMPALLOC_OK; i++) {
         status = error_of_status(merging->error,
                                  progress_step("summing up", i, part->site_count, "call sites"));
@@ -216,8 +231,10 @@ static int merge(struct merging *merging, struct profile **profiles, size_t coun
         return no_memory(merging);
     describe(profiles, count, merging->sum);
     int status = TMPALLOC_OK;
-    for (size_t i = 0; i < count && status == TMPALLOC_OK; i++)
+    for (size_t i = 0; i < count && status == TMPALLOC_OK; i++) {
+        merging->is_first = i == 0;
         status = add_profile(merging, profiles[i]);
+    }
     return status == TMPALLOC_OK ? finish(merging, profiles, count) : status;
 }
 

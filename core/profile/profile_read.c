@@ -278,14 +278,15 @@ static int read_counters(const struct profile_reader *reader, const json_t *obje
     return get_numbers(reader, object, fields, sizeof fields / sizeof *fields);
 }
 
-static int read_order(const struct profile_reader *reader, const json_t *object,
-                      struct profile_site *site) {
-    uint64_t order = reader->site - 1;
-    int status = TMPALLOC_OK;
-    if (json_object_get(object, "order"))
-        status = get_number(reader, object, "order", UINT32_MAX, &order);
-    site->order = (uint32_t)order;
-    return status;
+static int read_id(struct profile_reader *reader, const json_t *object, struct profile_site *site) {
+    uint64_t id, other;
+    int status = get_number(reader, object, "id", INT32_MAX, &id);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (id == 0 || map_get(&reader->ids, id, &other))
+        return profile_read_refuse(reader, "the id", id ? "another site's, too" : "0");
+    site->id = (uint32_t)id;
+    return map_put(&reader->ids, id, 1) ? no_memory(reader) : TMPALLOC_OK;
 }
 
 static int read_site(struct profile_reader *reader, const json_t *object,
@@ -293,7 +294,9 @@ static int read_site(struct profile_reader *reader, const json_t *object,
     if (!json_is_object(object))
         return profile_read_refuse(reader, "the description", "no object");
     struct site_distance *by_distance = NULL;
-    int status = read_counters(reader, object, &site->counters);
+    int status = read_id(reader, object, site);
+    if (status == TMPALLOC_OK)
+        status = read_counters(reader, object, &site->counters);
     if (status == TMPALLOC_OK)
         status = read_distances(reader, object, "by_distance", &by_distance);
     site->by_distance = by_distance;
@@ -303,9 +306,7 @@ static int read_site(struct profile_reader *reader, const json_t *object,
         status = read_threads(reader, object, site);
     if (status == TMPALLOC_OK)
         status = read_frames(reader, object, site);
-    if (status == TMPALLOC_OK)
-        status = read_native(reader, object, site);
-    return status == TMPALLOC_OK ? read_order(reader, object, site) : status;
+    return status == TMPALLOC_OK ? read_native(reader, object, site) : status;
 }
 
 static int read_arguments(struct profile_reader *reader, const json_t *process) {

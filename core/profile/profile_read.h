@@ -21,6 +21,7 @@ struct profile_reader {
     size_t numbered_count;
     size_t numbered_capacity;
     size_t site_capacity;     /* of profile->sites */
+    struct map ids;           /* of the sites so far */
     struct profile_sums sums; /* of the sites so far */
     size_t site;              /* the one that is read, from 1; 0: none */
 };

@@ -50,7 +50,7 @@ static int compare_sites(const void *left, const void *right) {
         return a->bytes > b->bytes ? -1 : 1;
     if (a->count != b->count)
         return a->count > b->count ? -1 : 1;
-    return a->order < b->order ? -1 : a->order > b->order;
+    return a->id < b->id ? -1 : a->id > b->id;
 }
 
 int profile_judge(struct profile *profile) {
@@ -66,8 +66,6 @@ int profile_judge(struct profile *profile) {
     }
     if (profile->site_count > 0)
         qsort(profile->sites, profile->site_count, sizeof *profile->sites, compare_sites);
-    for (size_t i = 0; i < profile->site_count; i++)
-        profile->sites[i].id = (uint32_t)i + 1;
     return TMPALLOC_OK;
 }
 

@@ -8,7 +8,7 @@
 int profile_check_threshold(uint32_t max_threshold, uint32_t threshold, struct error *error);
 
 /* Fills in, from the sites' counters, what the profile's threshold decides: temporaries, patterns,
- * sums, order and ids.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+ * sums and order.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int profile_judge(struct profile *profile);
 
 /* A pattern is seen in so many temporaries of a site at least. */

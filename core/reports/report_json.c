@@ -173,7 +173,6 @@ static json_t *site_object(struct document *document, const struct profile_site 
     failed |=
         json_object_set_new(object, "location", frame_object(document, profile_location(site)));
     failed |= set_frames(object, document, site, frame_object);
-    failed |= json_object_set_new(object, "order", value_count(site->order));
     if (site->native)
         failed |= json_object_set_new(object, "native", native_object(document, site->native));
     return value_checked(object, failed);

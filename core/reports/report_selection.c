@@ -28,11 +28,18 @@ int report_find_site(const struct profile *profile, uint32_t id, const struct pr
                      struct error *error) {
     if (profile->site_count == 0)
         return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: there are no sites", id);
-    if (id == 0 || id > profile->site_count)
-        return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: sites are 1 to %zu", id,
-                         profile->site_count);
-    *ret = &profile->sites[id - 1];
-    return TMPALLOC_OK;
+    uint32_t last = 0;
+    for (size_t i = 0; i < profile->site_count; i++) {
+        if (profile->sites[i].id > last)
+            last = profile->sites[i].id;
+        if (profile->sites[i].id != id)
+            continue;
+        *ret = &profile->sites[i];
+        return TMPALLOC_OK;
+    }
+    if (id > 0 && id <= last)
+        return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: nothing counts there", id);
+    return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: sites are 1 to %u", id, last);
 }
 
 void report_nothing(const struct profile *profile, struct text *text) {

@@ -1,6 +1,7 @@
 #include "session/recording.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "debugger/process_linux.h"
@@ -21,6 +22,7 @@ int recording_create(struct host *host, const char *engine, uint32_t max_thresho
         return error_no_memory(error);
     recording->host = host;
     recording->engine = engine;
+    map_init(&recording->site_ids);
     if (tracker_create(max_threshold, &recording->tracker) != TMPALLOC_OK ||
         modules_create(&recording->modules) != TMPALLOC_OK ||
         symbolizer_create(recording->modules, &recording->symbolizer) != TMPALLOC_OK ||
@@ -55,6 +57,7 @@ void recording_destroy(struct recording *recording) {
         return;
     recording_forget_marks(recording);
     memory_release(recording->marks);
+    map_deinit(&recording->site_ids);
     snapshot_deinit(&recording->latest);
     interpreted_stacks_destroy(recording->python);
     unwinder_destroy(recording->unwinder);
@@ -196,11 +199,61 @@ int recording_update_modules(struct recording *recording, const struct tmpalloc_
     return status == TMPALLOC_E_NOMEM ? error_no_memory(error) : status;
 }
 
-void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,
-                          enum recording_age age) {
+static int compare_first_sight(const void *a, const void *b) {
+    const struct snapshot_site *x = *(struct snapshot_site *const *)a;
+    const struct snapshot_site *y = *(struct snapshot_site *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Sites get the ids that they have had before, then new ones in the order of the snapshot's own. */
+static int number_in_order(struct recording *recording, struct snapshot_site **unknown,
+                           size_t count) {
+    if (count > 0)
+        qsort(unknown, count, sizeof(*unknown), compare_first_sight);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = (uint32_t)recording->site_ids.count + 1;
+        if (map_put(&recording->site_ids, unknown[i]->stack, id))
+            return TMPALLOC_E_NOMEM;
+        unknown[i]->id = id;
+    }
+    return TMPALLOC_OK;
+}
+
+static int number_snapshot(struct recording *recording, struct snapshot *snapshot) {
+    struct snapshot_site **unknown = memory_allocate_zeroed(snapshot->site_count, sizeof(*unknown));
+    size_t count = 0;
+    if (!unknown)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        struct snapshot_site *site = &snapshot->sites[i];
+        uint64_t id;
+        if (map_get(&recording->site_ids, site->stack, &id))
+            site->id = (uint32_t)id;
+        else
+            unknown[count++] = site;
+    }
+    int status = number_in_order(recording, unknown, count);
+    memory_release(unknown);
+    return status;
+}
+
+int recording_set_latest(struct recording *recording, struct snapshot *snapshot,
+                         enum recording_age age, struct error *error) {
+    int status = number_snapshot(recording, snapshot);
     snapshot_deinit(&recording->latest);
     recording->latest = *snapshot;
     recording->age = age;
+    return error_of_status(error, status);
+}
+
+int recording_number_sites(struct recording *recording, struct error *error) {
+    struct snapshot snapshot;
+    if (recording->copied || !recording_has_results(recording))
+        return TMPALLOC_OK;
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status == TMPALLOC_OK)
+        snapshot_deinit(&snapshot);
+    return status;
 }
 
 uint32_t recording_max_threshold(const struct recording *recording) {
@@ -226,7 +279,12 @@ int recording_snapshot(struct recording *recording, struct snapshot *ret, struct
         return error_set(error, TMPALLOC_E_STATE, "%s", recording_why_no_results(recording));
     int status = recording->copied ? snapshot_copy(&recording->latest, ret)
                                    : tracker_snapshot(recording->tracker, ret);
-    return status == TMPALLOC_OK ? status : error_no_memory(error);
+    if (status == TMPALLOC_OK && !recording->copied) {
+        status = number_snapshot(recording, ret);
+        if (status != TMPALLOC_OK)
+            snapshot_deinit(ret);
+    }
+    return error_of_status(error, status);
 }
 
 static struct mark *find_mark(const struct recording *recording, const char *name) {
@@ -354,22 +412,12 @@ static bool is_same_view(const struct profile_site *a, const struct profile_site
     return same;
 }
 
-/* Both are of one snapshot: a site has the same place in the order of first sight. */
-static int link_native(struct profile *profile, const struct profile *native, struct error *error) {
-    const struct profile_site **by_order =
-        memory_allocate_zeroed(native->site_count, sizeof(*by_order));
-    if (!by_order)
-        return error_no_memory(error);
-    for (size_t i = 0; i < native->site_count; i++)
-        by_order[native->sites[i].order] = &native->sites[i];
+/* Both are of one snapshot, so their sites are in the same order. */
+static void link_native(struct profile *profile, const struct profile *native) {
     for (size_t i = 0; i < profile->site_count; i++) {
-        struct profile_site *site = &profile->sites[i];
-        const struct profile_site *other = by_order[site->order];
-        if (!is_same_view(site, other))
-            site->native = other;
+        if (!is_same_view(&profile->sites[i], &native->sites[i]))
+            profile->sites[i].native = &native->sites[i];
     }
-    memory_release(by_order);
-    return TMPALLOC_OK;
 }
 
 /* *native_ret: the same with the interpreter's frames, or NULL when there are none. */
@@ -382,7 +430,9 @@ static int make_views(struct recording *recording, struct snapshot *snapshot, ui
         return status;
     source.interpreter = FRAME_NO_MODULE;
     status = profile_create(&source, threshold, error, native_ret);
-    return status == TMPALLOC_OK ? link_native(*ret, *native_ret, error) : status;
+    if (status == TMPALLOC_OK)
+        link_native(*ret, *native_ret);
+    return status;
 }
 
 int recording_whole_profile(struct recording *recording, uint32_t threshold, struct error *error,

@@ -39,6 +39,7 @@ struct recording {
     struct symbolizer *symbolizer;
     struct unwinder *unwinder;
     struct interpreted_stacks *python;
+    struct map site_ids; /* of a stack's number; sites keep theirs when counters don't */
     struct mark *marks;
     size_t mark_count;
     size_t mark_capacity;
@@ -56,9 +57,12 @@ void recording_set_process(struct recording *recording, const struct tmpalloc_pr
 int recording_update_modules(struct recording *recording, const struct tmpalloc_process *process,
                              bool *changed_ret, struct error *error);
 
-/* What the process counted, copied; the recording owns it from now on. */
-void recording_set_latest(struct recording *recording, const struct snapshot *snapshot,
-                          enum recording_age age);
+/* What the process counted, copied; the recording owns it from now on, also without memory for ids,
+ * which is TMPALLOC_E_NOMEM. */
+int recording_set_latest(struct recording *recording, struct snapshot *snapshot,
+                         enum recording_age age, struct error *error);
+/* Before counters are zeroed: sites that nobody has looked at yet get their ids. */
+int recording_number_sites(struct recording *recording, struct error *error);
 /* The highest threshold that can be asked for. */
 uint32_t recording_max_threshold(const struct recording *recording);
 /* Whether there is something to count or to copy from, or was. */

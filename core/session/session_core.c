@@ -28,8 +28,7 @@ static int read_results(struct session *session, struct recording *recording,
     recording->agent_bytes = facts.memory_bytes;
     recording->sandbox = facts.sandbox;
     recording->limited = facts.limited;
-    recording_set_latest(recording, &snapshot, RECORDING_CORE);
-    return TMPALLOC_OK;
+    return recording_set_latest(recording, &snapshot, RECORDING_CORE, error);
 }
 
 static int open_core(struct session *session, const struct tmpalloc_process *process,

@@ -303,11 +303,11 @@ static int copy_results(struct session *session, enum recording_age age, struct 
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the allocator's functions can't be hooked");
     }
-    recording_set_latest(session->recording, &snapshot, age);
+    status = recording_set_latest(session->recording, &snapshot, age, error);
     session->recording->agent_bytes = facts.memory_bytes;
     session->recording->sandbox = facts.sandbox;
     session->recording->limited = facts.limited;
-    return TMPALLOC_OK;
+    return status;
 }
 
 int session_engine_update(struct session *session, struct error *error) {
@@ -351,15 +351,19 @@ int session_engine_stop(struct session *session, struct error *error) {
 int session_engine_reset(struct session *session, struct error *error) {
     struct recording *recording = session->recording;
     if (session->agent && session->state == SESSION_TRACKING) {
-        int status = engine_agent_reset(session->agent, error);
+        int status = session_engine_update(session, error);
+        if (status == TMPALLOC_OK)
+            status = engine_agent_reset(session->agent, error);
         return status == TMPALLOC_OK ? session_engine_update(session, error) : status;
     }
     if (recording->copied) {
-        const struct snapshot zero = {.max_threshold = recording->latest.max_threshold};
-        recording_set_latest(recording, &zero, recording->age);
+        struct snapshot zero = {.max_threshold = recording->latest.max_threshold};
         recording->zeroed = true;
-        return TMPALLOC_OK;
+        return recording_set_latest(recording, &zero, recording->age, error);
     }
+    int status = recording_number_sites(recording, error);
+    if (status != TMPALLOC_OK)
+        return status;
     tracker_reset(recording->tracker);
     if (session->engine)
         engine_breakpoint_flushed(session->engine);

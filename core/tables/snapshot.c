@@ -54,6 +54,7 @@ static struct snapshot_site *add_site(struct snapshot_builder *builder, uint32_t
     for (size_t i = 0; i < SITE_FREE_STACKS; i++)
         site->free_stacks[i] = SITE_NO_STACK;
     builder->sites[snapshot->site_count++] = site;
+    site->id = (uint32_t)snapshot->site_count;
     return site;
 }
 
@@ -214,6 +215,8 @@ int snapshot_copy(const struct snapshot *snapshot, struct snapshot *ret) {
     for (size_t i = 0; i < snapshot->site_count && status == TMPALLOC_OK; i++) {
         const struct snapshot_site *site = &snapshot->sites[i];
         status = snapshot_builder_add(&builder, site, &copy);
+        if (status == TMPALLOC_OK)
+            copy->id = site->id;
         for (size_t k = 0; k < site->thread_count && status == TMPALLOC_OK; k++)
             status = snapshot_builder_add_thread(&builder, copy, site->threads[k]);
     }

@@ -18,6 +18,7 @@ struct snapshot_totals {
 };
 
 struct snapshot_site {
+    uint32_t id; /* from 1 in the order of first addition, until somebody knows better */
     uint32_t stack;
     struct site_counters counters;
     uint32_t free_stacks[SITE_FREE_STACKS]; /* SITE_NO_STACK when unused */

@@ -22,8 +22,9 @@ struct tracker {
     struct detector *detector;
     struct stacks *stacks;
     struct snapshot_totals totals;
-    struct map by_key; /* -> struct tracker_thread * */
-    struct tracker_thread *threads;
+    struct map by_key;              /* -> struct tracker_thread * */
+    struct tracker_thread *threads; /* in the order of creation */
+    struct tracker_thread **end_of_threads;
     struct tracker_thread *unused_threads;
 };
 
@@ -34,6 +35,7 @@ int tracker_create(uint32_t max_threshold, struct tracker **ret) {
     if (!tracker)
         return TMPALLOC_E_NOMEM;
     tracker->max_threshold = max_threshold;
+    tracker->end_of_threads = &tracker->threads;
     map_init(&tracker->by_key);
     if (detector_create(max_threshold, &one_at_a_time, &tracker->detector) ||
         stacks_create(&tracker->stacks)) {
@@ -81,8 +83,8 @@ static struct tracker_thread *new_thread(struct tracker *tracker) {
         memory_release(thread);
         return NULL;
     }
-    thread->next = tracker->threads;
-    tracker->threads = thread;
+    *tracker->end_of_threads = thread;
+    tracker->end_of_threads = &thread->next;
     return thread;
 }
 

@@ -167,7 +167,8 @@ static void parse_site(struct description *description, char *rest) {
             checked(realloc(snapshot->sites, description->capacity * sizeof *snapshot->sites));
     }
     struct snapshot_site *site = &snapshot->sites[snapshot->site_count++];
-    *site = (struct snapshot_site){.stack = parse_stack(description, rest)};
+    *site = (struct snapshot_site){.id = (uint32_t)snapshot->site_count,
+                                   .stack = parse_stack(description, rest)};
     for (size_t i = 0; i < SITE_FREE_STACKS; i++)
         site->free_stacks[i] = SITE_NO_STACK;
     site->by_distance =

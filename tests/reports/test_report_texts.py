@@ -39,7 +39,7 @@ def check_site(site, max_threshold):
     types = {name: (int, list) for name in numbers.split()}
     others = {"same_scope": (int, type(None)), "pattern": (str, type(None)), "location": dict, "stack": list, "truncated": bool}
     others.update({"location_index": int, "same_scope_by_distance": list, "free_stacks": list})
-    check_keys(site, {**types, **others, "free_truncated": list, "order": int})
+    check_keys(site, {**types, **others, "free_truncated": list})
     assert site["stack"][site["location_index"]] == site["location"]
     assert len(site["same_scope_by_distance"]) == len(site["by_distance"])
     assert len(site["free_truncated"]) == len(site["free_stacks"])

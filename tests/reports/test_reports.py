@@ -281,13 +281,13 @@ def test_a_threshold_above_the_largest_is_refused(driver):
     assert line == "error -2: threshold 3 is above the largest one that was recorded, 2\n"
 
 
-def test_sites_are_numbered_by_bytes_then_count_then_first_sight(driver):
+def test_sites_are_listed_by_bytes_then_count_then_first_sight_and_numbered_by_that(driver):
     def site(count, size):
         return [f"temporaries 0 {count} {size}", "allocations 9 9", "threads 1"]
 
     text = description([site(1, 5), site(2, 5), site(1, 5), site(9, 4), site(1, 6)])
     sites = json.loads(driver.report(text, "json"))["sites"]
-    assert [s["id"] for s in sites] == [1, 2, 3, 4, 5]
+    assert [s["id"] for s in sites] == [5, 2, 1, 3, 4]
     assert [s["location"]["function"] for s in sites] == ["f4", "f1", "f0", "f2", "f3"]
 
 

@@ -342,6 +342,8 @@ HOSTILE = {
     "no sites": (without(S), "sites is no list"),
     "sites by name": (setting({}, S), "sites is no list"),
     "a site that is a number": (setting(3, S, 1), "description of site 2 is no object"),
+    "a site without an id": (without(S, 0, "id"), "id of site 1 is no whole number"),
+    "two sites with one id": (setting(1, S, 1, "id"), "the id of site 2 is another site's, too"),
     "a negative number": (setting(-1, S, 0, "allocations"), "allocations of site 1 is no whole"),
     "a fraction": (setting(1.5, "totals", "allocations"), "allocations is no whole number"),
     "a number in words": (setting("7", S, 0, "larger"), "larger of site 1 is no whole number"),
@@ -378,7 +380,7 @@ def test_a_file_that_holds_something_else_gets_one_line(saved, kind):
 def test_a_file_without_what_was_added_to_the_schema_is_read(driver, saved):
     def strip(profile):
         for site in profile["sites"]:
-            for key in ("location_index", "same_scope_by_distance", "order", "truncated"):
+            for key in ("location_index", "same_scope_by_distance", "truncated"):
                 del site[key]
             for frame in [site["location"], *site["stack"]]:
                 del frame["offset"]
