@@ -60,8 +60,8 @@ static int create(struct image_options options) {
     cfi_told_by(catches_ask);
     int status = image_create(&options);
     if (status == TMPALLOC_OK) {
-        hooks_tell_stops(image->stops);
-        function_hooks_tell_stops(image->stops);
+        hooks_tell_catch_places(image->catch_places);
+        function_hooks_tell_catch_places(image->catch_places);
         status = threads_init();
     }
     if (status == TMPALLOC_OK && sandbox_code_found())
@@ -97,7 +97,7 @@ static bool hook_functions(bool unannounced) {
     struct agent_function functions[AGENT_FUNCTIONS];
     uint32_t count = image->function_count;
     int status = TMPALLOC_E_UNSUPPORTED;
-    if ((count > 0 || image->tables[0]) && count <= AGENT_FUNCTIONS) {
+    if ((count > 0 || image->object_allocator_tables[0]) && count <= AGENT_FUNCTIONS) {
         memcpy(functions, image->functions, sizeof functions);
         image->function_count = 0;
         patch_avoid(NULL, 0, unannounced);

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "agent/hooks/function_hooks.h"
-#include "agent/hooks/function_tables.h"
 #include "agent/hooks/hooks.h"
 #include "agent/hooks/hooks_real.h"
+#include "agent/hooks/object_allocator_hooks.h"
 #include "agent/patch/patch.h"
 #include "agent/patch/relocations.h"
 #include "agent/system/c_library.h"
@@ -159,7 +159,7 @@ static int install(struct installation *installation, uint32_t number) {
 int install_hooks(struct agent_image *image, bool preloaded) {
     struct installation installation = {.image = image, .preloaded = preloaded};
     int status = TMPALLOC_OK;
-    function_tables_undo();
+    object_allocator_hooks_undo();
     find_code(hook_list[HOOK_malloc].counting, &own_code_agent);
     if (preloaded)
         hooks_find_real();
@@ -193,13 +193,13 @@ int install_functions(struct agent_image *image, const struct agent_function *fu
     for (uint32_t i = 0; i < count && status == TMPALLOC_OK; i++)
         status = install_function(image, &functions[i]);
     if (status == TMPALLOC_OK)
-        function_tables_install();
+        object_allocator_hooks_install();
     return status;
 }
 
 /* What can't be changed is still told. */
 void install_undo(struct agent_image *image) {
-    function_tables_undo();
+    object_allocator_hooks_undo();
     patch_undo();
     relocations_undo();
     for (uint32_t i = 0; i < AGENT_ENTRY_POINTS_LIMIT; i++) {

@@ -67,7 +67,7 @@ static int read_words(const struct arguments *arguments, struct session_options 
         if (strcmp(arguments->values[i].name, "allocator") != 0)
             continue;
         if (strcmp(arguments->values[i].value, "python") == 0) {
-            options->objects = true;
+            options->object_allocator = true;
             continue;
         }
         status = add_custom(options, arguments->values[i].value, error);

@@ -170,10 +170,10 @@ int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
 enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_t id) {
     const struct breakpoint *breakpoint = breakpoints_by_id(&agent->breakpoints, id);
     if (!breakpoint)
-        return AGENT_STAYS;
+        return ENGINE_AGENT_HIT_STAYS;
     if (breakpoint->roles & (BREAKPOINT_CATCH | BREAKPOINT_TELL))
-        return AGENT_TELLS;
-    return is_exit(agent, breakpoint->address) ? AGENT_EXITS : AGENT_EXECS;
+        return ENGINE_AGENT_HIT_TELLS;
+    return is_exit(agent, breakpoint->address) ? ENGINE_AGENT_HIT_EXITS : ENGINE_AGENT_HIT_EXECS;
 }
 
 const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent) {

@@ -12,7 +12,12 @@
 struct engine_agent;
 
 /* What a breakpoint means: the process is left, or the agent has something to tell. */
-enum engine_agent_hit { AGENT_STAYS, AGENT_EXITS, AGENT_EXECS, AGENT_TELLS };
+enum engine_agent_hit {
+    ENGINE_AGENT_HIT_STAYS,
+    ENGINE_AGENT_HIT_EXITS,
+    ENGINE_AGENT_HIT_EXECS,
+    ENGINE_AGENT_HIT_TELLS
+};
 
 /* TMPALLOC_E_UNSUPPORTED when there is no agent to be brought in. */
 int engine_agent_create(const struct engine_parts *parts,
@@ -81,10 +86,10 @@ int engine_agent_set_catches(struct engine_agent *agent, struct error *error);
 void engine_agent_count_matches(struct engine_agent *agent);
 /* At a stop: the next allocation with parts.catches' awaited_stack is told. */
 int engine_agent_await(struct engine_agent *agent, struct error *error);
-/* Handles a hit of AGENT_TELLS.  TMPALLOC_STOP: the current thread is about to free something that
- * is caught.  TMPALLOC_E_UNSUPPORTED: a function that the user named isn't there or can't be
- * hooked, and the agent counts nothing.  *ret becomes AGENT_EXITS or AGENT_EXECS when that was
- * told. */
+/* Handles a hit of ENGINE_AGENT_HIT_TELLS.  TMPALLOC_STOP: the current thread is about to free
+ * something that is caught.  TMPALLOC_E_UNSUPPORTED: a function that the user named isn't there or
+ * can't be hooked, and the agent counts nothing.  *ret becomes ENGINE_AGENT_HIT_EXITS or
+ * ENGINE_AGENT_HIT_EXECS when that was told. */
 int engine_agent_told(struct engine_agent *agent, uint64_t id, enum engine_agent_hit *ret,
                       struct error *error);
 

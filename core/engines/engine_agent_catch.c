@@ -13,8 +13,8 @@ static int break_where_it_stops(struct engine_agent *agent, const struct agent_i
                                 struct error *error) {
     int status = TMPALLOC_OK;
     for (uint32_t i = 0; i < AGENT_ENTRY_POINTS_LIMIT && status == TMPALLOC_OK; i++) {
-        if (image->stops[i] != 0 && image->hooking[i] != AGENT_NOT_HOOKED)
-            status = engine_agent_break(agent, image->stops[i], BREAKPOINT_CATCH, error);
+        if (image->catch_places[i] != 0 && image->hooking[i] != AGENT_NOT_HOOKED)
+            status = engine_agent_break(agent, image->catch_places[i], BREAKPOINT_CATCH, error);
     }
     return status;
 }
@@ -188,7 +188,8 @@ int engine_agent_told(struct engine_agent *agent, uint64_t id, enum engine_agent
         return engine_agent_answer(agent, arguments[1], error);
     case AGENT_TELLS_EXITING:
     case AGENT_TELLS_EXECING:
-        *ret = arguments[0] == AGENT_TELLS_EXITING ? AGENT_EXITS : AGENT_EXECS;
+        *ret =
+            arguments[0] == AGENT_TELLS_EXITING ? ENGINE_AGENT_HIT_EXITS : ENGINE_AGENT_HIT_EXECS;
         return TMPALLOC_OK;
     default:
         return TMPALLOC_OK;

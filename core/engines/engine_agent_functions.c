@@ -73,25 +73,27 @@ int engine_agent_await_functions(struct engine_agent *agent, struct error *error
     if (!agent->awaited)
         return TMPALLOC_OK;
     if (engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.function_count == 0 &&
-        image.tables[0] == 0)
+        image.object_allocator_tables[0] == 0)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "the agent was ready too early");
     return engine_agent_break_where_it_tells(agent, error);
 }
 
-int engine_agent_write_tables(struct engine_agent *agent, struct error *error) {
+int engine_agent_write_object_allocator(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
-    struct python_tables tables = {.settled = 0};
+    struct object_allocator_tables tables = {.settled = 0};
     int status = engine_agent_image(agent, &image, error);
-    if (status == TMPALLOC_OK && agent->options.objects)
-        status = interpreted_stacks_tables(agent->options.objects, &tables, error);
+    if (status == TMPALLOC_OK && agent->options.object_allocator)
+        status =
+            interpreted_stacks_object_allocator(agent->options.object_allocator, &tables, error);
     if (status == TMPALLOC_E_STATE)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "there is no CPython in the process");
-    memcpy(image.tables, tables.addresses, sizeof(image.tables));
-    image.tables_settled = tables.settled;
+    memcpy(image.object_allocator_tables, tables.addresses, sizeof(image.object_allocator_tables));
+    image.object_allocator_settled = tables.settled;
     if (status == TMPALLOC_OK)
-        status = ENGINE_AGENT_WRITE(agent, &image, tables, error);
-    return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, &image, tables_settled, error)
-                                 : status;
+        status = ENGINE_AGENT_WRITE(agent, &image, object_allocator_tables, error);
+    return status == TMPALLOC_OK
+               ? ENGINE_AGENT_WRITE(agent, &image, object_allocator_settled, error)
+               : status;
 }
 
 /* All files that come with the program are loaded by now. */
@@ -103,7 +105,7 @@ static int write_functions(struct engine_agent *agent, struct error *error) {
     if (status == TMPALLOC_OK)
         status = engine_agent_list_functions(agent, image.functions, &image.function_count, error);
     if (status == TMPALLOC_OK)
-        status = engine_agent_write_tables(agent, error);
+        status = engine_agent_write_object_allocator(agent, error);
     if (status == TMPALLOC_OK)
         status = ENGINE_AGENT_WRITE(agent, &image, functions, error);
     return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, &image, function_count, error)

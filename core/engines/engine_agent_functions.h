@@ -6,7 +6,8 @@
 #include "engines/engine_agent_state.h"
 
 static inline bool engine_agent_has_functions(const struct engine_agent *agent) {
-    return agent->options.custom_count > 0 || agent->options.within || agent->options.objects;
+    return agent->options.custom_count > 0 || agent->options.within ||
+           agent->options.object_allocator;
 }
 
 /* At most AGENT_FUNCTIONS, as the agent wants them.  TMPALLOC_E_UNSUPPORTED: one isn't there. */
@@ -15,7 +16,7 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
 
 /* Tells the agent where the tables of CPython's object allocator are, or that none are wanted.
  * TMPALLOC_E_UNSUPPORTED: they aren't known. */
-int engine_agent_write_tables(struct engine_agent *agent, struct error *error);
+int engine_agent_write_object_allocator(struct engine_agent *agent, struct error *error);
 
 /* TMPALLOC_E_UNSUPPORTED names one that the agent could not hook. */
 int engine_agent_check_functions(struct engine_agent *agent, struct error *error);

@@ -389,7 +389,7 @@ static int hook(struct injection *injection) {
     uint64_t result, place = injection->page + FUNCTIONS_OFFSET;
     int status = engine_agent_list_functions(agent, functions, &count, injection->error);
     if (status == TMPALLOC_OK)
-        status = engine_agent_write_tables(agent, injection->error);
+        status = engine_agent_write_object_allocator(agent, injection->error);
     if (status == TMPALLOC_OK)
         status = avoid_threads(injection);
     if (status != TMPALLOC_OK || !engine_agent_has_functions(agent))

@@ -57,11 +57,11 @@ int engine_breakpoint_create(const struct engine_parts *parts,
     engine->options = *options;
     engine->entry_limit = limit;
     breakpoints_init(&engine->breakpoints, parts->host, options->kind);
-    call_threads_init(&engine->threads);
+    pending_calls_init(&engine->pending_calls);
     map_init(&engine->internal_calls);
-    freeing_init(&engine->freeing, parts->unwinder, parts->python);
-    engine->objects = (struct engine_objects){
-        .host = parts->host, .modules = parts->modules, .python = options->objects};
+    free_sites_init(&engine->free_sites, parts->unwinder, parts->python);
+    engine->object_allocator = (struct object_allocator_stubs){
+        .host = parts->host, .modules = parts->modules, .python = options->object_allocator};
     *ret = engine;
     return TMPALLOC_OK;
 }
@@ -77,12 +77,12 @@ void engine_breakpoint_destroy(struct engine_breakpoint *engine) {
     if (!engine)
         return;
     if (is_here(engine))
-        engine_objects_restore(&engine->objects);
+        object_allocator_stubs_restore(&engine->object_allocator);
     breakpoints_deinit(&engine->breakpoints);
-    call_threads_deinit(&engine->threads);
+    pending_calls_deinit(&engine->pending_calls);
     entry_points_deinit(&engine->entries);
     map_deinit(&engine->internal_calls);
-    freeing_deinit(&engine->freeing);
+    free_sites_deinit(&engine->free_sites);
     memory_release(engine);
 }
 
@@ -95,7 +95,7 @@ static bool is_idle_return(const struct engine_breakpoint *engine,
                            const struct breakpoint *breakpoint) {
     const uint32_t returns = BREAKPOINT_RETURN | BREAKPOINT_WITHIN_RETURN;
     return (breakpoint->roles & ~returns) == 0 && breakpoint != engine->pending_return &&
-           !call_threads_return_to(&engine->threads, breakpoint->address);
+           !pending_calls_return_to(&engine->pending_calls, breakpoint->address);
 }
 
 void engine_breakpoint_unloading(struct engine_breakpoint *engine) {
@@ -138,7 +138,8 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
         status = engine_entries_set_within(engine, error);
     engine_entries_release_resolvers(engine);
     if (status == TMPALLOC_OK && resolved == TMPALLOC_OK)
-        status = engine_objects_follow(&engine->objects, &engine->breakpoints, error);
+        status =
+            object_allocator_stubs_follow(&engine->object_allocator, &engine->breakpoints, error);
     if (status == TMPALLOC_E_UNSUPPORTED)
         return TMPALLOC_E_STATE;
     return status == TMPALLOC_OK ? resolved : status;
@@ -153,7 +154,7 @@ size_t engine_breakpoint_active(const struct engine_breakpoint *engine) {
 }
 
 bool engine_breakpoint_has_objects(const struct engine_breakpoint *engine) {
-    return engine->objects.found;
+    return engine->object_allocator.found;
 }
 
 void engine_breakpoint_left_out(const struct engine_breakpoint *engine, struct text *text) {
@@ -168,7 +169,7 @@ void engine_breakpoint_remove_exited(struct engine_breakpoint *engine) {
 }
 
 void engine_breakpoint_flushed(struct engine_breakpoint *engine) {
-    call_threads_forget_old_blocks(&engine->threads);
+    pending_calls_forget_old_blocks(&engine->pending_calls);
 }
 
 int engine_breakpoint_hit(struct engine_breakpoint *engine, uint64_t id, struct error *error) {

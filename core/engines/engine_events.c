@@ -99,13 +99,13 @@ static int record_free(struct engine_hit *hit, const struct entry_point *entry,
     check_owner(hit, address);
     struct tracker_release freed;
     tracker_freed(engine->parts.tracker, hit->thread->thread, address, false, &freed);
-    const struct freeing_call call = {entry->address, hit->stack_pointer, return_address,
-                                      tracker_thread_tid(hit->thread->thread)};
-    int status = freeing_note(&engine->freeing, &call, NULL, &freed, hit->error);
+    const struct free_call call = {entry->address, hit->stack_pointer, return_address,
+                                   tracker_thread_tid(hit->thread->thread)};
+    int status = free_sites_note(&engine->free_sites, &call, NULL, &freed, hit->error);
     return status == TMPALLOC_OK ? catch_block(hit, &freed) : status;
 }
 
-static int begin_allocation(struct engine_hit *hit, struct call *call) {
+static int begin_allocation(struct engine_hit *hit, struct pending_call *call) {
     struct engine_breakpoint *engine = hit->engine;
     const struct capture *capture;
     int status = unwinder_capture(engine->parts.unwinder, call->entry_address, hit->stack_pointer,
@@ -149,7 +149,7 @@ static int string_bytes(struct engine_hit *hit, uint64_t address, size_t charact
     }
 }
 
-static int find_size(struct engine_hit *hit, struct call *call, uint64_t address) {
+static int find_size(struct engine_hit *hit, struct pending_call *call, uint64_t address) {
     if (address && call->signature.result == ENTRY_RETURNED_STRING)
         return string_bytes(hit, address, 1, &call->size_bytes);
     if (address && call->signature.result == ENTRY_RETURNED_WIDE_STRING)
@@ -157,11 +157,11 @@ static int find_size(struct engine_hit *hit, struct call *call, uint64_t address
     return TMPALLOC_OK;
 }
 
-static struct call describe_call(const struct engine_hit *hit, const struct entry_point *entry,
-                                 uint64_t return_address) {
+static struct pending_call describe_call(const struct engine_hit *hit,
+                                         const struct entry_point *entry, uint64_t return_address) {
     const struct entry_signature *signature = &entry->signature;
     bool stores = signature->result == ENTRY_STORED;
-    return (struct call){
+    return (struct pending_call){
         .activation = {true, hit->stack_pointer, return_address},
         .awaits_return = signature->role != ENTRY_FREE || entry->size_bytes == 0,
         .signature = *signature,
@@ -175,18 +175,18 @@ static struct call describe_call(const struct engine_hit *hit, const struct entr
 
 /* A realloc that was abandoned (left by a jump) freed nothing that is known of. */
 static void abandon_call(struct engine_hit *hit) {
-    struct call *call = &hit->thread->call;
+    struct pending_call *call = &hit->thread->call;
     if (call->activation.active && call->awaits_return && call->old.address != 0)
         tracker_put_back(hit->engine->parts.tracker, &call->old);
     call->activation.active = false;
 }
 
-static int relate(struct engine_hit *hit, const struct call *next, enum call_nesting *ret) {
+static int relate(struct engine_hit *hit, const struct pending_call *next, enum call_nesting *ret) {
     struct engine_parts *parts = &hit->engine->parts;
-    const struct call *call = &hit->thread->call;
-    const struct call_stop place = {next->entry_address, hit->stack_pointer,
-                                    next->activation.return_address, next->pointer,
-                                    next->allocations};
+    const struct pending_call *call = &hit->thread->call;
+    const struct pending_hit place = {next->entry_address, hit->stack_pointer,
+                                      next->activation.return_address, next->pointer,
+                                      next->allocations};
     const struct processor_return *returns = &hit->engine->processor->returns;
     bool keeps_return;
     *ret = CALL_OUTERMOST;
@@ -194,19 +194,20 @@ static int relate(struct engine_hit *hit, const struct call *next, enum call_nes
         engine_hit_keeps_return(hit, &call->activation, &keeps_return) != TMPALLOC_OK ||
         !keeps_return)
         return TMPALLOC_OK;
-    *ret = call_nesting(call, &place, returns, NULL, NULL);
+    *ret = pending_calls_nesting(call, &place, returns, NULL, NULL);
     if (*ret != CALL_NEEDS_CAPTURE)
         return TMPALLOC_OK;
     const struct capture *capture;
     int status = unwinder_capture(parts->unwinder, next->entry_address, hit->stack_pointer,
                                   hit->error, &capture);
     if (status == TMPALLOC_OK)
-        *ret = call_nesting(call, &place, returns, capture,
-                            stacks_get(tracker_stacks(parts->tracker), capture->stack));
+        *ret = pending_calls_nesting(call, &place, returns, capture,
+                                     stacks_get(tracker_stacks(parts->tracker), capture->stack));
     return status;
 }
 
-static int begin_call(struct engine_hit *hit, const struct entry_point *entry, struct call *call) {
+static int begin_call(struct engine_hit *hit, const struct entry_point *entry,
+                      struct pending_call *call) {
     uint64_t return_address = call->activation.return_address;
     if (call->signature.role != ENTRY_FREE)
         return begin_allocation(hit, call);
@@ -218,7 +219,7 @@ static int begin_call(struct engine_hit *hit, const struct entry_point *entry, s
 
 int engine_events_call(struct engine_hit *hit, const struct entry_point *entry,
                        uint64_t return_address) {
-    struct call next = describe_call(hit, entry, return_address);
+    struct pending_call next = describe_call(hit, entry, return_address);
     enum call_nesting nesting;
     if (entry->signature.role == ENTRY_ALLOCATE &&
         engine_hit_argument(hit, entry->signature.pointer))
@@ -237,7 +238,8 @@ int engine_events_call(struct engine_hit *hit, const struct entry_point *entry,
     return status;
 }
 
-static int allocated_address(const struct engine_hit *hit, const struct call *call, uint64_t *ret) {
+static int allocated_address(const struct engine_hit *hit, const struct pending_call *call,
+                             uint64_t *ret) {
     *ret = hit->result;
     if (call->signature.result == ENTRY_RETURNED_MAPPED && hit->result == UINT64_MAX)
         *ret = 0;
@@ -249,7 +251,8 @@ static int allocated_address(const struct engine_hit *hit, const struct call *ca
 }
 
 /* The free half of a realloc, known to have happened or not only now. */
-static int finish_realloc(struct engine_hit *hit, const struct call *call, uint64_t address) {
+static int finish_realloc(struct engine_hit *hit, const struct pending_call *call,
+                          uint64_t address) {
     struct engine_breakpoint *engine = hit->engine;
     if (call->old.address == 0)
         return TMPALLOC_OK;
@@ -258,15 +261,15 @@ static int finish_realloc(struct engine_hit *hit, const struct call *call, uint6
         return TMPALLOC_OK;
     }
     tracker_count_free(engine->parts.tracker, &call->old, address != 0);
-    const struct freeing_call freeing = {call->entry_address, call->activation.stack_pointer,
-                                         call->activation.return_address,
-                                         tracker_thread_tid(hit->thread->thread)};
-    return freeing_note(&engine->freeing, &freeing, call->capture, &call->old, hit->error);
+    const struct free_call freeing = {call->entry_address, call->activation.stack_pointer,
+                                      call->activation.return_address,
+                                      tracker_thread_tid(hit->thread->thread)};
+    return free_sites_note(&engine->free_sites, &freeing, call->capture, &call->old, hit->error);
 }
 
 int engine_events_return(struct engine_hit *hit) {
     struct engine_breakpoint *engine = hit->engine;
-    struct call *call = &hit->thread->call;
+    struct pending_call *call = &hit->thread->call;
     if (!call->awaits_return || !engine_hit_returns_to(hit, &call->activation))
         return TMPALLOC_OK;
     call->activation.active = false;
@@ -289,5 +292,6 @@ int engine_events_return(struct engine_hit *hit) {
     struct engine_catches *catches = engine->parts.catches;
     if (catches && catches->awaited_stack == call->stack)
         catches->allocated(catches->arg, address, call->size_bytes);
-    return freeing_allocated(&engine->freeing, site, call->capture, call->activation.stack_pointer);
+    return free_sites_allocated(&engine->free_sites, site, call->capture,
+                                call->activation.stack_pointer);
 }

@@ -7,7 +7,7 @@
 
 struct engine_hit {
     struct engine_breakpoint *engine;
-    struct call_thread *thread;
+    struct calling_thread *thread;
     const struct breakpoint *breakpoint;
     uint64_t stack_pointer;
     uint64_t result;

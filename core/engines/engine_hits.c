@@ -37,7 +37,7 @@ static const struct entry_point *entry_at(const struct engine_breakpoint *engine
         if (engine->entries.items[i].address == address)
             return &engine->entries.items[i];
     }
-    return engine_objects_at(&engine->objects, address);
+    return object_allocator_stubs_at(&engine->object_allocator, address);
 }
 
 static bool is_counted(struct engine_hit *hit, uint64_t key, int *status) {
@@ -60,8 +60,9 @@ static int handle_call(struct engine_hit *hit, const struct entry_point *entry, 
     if (entry)
         note_allocation(hit->engine, entry);
     uint64_t return_address;
-    if (hit->engine->objects.found) /* which is tried when files are loaded */
-        engine_objects_follow(&hit->engine->objects, &hit->engine->breakpoints, NULL);
+    if (hit->engine->object_allocator.found) /* which is tried when files are loaded */
+        object_allocator_stubs_follow(&hit->engine->object_allocator, &hit->engine->breakpoints,
+                                      NULL);
     int status = engine_hit_return_address(hit, &return_address);
     if (status == TMPALLOC_OK && hit->breakpoint->roles & BREAKPOINT_RESOLVER)
         status = engine_resolvers_enter(hit, return_address);
@@ -95,9 +96,9 @@ int engine_hits_handle(struct engine_breakpoint *engine, const struct breakpoint
     struct engine_hit hit = {.engine = engine, .breakpoint = breakpoint, .error = error};
     uint64_t generation = modules_generation(engine->parts.modules);
     if (generation != engine->generation) {
-        freeing_forget(&engine->freeing);
+        free_sites_forget(&engine->free_sites);
         map_clear(&engine->internal_calls);
-        call_threads_forget_captures(&engine->threads);
+        pending_calls_forget_captures(&engine->pending_calls);
         engine->generation = generation;
     }
     struct tmpalloc_thread thread;

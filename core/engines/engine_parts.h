@@ -23,8 +23,8 @@ struct engine_breakpoint_options {
     enum tmpalloc_breakpoint_kind kind;
     struct entry_options entries;
     const char *within; /* count only while this function is on the thread's stack; NULL: always */
-    uint64_t only_thread;               /* key of the one thread to count; 0: all */
-    struct interpreted_stacks *objects; /* count CPython's object allocator, too; NULL: don't */
+    uint64_t only_thread;                        /* key of the one thread to count; 0: all */
+    struct interpreted_stacks *object_allocator; /* CPython's, which counts, too; NULL: no */
 };
 
 struct engine_agent_options {
@@ -36,7 +36,7 @@ struct engine_agent_options {
     const struct entry_custom *custom; /* used until destroy, as `within` */
     size_t custom_count;
     const char *within; /* count only while this function is on the thread's stack; NULL: always */
-    struct interpreted_stacks *objects; /* count CPython's object allocator, too; NULL: don't */
+    struct interpreted_stacks *object_allocator; /* CPython's, which counts, too; NULL: no */
 };
 
 #endif

@@ -3,10 +3,10 @@
 #define TMPALLOC_ENGINE_STATE_H
 
 #include "debugger/breakpoints.h"
-#include "engines/calls.h"
-#include "engines/engine_objects.h"
 #include "engines/engine_parts.h"
-#include "engines/freeing.h"
+#include "engines/free_sites.h"
+#include "engines/object_allocator_stubs.h"
+#include "engines/pending_calls.h"
 
 struct engine_breakpoint {
     struct engine_parts parts;
@@ -17,16 +17,16 @@ struct engine_breakpoint {
     struct entry_points entries;
     size_t active_entries; /* the first ones of entries, those with breakpoints */
     size_t entry_limit;    /* as many as debug registers allow */
-    struct engine_objects objects;
+    struct object_allocator_stubs object_allocator;
     struct user_functions within;
     uint32_t threads_within;
-    struct call_threads threads;
+    struct pending_calls pending_calls;
     size_t thread_check;               /* number of threads at which to look for exited ones */
     struct breakpoint *pending_return; /* hardware: the one return that is being watched */
-    const struct call_thread *pending_thread;
+    const struct calling_thread *pending_thread;
     uint64_t allocations;      /* stops that may have allocated */
     struct map internal_calls; /* return address -> 1 for malloc's own calls, else 0 */
-    struct freeing freeing;
+    struct free_sites free_sites;
     uint64_t generation;         /* of the modules when captures were last valid */
     uint64_t returns_generation; /* and when unloaded return sites were last released */
 };

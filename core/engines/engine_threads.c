@@ -26,13 +26,13 @@ void engine_threads_unwatch_return(struct engine_breakpoint *engine) {
 }
 
 void engine_threads_exited(struct engine_breakpoint *engine, struct tracker_thread *thread) {
-    const struct call_thread *state =
-        call_threads_get(&engine->threads, tracker_thread_key(thread));
+    const struct calling_thread *state =
+        pending_calls_get(&engine->pending_calls, tracker_thread_key(thread));
     if (state && state->within.active)
         engine->threads_within--;
     if (state && state == engine->pending_thread)
         engine_threads_unwatch_return(engine);
-    call_threads_remove(&engine->threads, tracker_thread_key(thread));
+    pending_calls_remove(&engine->pending_calls, tracker_thread_key(thread));
     tracker_thread_exited(engine->parts.tracker, thread);
 }
 
@@ -50,20 +50,22 @@ void engine_threads_remove_exited(struct engine_breakpoint *engine) {
 }
 
 int engine_threads_find(struct engine_breakpoint *engine, const struct tmpalloc_thread *thread,
-                        struct call_thread **ret) {
-    *ret = call_threads_get(&engine->threads, thread->key);
+                        struct calling_thread **ret) {
+    *ret = pending_calls_get(&engine->pending_calls, thread->key);
     if (*ret)
         return TMPALLOC_OK;
     if (tracker_thread_count(engine->parts.tracker) > engine->thread_check + THREAD_SLACK)
         engine_threads_remove_exited(engine);
     struct tracker_thread *added =
         tracker_get_thread(engine->parts.tracker, thread->key, thread->tid);
-    return added ? call_threads_add(&engine->threads, thread->key, added, ret) : TMPALLOC_E_NOMEM;
+    return added ? pending_calls_add(&engine->pending_calls, thread->key, added, ret)
+                 : TMPALLOC_E_NOMEM;
 }
 
 /* The hardware engine watches one return at a time. */
-int engine_threads_watch_return(struct engine_breakpoint *engine, const struct call_thread *thread,
-                                uint64_t return_address, struct error *error) {
+int engine_threads_watch_return(struct engine_breakpoint *engine,
+                                const struct calling_thread *thread, uint64_t return_address,
+                                struct error *error) {
     if (engine->options.kind == TMPALLOC_SOFTWARE)
         return breakpoints_require(&engine->breakpoints, return_address, BREAKPOINT_RETURN, NULL,
                                    error);

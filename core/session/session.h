@@ -44,7 +44,7 @@ struct session_options {
     struct suppressions *suppressions; /* owned; NULL: none */
     char *within;                      /* owned; NULL: everywhere */
     struct entry_custom *custom;       /* owned */
-    bool objects;                      /* CPython's object allocator counts */
+    bool object_allocator;             /* CPython's object allocator counts */
     size_t custom_count;
 };
 
@@ -88,10 +88,10 @@ struct session {
     char reason[ERROR_TEXT_BYTES];    /* why auto did not choose the agent; "": it did */
     struct engine_breakpoint *engine; /* while waiting or tracking, one of these */
     struct engine_agent *agent;
-    struct engine_agent *left;   /* it was given up while a hit was handled; NULL: none */
-    int64_t next_copy_ns;        /* CLOCK_MONOTONIC, for stops without a command */
-    struct recording *recording; /* NULL: never started */
-    char core_file[4096];        /* that is looked at, as it was, and why it gave no results */
+    struct engine_agent *abandoned_agent; /* in the hit that gave it up; else NULL */
+    int64_t next_copy_ns;                 /* CLOCK_MONOTONIC, for stops without a command */
+    struct recording *recording;          /* NULL: never started */
+    char core_file[4096]; /* that is looked at, as it was, and why it gave no results */
     struct elf_stamp core_stamp;
     char core_problem[ERROR_TEXT_BYTES]; /* "": it did, or there is none */
     bool elsewhere;                      /* what is selected is not what the results came from */

@@ -19,7 +19,7 @@ void session_init(struct session *session, const struct tmpalloc_host *host) {
 }
 
 void session_deinit(struct session *session) {
-    session_engine_forget_left(session);
+    session_engine_drop_abandoned(session);
     session_engine_destroy(session);
     session_unload(session);
     text_deinit(&session->loaded_from);
@@ -56,7 +56,7 @@ static int check_start(const struct session *session, const struct session_optio
         return error_set(error, TMPALLOC_E_ARGUMENT,
                          "--within needs more breakpoints than there are debug registers: use "
                          "--engine breakpoint");
-    if (options->engine == SESSION_HARDWARE && options->objects)
+    if (options->engine == SESSION_HARDWARE && options->object_allocator)
         return error_set(error, TMPALLOC_E_ARGUMENT,
                          "--allocator python needs more breakpoints than there are debug "
                          "registers: use --engine breakpoint");

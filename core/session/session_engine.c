@@ -80,7 +80,7 @@ static int create_breakpoint(struct session *session, struct recording *recordin
         .kind = session->chosen == SESSION_HARDWARE ? TMPALLOC_HARDWARE : TMPALLOC_SOFTWARE,
         .entries = {options->custom, options->custom_count, options->mappings, AGENT_FILE_SONAME},
         .within = options->within,
-        .objects = options->objects ? recording->python : NULL,
+        .object_allocator = options->object_allocator ? recording->python : NULL,
     };
     const struct engine_parts parts = parts_of(session, recording);
     int status = find_only_thread(session, &engine_options.only_thread, error);
@@ -102,7 +102,7 @@ static int create_agent(struct session *session, struct recording *recording, st
         .custom = options->custom,
         .custom_count = options->custom_count,
         .within = options->within,
-        .objects = options->objects ? recording->python : NULL,
+        .object_allocator = options->object_allocator ? recording->python : NULL,
     };
     const struct engine_parts parts = parts_of(session, recording);
     recording->engine = session_engine_name(SESSION_AGENT);
@@ -129,8 +129,8 @@ static int bring_in(struct session *session, struct recording *recording,
 }
 
 /* The agent can't be had; `error` says why. */
-static int take_second_best(struct session *session, struct recording *recording,
-                            struct error *error) {
+static int use_breakpoints(struct session *session, struct recording *recording,
+                           struct error *error) {
     char reason[sizeof(session->reason)];
     snprintf(reason, sizeof(reason), "%s", error->text);
     session_engine_destroy(session);
@@ -157,7 +157,7 @@ int session_engine_create(struct session *session, struct recording *recording,
     if (status == TMPALLOC_OK)
         status = bring_in(session, recording, process, continues, error);
     if (has_no_agent(status))
-        return take_second_best(session, recording, error);
+        return use_breakpoints(session, recording, error);
     if (status != TMPALLOC_OK)
         session_engine_destroy(session);
     return status;
@@ -242,8 +242,9 @@ static int refresh_breakpoint(struct session *session, struct error *error) {
 }
 
 /* The agent that was expected isn't there, or is of no use; `reason` says why. */
-static int fall_back(struct session *session, struct error *reason, struct error *error) {
-    int status = take_second_best(session, session->recording, reason);
+static int use_breakpoints_from_now(struct session *session, struct error *reason,
+                                    struct error *error) {
+    int status = use_breakpoints(session, session->recording, reason);
     if (status != TMPALLOC_OK)
         return error_set(error, status, "%s", reason->text);
     host_message(&session->host, "tmpalloc: breakpoint engine (auto: %s)", session->reason);
@@ -256,7 +257,7 @@ static int refresh_engine(struct session *session, struct error *error) {
         return refresh_breakpoint(session, error ? error : &reason);
     int status = engine_agent_refresh(session->agent, &reason);
     if (has_no_agent(status))
-        return fall_back(session, &reason, error);
+        return use_breakpoints_from_now(session, &reason, error);
     if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
         session->state = status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING;
     return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
@@ -320,7 +321,7 @@ int session_engine_update(struct session *session, struct error *error) {
     struct error reason = {.text = ""};
     status = copy_results(session, RECORDING_NOW, &reason);
     if (status == TMPALLOC_E_UNSUPPORTED)
-        return fall_back(session, &reason, error);
+        return use_breakpoints_from_now(session, &reason, error);
     return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
 }
 
@@ -371,10 +372,10 @@ int session_engine_reset(struct session *session, struct error *error) {
 }
 
 /* While a hit is handled breakpoints stay; the agent's mean nothing any more. */
-static int give_up_agent(struct session *session, struct error *reason, struct error *error) {
-    session->left = session->agent;
+static int abandon_agent(struct session *session, struct error *reason, struct error *error) {
+    session->abandoned_agent = session->agent;
     session->agent = NULL;
-    int status = fall_back(session, reason, error);
+    int status = use_breakpoints_from_now(session, reason, error);
     if (session->engine)
         return status;
     session->state = SESSION_STOPPED;
@@ -382,16 +383,16 @@ static int give_up_agent(struct session *session, struct error *reason, struct e
     return TMPALLOC_OK;
 }
 
-void session_engine_forget_left(struct session *session) {
-    engine_agent_destroy(session->left);
-    session->left = NULL;
+void session_engine_drop_abandoned(struct session *session) {
+    engine_agent_destroy(session->abandoned_agent);
+    session->abandoned_agent = NULL;
 }
 
 /* In a child that was made by a system call of the program's own the agent never begins. */
 static int handle_left(struct session *session, enum engine_agent_hit hit, struct error *error) {
     struct error reason = {.text = ""};
-    int status =
-        copy_results(session, hit == AGENT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, &reason);
+    int status = copy_results(
+        session, hit == ENGINE_AGENT_HIT_EXITS ? RECORDING_EXIT : RECORDING_EXEC, &reason);
     if (status == TMPALLOC_E_STATE) {
         host_message(&session->host, "tmpalloc: %s", reason.text);
         return TMPALLOC_OK;
@@ -401,24 +402,26 @@ static int handle_left(struct session *session, enum engine_agent_hit hit, struc
 
 static int handle_told(struct session *session, uint64_t id, struct error *error) {
     struct error reason = {.text = ""};
-    enum engine_agent_hit told = AGENT_TELLS;
+    enum engine_agent_hit told = ENGINE_AGENT_HIT_TELLS;
     int status = engine_agent_told(session->agent, id, &told, &reason);
-    if (status == TMPALLOC_OK && told != AGENT_TELLS)
+    if (status == TMPALLOC_OK && told != ENGINE_AGENT_HIT_TELLS)
         return handle_left(session, told, error);
     if (status == TMPALLOC_E_UNSUPPORTED)
-        return give_up_agent(session, &reason, error);
+        return abandon_agent(session, &reason, error);
     return status == TMPALLOC_OK ? status : error_set(error, status, "%s", reason.text);
 }
 
 int session_engine_hit(struct session *session, uint64_t id, struct error *error) {
     if (session->engine)
         return engine_breakpoint_hit(session->engine, id, error);
-    enum engine_agent_hit hit = session->agent ? engine_agent_hit(session->agent, id) : AGENT_STAYS;
+    enum engine_agent_hit hit =
+        session->agent ? engine_agent_hit(session->agent, id) : ENGINE_AGENT_HIT_STAYS;
     struct tmpalloc_process process;
-    if (hit == AGENT_STAYS || host_process(&session->host, &process, error) != TMPALLOC_OK ||
+    if (hit == ENGINE_AGENT_HIT_STAYS ||
+        host_process(&session->host, &process, error) != TMPALLOC_OK ||
         process.pid != session->recording->process.pid)
         return TMPALLOC_OK;
-    if (hit == AGENT_TELLS)
+    if (hit == ENGINE_AGENT_HIT_TELLS)
         return handle_told(session, id, error);
     return handle_left(session, hit, error);
 }

@@ -17,7 +17,7 @@ int session_engine_create(struct session *session, struct recording *recording,
                           struct error *error);
 void session_engine_destroy(struct session *session);
 /* Lets go of an agent that was given up; not while a hit is handled. */
-void session_engine_forget_left(struct session *session);
+void session_engine_drop_abandoned(struct session *session);
 
 /* The process' files changed: the session is tracking or waiting afterwards. */
 int session_engine_refresh(struct session *session, struct error *error);

@@ -107,7 +107,7 @@ static void stopped(struct session *session, bool signaled) {
 
 int session_event(struct session *session, tmpalloc_event event, struct error *error) {
     struct tmpalloc_process process;
-    session_engine_forget_left(session);
+    session_engine_drop_abandoned(session);
     int status = host_process(&session->host, &process, error);
     if (status != TMPALLOC_OK || !session->recording)
         return status;
@@ -140,7 +140,7 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
 void session_poll(struct session *session) {
     struct tmpalloc_process process;
     struct error error = {.text = ""};
-    session_engine_forget_left(session);
+    session_engine_drop_abandoned(session);
     if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
     if (!session_is_active(session))

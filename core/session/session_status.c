@@ -30,7 +30,7 @@ static void append_entry_points(const struct session *session, struct text *text
 
 /* The agent is given up where it can't have them. */
 static bool has_objects(const struct session *session) {
-    return session->options.objects &&
+    return session->options.object_allocator &&
            (session->agent || engine_breakpoint_has_objects(session->engine));
 }
 

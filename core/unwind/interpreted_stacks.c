@@ -112,8 +112,8 @@ enum python_answer interpreted_stacks_refresh(struct interpreted_stacks *python,
     return python->answer;
 }
 
-int interpreted_stacks_tables(struct interpreted_stacks *python, struct python_tables *ret,
-                              struct error *error) {
+int interpreted_stacks_object_allocator(struct interpreted_stacks *python,
+                                        struct object_allocator_tables *ret, struct error *error) {
     const struct python_process process = process_of(python);
     uint32_t version;
     enum python_answer answer = interpreted_stacks_refresh(python, &version);
@@ -121,7 +121,7 @@ int interpreted_stacks_tables(struct interpreted_stacks *python, struct python_t
         return error_set(error, TMPALLOC_E_STATE, "there is no CPython in the process");
     const struct processor *processor = python->host->processor;
     if (answer != PYTHON_FOUND || !processor ||
-        !python_tables_find(processor, &process, &python->runtime, ret))
+        !object_allocator_tables_find(processor, &process, &python->runtime, ret))
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the object allocator of this CPython is not known");
     return TMPALLOC_OK;

@@ -10,7 +10,7 @@
 #ifndef TMPALLOC_INTERPRETED_STACKS_H
 #define TMPALLOC_INTERPRETED_STACKS_H
 
-#include "cpython/python_tables.h"
+#include "cpython/object_allocator_tables.h"
 #include "names/symbolizer.h"
 #include "unwind/unwinder.h"
 
@@ -28,8 +28,8 @@ enum python_answer interpreted_stacks_refresh(struct interpreted_stacks *python,
 
 /* The tables of its object allocator.  TMPALLOC_E_STATE: there is no CPython;
  * TMPALLOC_E_UNSUPPORTED: it isn't known. */
-int interpreted_stacks_tables(struct interpreted_stacks *python, struct python_tables *ret,
-                              struct error *error);
+int interpreted_stacks_object_allocator(struct interpreted_stacks *python,
+                                        struct object_allocator_tables *ret, struct error *error);
 
 /* The stack of the current, stopped thread with this id, captured at this stack pointer, with its
  * Python frames; without any it is the captured one.  Memory that can't be read leaves frames out.

@@ -41,7 +41,7 @@ enum agent_entry_point {
 #define AGENT_FIRST_OTHER (AGENT_ENTRY_COUNT + AGENT_FUNCTIONS)
 
 /* Tables of functions that are hooked, too. */
-#define AGENT_TABLES 2
+#define AGENT_OBJECT_ALLOCATOR_TABLES 2
 
 /* What such a function does. */
 enum agent_role {
@@ -167,7 +167,7 @@ struct agent_image {
     uint64_t awaited;
     /* By entry point that frees: where its hook stops at what is caught, just before it calls the
      * function itself.  rdi is the address of a struct agent_caught there. */
-    uint64_t stops[AGENT_ENTRY_POINTS_LIMIT];
+    uint64_t catch_places[AGENT_ENTRY_POINTS_LIMIT];
     uint32_t function_count;
     uint32_t within; /* 1: calls count only while a function that encloses them is on the stack */
     struct agent_function functions[AGENT_FUNCTIONS];
@@ -178,12 +178,13 @@ struct agent_image {
     uint32_t window_ring_off;
     uint32_t window_entries;
     uint32_t window_entry_bytes; /* as thread_bytes */
-    /* Tables of CPython's allocator functions, as python_tables.h has them; 0: none.  What they
-     * lead to becomes functions. */
-    uint64_t tables[AGENT_TABLES];
-    uint64_t tables_settled; /* address of a word that is 0 while tables may still be written to */
-    uint32_t asks;           /* 1: AGENT_TELLS_ASKING is answered */
-    uint32_t sandboxed;      /* enum agent_sandbox */
+    /* Tables of CPython's allocator functions, as object_allocator_tables.h has them; 0: none. What
+     * they lead to becomes functions. */
+    uint64_t object_allocator_tables[AGENT_OBJECT_ALLOCATOR_TABLES];
+    uint64_t object_allocator_settled; /* address of a word that is 0 while tables may still be
+                                          written to */
+    uint32_t asks;                     /* 1: AGENT_TELLS_ASKING is answered */
+    uint32_t sandboxed;                /* enum agent_sandbox */
 };
 
 /* How a register of the caller is found. */
@@ -395,7 +396,7 @@ enum agent_tells {
  * It catches by writing to `catches`, catch_anywhere, a new catch_generation, and at last catching,
  * at any stop; and catch_matches and catch_generation of a site when it is asked for them.  It
  * watches by writing to `awaited`, together with another number in the low half of the visit of
- * each site with that call stack, or `watched`.  Breakpoints are needed at `stops`, and at a
+ * each site with that call stack, or `watched`.  Breakpoints are needed at `catch_places`, and at a
  * function of the library that does nothing:
  *
  * tell(reason, about): an enum agent_tells and the address of what it is about.  The thread goes on

@@ -87,8 +87,8 @@ static const struct agent_caught *describe(const struct call *call,
     return caught;
 }
 
-const struct agent_caught *catches_freeing(const struct call *call, uintptr_t block,
-                                           const struct taken *taken) {
+const struct agent_caught *catches_check(const struct call *call, uintptr_t block,
+                                         const struct taken *taken) {
     if (image->catching & AGENT_WATCHING && image->watched == block)
         tell(AGENT_TELLS_FREED, NULL);
     if (taken->verdict != DETECTOR_TEMPORARY)

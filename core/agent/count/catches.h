@@ -18,8 +18,8 @@ void catches_in_child(void);
 
 /* A block is about to be freed.  NULL, or what to stop at before that: the thread's own, until its
  * next event. */
-const struct agent_caught *catches_freeing(const struct call *call, uintptr_t block,
-                                           const struct taken *taken);
+const struct agent_caught *catches_check(const struct call *call, uintptr_t block,
+                                         const struct taken *taken);
 
 /* A block was allocated at a site that may be awaited. */
 void catches_allocated(struct thread *thread, struct agent_site *site, uintptr_t block,

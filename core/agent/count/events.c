@@ -125,20 +125,20 @@ static HOT void count_allocation(struct thread *thread, struct agent_site *site,
 static struct agent_free *find_free(const struct agent_site *site, const struct agent_stack *stack,
                                     uint32_t entry_point, struct agent_free **last_ret) {
     for (uint64_t next = site->first_free; next; next = (*last_ret)->next) {
-        struct agent_free *free = (struct agent_free *)(uintptr_t)next;
-        if (free->stack == (uintptr_t)stack && free->entry_point == entry_point)
-            return free;
-        *last_ret = free;
+        struct agent_free *free_site = (struct agent_free *)(uintptr_t)next;
+        if (free_site->stack == (uintptr_t)stack && free_site->entry_point == entry_point)
+            return free_site;
+        *last_ret = free_site;
     }
     return NULL;
 }
 
-static struct agent_free *use_free(struct agent_free *free, const struct agent_stack *stack,
+static struct agent_free *use_free(struct agent_free *free_site, const struct agent_stack *stack,
                                    uint32_t entry_point) {
-    free->stack = (uintptr_t)stack;
-    free->entry_point = entry_point;
-    free->used = 1;
-    return free;
+    free_site->stack = (uintptr_t)stack;
+    free_site->entry_point = entry_point;
+    free_site->used = 1;
+    return free_site;
 }
 
 /* Without memory for another one the site's first stands for all, whose stack isn't known then. */
@@ -157,28 +157,29 @@ static struct agent_free *add_free(struct agent_site *site, struct agent_free *l
 
 static COLD struct agent_free *note_free(struct call call, struct agent_site *site) {
     const struct agent_stack *stack = call_stack(&call);
-    struct agent_free *free = (struct agent_free *)(uintptr_t)site->first_free, *last = free;
-    if (!free->used)
-        use_free(free, stack, call.entry_point);
-    else if (!(free = find_free(site, stack, call.entry_point, &last)))
-        free = add_free(site, last, stack, call.entry_point);
+    struct agent_free *free_site = (struct agent_free *)(uintptr_t)site->first_free,
+                      *last = free_site;
+    if (!free_site->used)
+        use_free(free_site, stack, call.entry_point);
+    else if (!(free_site = find_free(site, stack, call.entry_point, &last)))
+        free_site = add_free(site, last, stack, call.entry_point);
     site->free_return_slot = call_return_slot(&call);
     site->free_return_address = call_return_address(&call);
-    site->same_free = (uintptr_t)free;
-    return free;
+    site->same_free = (uintptr_t)free_site;
+    return free_site;
 }
 
 /* Only a freeing call that differs from the last one can have another stack worth capturing. */
 static HOT void count_temporary(const struct call *call, const struct detector_block *block,
                                 bool by_realloc) {
     struct agent_site *site = block->site;
-    struct agent_free *free = (struct agent_free *)(uintptr_t)site->same_free;
-    if (__builtin_expect(!free || site->free_return_slot != call_return_slot(call) ||
+    struct agent_free *free_site = (struct agent_free *)(uintptr_t)site->same_free;
+    if (__builtin_expect(!free_site || site->free_return_slot != call_return_slot(call) ||
                              site->free_return_address != call_return_address(call),
                          0))
-        free = note_free(copy(call), site);
-    free->by_distance[block->distance].count++;
-    free->by_distance[block->distance].bytes += block->size_bytes;
+        free_site = note_free(copy(call), site);
+    free_site->by_distance[block->distance].count++;
+    free_site->by_distance[block->distance].bytes += block->size_bytes;
     site->by_realloc += by_realloc;
 }
 
@@ -221,24 +222,24 @@ FLAT void events_allocated(const struct call *call, uintptr_t block, uint64_t si
         allocated(call, block, size_bytes);
 }
 
-static COLD const struct agent_caught *look_closely(struct call call, uintptr_t block,
-                                                    struct taken taken) {
-    return catches_freeing(&call, block, &taken);
+static COLD const struct agent_caught *check_catches_slowly(struct call call, uintptr_t block,
+                                                            struct taken taken) {
+    return catches_check(&call, block, &taken);
 }
 
 /* While nothing is to be caught that costs a load. */
-static HOT const struct agent_caught *look(const struct call *call, uintptr_t block,
-                                           const struct taken *taken) {
+static HOT const struct agent_caught *check_catches(const struct call *call, uintptr_t block,
+                                                    const struct taken *taken) {
     if (__builtin_expect(image->catching == 0, 1))
         return NULL;
-    return look_closely(copy(call), block, *taken);
+    return check_catches_slowly(copy(call), block, *taken);
 }
 
 FLAT const struct agent_caught *events_freed(const struct call *call, uintptr_t block) {
     struct taken taken;
     take(call, block, &taken);
     count_free(call, &taken, false);
-    return look(call, block, &taken);
+    return check_catches(call, block, &taken);
 }
 
 const struct agent_caught *events_unmapped(const struct call *call, uintptr_t block,
@@ -250,7 +251,7 @@ const struct agent_caught *events_unmapped(const struct call *call, uintptr_t bl
         return NULL;
     }
     count_free(call, &taken, false);
-    return look(call, block, &taken);
+    return check_catches(call, block, &taken);
 }
 
 const struct agent_caught *events_take(const struct call *call, uintptr_t block,
@@ -259,7 +260,7 @@ const struct agent_caught *events_take(const struct call *call, uintptr_t block,
     if (!block)
         return NULL;
     take(call, block, ret);
-    return look(call, block, ret);
+    return check_catches(call, block, ret);
 }
 
 void events_reallocated(const struct call *call, uintptr_t block, const struct taken *taken,

@@ -177,9 +177,9 @@ static void reset_site(struct agent_site *site) {
     site->larger = site->equal = site->by_realloc = 0;
     site->same_free = 0;
     for (uint64_t next = site->first_free; next;) {
-        struct agent_free *free = (struct agent_free *)(uintptr_t)next;
-        memset(free->by_distance, 0, free_bytes() - sizeof *free);
-        next = free->next;
+        struct agent_free *free_site = (struct agent_free *)(uintptr_t)next;
+        memset(free_site->by_distance, 0, free_bytes() - sizeof *free_site);
+        next = free_site->next;
     }
 }
 

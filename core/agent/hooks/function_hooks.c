@@ -32,9 +32,9 @@ _Static_assert(sizeof(struct function_frame) <= FUNCTION_FRAME_BYTES &&
 
 uintptr_t function_hooks_real[AGENT_FUNCTIONS];
 
-void function_hooks_tell_stops(uint64_t *stops) {
+void function_hooks_tell_catch_places(uint64_t *places) {
     for (uint32_t i = 0; i < AGENT_FUNCTIONS; i++)
-        stops[AGENT_ENTRY_COUNT + i] = (uintptr_t)function_stop;
+        places[AGENT_ENTRY_COUNT + i] = (uintptr_t)function_catch_place;
 }
 
 uintptr_t function_hooks_entry(uint32_t i) {

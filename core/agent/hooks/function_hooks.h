@@ -22,6 +22,6 @@ uintptr_t function_hooks_number(uintptr_t hook);
 uint32_t function_hooks_place(const struct agent_function *function);
 
 /* Stores where they stop, by entry point. */
-void function_hooks_tell_stops(uint64_t *stops);
+void function_hooks_tell_catch_places(uint64_t *places);
 
 #endif

@@ -16,7 +16,7 @@ static struct thread *not_counted(uint64_t generation) {
 }
 
 struct thread *__attribute__((noinline))
-hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state) {
+hook_calls_enter_slowly(const uintptr_t *frame, uintptr_t state) {
     uint64_t generation = IMAGE_LOAD(&image->generation);
     if (generation == 0) {
         hook_calls_when_not_set_up();

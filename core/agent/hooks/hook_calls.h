@@ -9,7 +9,7 @@
 
 /* The rest of hook_calls_enter(), for all that isn't the usual case: the record to count in; NULL:
  * it is no event. */
-struct thread *hook_calls_enter_otherwise(const uintptr_t *frame, uintptr_t state)
+struct thread *hook_calls_enter_slowly(const uintptr_t *frame, uintptr_t state)
     __attribute__((cold));
 
 /* What the first calls of a process lead to, as long as nothing tracks.  Relocated before any hook
@@ -28,7 +28,7 @@ hook_calls_enter(struct call *call, const uintptr_t *frame, uint32_t entry_point
                          1))
         call_state_begin(frame, state);
     else
-        thread = hook_calls_enter_otherwise(frame, state);
+        thread = hook_calls_enter_slowly(frame, state);
     *call = (struct call){.thread = thread, .frame = frame, .entry_point = entry_point};
     return thread;
 }

@@ -6,8 +6,8 @@
 #include "agent/hooks/hook_calls.h"
 #include "agent/hooks/hooks_real.h"
 #include "agent/system/own_code.h"
+#include "agent/x86_64/catch_place.h"
 #include "agent/x86_64/code_bytes.h"
-#include "agent/x86_64/stop_at.h"
 #include "tmpalloc/status.h"
 
 #ifndef __OPTIMIZE__
@@ -23,7 +23,7 @@
     hook_calls_enter((call), __builtin_frame_address(0), AGENT_ENTRY_##name, (state))
 
 /* Where the debugger stops.  The thread is then as within the real function. */
-#define STOP(name, caught) STOP_AT("tmpalloc_stop_" #name, caught)
+#define STOP_IF_CAUGHT(name, caught) CATCH_PLACE("tmpalloc_catch_" #name, caught)
 
 /* The hooks.  All that an event takes is compiled into its hook, where it shares registers. */
 
@@ -110,7 +110,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
         uintptr_t address = (uintptr_t)block; /* of what is no block any more after the call */    \
         const struct agent_caught *caught = events_take(&call, address, &taken);                   \
         call_state_go_out(&call);                                                                  \
-        STOP(name, caught);                                                                        \
+        STOP_IF_CAUGHT(name, caught);                                                              \
         void *result = REAL(name) arguments;                                                       \
         call_state_come_back(&call);                                                               \
         hook_calls_resized(&call, address, &taken, (uintptr_t)result, size_bytes);                 \
@@ -129,7 +129,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
         }                                                                                          \
         const struct agent_caught *caught = events_freed(&call, (uintptr_t)block);                 \
         call_state_go_out(&call);                                                                  \
-        STOP(name, caught);                                                                        \
+        STOP_IF_CAUGHT(name, caught);                                                              \
         REAL(name) arguments;                                                                      \
         call_state_leave();                                                                        \
     }
@@ -141,7 +141,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
             return REAL(name) arguments;                                                           \
         const struct agent_caught *caught = events_unmapped(&call, (uintptr_t)block, size_bytes);  \
         call_state_go_out(&call);                                                                  \
-        STOP(name, caught);                                                                        \
+        STOP_IF_CAUGHT(name, caught);                                                              \
         int status = REAL(name) arguments;                                                         \
         call_state_leave();                                                                        \
         return status;                                                                             \
@@ -151,10 +151,10 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
     kind##_HOOK(name, parameters, arguments, REQUESTED_##count)
 FOR_EACH_ALLOCATOR_FUNCTION(DEFINE_HOOK)
 
-#define STOP_PLACE(name)                                                                           \
+#define TELL_PLACE(name)                                                                           \
     {                                                                                              \
-        extern const char tmpalloc_stop_##name[] __attribute__((visibility("hidden")));            \
-        stops[AGENT_ENTRY_##name] = (uintptr_t)tmpalloc_stop_##name;                               \
+        extern const char tmpalloc_catch_##name[] __attribute__((visibility("hidden")));           \
+        places[AGENT_ENTRY_##name] = (uintptr_t)tmpalloc_catch_##name;                             \
     }
 #define IF_ENDS_ALLOCATION(...)
 #define IF_ENDS_NEW(...)
@@ -168,10 +168,10 @@ FOR_EACH_ALLOCATOR_FUNCTION(DEFINE_HOOK)
 #define IF_ENDS_RELEASE(...)   __VA_ARGS__
 #define IF_ENDS_UNMAPPING(...) __VA_ARGS__
 
-#define STOP_PLACE_OF(kind, name, ...) IF_ENDS_##kind(STOP_PLACE(name))
+#define TELL_PLACE_OF(kind, name, ...) IF_ENDS_##kind(TELL_PLACE(name))
 
-void hooks_tell_stops(uint64_t *stops) {
-    FOR_EACH_ALLOCATOR_FUNCTION(STOP_PLACE_OF)
+void hooks_tell_catch_places(uint64_t *places) {
+    FOR_EACH_ALLOCATOR_FUNCTION(TELL_PLACE_OF)
 }
 
 /* Code that was unloaded makes what is known of call stacks void. */

@@ -19,7 +19,7 @@ struct hook {
 
 extern const struct hook hooks[HOOK_COUNT];
 
-/* Fills the image's `stops`. */
-void hooks_tell_stops(uint64_t *stops);
+/* Fills the image's `catch_places`. */
+void hooks_tell_catch_places(uint64_t *places);
 
 #endif

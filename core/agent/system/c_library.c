@@ -22,8 +22,8 @@ static atomic_bool searched;
 /* What the dynamic linker maintains for debuggers: the files that came with the program stay at the
  * front of the list and are never unloaded. */
 static bool find_file(const char *name, struct loaded_file *ret) {
-    for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
-        loaded_file_read_dynamic(map->l_addr, map->l_ld, ret);
+    for (const struct link_map *file = _r_debug.r_map; file; file = file->l_next) {
+        loaded_file_read_dynamic(file->l_addr, file->l_ld, ret);
         if (ret->name_off && strcmp(ret->strings + ret->name_off, name) == 0)
             return true;
     }

@@ -149,22 +149,22 @@ static void *take_or_map_pages(size_t least, size_t most, size_t *size_ret, bool
     return pages;
 }
 
-/* The class whose blocks hold `needed` bytes, and the size of its blocks. */
-static uint32_t class_for(size_t needed, size_t *capacity_ret) {
+/* The size class whose blocks hold `needed` bytes, and the size of its blocks. */
+static uint32_t size_class_for(size_t needed, size_t *capacity_ret) {
     size_t low = (size_t)1 << SMALLEST_SHIFT;
-    uint32_t class = 0;
+    uint32_t size_class = 0;
     if (needed <= low) {
         *capacity_ret = low;
         return 0;
     }
     while (needed > low * 2) {
         low *= 2;
-        class += STEPS;
+        size_class += STEPS;
     }
     size_t step = low / STEPS < alignof(max_align_t) ? alignof(max_align_t) : low / STEPS;
     size_t steps = (needed - low + step - 1) / step;
     *capacity_ret = low + steps * step;
-    return class + (uint32_t)steps;
+    return size_class + (uint32_t)steps;
 }
 
 static bool add_chunk(size_t needed) {
@@ -202,11 +202,11 @@ static struct block *obtain_large(size_t needed, bool *zeroed_ret) {
 /* *zeroed_ret: the block is, but for its head. */
 static struct block *obtain_small(size_t needed, bool *zeroed_ret) {
     size_t capacity;
-    uint32_t class = class_for(needed, &capacity);
-    struct block *block = unused[class];
+    uint32_t size_class = size_class_for(needed, &capacity);
+    struct block *block = unused[size_class];
     *zeroed_ret = false;
     if (block)
-        unused[class] = block->next_unused;
+        unused[size_class] = block->next_unused;
     else
         block = carve(capacity, zeroed_ret);
     if (block)
@@ -233,9 +233,9 @@ static void release(struct block *block) {
         return;
     }
     size_t capacity;
-    uint32_t class = class_for(block->capacity, &capacity);
-    block->next_unused = unused[class];
-    unused[class] = block;
+    uint32_t size_class = size_class_for(block->capacity, &capacity);
+    block->next_unused = unused[size_class];
+    unused[size_class] = block;
 }
 
 void memory_reserve_rest(void) {

@@ -13,7 +13,7 @@
 #include "tmpalloc/status.h"
 
 struct cfi_rows {
-    struct map map; /* pc and exactness -> struct cfi_row */
+    struct map rows_by_pc; /* pc and exactness -> struct cfi_row */
     struct arena arena;
     struct cfi_modules modules;
     struct cfi_program program;       /* work area */
@@ -50,7 +50,7 @@ int cfi_rows_create(struct cfi_rows **ret) {
 void cfi_rows_destroy(struct cfi_rows *rows) {
     if (!rows)
         return;
-    map_deinit(&rows->map);
+    map_deinit(&rows->rows_by_pc);
     arena_deinit(&rows->arena);
     cfi_modules_deinit(&rows->modules);
     memory_release(rows->made_at_run_time);
@@ -58,7 +58,7 @@ void cfi_rows_destroy(struct cfi_rows *rows) {
 }
 
 void cfi_rows_clear(struct cfi_rows *rows) {
-    map_clear(&rows->map);
+    map_clear(&rows->rows_by_pc);
     arena_deinit(&rows->arena);
     cfi_modules_clear(&rows->modules);
 }
@@ -182,7 +182,7 @@ int cfi_rows_find(struct cfi_rows *rows, uintptr_t pc, bool exact, const struct 
     uint64_t value;
     const struct cfi_row *row = NULL;
     *ret = NULL;
-    if (map_get(&rows->map, key_of(pc, exact), &value)) {
+    if (map_get(&rows->rows_by_pc, key_of(pc, exact), &value)) {
         *ret = (const struct cfi_row *)(uintptr_t)value;
         return TMPALLOC_OK;
     }
@@ -191,7 +191,7 @@ int cfi_rows_find(struct cfi_rows *rows, uintptr_t pc, bool exact, const struct 
         return status;
     /* That there is none isn't kept: a library may appear at that place. */
     if (row && row != rows->made_at_run_time &&
-        map_put(&rows->map, key_of(pc, exact), (uintptr_t)row))
+        map_put(&rows->rows_by_pc, key_of(pc, exact), (uintptr_t)row))
         return TMPALLOC_E_NOMEM;
     *ret = row;
     return TMPALLOC_OK;

@@ -74,9 +74,9 @@ function_entry:
     load rdi, FUNCTION_FRAME_CAUGHT
     test %rdi, %rdi
     jz 1f
-    .globl function_stop
-    .hidden function_stop
-function_stop:
+    .globl function_catch_place
+    .hidden function_catch_place
+function_catch_place:
     nop
 1:  sub %rax, %rsp
 2:  sub $8, %rax

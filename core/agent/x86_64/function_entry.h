@@ -17,7 +17,7 @@
 /* The hooks, one after the other. */
 extern const char function_entries[];
 /* Where they stop at what is caught. */
-extern const char function_stop[];
+extern const char function_catch_place[];
 
 /* Registers with arguments: rdi, rsi, rdx, rcx, r8, r9, rax, r10, r11; after the call rdx and rax
  * are its results. */

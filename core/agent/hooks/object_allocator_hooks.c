@@ -1,4 +1,4 @@
-#include "agent/hooks/function_tables.h"
+#include "agent/hooks/object_allocator_hooks.h"
 
 #include <stdatomic.h>
 
@@ -6,19 +6,20 @@
 #include "agent/hooks/function_hooks.h"
 #include "agent/hooks/hooks_real.h"
 #include "agent/system/capture_pages.h"
-#include "cpython/python_tables.h"
+#include "cpython/object_allocator_tables.h"
 
-_Static_assert(AGENT_TABLES == PYTHON_TABLES, "the image has a place for each");
+_Static_assert(AGENT_OBJECT_ALLOCATOR_TABLES == OBJECT_ALLOCATOR_TABLES,
+               "the image has a place for each");
 
-static const struct agent_function kinds[PYTHON_TABLE_WORDS] = {
-    [PYTHON_TABLE_MALLOC] = {.role = AGENT_ALLOCATES, .size = 2},
-    [PYTHON_TABLE_CALLOC] = {.role = AGENT_ALLOCATES, .count = 2, .size = 3},
-    [PYTHON_TABLE_REALLOC] = {.role = AGENT_REALLOCATES, .pointer = 2, .size = 3},
-    [PYTHON_TABLE_FREE] = {.role = AGENT_FREES, .pointer = 2},
+static const struct agent_function kinds[OBJECT_ALLOCATOR_WORDS] = {
+    [OBJECT_ALLOCATOR_MALLOC] = {.role = AGENT_ALLOCATES, .size = 2},
+    [OBJECT_ALLOCATOR_CALLOC] = {.role = AGENT_ALLOCATES, .count = 2, .size = 3},
+    [OBJECT_ALLOCATOR_REALLOC] = {.role = AGENT_REALLOCATES, .pointer = 2, .size = 3},
+    [OBJECT_ALLOCATOR_FREE] = {.role = AGENT_FREES, .pointer = 2},
 };
 
 static uintptr_t *table_at(uint32_t i) {
-    return (uintptr_t *)(uintptr_t)image->tables[i];
+    return (uintptr_t *)(uintptr_t)image->object_allocator_tables[i];
 }
 
 static bool is_hooked(const uintptr_t *cell) {
@@ -27,7 +28,7 @@ static bool is_hooked(const uintptr_t *cell) {
 
 /* A function keeps its hook, so that no order of writers makes a hook lead to itself.  One that is
  * patched counts as it is. */
-static void lead_to_hook(uintptr_t *cell, enum python_table_word word) {
+static void lead_to_hook(uintptr_t *cell, enum object_allocator_word word) {
     struct agent_function function = kinds[word];
     function.address = *cell;
     uint32_t i = function.address ? function_hooks_place(&function) : AGENT_FUNCTIONS;
@@ -41,20 +42,22 @@ static void lead_to_hook(uintptr_t *cell, enum python_table_word word) {
 /* Who comes while another thread is at it may go on. */
 static void follow(void) {
     static atomic_flag busy = ATOMIC_FLAG_INIT;
-    for (uint32_t i = 0; i < AGENT_TABLES && image->tables[i]; i++) {
+    for (uint32_t i = 0; i < AGENT_OBJECT_ALLOCATOR_TABLES && image->object_allocator_tables[i];
+         i++) {
         uintptr_t *table = table_at(i);
-        for (int word = PYTHON_TABLE_MALLOC; word < PYTHON_TABLE_WORDS; word++) {
+        for (int word = OBJECT_ALLOCATOR_MALLOC; word < OBJECT_ALLOCATOR_WORDS; word++) {
             if (is_hooked(&table[word]) ||
                 atomic_flag_test_and_set_explicit(&busy, memory_order_acquire))
                 continue;
-            lead_to_hook(&table[word], (enum python_table_word)word);
+            lead_to_hook(&table[word], (enum object_allocator_word)word);
             atomic_flag_clear_explicit(&busy, memory_order_release);
         }
     }
 }
 
 static bool are_settled(void) {
-    return __atomic_load_n((const uint64_t *)(uintptr_t)image->tables_settled, __ATOMIC_ACQUIRE);
+    return __atomic_load_n((const uint64_t *)(uintptr_t)image->object_allocator_settled,
+                           __ATOMIC_ACQUIRE);
 }
 
 /* Watching. */
@@ -78,8 +81,8 @@ static void *watch_malloc(size_t size) {
     return ((__typeof__(&hook_malloc))real_malloc)(size);
 }
 
-void function_tables_install(void) {
-    if (!image->tables[0])
+void object_allocator_hooks_install(void) {
+    if (!image->object_allocator_tables[0])
         return;
     bool settled = are_settled();
     follow();
@@ -93,12 +96,13 @@ static bool is_readable(const uintptr_t *cell) {
     return capture_pages_readable(&(struct capture_pages){0}, (uintptr_t)cell);
 }
 
-void function_tables_undo(void) {
+void object_allocator_hooks_undo(void) {
     if (hooks_real[HOOK_malloc] == (uintptr_t)watch_malloc)
         end_watching();
-    for (uint32_t i = 0; i < AGENT_TABLES && image->tables[i]; i++) {
+    for (uint32_t i = 0; i < AGENT_OBJECT_ALLOCATOR_TABLES && image->object_allocator_tables[i];
+         i++) {
         uintptr_t *table = table_at(i);
-        for (int word = PYTHON_TABLE_MALLOC; word < PYTHON_TABLE_WORDS; word++) {
+        for (int word = OBJECT_ALLOCATOR_MALLOC; word < OBJECT_ALLOCATOR_WORDS; word++) {
             if (is_readable(&table[word]) && is_hooked(&table[word]))
                 table[word] = function_hooks_real[function_hooks_number(table[word])];
         }

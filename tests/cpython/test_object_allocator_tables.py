@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="code of 
 
 
 def test_tables_are_found_in_code_of_each_kind():
-    done = subprocess.run([built("python_tables")], capture_output=True, text=True, check=True)
+    done = subprocess.run([built("object_allocator_tables")], capture_output=True, text=True, check=True)
     assert dict(line.split() for line in done.stdout.splitlines()) == {
         "both_first": "found",
         "through_a_register": "found",

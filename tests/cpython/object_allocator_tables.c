@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cpython/python_tables.h"
+#include "cpython/object_allocator_tables.h"
 
 /* As in CPython 3.13. */
 #define MEMORY_TABLE 0x2e8
@@ -113,7 +113,7 @@ static uint64_t find_symbol(void *arg, const char *symbol) {
     return (uintptr_t)(strcmp(symbol, "PyMem_Malloc") == 0 ? kind->memory : kind->objects);
 }
 
-static const char *judge(const struct python_tables *tables, uint64_t runtime) {
+static const char *judge(const struct object_allocator_tables *tables, uint64_t runtime) {
     return tables->addresses[0] == runtime + MEMORY_TABLE &&
                    tables->addresses[1] == runtime + OBJECT_TABLE
                ? "found"
@@ -126,8 +126,9 @@ int main(void) {
         const struct kind kind = kinds[i];
         const struct python_process process = {
             .read = read_memory, .find = find_symbol, .arg = (void *)&kind};
-        struct python_tables tables;
-        bool found = python_tables_find(processor_find("x86_64"), &process, &runtime, &tables);
+        struct object_allocator_tables tables;
+        bool found =
+            object_allocator_tables_find(processor_find("x86_64"), &process, &runtime, &tables);
         printf("%s %s\n", kind.name, found ? judge(&tables, runtime.address) : "missing");
     }
     return 0;

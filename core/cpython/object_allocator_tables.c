@@ -1,4 +1,4 @@
-#include "cpython/python_tables.h"
+#include "cpython/object_allocator_tables.h"
 
 #include <string.h>
 
@@ -91,12 +91,15 @@ static uint64_t find_table(const struct processor *processor, const struct pytho
     return find_pair(&loads);
 }
 
-bool python_tables_find(const struct processor *processor, const struct python_process *process,
-                        const struct python_runtime *runtime, struct python_tables *ret) {
-    static const char *const functions[PYTHON_TABLES] = {"PyMem_Malloc", "PyObject_Malloc"};
-    uint64_t words[PYTHON_TABLE_WORDS];
-    struct python_tables tables = {.settled =
-                                       runtime->address + runtime->offsets.runtime_interpreters};
+bool object_allocator_tables_find(const struct processor *processor,
+                                  const struct python_process *process,
+                                  const struct python_runtime *runtime,
+                                  struct object_allocator_tables *ret) {
+    static const char *const functions[OBJECT_ALLOCATOR_TABLES] = {"PyMem_Malloc",
+                                                                   "PyObject_Malloc"};
+    uint64_t words[OBJECT_ALLOCATOR_WORDS];
+    struct object_allocator_tables tables = {.settled = runtime->address +
+                                                        runtime->offsets.runtime_interpreters};
     if (!processor->load)
         return false;
     for (size_t i = 0; i < COUNT(functions); i++) {

@@ -11,34 +11,36 @@
  * (Objects/obmalloc.c), then part of _PyRuntime (pycore_runtime.h).  They are found by what
  * PyMem_Malloc() and PyObject_Malloc() load from.  Needs no symbols but exported ones, and a
  * processor whose code is read. */
-#ifndef TMPALLOC_PYTHON_TABLES_H
-#define TMPALLOC_PYTHON_TABLES_H
+#ifndef TMPALLOC_OBJECT_ALLOCATOR_TABLES_H
+#define TMPALLOC_OBJECT_ALLOCATOR_TABLES_H
 
 #include "cpython/python_offsets.h"
 #include "platform/processor.h"
 
 /* PyMemAllocatorEx: void *ctx, then malloc(ctx, size), calloc(ctx, count, size), realloc(ctx,
  * block, size) and free(ctx, block). */
-enum python_table_word {
-    PYTHON_TABLE_CONTEXT,
-    PYTHON_TABLE_MALLOC,
-    PYTHON_TABLE_CALLOC,
-    PYTHON_TABLE_REALLOC,
-    PYTHON_TABLE_FREE,
-    PYTHON_TABLE_WORDS
+enum object_allocator_word {
+    OBJECT_ALLOCATOR_CONTEXT,
+    OBJECT_ALLOCATOR_MALLOC,
+    OBJECT_ALLOCATOR_CALLOC,
+    OBJECT_ALLOCATOR_REALLOC,
+    OBJECT_ALLOCATOR_FREE,
+    OBJECT_ALLOCATOR_WORDS
 };
 
-#define PYTHON_TABLES 2
+#define OBJECT_ALLOCATOR_TABLES 2
 
-struct python_tables {
-    uint64_t addresses[PYTHON_TABLES];
+struct object_allocator_tables {
+    uint64_t addresses[OBJECT_ALLOCATOR_TABLES];
     /* Of a word that is 0 as long as the interpreter's start may still write to the tables, as it
      * does for PYTHONMALLOC. */
     uint64_t settled;
 };
 
 /* False: they can't be found. */
-bool python_tables_find(const struct processor *processor, const struct python_process *process,
-                        const struct python_runtime *runtime, struct python_tables *ret);
+bool object_allocator_tables_find(const struct processor *processor,
+                                  const struct python_process *process,
+                                  const struct python_runtime *runtime,
+                                  struct object_allocator_tables *ret);
 
 #endif

@@ -1,4 +1,4 @@
-#include "engines/calls.h"
+#include "engines/pending_calls.h"
 
 #include "support/memory.h"
 
@@ -38,26 +38,27 @@ static bool interrupted_below(const struct stack *stack, int64_t frame) {
 /* A wrapper that ends by jumping to another entry point leaves its own return address in place.  A
  * block that is freed again from there, with nothing between, is the same free: a signal that comes
  * while a debugger steps over its breakpoint makes it stop there twice. */
-static bool is_same_event(const struct call *call, const struct call_stop *stop) {
-    if (stop->stack_pointer != call->activation.stack_pointer ||
-        stop->return_address != call->activation.return_address)
+static bool is_same_event(const struct pending_call *call, const struct pending_hit *hit) {
+    if (hit->stack_pointer != call->activation.stack_pointer ||
+        hit->return_address != call->activation.return_address)
         return false;
-    if (stop->entry_address != call->entry_address)
-        return call->awaits_return || stop->pointer == call->pointer;
-    return !call->awaits_return && stop->pointer == call->pointer &&
-           stop->allocations == call->allocations;
+    if (hit->entry_address != call->entry_address)
+        return call->awaits_return || hit->pointer == call->pointer;
+    return !call->awaits_return && hit->pointer == call->pointer &&
+           hit->allocations == call->allocations;
 }
 
-enum call_nesting call_nesting(const struct call *call, const struct call_stop *stop,
-                               const struct processor_return *returns,
-                               const struct capture *capture, const struct stack *stack) {
-    if (is_same_event(call, stop))
+enum call_nesting pending_calls_nesting(const struct pending_call *call,
+                                        const struct pending_hit *hit,
+                                        const struct processor_return *returns,
+                                        const struct capture *capture, const struct stack *stack) {
+    if (is_same_event(call, hit))
         return CALL_NESTED;
-    if (stop->stack_pointer == call->activation.stack_pointer)
+    if (hit->stack_pointer == call->activation.stack_pointer)
         return CALL_OUTERMOST;
     if (!capture)
         return CALL_NEEDS_CAPTURE;
-    int64_t frame = frame_of(capture, stop->stack_pointer, &call->activation, returns);
+    int64_t frame = frame_of(capture, hit->stack_pointer, &call->activation, returns);
     if (frame < 0)
         return CALL_OUTERMOST;
     /* A free's return isn't observed, so its slot may be another function's by now. */
@@ -71,8 +72,9 @@ static uint64_t cfa(const struct capture *capture, uint64_t stack_pointer, int64
     return stack_pointer + (uint64_t)capture->cfa_offsets[frame];
 }
 
-uint32_t call_shared_frames(const struct capture *allocation, uint64_t allocation_stack_pointer,
-                            const struct capture *free, uint64_t free_stack_pointer) {
+uint32_t pending_calls_shared_frames(const struct capture *allocation,
+                                     uint64_t allocation_stack_pointer, const struct capture *free,
+                                     uint64_t free_stack_pointer) {
     uint32_t shared = 0;
     int64_t i = (int64_t)allocation->count - 1;
     int64_t j = (int64_t)free->count - 1;
@@ -84,15 +86,15 @@ uint32_t call_shared_frames(const struct capture *allocation, uint64_t allocatio
     return shared;
 }
 
-void call_threads_init(struct call_threads *threads) {
-    map_init(&threads->by_key);
+void pending_calls_init(struct pending_calls *calls) {
+    map_init(&calls->by_key);
 }
 
-static void for_each_call(struct call_threads *threads, void (*change)(struct call *call)) {
-    for (size_t i = 0; i < threads->by_key.capacity; i++) {
-        const struct map_slot *slot = &threads->by_key.slots[i];
+static void for_each_call(struct pending_calls *calls, void (*change)(struct pending_call *call)) {
+    for (size_t i = 0; i < calls->by_key.capacity; i++) {
+        const struct map_slot *slot = &calls->by_key.slots[i];
         if (slot->used)
-            change(&((struct call_thread *)(uintptr_t)slot->value)->call);
+            change(&((struct calling_thread *)(uintptr_t)slot->value)->call);
     }
 }
 
@@ -100,10 +102,10 @@ static bool returns_to(const struct activation *activation, uint64_t address) {
     return activation->active && activation->return_address == address;
 }
 
-bool call_threads_return_to(const struct call_threads *threads, uint64_t address) {
-    for (size_t i = 0; i < threads->by_key.capacity; i++) {
-        const struct map_slot *slot = &threads->by_key.slots[i];
-        const struct call_thread *thread = (struct call_thread *)(uintptr_t)slot->value;
+bool pending_calls_return_to(const struct pending_calls *calls, uint64_t address) {
+    for (size_t i = 0; i < calls->by_key.capacity; i++) {
+        const struct map_slot *slot = &calls->by_key.slots[i];
+        const struct calling_thread *thread = (struct calling_thread *)(uintptr_t)slot->value;
         if (slot->used &&
             ((thread->call.awaits_return && returns_to(&thread->call.activation, address)) ||
              returns_to(&thread->within, address) || returns_to(&thread->resolving, address)))
@@ -112,43 +114,43 @@ bool call_threads_return_to(const struct call_threads *threads, uint64_t address
     return false;
 }
 
-static void forget_capture(struct call *call) {
+static void forget_capture(struct pending_call *call) {
     call->capture = NULL;
 }
 
-void call_threads_forget_captures(struct call_threads *threads) {
-    for_each_call(threads, forget_capture);
+void pending_calls_forget_captures(struct pending_calls *calls) {
+    for_each_call(calls, forget_capture);
 }
 
-static void forget_old_block(struct call *call) {
+static void forget_old_block(struct pending_call *call) {
     call->old.verdict = DETECTOR_PLAIN;
 }
 
-void call_threads_forget_old_blocks(struct call_threads *threads) {
-    for_each_call(threads, forget_old_block);
+void pending_calls_forget_old_blocks(struct pending_calls *calls) {
+    for_each_call(calls, forget_old_block);
 }
 
-void call_threads_deinit(struct call_threads *threads) {
-    for (size_t i = 0; i < threads->by_key.capacity; i++) {
-        const struct map_slot *slot = &threads->by_key.slots[i];
+void pending_calls_deinit(struct pending_calls *calls) {
+    for (size_t i = 0; i < calls->by_key.capacity; i++) {
+        const struct map_slot *slot = &calls->by_key.slots[i];
         if (slot->used)
             memory_release((void *)(uintptr_t)slot->value);
     }
-    map_deinit(&threads->by_key);
+    map_deinit(&calls->by_key);
 }
 
-struct call_thread *call_threads_get(struct call_threads *threads, uint64_t key) {
+struct calling_thread *pending_calls_get(struct pending_calls *calls, uint64_t key) {
     uint64_t value;
-    return map_get(&threads->by_key, key, &value) ? (struct call_thread *)(uintptr_t)value : NULL;
+    return map_get(&calls->by_key, key, &value) ? (struct calling_thread *)(uintptr_t)value : NULL;
 }
 
-int call_threads_add(struct call_threads *threads, uint64_t key, struct tracker_thread *thread,
-                     struct call_thread **ret) {
-    struct call_thread *added = memory_allocate_zeroed(1, sizeof(*added));
+int pending_calls_add(struct pending_calls *calls, uint64_t key, struct tracker_thread *thread,
+                      struct calling_thread **ret) {
+    struct calling_thread *added = memory_allocate_zeroed(1, sizeof(*added));
     if (!added)
         return TMPALLOC_E_NOMEM;
     added->thread = thread;
-    if (map_put(&threads->by_key, key, (uint64_t)(uintptr_t)added) != 0) {
+    if (map_put(&calls->by_key, key, (uint64_t)(uintptr_t)added) != 0) {
         memory_release(added);
         return TMPALLOC_E_NOMEM;
     }
@@ -156,8 +158,8 @@ int call_threads_add(struct call_threads *threads, uint64_t key, struct tracker_
     return TMPALLOC_OK;
 }
 
-void call_threads_remove(struct call_threads *threads, uint64_t key) {
-    struct call_thread *thread = call_threads_get(threads, key);
-    map_remove(&threads->by_key, key);
+void pending_calls_remove(struct pending_calls *calls, uint64_t key) {
+    struct calling_thread *thread = pending_calls_get(calls, key);
+    map_remove(&calls->by_key, key);
     memory_release(thread);
 }
