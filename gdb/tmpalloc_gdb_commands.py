@@ -1,14 +1,17 @@
 """The registration of tmpalloc's commands, settings and event handlers in GDB."""
 
 import os
+from contextlib import nullcontext
 
 import gdb
 
 from tmpalloc import binding
 from tmpalloc.command_table import complete
+from tmpalloc.log_width import log_width
 from tmpalloc.session import Session
 from tmpalloc_gdb_host import GdbHost
 from tmpalloc_gdb_mi import register
+from tmpalloc_gdb_settings import any_width
 
 
 class _Command(gdb.Command):
@@ -26,12 +29,13 @@ class _Command(gdb.Command):
         self.dont_repeat()
         try:
             at_terminal = from_tty and not self._host.has_machine_interface
-            ok, text = self._session.execute(argument, **_terminal(at_terminal))
+            place = _terminal(at_terminal, self._host.batch)
+            ok, text = self._session.execute(argument, **place)
         except KeyboardInterrupt:
             raise gdb.GdbError("Quit") from None
         if not ok and self._host.exit_status is None:
             raise gdb.GdbError(text.rstrip("\n"))
-        gdb.write(text, gdb.STDOUT if ok else gdb.STDERR)
+        _write(text, gdb.STDOUT if ok else gdb.STDERR)
         if self._host.exit_status is not None:
             gdb.execute("set confirm off")
             gdb.execute(f"quit {self._host.exit_status}")
@@ -44,13 +48,26 @@ class _Command(gdb.Command):
         return [candidate[kept:] for candidate in complete(self._session.commands, text)]
 
 
-def _terminal(from_tty):
+def _terminal(from_tty, batch):
     """Arguments of Session.execute() for the place where this command's output goes."""
-    columns = gdb.parameter("width")
-    if not columns or not from_tty or not os.isatty(1) or _is_piped():
+    width = gdb.parameter("width") or 0
+    if not os.isatty(1) or _is_piped():
+        # In batch mode GDB has no limit of its own, otherwise always one.
+        chosen = width > 0 if batch else None if width > 0 else True
+        return {"columns": log_width(width, chosen)}
+    if batch:
+        width = width or os.get_terminal_size(1).columns
+    if width == 0:
         return {}
-    colors = gdb.parameter("style enabled")
-    return {"columns": columns, "rows": gdb.parameter("height") or 0, "colors": bool(colors)}
+    if not from_tty:
+        return {"columns": width - 1}
+    colors = bool(gdb.parameter("style enabled"))
+    return {"columns": width, "rows": gdb.parameter("height") or 0, "colors": colors, "screen": True}
+
+
+def _write(text, stream):
+    with nullcontext() if text.isascii() else any_width():
+        gdb.write(text, stream)
 
 
 def _is_piped():

@@ -22,6 +22,21 @@ def setting(name, value):
         gdb.execute(f"set {name} {before}", to_string=True)
 
 
+@contextmanager
+def any_width():
+    """Lets GDB take each line for one row of the terminal, as rows of narrow characters are.
+
+    It counts bytes, and would ask for the next page in the middle of a row that isn't ASCII.
+    """
+    width = gdb.parameter("width")
+    # Not as a string: the width is what it was when GDB has made one.
+    gdb.execute("set width 0")
+    try:
+        yield
+    finally:
+        gdb.execute(f"set width {width or 0}")
+
+
 def place(address):
     """An expression for an address, whatever the source language and the radix of the moment."""
     text = hex(address)

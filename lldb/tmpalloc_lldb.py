@@ -12,6 +12,7 @@ for _path in (_FOLDER, os.path.join(os.path.dirname(_FOLDER), "core", "python"))
         sys.path.insert(0, _path)
 
 from tmpalloc import binding  # noqa: E402 (needs the path)
+from tmpalloc.log_width import log_width  # noqa: E402
 from tmpalloc.session import Session  # noqa: E402
 from tmpalloc_lldb_host import LldbHost  # noqa: E402
 
@@ -95,9 +96,10 @@ def _quit(text, result):
 def _terminal():
     """Arguments of Session.execute() for LLDB's terminal."""
     if not os.isatty(1):
-        return {}
+        return {"columns": log_width(_host.debugger.GetTerminalWidth())}
     size = os.get_terminal_size(1)
-    return {"columns": size.columns, "rows": size.lines, "colors": _host.debugger.GetUseColor()}
+    colors = _host.debugger.GetUseColor()
+    return {"columns": size.columns, "rows": size.lines, "colors": colors, "screen": True}
 
 
 class PlainCommand:

@@ -134,7 +134,8 @@ static int enter_command(tmpalloc_session *session, uint32_t columns, const char
 int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
                              const struct tmpalloc_terminal *terminal, const char **text_ret) {
     struct error error = {.text = ""};
-    int status = enter_command(session, terminal ? terminal->columns : 0, text_ret);
+    int status =
+        enter_command(session, terminal && terminal->screen ? terminal->columns : 0, text_ret);
     if (status != TMPALLOC_OK)
         return status;
     status = commands_execute(&session->session, line, terminal, &session->output, &error);

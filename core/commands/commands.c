@@ -4,6 +4,7 @@
 
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "reports/report_width.h"
 #include "session/session_process.h"
 
 static const struct command *const commands[] = {
@@ -65,6 +66,14 @@ const struct command command_help = {
 
 typedef int command_run(const struct command_call *call);
 
+static void wrap(const struct command_call *call) {
+    struct text whole = *call->text;
+    text_init(call->text);
+    width_wrap(call->text, text_get(&whole), command_columns(call->terminal));
+    call->text->failed |= whole.failed;
+    text_deinit(&whole);
+}
+
 static int run_command(const struct command *command, command_run *run, struct command_call *call,
                        const char *rest) {
     struct arguments arguments = {0};
@@ -78,6 +87,8 @@ static int run_command(const struct command *command, command_run *run, struct c
     status = run(call);
     if (status != TMPALLOC_OK && command->failed)
         command->failed(call);
+    if (status == TMPALLOC_OK && command->wraps)
+        wrap(call);
     arguments_deinit(&arguments);
     return status;
 }
@@ -104,6 +115,7 @@ int commands_execute(struct session *session, const char *line,
                                 .terminal = terminal ? terminal : &no_terminal,
                                 .text = text,
                                 .error = error};
+    session->columns = command_columns(call.terminal);
     return execute(line, false, &call);
 }
 

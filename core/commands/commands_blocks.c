@@ -106,6 +106,7 @@ const struct command command_live = {
              "Age counts the other allocations that the block's thread has made since.",
              live_options, 0, 0},
     .run = run_live,
+    .wraps = true,
 };
 
 const struct command command_explain = {
@@ -114,4 +115,5 @@ const struct command command_explain = {
              "ADDRESS is a number or an expression of the debugger: a pointer, $rdi.",
              explain_options, 1, MOST_WORDS},
     .run = run_explain,
+    .wraps = true,
 };

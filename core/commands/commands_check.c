@@ -158,6 +158,7 @@ static int judge_what_is_there(const struct command_call *call, struct request *
 
 static int run_check(const struct command_call *call) {
     struct request request = {.limits = {CHECK_NO_LIMIT, CHECK_NO_LIMIT}};
+    request.limits.columns = command_columns(call->terminal);
     enum check_verdict verdict = CHECK_NOTHING;
     int status = read_request(call, &request);
     if (status == TMPALLOC_OK)
@@ -181,4 +182,5 @@ const struct command command_check = {
              check_options, 0, 1},
     .run = run_check,
     .failed = check_failed,
+    .wraps = true,
 };

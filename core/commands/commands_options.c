@@ -115,6 +115,10 @@ static enum report_sort parse_sort(const char *word) {
     return word && strcmp(word, "share") == 0 ? SORT_SHARE : SORT_OWN;
 }
 
+uint32_t command_columns(const struct tmpalloc_terminal *terminal) {
+    return terminal->screen && terminal->columns > 0 ? terminal->columns - 1 : terminal->columns;
+}
+
 int command_report_options(const struct arguments *arguments,
                            const struct tmpalloc_terminal *terminal, regex_t *filter_ret,
                            struct report_options *ret, struct error *error) {
@@ -131,7 +135,8 @@ int command_report_options(const struct arguments *arguments,
     *ret = (struct report_options){
         .sort = parse_sort(arguments_get(arguments, "sort")),
         .rows = (uint32_t)rows,
-        .columns = terminal->columns,
+        .columns = command_columns(terminal),
+        .screen = terminal->screen != 0,
         .terminal_rows = terminal->rows,
         .colors = terminal->colors != 0,
         .inclusive = arguments_given(arguments, "inclusive"),

@@ -13,6 +13,9 @@ int command_start_options(const struct arguments *arguments, struct session_opti
 /* *ret is untouched when the line names no threshold. */
 int command_threshold(const struct arguments *arguments, uint32_t *ret, struct error *error);
 
+/* How wide lines may be; 0: as wide as they are. */
+uint32_t command_columns(const struct tmpalloc_terminal *terminal);
+
 /* *filter_ret is compiled, and to be freed by the caller, exactly when ret->filter isn't NULL. */
 int command_report_options(const struct arguments *arguments,
                            const struct tmpalloc_terminal *terminal, regex_t *filter_ret,

@@ -180,6 +180,7 @@ const struct command command_summary = {
          "these the allocating function freed itself, or what it called.",
          summary_options, 0, 0},
     .run = run_summary,
+    .wraps = true,
     .data = summary_data,
 };
 
@@ -187,6 +188,7 @@ const struct command command_tree = {
     .info = {"tree", "", "Show temporary allocations as a call tree, heaviest branch first.",
              tree_options, 0, 0},
     .run = run_tree,
+    .wraps = true,
 };
 
 const struct command command_site = {
@@ -194,6 +196,7 @@ const struct command command_site = {
              "Show one call site in full; ID is a number of the summary's last lines.",
              site_options, 1, 1},
     .run = run_site,
+    .wraps = true,
 };
 
 const struct command command_report = {

@@ -88,4 +88,5 @@ const struct command command_diff = {
              "Call sites are the same when their functions' names are: lines may differ.",
              diff_options, 1, 2},
     .run = run_diff,
+    .wraps = true,
 };

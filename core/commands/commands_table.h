@@ -23,6 +23,7 @@ struct command {
     /* Called after a failure, also when the line was not accepted, with arguments NULL then; NULL:
      * nothing is to be done. */
     void (*failed)(const struct command_call *call);
+    bool wraps; /* lines of its text that are too wide go on in the next one */
 };
 
 /* Every command, in the order of the help text.  It is defined as command_NAME in one of

@@ -87,6 +87,7 @@ const struct command command_reset = {
 const struct command command_status = {
     .info = {"status", "", "Show what is tracked, and the counters.", command_no_options, 0, 0},
     .run = run_status,
+    .wraps = true,
     .data = status_data,
 };
 
@@ -94,4 +95,5 @@ const struct command command_mark = {
     .info = {"mark", "NAME", "Remember the counters now, for --since NAME.", command_no_options, 1,
              1},
     .run = run_mark,
+    .wraps = true,
 };

@@ -11,9 +11,10 @@ enum report_sort { SORT_OWN, SORT_TOTAL, SORT_COUNT, SORT_SHARE, SORT_SCOPE };
 
 struct report_options {
     enum report_sort sort;
-    uint32_t rows; /* most rows; 0: all; REPORT_ROWS_FIT: what fits the terminal, at least 10 */
-    uint32_t columns;
-    uint32_t terminal_rows;
+    uint32_t rows;    /* most rows; 0: all; REPORT_ROWS_FIT: what fits the terminal, at least 10 */
+    uint32_t columns; /* of the widest line; 0: any */
+    bool screen;      /* a terminal, not a log */
+    uint32_t terminal_rows; /* of the screen; 0: unknown */
     bool colors;
     bool inclusive;        /* also locations without own temporaries */
     bool by_stack;         /* one row per stack instead of one per location */
@@ -28,11 +29,11 @@ struct report_options {
 /* Says that call stacks are cut for want of memory. */
 void report_limited(struct text *text);
 
-/* Each appends to *text; TMPALLOC_OK or an error, TMPALLOC_E_INTERRUPTED among them.  Without a
- * terminal (columns 0) tables are plain text: nothing is cut and no line ends with blanks.  On a
- * terminal the first column is shortened to what fits, and columns that would leave it less than 20
- * characters are left out.  Percentages are of all temporaries of the profile; what filter, tid,
- * same_scope or the number of rows leave out is counted in the last line. */
+/* Each appends to *text; TMPALLOC_OK or an error, TMPALLOC_E_INTERRUPTED among them.  No row
+ * of a table is wider than columns: the first column is shortened to what fits, and columns that
+ * would leave it less than 20 characters are left out.  Percentages are of all temporaries of the
+ * profile; what filter, tid, same_scope or the number of rows leave out is counted in the last
+ * line. */
 int report_summary(const struct profile *profile, const struct report_options *options,
                    struct text *text, struct error *error);
 /* From the outermost frame in to the locations of temporaries, heaviest branch first; a chain of

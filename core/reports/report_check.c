@@ -4,8 +4,9 @@
 #include "profile/stack_filter.h"
 #include "reports/report_pairs.h"
 #include "reports/report_stack.h"
+#include "reports/report_width.h"
 
-#define FRAMES_SHOWN 7
+#define LINES_SHOWN 10
 
 /* What is judged of a profile. */
 struct selection {
@@ -148,11 +149,32 @@ static const struct report_pair *find_worst(struct check *check, const struct re
     return worst;
 }
 
-static void append_frames(const struct profile_site *site, struct text *text) {
-    size_t end = site->location + FRAMES_SHOWN;
-    for (size_t i = site->location; i < site->stack.count && i < end; i++)
-        report_append_numbered(&site->stack, i, text);
-    size_t hidden = site->stack.count > end ? site->stack.count - end : 0;
+static size_t count_lines(const struct check *check, const struct text *text) {
+    struct text wrapped;
+    text_init(&wrapped);
+    size_t lines = width_wrap(&wrapped, text_get(text), check->limits->columns);
+    text_deinit(&wrapped);
+    return lines;
+}
+
+/* As many as leave room for the line that counts the others. */
+static void append_frames(const struct check *check, const struct profile_site *site,
+                          struct text *text) {
+    size_t lines = count_lines(check, text) + 1;
+    size_t next = site->location;
+    struct text frame;
+    text_init(&frame);
+    for (; next < site->stack.count; next++) {
+        text_clear(&frame);
+        report_append_numbered(&site->stack, next, &frame);
+        lines += count_lines(check, &frame);
+        if (lines > LINES_SHOWN)
+            break;
+        text_append(text, text_get(&frame));
+    }
+    text->failed |= frame.failed;
+    text_deinit(&frame);
+    size_t hidden = site->stack.count - next;
     if (hidden > 0)
         text_printf(text, "  %zu more frame%s\n", hidden, hidden == 1 ? "" : "s");
 }
@@ -170,7 +192,7 @@ static void append_worst(const struct check *check, const struct report_pair *pa
     if (advice)
         text_printf(text, "; %s", advice);
     text_append(text, "\n");
-    append_frames(site, text);
+    append_frames(check, site, text);
 }
 
 static int blame(struct check *check, struct text *text) {

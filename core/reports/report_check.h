@@ -16,6 +16,7 @@ struct check_limits {
     uint64_t tolerance_percent; /* by which count and bytes may exceed the baseline's */
     const regex_t *at;          /* only stacks that match; NULL: all */
     const char *at_pattern;
+    uint32_t columns;  /* of the lines that it will be wrapped to; 0: any */
     const char *doubt; /* why results that are within the limits don't pass; NULL: they do */
 };
 

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 #include "profile/profile_advice.h"
+#include "profile/profile_names.h"
+#include "reports/report_width.h"
 #include "support/memory.h"
 #include "support/progress.h"
 
 #define ROWS_AT_LEAST     10
 #define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
+#define LINES_OF_LIMIT    2 /* of report_limited() */
 
 static struct report_row *add_row(struct report_rows *rows, const struct symbol *location) {
     if (MEMORY_RESERVE(rows->items, &rows->capacity, rows->count + 1))
@@ -215,12 +218,48 @@ const char *report_row_advice(const struct report_row *row) {
     return row->site && row->site->pattern != PATTERN_MIXED ? profile_site_advice(row->site) : NULL;
 }
 
+size_t report_rows_append_advice(const struct report_rows *rows, const struct report_row *row,
+                                 struct text *text) {
+    const char *advice = report_row_advice(row);
+    if (!advice)
+        return 0;
+    struct text line;
+    text_init(&line);
+    profile_append_location(&line, row->location);
+    text_printf(&line, " %s (tmpalloc site %u)\n", advice, row->site->id);
+    size_t lines = width_wrap(text, text_get(&line), rows->options->columns);
+    text->failed |= line.failed;
+    text_deinit(&line);
+    return lines;
+}
+
+static size_t count_advice_lines(const struct report_rows *rows, const struct report_row *row) {
+    struct text text;
+    text_init(&text);
+    size_t lines = report_rows_append_advice(rows, row, &text);
+    text_deinit(&text);
+    return lines;
+}
+
+static size_t lines_beside_rows(const struct report_rows *rows) {
+    return LINES_BESIDE_ROWS + (rows->profile->limited ? LINES_OF_LIMIT : 0);
+}
+
+size_t report_rows_advice_lines(const struct report_rows *rows, size_t shown) {
+    size_t screen = rows->options->terminal_rows;
+    size_t taken = shown + lines_beside_rows(rows);
+    /* Rows that were asked for go beyond the screen by themselves. */
+    if (screen == 0 || (taken > screen && shown > ROWS_AT_LEAST))
+        return SIZE_MAX;
+    return taken < screen ? screen - taken : 0;
+}
+
 /* What fits the terminal with the advice below the table, at least ROWS_AT_LEAST. */
 static size_t rows_that_fit(const struct report_rows *rows) {
-    size_t lines = LINES_BESIDE_ROWS;
+    size_t lines = lines_beside_rows(rows);
     size_t fitting = 0;
     while (fitting < rows->count) {
-        lines += report_row_advice(&rows->items[fitting]) ? 2 : 1;
+        lines += 1 + count_advice_lines(rows, &rows->items[fitting]);
         if (lines > rows->options->terminal_rows)
             break;
         fitting++;

@@ -46,5 +46,12 @@ struct report_amount report_rows_hidden(const struct report_rows *rows, size_t s
 
 /* NULL when there is nothing to advise. */
 const char *report_row_advice(const struct report_row *row);
+/* Appends what the lines below the table say of a row, wrapped; returns how many lines these are.
+ */
+size_t report_rows_append_advice(const struct report_rows *rows, const struct report_row *row,
+                                 struct text *text);
+/* How many lines there are for advice when so many rows are shown, which must not scroll the first
+ * of them off the screen. */
+size_t report_rows_advice_lines(const struct report_rows *rows, size_t shown);
 
 #endif

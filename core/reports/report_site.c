@@ -6,6 +6,7 @@
 #include "reports/report_source.h"
 #include "reports/report_stack.h"
 #include "reports/report_table.h"
+#include "reports/report_width.h"
 
 #define BAR_WIDTH       40
 #define BAR_LEAST       10
@@ -113,7 +114,10 @@ static void add_line(struct table *table, const char **lines, size_t width) {
     size_t length = strcspn(*lines, "\n");
     text_init(&line);
     text_append_bytes(&line, *lines, length);
-    table_fit(cell, text_get(&line), width);
+    locale_t utf8;
+    locale_t before = width_enter_utf8(&utf8);
+    width_fit(cell, text_get(&line), width);
+    width_leave_utf8(utf8, before);
     cell->failed |= line.failed;
     text_deinit(&line);
     *lines += length + ((*lines)[length] == '\n');

@@ -3,6 +3,8 @@
 #include "reports/report_rows.h"
 #include "reports/report_table.h"
 
+#define SITES_NAMED 8 /* of which advice is hidden; they have to fit one line */
+
 static const struct table_column summary_columns[] = {
     {"Location", false, 0},  {"Total Memory", true, 5}, {"Total %", true, 1},
     {"Own Memory", true, 0}, {"Own %", true, 2},        {"Temporaries", true, 0},
@@ -54,18 +56,53 @@ static void print_hidden(const struct report_rows *rows, size_t shown, struct ta
     text_append_count(table_add_cell(table), hidden.count);
 }
 
-static void print_advice(const struct report_rows *rows, const struct report_row *row,
-                         struct text *text) {
-    const char *advice = report_row_advice(row);
-    if (!advice)
-        return;
-    struct text location;
-    text_init(&location);
-    profile_append_location(&location, row->location);
-    table_fit(text, text_get(&location), rows->options->columns / 2);
-    text->failed |= location.failed;
-    text_deinit(&location);
-    text_printf(text, " %s (tmpalloc site %u)\n", advice, row->site->id);
+static size_t advised(const struct report_rows *rows, size_t first, size_t shown) {
+    size_t count = 0;
+    for (size_t i = first; i < shown; i++)
+        count += report_row_advice(&rows->items[i]) != NULL;
+    return count;
+}
+
+/* "Advice for 3 more rows: tmpalloc site 4, 7, 9" */
+static void print_more_advice(const struct report_rows *rows, size_t first, size_t shown,
+                              struct text *text) {
+    size_t count = advised(rows, first, shown), named = 0;
+    text_printf(text, "Advice for %zu more row%s: tmpalloc site ", count, count == 1 ? "" : "s");
+    for (size_t i = first; i < shown && named < SITES_NAMED; i++) {
+        if (report_row_advice(&rows->items[i]))
+            text_printf(text, "%s%u", named++ ? ", " : "", rows->items[i].site->id);
+    }
+    text_append(text, named < count ? ", ...\n" : "\n");
+}
+
+static size_t all_advice_lines(const struct report_rows *rows, size_t shown, struct text *lines) {
+    size_t count = 0;
+    for (size_t i = 0; i < shown; i++)
+        count += report_rows_append_advice(rows, &rows->items[i], lines);
+    return count;
+}
+
+/* All of it, or what leaves room for a line that counts the rest. */
+static void print_advice(const struct report_rows *rows, size_t shown, struct text *text) {
+    size_t room = report_rows_advice_lines(rows, shown);
+    struct text lines;
+    text_init(&lines);
+    if (all_advice_lines(rows, shown, &lines) <= room) {
+        text_append(text, text_get(&lines));
+    } else {
+        size_t next = 0;
+        for (text_clear(&lines); next < shown; next++) {
+            size_t count = report_rows_append_advice(rows, &rows->items[next], &lines);
+            if (count + 1 > room)
+                break;
+            room -= count;
+            text_append(text, text_get(&lines));
+            text_clear(&lines);
+        }
+        print_more_advice(rows, next, shown, text);
+    }
+    text->failed |= lines.failed;
+    text_deinit(&lines);
 }
 
 static int print(struct report_rows *rows, struct text *text) {
@@ -84,8 +121,8 @@ static int print(struct report_rows *rows, struct text *text) {
     print_hidden(rows, shown, table);
     status = table_print(table, text);
     table_destroy(table);
-    for (size_t i = 0; i < shown && status == TMPALLOC_OK; i++)
-        print_advice(rows, &rows->items[i], text);
+    if (status == TMPALLOC_OK)
+        print_advice(rows, shown, text);
     if (rows->profile->limited)
         report_limited(text);
     return status;

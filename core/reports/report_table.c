@@ -2,11 +2,10 @@
 
 #include <langinfo.h>
 #include <libsmartcols/libsmartcols.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
+#include "reports/report_width.h"
 #include "support/memory.h"
 
 #define COLUMNS_MAX     9
@@ -29,7 +28,8 @@ struct table {
     const struct table_column *columns;
     size_t column_count;
     bool visible[COLUMNS_MAX];
-    size_t width; /* of the terminal; 0: plain text */
+    size_t width; /* of the widest row; 0: any */
+    bool screen;
     bool colors;
     bool tree;
     bool failed;
@@ -49,7 +49,8 @@ int table_create(const struct table_column *columns, size_t count,
     for (size_t i = 0; i < count; i++)
         table->visible[i] = true;
     table->width = options->columns;
-    table->colors = options->columns > 0 && options->colors;
+    table->screen = options->screen;
+    table->colors = options->screen && options->colors;
     text_init(&table->content);
     /* Offset 0 is the empty cell. */
     text_append_bytes(&table->content, "", 1);
@@ -106,87 +107,13 @@ static const char *get_cell(const struct table *table, const struct row *row, si
     return text_get(&table->content) + row->cells[column];
 }
 
-/* Decodes one character; returns its length in bytes, at least 1 except at the end. */
-static size_t next_character(const char *string, size_t *width_ret) {
-    wchar_t character;
-    mbstate_t state = {0};
-    size_t length = mbrtowc(&character, string, MB_CUR_MAX, &state);
-    *width_ret = 1;
-    if (length == 0)
-        return 0;
-    if (length > MB_CUR_MAX)
-        return 1;
-    int width = wcwidth(character);
-    *width_ret = width > 0 ? (size_t)width : 0;
-    return length;
-}
-
-static size_t display_width(const char *string) {
-    size_t total = 0;
-    size_t width;
-    for (size_t length; (length = next_character(string, &width)) > 0; string += length)
-        total += width;
-    return total;
-}
-
-/* The longest head of the string that is at most `width` wide, in bytes. */
-static size_t head_bytes(const char *string, size_t width) {
-    const char *end = string;
-    size_t used = 0;
-    size_t step;
-    for (size_t length; (length = next_character(end, &step)) > 0; end += length) {
-        used += step;
-        if (used > width)
-            break;
-    }
-    return (size_t)(end - string);
-}
-
-static void fit(struct text *text, const char *string, size_t width) {
-    size_t full = display_width(string);
-    if (width == 0 || full <= width || width < FIT_MIN_WIDTH) {
-        text_append(text, string);
-        return;
-    }
-    /* The end tells more: it has file and line. */
-    size_t head = (width - 3) / 3;
-    size_t tail = width - 3 - head;
-    text_append_bytes(text, string, head_bytes(string, head));
-    text_append(text, "...");
-    const char *rest = string;
-    size_t step;
-    for (size_t left = full; left > tail; left -= step)
-        rest += next_character(rest, &step);
-    text_append(text, rest);
-}
-
-/* Text is UTF-8 whatever the debugger's locale is; widths depend on the locale. */
-static locale_t enter_utf8(locale_t *utf8_ret) {
-    *utf8_ret = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    return *utf8_ret ? uselocale(*utf8_ret) : (locale_t)0;
-}
-
-static void leave_utf8(locale_t utf8, locale_t before) {
-    if (!utf8)
-        return;
-    uselocale(before);
-    freelocale(utf8);
-}
-
-void table_fit(struct text *text, const char *string, size_t width) {
-    locale_t utf8;
-    locale_t before = enter_utf8(&utf8);
-    fit(text, string, width);
-    leave_utf8(utf8, before);
-}
-
 static size_t cell_width(const struct table *table, const struct row *row, size_t column) {
     size_t indent = column == 0 ? row->depth * INDENT_WIDTH : 0;
-    return indent + display_width(get_cell(table, row, column));
+    return indent + width_of(get_cell(table, row, column));
 }
 
 static size_t column_width(const struct table *table, size_t column) {
-    size_t widest = display_width(table->columns[column].title);
+    size_t widest = width_of(table->columns[column].title);
     for (size_t i = 0; i < table->row_count; i++) {
         size_t width = cell_width(table, &table->rows[i], column);
         if (width > widest)
@@ -277,7 +204,7 @@ static int add_line(struct table *table, struct libscols_table *output, struct r
     struct text first;
     text_init(&first);
     size_t indent = row->depth * INDENT_WIDTH;
-    fit(&first, get_cell(table, row, 0), first_width > indent ? first_width - indent : 0);
+    width_fit(&first, get_cell(table, row, 0), first_width > indent ? first_width - indent : 0);
     int failed = first.failed || scols_line_set_data(row->line, 0, text_get(&first)) != 0;
     text_deinit(&first);
     for (size_t i = 1, position = 1; i < table->column_count && !failed; i++) {
@@ -288,7 +215,7 @@ static int add_line(struct table *table, struct libscols_table *output, struct r
 }
 
 static int fill(struct table *table, struct libscols_table *output, bool utf8_terminal) {
-    bool terminal = table->width > 0;
+    bool terminal = table->screen && table->width > 0;
     size_t first_width = lay_out(table);
     if (scols_table_set_termforce(output,
                                   terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER) ||
@@ -340,8 +267,8 @@ int table_print(struct table *table, struct text *text) {
         return TMPALLOC_OK;
     bool utf8_terminal = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     locale_t utf8;
-    locale_t before = enter_utf8(&utf8);
+    locale_t before = width_enter_utf8(&utf8);
     int status = print(table, text, utf8_terminal);
-    leave_utf8(utf8, before);
+    width_leave_utf8(utf8, before);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Tables and trees of text.  What fits a terminal is decided here: columns are measured, shortened
+/* Tables and trees of text.  What fits a line is decided here: columns are measured, shortened
  * and left out; libsmartcols aligns and prints what remains.
  *
  * Append freely, print once: running out of memory shows when printing. */
@@ -20,7 +20,7 @@ enum table_style { TABLE_NORMAL, TABLE_STRIKING, TABLE_FAINT };
 struct table;
 
 /* The first column takes what the others leave; the columns must outlive the table.  Of options
- * only columns and colors matter. */
+ * only columns, screen and colors matter. */
 int table_create(const struct table_column *columns, size_t count,
                  const struct report_options *options, struct table **ret);
 void table_destroy(struct table *table);
@@ -35,9 +35,5 @@ size_t table_row_count(const struct table *table);
 
 /* Appends the table.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int table_print(struct table *table, struct text *text);
-
-/* Appends the string; its middle is replaced by "..." when it is wider than `width` terminal cells.
- * Width 0: as it is. */
-void table_fit(struct text *text, const char *string, size_t width);
 
 #endif

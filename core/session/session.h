@@ -101,6 +101,7 @@ struct session {
     int32_t signal;      /* or that it ended by this one; 0: it didn't, or that isn't known */
     bool has_namespaces; /* the C library was loaded twice, and the agent is in one of them */
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
+    uint32_t columns;    /* of the lines of the latest command's output; 0: any */
     uint32_t threshold;  /* of reports that name none */
     struct session_copies copies;
     struct session_catches catches;

@@ -7,6 +7,7 @@
 #include "profile/profile_build.h"
 #include "profile/stack_filter.h"
 #include "reports/report_caught.h"
+#include "reports/report_width.h"
 #include "session/session_engine.h"
 #include "session/session_results.h"
 #include "support/memory.h"
@@ -348,12 +349,20 @@ static void name_numbers(struct session *session, const struct engine_caught *ca
     host_set_variable(host, "site", site, NULL);
 }
 
+static void show_wrapped(struct session *session, const struct text *text) {
+    struct text wrapped;
+    text_init(&wrapped);
+    width_wrap(&wrapped, text_get(text), session->columns);
+    host_show(&session->host, text_get(&wrapped));
+    text_deinit(&wrapped);
+}
+
 static void show(struct session *session, const struct engine_caught *caught) {
     struct text text;
     text_init(&text);
     uint32_t site = find_site(session, caught->stack);
     append_text(session, caught, site, &text);
-    host_show(&session->host, text_get(&text));
+    show_wrapped(session, &text);
     text_deinit(&text);
     name_numbers(session, caught, site);
     select_frame(session, caught);

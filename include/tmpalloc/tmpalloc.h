@@ -200,9 +200,10 @@ struct tmpalloc_host {
 
 /** The place where a command's text will be shown. */
 struct tmpalloc_terminal {
-    uint32_t columns; /**< width in characters; 0: not a terminal, plain text */
+    uint32_t columns; /**< width in characters; 0: lines of any width */
     uint32_t rows;    /**< height in lines; 0: unknown */
     int32_t colors;   /**< 1: escape sequences for colours are welcome */
+    int32_t screen;   /**< 1: a terminal, whose last column stays free; 0: a log of plain text */
 };
 
 /** An option of a command, for completion and for debuggers that parse options themselves. */
@@ -259,7 +260,8 @@ TMPALLOC_API void tmpalloc_session_destroy(tmpalloc_session *session);
  *
  * *text_ret is what to print: the result, or one line that explains the failure.  It belongs to
  * the session until its next tmpalloc_session_execute(), is never NULL, and ends with a newline
- * unless empty.  terminal NULL means plain text.  Needs no process unless the command does. */
+ * unless empty.  terminal NULL means plain text of
+ * any width.  Needs no process unless the command does. */
 TMPALLOC_API int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
                                           const struct tmpalloc_terminal *terminal,
                                           const char **text_ret);

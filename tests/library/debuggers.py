@@ -16,6 +16,8 @@ from library.support import ROOT
 
 #: A session is given up after so long: traced Python programs take minutes on a slow machine.
 SECONDS = 300
+#: Columns of the log that a session writes: names in it are whole.
+WIDE = "250"
 
 
 class Result:
@@ -190,7 +192,7 @@ class Controller:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=self.directory,
-            env=dict(os.environ, **(env or {})),
+            env={**os.environ, "COLUMNS": WIDE, **(env or {})},
             timeout=seconds,
         )
         text = done.stdout.decode(errors="replace")

@@ -275,6 +275,7 @@ static void limit_file_size(uint64_t bytes) {
 
 static const struct option long_options[] = {
     {"columns", required_argument, NULL, 'c'},
+    {"log-columns", required_argument, NULL, 'o'},
     {"rows", required_argument, NULL, 'r'},
     {"terminal-rows", required_argument, NULL, 'h'},
     {"sort", required_argument, NULL, 's'},
@@ -307,7 +308,8 @@ char *getcwd(char *buffer, size_t size) {
 
 static bool set_number(struct invocation *invocation, int letter, const char *value) {
     struct report_options *options = &invocation->options;
-    if (letter == 'c')
+    options->screen |= letter == 'c';
+    if (letter == 'c' || letter == 'o')
         options->columns = (uint32_t)number(value);
     else if (letter == 'r')
         options->rows = (uint32_t)number(value);

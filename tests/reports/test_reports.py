@@ -216,6 +216,27 @@ def test_rows_leave_room_for_the_advice_on_a_terminal(driver):
     assert len(text.splitlines()) == 32
 
 
+@pytest.mark.parametrize("height", [16, 24, 40])
+def test_advice_never_scrolls_the_first_rows_away(driver, height):
+    """What has no room is counted, with the sites that it is about."""
+    items = ["temporaries 0 9 9", "allocations 10 10", "equal 9", "threads 1"]
+    options = ["--columns", 60, "--terminal-rows", height]
+    text = driver.report(description([items] * 50), "summary", *options)
+    lines = text.splitlines()
+    assert len(lines) < height and max(map(len, lines)) <= 60
+    hidden = re.search(r"^Advice for (\d+) more rows?: tmpalloc site \d+(, \d+)*", text, re.M)
+    assert (height > 30) == (hidden is None)
+    rows = text.count("9B")
+    assert rows >= 10 and text.count("(tmpalloc site") + int(hidden[1] if hidden else 0) == rows
+
+
+def test_a_log_has_advice_of_all_rows_in_lines_of_its_width(driver):
+    items = ["temporaries 0 9 9", "allocations 10 10", "equal 9", "threads 1"]
+    text = driver.report(description([items] * 20), "summary", "--log-columns", 60)
+    assert text.count("(tmpalloc site") == 10
+    assert max(map(len, text.splitlines())) <= 60 and "\x1b" not in text
+
+
 def pattern_of(driver, temporaries, allocations, larger=0, equal=0, threads=(1,)):
     items = [
         f"temporaries 0 {temporaries} 100",

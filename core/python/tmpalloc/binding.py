@@ -62,7 +62,7 @@ class Module(ctypes.Structure):
 class Terminal(ctypes.Structure):
     """struct tmpalloc_terminal."""
 
-    _fields_ = [("columns", c_uint32), ("rows", c_uint32), ("colors", c_int32)]
+    _fields_ = [("columns", c_uint32), ("rows", c_uint32), ("colors", c_int32), ("screen", c_int32)]
 
 
 class OptionInfo(ctypes.Structure):

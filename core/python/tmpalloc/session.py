@@ -35,11 +35,10 @@ class Session:
         self.version = self._library.tmpalloc_version().decode()
         self.commands = list(self._read_commands())
 
-    def execute(self, line, columns=0, rows=0, colors=False):
+    def execute(self, line, columns=0, rows=0, colors=False, screen=False):
         """Executes a command line; returns (True when it succeeded, text to print)."""
         text = ctypes.c_char_p()
-        terminal = binding.Terminal(columns, rows, colors)
-        place = ctypes.byref(terminal) if columns else None
+        place = ctypes.byref(binding.Terminal(columns, rows, colors, screen))
         status = self._call("execute", self._host.encode(line), place, ctypes.byref(text))
         return status == binding.OK, (text.value or b"").decode(errors="replace")
 
