@@ -3,7 +3,7 @@
 #include "reports/report_rows.h"
 #include "reports/report_table.h"
 
-#define SITES_NAMED 8 /* of which advice is hidden; they have to fit one line */
+#define SITES_NAMED 4 /* of which advice is hidden; they have to fit one line */
 
 static const struct table_column summary_columns[] = {
     {"Location", false, 0},  {"Total Memory", true, 5}, {"Total %", true, 1},

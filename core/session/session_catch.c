@@ -9,6 +9,7 @@
 #include "reports/report_caught.h"
 #include "reports/report_width.h"
 #include "session/session_engine.h"
+#include "session/session_matches.h"
 #include "session/session_results.h"
 #include "support/memory.h"
 
@@ -148,6 +149,17 @@ static void append_filters(const struct session_catches *catches, size_t place, 
         text_append(text, ", once");
 }
 
+static void append_unmatched(struct session *session, const struct session_catch *catch,
+                             struct text *text) {
+    if (catch->at)
+        session_append_unmatched(session, &catch->regex, catch->at, text);
+}
+
+void session_catches_append_unmatched(struct session *session, struct text *text) {
+    for (size_t i = 0; i < ENGINE_CATCHES; i++)
+        append_unmatched(session, &session->catches.items[i], text);
+}
+
 int session_catch_add(struct session *session, const struct session_catch_options *options,
                       struct text *text, struct error *error) {
     struct session_catches *catches = &session->catches;
@@ -177,6 +189,7 @@ int session_catch_add(struct session *session, const struct session_catch_option
     catches->last_id = added.id;
     text_printf(text, "tmpalloc: catch %" PRIu32 ": ", added.id);
     append_filters(catches, place, text);
+    append_unmatched(session, &catches->items[place], text);
     text_append(text, "\n");
     return TMPALLOC_OK;
 }

@@ -27,6 +27,9 @@ int session_catch_delete(struct session *session, uint32_t id, struct text *text
 /* One row of the status for each. */
 void session_catches_append(struct session *session, struct text *text);
 
+/* A further line for each that no loaded file's function will match (session_matches.h). */
+void session_catches_append_unmatched(struct session *session, struct text *text);
+
 /* A new recording began, before its engine. */
 void session_catches_begin(struct session *session);
 /* A hit was answered with TMPALLOC_STOP; may be called while it is handled. */

@@ -26,7 +26,8 @@ static void tell_found(struct session *session) {
     struct text line;
     text_init(&line);
     session_append_found(session, &line);
-    host_message(&session->host, "%s", text_get(&line));
+    session_catches_append_unmatched(session, &line);
+    host_show(&session->host, text_get(&line));
     text_deinit(&line);
 }
 

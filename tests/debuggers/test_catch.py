@@ -346,3 +346,34 @@ def test_the_block_of_a_thread_that_was_never_at_the_site_is_watched_as_well(deb
     result = debugger.session(program, steps)
     assert "is freed, never read and never written" in result.outputs[4], result.text
     assert result.exit_statuses == [3]
+
+
+NAMES = """
+#include <stdlib.h>
+static inline int became_part(int n) {
+    void *block = malloc(n);
+    free(block);
+    return n;
+}
+__attribute__((noinline)) int work(int n) {
+    return became_part(n) + n;
+}
+int main(void) {
+    return work(3) - 6;
+}
+"""
+
+
+def test_a_catch_that_nothing_loaded_matches_says_so_at_once(debugger, compile, start):
+    program = compile(NAMES, "-g", "-O2", "-fno-builtin", name="names")
+    known = ["work", "became_part", "names[.]c", "libc[.]so", "^work$", "work at names.c:9"]
+    catches = [f"tmpalloc catch --at '{at}'" for at in ("nowhere", *known, "std::nothing")]
+    before = debugger.session(program, [start, *catches, debugger.run()])
+    assert "no function" not in "".join(before.outputs[: len(catches) + 1])
+    unmatched = r"no function, source or library that is loaded matches '(.*)': one that is loaded"
+    assert re.findall(unmatched, before.text) == ["nowhere", "std::nothing"]
+    stop = [start, debugger.break_at("main"), debugger.run()]
+    after = debugger.session(program, [*stop, *catches])
+    lines = ["".join(re.findall(unmatched, text)) for text in after.outputs[len(stop) :]]
+    assert lines == ["nowhere"] + [""] * len(known) + ["std::nothing"]
+    assert all("catch" in text for text in after.outputs[len(stop) :])
