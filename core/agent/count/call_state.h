@@ -28,7 +28,8 @@ static inline void call_state_come_back(const struct call *call) {
 }
 
 static inline void call_state_begin(const uintptr_t *frame, uintptr_t state) {
-    threads_begin_call(frame_return_slot(frame) | state, frame_return_address(frame));
+    const uintptr_t *return_slot = (const uintptr_t *)frame_return_slot(frame);
+    threads_begin_call((uintptr_t)return_slot | state, return_slot);
     atomic_signal_fence(memory_order_seq_cst);
 }
 

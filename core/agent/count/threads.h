@@ -60,8 +60,8 @@ extern __thread struct threads_self threads_self __attribute__((tls_model("initi
 
 /* A call begins.  Both are stored at once, or a signal handler's calls in between would replace one
  * of them. */
-static inline void threads_begin_call(uintptr_t call_slot, uintptr_t call_returns) {
-    frame_store_pair((uintptr_t(*)[2]) & threads_self.call_slot, call_slot, call_returns);
+static inline void threads_begin_call(uintptr_t call_slot, const uintptr_t *return_slot) {
+    frame_store_pair((uintptr_t(*)[2]) & threads_self.call_slot, call_slot, return_slot);
 }
 
 /* The calling thread's number, for which the kernel isn't asked.  In a child that shares memory it

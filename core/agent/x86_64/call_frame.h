@@ -23,15 +23,15 @@ static inline uintptr_t frame_stack_arguments(const uintptr_t *frame) {
 }
 
 /* Stores two words by one instruction, at a multiple of 16: a signal handler finds both or none.
- * The compiler doesn't use these registers (meson.build), nor does a hook's caller hand anything
- * over in them. */
-static inline void frame_store_pair(uintptr_t (*place)[2], uintptr_t first, uintptr_t second) {
+ * The compiler doesn't use this register (meson.build), nor does a hook's caller hand anything over
+ * in it. */
+static inline void frame_store_pair(uintptr_t (*place)[2], uintptr_t first,
+                                    const uintptr_t *second) {
     __asm__ volatile("movq %1, %%xmm0\n\t"
-                     "movq %2, %%xmm1\n\t"
-                     "punpcklqdq %%xmm1, %%xmm0\n\t"
+                     "movhps %2, %%xmm0\n\t"
                      "movaps %%xmm0, %0"
                      : "=m"(*place)
-                     : "r"(first), "r"(second));
+                     : "r"(first), "m"(*second));
 }
 
 #endif
