@@ -146,15 +146,6 @@ static bool read_segments(Elf *elf, struct elf_facts *facts) {
     return facts->start < facts->end;
 }
 
-static bool read_header(Elf *elf, struct elf_facts *facts) {
-    size_t size;
-    const char *bytes = elf_rawfile(elf, &size);
-    if (!bytes || size < sizeof facts->header)
-        return false;
-    memcpy(facts->header, bytes, sizeof facts->header);
-    return true;
-}
-
 static bool read_facts(Elf *elf, struct elf_facts *facts) {
     GElf_Ehdr header;
     if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
@@ -163,14 +154,20 @@ static bool read_facts(Elf *elf, struct elf_facts *facts) {
         return false;
     facts->relocatable = header.e_type == ET_DYN;
     elf_read_build_id(elf, &facts->build_id);
-    return read_header(elf, facts) && read_segments(elf, facts) && read_sections(elf, facts);
+    return read_segments(elf, facts) && read_sections(elf, facts);
+}
+
+static bool read_header(int fd, struct elf_facts *facts) {
+    return pread(fd, facts->header, sizeof facts->header, 0) == (ssize_t)sizeof facts->header;
 }
 
 bool elf_file_facts(int fd, struct elf_facts *ret) {
     struct elf_facts facts = {0};
-    if (elf_version(EV_CURRENT) == EV_NONE || !elf_file_stamp(fd, &facts.stamp))
+    if (elf_version(EV_CURRENT) == EV_NONE || !elf_file_stamp(fd, &facts.stamp) ||
+        !read_header(fd, &facts))
         return false;
-    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL);
+    /* Not mapped: to end a mapping costs a debugger with threads more than the few reads. */
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     if (!elf)
         return false;
     bool valid = read_facts(elf, &facts);

@@ -197,11 +197,10 @@ const struct elf_build_id *modules_build_id(const struct modules *modules, uint3
 /* Whether an open file is the one that was loaded. */
 static bool is_loaded_file(int fd, const struct elf_facts *loaded) {
     struct elf_facts facts;
-    if (!elf_file_facts(fd, &facts))
-        return false;
-    if (loaded->build_id.size)
-        return elf_build_id_equal(&facts.build_id, &loaded->build_id);
-    return elf_stamp_equal(&facts.stamp, &loaded->stamp);
+    if (elf_file_stamp(fd, &facts.stamp) && elf_stamp_equal(&facts.stamp, &loaded->stamp))
+        return true;
+    return loaded->build_id.size && elf_file_facts(fd, &facts) &&
+           elf_build_id_equal(&facts.build_id, &loaded->build_id);
 }
 
 /* A file that only the process has is said to be there where its debug files are looked for. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "platform/page.h"
@@ -181,6 +182,22 @@ static bool is_unchanged(const struct process_files *files, int64_t pid) {
             return false;
     }
     return files->piece_count > 0;
+}
+
+/* The processor time that the process has used; 0: unknown. */
+static uint64_t time_used_ns(int64_t pid) {
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid((pid_t)pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* Debuggers tell many files one after the other while the process does nothing. */
+static bool has_run(struct process_files *files, int64_t pid) {
+    uint64_t before = files->time_used_ns;
+    files->time_used_ns = time_used_ns(pid);
+    return before == 0 || files->time_used_ns != before || files->piece_count == 0;
 }
 
 static int add_link(struct process_files *files, const struct process_link *link) {
@@ -385,7 +402,7 @@ static int name_files(struct process_files *files, int64_t pid) {
 int process_files_update(struct process_files *files, int64_t pid, bool *changed_ret) {
     struct program program = {.pid = pid};
     int status = TMPALLOC_E_UNSUPPORTED;
-    *changed_ret = !is_unchanged(files, pid);
+    *changed_ret = has_run(files, pid) && !is_unchanged(files, pid);
     if (!*changed_ret)
         return TMPALLOC_OK;
     files->piece_count = files->link_count = 0;

@@ -109,8 +109,10 @@ static void stopped(struct session *session, bool signaled) {
 int session_event(struct session *session, tmpalloc_event event, struct error *error) {
     struct tmpalloc_process process;
     session_engine_drop_abandoned(session);
+    if (!session->recording)
+        return TMPALLOC_OK;
     int status = host_process(&session->host, &process, error);
-    if (status != TMPALLOC_OK || !session->recording)
+    if (status != TMPALLOC_OK)
         return status;
     int64_t pid = session->recording->process.pid;
     /* What is run instead of the process may be there before the event is. */
