@@ -7,6 +7,7 @@ import gdb
 
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
+from tmpalloc_gdb_process import file_of
 from tmpalloc_gdb_settings import place
 from tmpalloc_gdb_watch import Watch
 
@@ -68,6 +69,7 @@ class GdbEvents(Host):
         self._signal = 0  # by which the process stopped or ended
         self._in_hit = False
         self._in_event = False
+        self._expected = set()  # files that the core knows before their symbols are read
         self._may_execute = True  # commands: the event has none of the user's to be executed first
         self._places = {}  # of the user's breakpoints that are enabled, as they were told
         self._in_call = False
@@ -107,11 +109,17 @@ class GdbEvents(Host):
         else:
             gdb.post_event(function)
 
+    def expect(self, paths):
+        """GDB lists all files that it finds at a stop before it reads the symbols of the first."""
+        self._expected = set(paths).difference(map(file_of, gdb.objfiles()))
+
     def file_loaded(self, event):
         """Called by GDB for each file whose symbols it reads, soon after it was mapped."""
         objfile = event.new_objfile
+        if self._expected and file_of(objfile) in self._expected:
+            self._expected.remove(file_of(objfile))
         # A separate debug file adds no code.
-        if objfile.owner is None and gdb.selected_inferior().pid:
+        elif objfile.owner is None and gdb.selected_inferior().pid:
             if self._tracked is None or self._tracked.program == objfile.progspace:
                 self.event(binding.EVENT_MODULES)
 
@@ -159,6 +167,7 @@ class GdbEvents(Host):
 
     def stopped(self, event):
         """Called by GDB when the user gets the prompt."""
+        self._expected = set()
         self._watch.delete_ended()
         if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
             signaled = isinstance(event, gdb.SignalEvent)

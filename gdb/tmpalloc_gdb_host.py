@@ -73,7 +73,9 @@ class GdbHost(GdbEvents):
         )
 
     def modules(self):
-        return loaded_files()
+        files = loaded_files()
+        self.expect(path for path, _ in files)
+        return files
 
     def read_memory(self, address, size):
         return bytes(gdb.selected_inferior().read_memory(address, size))

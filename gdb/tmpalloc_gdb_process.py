@@ -56,6 +56,14 @@ def loaded_files():
     return [(local_path(path), address) for path, address in files]
 
 
+def file_of(objfile):
+    """Path of an object file as loaded_files() has it; "" when GDB's character set has none."""
+    try:
+        return local_path(objfile.filename or "")
+    except UnicodeDecodeError:
+        return ""
+
+
 def core_file():
     """Path of the core file that is looked at; "" when there is none."""
     found = _CORE_FILE.search(gdb.execute("info files", to_string=True))

@@ -1,6 +1,7 @@
 """Programs with many libraries: what is done for them grows as their number does."""
 
 import re
+import shutil
 
 import pytest
 from library.support import allocations
@@ -52,6 +53,26 @@ def test_the_debugger_is_not_asked_for_the_files_of_a_process_on_this_machine(
     assert re.search(r"asked 0\b", result.outputs[3]), result.text
     assert allocations(result.outputs[4]) >= 40
     assert len(re.findall(r"(?m)^f\d+ at ", result.outputs[5])) == 40
+
+
+def test_the_files_of_a_remote_process_are_asked_for_once_at_each_stop(gdb, program, breakpoints):
+    if shutil.which("gdbserver") is None:
+        pytest.skip("there is no gdbserver here")
+    script = gdb.directory / "count.py"
+    script.write_text(COUNT)
+    steps = [
+        f"target remote | gdbserver --once - {program}",
+        gdb.source(script),
+        breakpoints,
+        gdb.continue_(),
+        gdb.script("print('asked', len(asked))"),
+        "tmpalloc summary -r 0",
+    ]
+    result = gdb.session(program, steps)
+    assert result.exit_statuses == [7], result.text
+    asked = re.search(r"asked (\d+)", result.outputs[4])
+    assert asked and int(asked[1]) < 10, result.text
+    assert len(re.findall(r"(?m)^f\d+ at ", result.outputs[5])) == 40, result.text
 
 
 def test_files_are_those_of_the_memory_map_in_the_order_of_the_linker(compile, debugger, start):
