@@ -50,7 +50,7 @@ static void in_child(void) {
     catches_in_child();
 }
 
-static int create(struct image_options options) {
+static int agent_create(struct image_options options) {
     if (!c_library_is_known())
         return TMPALLOC_E_UNSUPPORTED;
     options.max_threshold = clamp(options.max_threshold, 0, DETECTOR_THRESHOLD_LIMIT);
@@ -72,12 +72,12 @@ static int create(struct image_options options) {
     return status;
 }
 
-static uintptr_t find_symbol(const char *symbol) {
+static uintptr_t agent_find_symbol(const char *symbol) {
     return loaded_symbols_find(symbol, LOADED_FIRST);
 }
 
 static void look_for_python(void) {
-    if (python_here_find(find_symbol) == PYTHON_FOUND)
+    if (python_here_find(agent_find_symbol) == PYTHON_FOUND)
         image->python_version = python_here()->version;
 }
 
@@ -87,7 +87,7 @@ static bool is_preloaded(void) {
            (environment_has_options() || install_comes_first());
 }
 
-static bool begin(void) {
+static bool agent_begin(void) {
     enum state expected = NOT_SET_UP;
     return atomic_compare_exchange_strong(&state, &expected, IN_PROGRESS);
 }
@@ -113,7 +113,7 @@ static bool hook_functions(bool unannounced) {
 static void set_up(void) {
     struct environment_options options;
     environment_take(&options);
-    if (create(options.image) != TMPALLOC_OK) {
+    if (agent_create(options.image) != TMPALLOC_OK) {
         state = FAILED;
         return;
     }
@@ -134,7 +134,7 @@ static void set_up(void) {
 /* Follows the environment, once that is known; to be called again until then.  Allocator calls
  * before it go through uncounted. */
 static void set_up_once(void) {
-    if (!is_preloaded() || !begin())
+    if (!is_preloaded() || !agent_begin())
         return;
     int saved_errno = begin_work();
     set_up();
@@ -162,8 +162,8 @@ TMPALLOC_API int tmpalloc_agent_hook(const struct agent_function *functions, uin
 TMPALLOC_API int tmpalloc_agent_uninstall(void);
 
 static bool create_late(const struct image_options *options) {
-    if (begin())
-        state = create(*options) == TMPALLOC_OK ? READY : FAILED;
+    if (agent_begin())
+        state = agent_create(*options) == TMPALLOC_OK ? READY : FAILED;
     return state == READY;
 }
 

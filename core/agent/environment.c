@@ -17,14 +17,14 @@ static char **variables;
 #define AUXILIARY_LIMIT 64
 
 /* The value, if the string is NAME=VALUE. */
-static char *value_of(char *string, const char *name) {
+static char *environment_value_of(char *string, const char *name) {
     size_t length = strlen(name);
     return strncmp(string, name, length) == 0 && string[length] == '=' ? string + length + 1 : NULL;
 }
 
-static char **find(const char *name) {
+static char **environment_find(const char *name) {
     char **variable = variables;
-    while (*variable && !value_of(*variable, name))
+    while (*variable && !environment_value_of(*variable, name))
         variable++;
     return *variable ? variable : NULL;
 }
@@ -48,7 +48,7 @@ static bool is_auxiliary(const uint64_t *words) {
 
 /* Programs walk past the environment to the auxiliary vector.  In the place of two variables an
  * entry is to be ignored. */
-static void close_gap(size_t removed) {
+static void environment_close_gap(size_t removed) {
     uint64_t *words = (uint64_t *)variables;
     if ((uintptr_t)words < (uintptr_t)__builtin_frame_address(0) || removed != 2)
         return;
@@ -79,13 +79,13 @@ static void parse_word(char *word, struct environment_options *options) {
         options->start = true;
     else if (strcmp(word, "traced") == 0)
         options->traced = true;
-    else if ((value = value_of(word, "max-threshold")))
+    else if ((value = environment_value_of(word, "max-threshold")))
         options->image.max_threshold =
             (uint32_t)parse_number(value, DETECTOR_THRESHOLD_LIMIT, options->image.max_threshold);
-    else if ((value = value_of(word, "memory-limit")))
+    else if ((value = environment_value_of(word, "memory-limit")))
         options->image.memory_limit_bytes =
             parse_number(value, UINT64_MAX, options->image.memory_limit_bytes);
-    else if ((value = value_of(word, "stack-depth")))
+    else if ((value = environment_value_of(word, "stack-depth")))
         options->image.stack_depth =
             (uint32_t)parse_number(value, AGENT_STACK_LIMIT, options->image.stack_depth);
     else if (strcmp(word, "mappings") == 0)
@@ -102,7 +102,7 @@ static void parse_word(char *word, struct environment_options *options) {
         options->unannounced = true;
 }
 
-static void parse(char *words, struct environment_options *options) {
+static void environment_parse(char *words, struct environment_options *options) {
     for (char *word; (word = strsep(&words, ","));)
         parse_word(word, options);
 }
@@ -126,12 +126,12 @@ static void remove_path(char *list, const char *path) {
 
 /* True: the variable is gone. */
 static bool hide_preload(void) {
-    char **variable = find(PRELOAD);
+    char **variable = environment_find(PRELOAD);
     const char *path = loaded_symbols_own_path();
     if (!variable || !path)
         return false;
     size_t length = strlen(*variable);
-    char *list = value_of(*variable, PRELOAD);
+    char *list = environment_value_of(*variable, PRELOAD);
     remove_path(list, path);
     if (*list)
         return false;
@@ -148,19 +148,19 @@ bool environment_is_known(void) {
 }
 
 bool environment_has_options(void) {
-    return find(AGENT_ENVIRONMENT) != NULL;
+    return environment_find(AGENT_ENVIRONMENT) != NULL;
 }
 
 void environment_take(struct environment_options *ret) {
     size_t removed = 0;
     *ret = (struct environment_options){.image = IMAGE_DEFAULTS};
-    char **variable = find(AGENT_ENVIRONMENT);
+    char **variable = environment_find(AGENT_ENVIRONMENT);
     if (variable) {
         size_t length = strlen(*variable);
-        parse(value_of(*variable, AGENT_ENVIRONMENT), ret);
+        environment_parse(environment_value_of(*variable, AGENT_ENVIRONMENT), ret);
         remove_variable(variable, length);
         removed++;
     }
     removed += hide_preload();
-    close_gap(removed);
+    environment_close_gap(removed);
 }

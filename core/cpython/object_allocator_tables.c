@@ -27,14 +27,14 @@ struct piece {
     uint8_t bytes[1 + CODE_BYTES + PROCESSOR_INSTRUCTION_BYTES];
 };
 
-static bool read_piece(const struct python_process *process, uint64_t address, size_t size_bytes,
-                       struct piece *ret) {
+static bool tables_read_piece(const struct python_process *process, uint64_t address,
+                              size_t size_bytes, struct piece *ret) {
     *ret = (struct piece){.address = address, .size_bytes = size_bytes};
     return python_read(process, address, ret->bytes + 1, size_bytes + PROCESSOR_INSTRUCTION_BYTES);
 }
 
 /* Instructions aren't told apart: bytes that only look like one make no pair of loads. */
-static void add_load(struct loads *loads, const struct piece *piece, size_t i) {
+static void tables_add_load(struct loads *loads, const struct piece *piece, size_t i) {
     struct processor_load load;
     if (loads->count == LOADS ||
         !loads->processor->load(piece->bytes + i, piece->address + i - 1, &load))
@@ -45,7 +45,7 @@ static void add_load(struct loads *loads, const struct piece *piece, size_t i) {
 
 static void add_loads(struct loads *loads, const struct piece *piece) {
     for (size_t i = 0; i < piece->size_bytes; i++)
-        add_load(loads, piece, i);
+        tables_add_load(loads, piece, i);
 }
 
 /* Jumps before the first load are about the size that is asked for. */
@@ -55,15 +55,16 @@ static void add_loads_of_other_paths(struct loads *loads, const struct python_pr
     struct piece path;
     for (size_t i = 1; i < piece->size_bytes; i++) {
         uint64_t target = loads->processor->branch_target(piece->bytes + i, piece->address + i - 1);
-        add_load(&before, piece, i - 1);
-        if (before.count != 0 && target && read_piece(process, target, OTHER_PATH_BYTES, &path))
+        tables_add_load(&before, piece, i - 1);
+        if (before.count != 0 && target &&
+            tables_read_piece(process, target, OTHER_PATH_BYTES, &path))
             add_loads(loads, &path);
     }
 }
 
 /* The address of a table whose context and first function are loaded in either order; 0: there is
  * none. */
-static uint64_t find_pair(const struct loads *loads) {
+static uint64_t tables_find_pair(const struct loads *loads) {
     for (size_t i = 0; i < loads->count; i++) {
         const struct processor_load *load = &loads->items[i];
         for (size_t k = i + 1; k < loads->count; k++) {
@@ -84,11 +85,11 @@ static uint64_t find_table(const struct processor *processor, const struct pytho
     struct loads loads = {.processor = processor, .runtime = runtime->address};
     struct piece code;
     uint64_t address = process->find(process->arg, function);
-    if (!address || !read_piece(process, address, CODE_BYTES, &code))
+    if (!address || !tables_read_piece(process, address, CODE_BYTES, &code))
         return 0;
     add_loads(&loads, &code);
     add_loads_of_other_paths(&loads, process, &code);
-    return find_pair(&loads);
+    return tables_find_pair(&loads);
 }
 
 bool object_allocator_tables_find(const struct processor *processor,

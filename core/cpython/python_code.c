@@ -105,8 +105,9 @@ static int read_characters(const struct python_process *process, const struct st
 }
 
 /* Copies the string that the pointer at `place` points to. */
-static int copy_string(const struct python_process *process, const struct python_offsets *offsets,
-                       uint64_t place, char **ret) {
+static int python_code_copy_string(const struct python_process *process,
+                                   const struct python_offsets *offsets, uint64_t place,
+                                   char **ret) {
     uint64_t address;
     struct string string;
     if (!python_read_word(process, place, &address) ||
@@ -143,9 +144,11 @@ int python_code_copy(const struct python_process *process, const struct python_r
     int status = TMPALLOC_E_HOST;
     if (python_read(process, address + offsets->code_first_line, &code.first_line,
                     sizeof code.first_line))
-        status = copy_string(process, offsets, address + offsets->code_name, &code.name);
+        status =
+            python_code_copy_string(process, offsets, address + offsets->code_name, &code.name);
     if (status == TMPALLOC_OK)
-        status = copy_string(process, offsets, address + offsets->code_file, &code.file);
+        status =
+            python_code_copy_string(process, offsets, address + offsets->code_file, &code.file);
     if (status == TMPALLOC_OK)
         status = copy_lines(process, offsets, address + offsets->code_lines, &code);
     if (status == TMPALLOC_OK)

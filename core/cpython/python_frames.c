@@ -30,22 +30,23 @@ static bool read_field(struct walk *walk, uint64_t address, uint32_t offset, voi
     return false;
 }
 
-static bool read_pointer(struct walk *walk, uint64_t address, uint32_t offset, uint64_t *ret) {
+static bool python_frames_read_pointer(struct walk *walk, uint64_t address, uint32_t offset,
+                                       uint64_t *ret) {
     return read_field(walk, address, offset, ret, sizeof *ret);
 }
 
-static bool begin(struct walk *walk, const struct python_process *process,
-                  const struct python_offsets *offsets, uint64_t thread) {
+static bool python_frames_begin(struct walk *walk, const struct python_process *process,
+                                const struct python_offsets *offsets, uint64_t thread) {
     *walk = (struct walk){.process = process, .offsets = offsets, .renewal = 1};
     if (offsets->thread_cframe != NONE &&
-        !read_pointer(walk, thread, offsets->thread_cframe, &walk->cframe))
+        !python_frames_read_pointer(walk, thread, offsets->thread_cframe, &walk->cframe))
         return false;
     if (offsets->cframe_frame != NONE)
-        return read_pointer(walk, walk->cframe, offsets->cframe_frame, &walk->frame);
-    return read_pointer(walk, thread, offsets->thread_frame, &walk->frame);
+        return python_frames_read_pointer(walk, walk->cframe, offsets->cframe_frame, &walk->frame);
+    return python_frames_read_pointer(walk, thread, offsets->thread_frame, &walk->frame);
 }
 
-static bool is_repeated(struct walk *walk) {
+static bool is_frame_repeated(struct walk *walk) {
     if (walk->frame == walk->earlier)
         return true;
     if (++walk->steps == walk->renewal) {
@@ -65,7 +66,7 @@ static bool read_instruction(struct walk *walk, uint64_t code, int32_t *ret) {
             *ret *= 2;
         return true;
     }
-    if (!read_pointer(walk, walk->frame, offsets->frame_instruction, &pointer))
+    if (!python_frames_read_pointer(walk, walk->frame, offsets->frame_instruction, &pointer))
         return false;
     *ret = (int32_t)(pointer - (code + offsets->code_bytes));
     return true;
@@ -94,9 +95,9 @@ static bool read_role(struct walk *walk, enum role *ret) {
     return true;
 }
 
-static bool read_frame(struct walk *walk, struct python_frame *ret) {
+static bool python_frames_read_frame(struct walk *walk, struct python_frame *ret) {
     struct python_frame frame = {.address = walk->frame};
-    if (!read_pointer(walk, walk->frame, walk->offsets->frame_code, &frame.code))
+    if (!python_frames_read_pointer(walk, walk->frame, walk->offsets->frame_code, &frame.code))
         return false;
     frame.code &= ~TAG_BITS;
     if (!read_instruction(walk, frame.code, &frame.instruction))
@@ -109,8 +110,8 @@ static bool read_frame(struct walk *walk, struct python_frame *ret) {
 static bool close_loop(struct walk *walk, struct python_frame *frame) {
     frame->is_entry = true;
     frame->loop = walk->cframe;
-    return !walk->cframe ||
-           read_pointer(walk, walk->cframe, walk->offsets->cframe_previous, &walk->cframe);
+    return !walk->cframe || python_frames_read_pointer(
+                                walk, walk->cframe, walk->offsets->cframe_previous, &walk->cframe);
 }
 
 /* The mark of the loop that runs the last frame found.  Without one, the loop is about to begin or
@@ -124,9 +125,9 @@ static bool pass_mark(struct walk *walk, struct python_frame *last) {
 }
 
 /* Reads the frame at hand and goes to the next one.  False: it can't. */
-static bool step(struct walk *walk, struct python_frame *frames, size_t *count) {
+static bool python_frames_step(struct walk *walk, struct python_frame *frames, size_t *count) {
     enum role role;
-    if (is_repeated(walk)) {
+    if (is_frame_repeated(walk)) {
         walk->broken = true;
         return false;
     }
@@ -136,13 +137,14 @@ static bool step(struct walk *walk, struct python_frame *frames, size_t *count) 
         if (!pass_mark(walk, *count ? &frames[*count - 1] : NULL))
             return false;
     } else {
-        if (!read_frame(walk, &frames[*count]))
+        if (!python_frames_read_frame(walk, &frames[*count]))
             return false;
         (*count)++;
         if (role == ROLE_ENTRY && !close_loop(walk, &frames[*count - 1]))
             return false;
     }
-    return read_pointer(walk, walk->frame, walk->offsets->frame_previous, &walk->frame);
+    return python_frames_read_pointer(walk, walk->frame, walk->offsets->frame_previous,
+                                      &walk->frame);
 }
 
 size_t python_frames_list(const struct python_process *process,
@@ -150,8 +152,8 @@ size_t python_frames_list(const struct python_process *process,
                           struct python_frame *frames, size_t limit, bool *truncated_ret) {
     struct walk walk;
     size_t count = 0;
-    if (begin(&walk, process, &runtime->offsets, thread)) {
-        while (walk.frame && count < limit && step(&walk, frames, &count))
+    if (python_frames_begin(&walk, process, &runtime->offsets, thread)) {
+        while (walk.frame && count < limit && python_frames_step(&walk, frames, &count))
             continue;
     }
     *truncated_ret = walk.broken || walk.frame;
@@ -166,9 +168,10 @@ static uint64_t innermost_loop(const struct python_process *process,
     struct python_frame frames[2];
     struct walk walk;
     size_t count = 0;
-    if (!begin(&walk, process, &runtime->offsets, thread))
+    if (!python_frames_begin(&walk, process, &runtime->offsets, thread))
         return UINT64_MAX;
-    while (walk.frame && !(count && frames[0].is_entry) && step(&walk, frames, &count)) {
+    while (walk.frame && !(count && frames[0].is_entry) &&
+           python_frames_step(&walk, frames, &count)) {
         if (count == 2)
             frames[0] = frames[--count];
     }

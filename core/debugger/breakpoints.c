@@ -20,17 +20,17 @@ void breakpoints_deinit(struct breakpoints *breakpoints) {
     breakpoints_init(breakpoints, breakpoints->host, breakpoints->kind);
 }
 
-static struct breakpoint *look_up(const struct map *map, uint64_t key) {
+static struct breakpoint *breakpoints_look_up(const struct map *map, uint64_t key) {
     uint64_t value;
     return map_get(map, key, &value) ? (struct breakpoint *)(uintptr_t)value : NULL;
 }
 
 struct breakpoint *breakpoints_by_id(const struct breakpoints *breakpoints, uint64_t id) {
-    return look_up(&breakpoints->by_id, id);
+    return breakpoints_look_up(&breakpoints->by_id, id);
 }
 
 struct breakpoint *breakpoints_by_address(const struct breakpoints *breakpoints, uint64_t address) {
-    return look_up(&breakpoints->by_address, address);
+    return breakpoints_look_up(&breakpoints->by_address, address);
 }
 
 static void unregister(struct breakpoints *breakpoints, struct breakpoint *breakpoint) {

@@ -29,7 +29,7 @@ static int failed(struct host *host, struct error *error) {
 }
 
 /* A status that is none of ours comes from a primitive that went wrong. */
-static int answer(struct host *host, int status, struct error *error, const char *what) {
+static int host_answer(struct host *host, int status, struct error *error, const char *what) {
     if (status == TMPALLOC_OK)
         return TMPALLOC_OK;
     if (status == TMPALLOC_E_UNSUPPORTED)
@@ -48,7 +48,7 @@ static int answer(struct host *host, int status, struct error *error, const char
         bool there = (host)->primitives.primitive != NULL;                                         \
         if (there)                                                                                 \
             (host)->primitives.primitive((host)->primitives.arg, __VA_ARGS__, &called);            \
-        there ? answer(host, called, error, what) : missing(error, what);                          \
+        there ? host_answer(host, called, error, what) : missing(error, what);                     \
     })
 
 bool host_is_batch(const struct host *host) {
@@ -89,7 +89,7 @@ int host_ask_memory(struct host *host, uint64_t address, void *buffer, size_t si
         error_set(error, status, "no memory to read at 0x%" PRIx64, address);
         return failed(host, error);
     }
-    return answer(host, status, error, "read memory");
+    return host_answer(host, status, error, "read memory");
 }
 
 int host_ask_registers(struct host *host, const char *const *names, uint32_t count,
@@ -171,7 +171,7 @@ int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
     return CALL(host, breakpoints, "list the breakpoints", error, emit, arg);
 }
 
-static int check_sandbox(const struct host *host, struct error *error, const char *what) {
+static int host_check_sandbox(const struct host *host, struct error *error, const char *what) {
     if (!host->primitives.expressions_map || !process_is_sandboxed(host->local_pid))
         return TMPALLOC_OK;
     return error_set(error, TMPALLOC_E_STATE,
@@ -182,7 +182,7 @@ static int check_sandbox(const struct host *host, struct error *error, const cha
 
 int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error) {
     const char *what = "set a variable";
-    int status = check_sandbox(host, error, what);
+    int status = host_check_sandbox(host, error, what);
     if (status != TMPALLOC_OK)
         return status;
     return CALL(host, set_variable, what, error, name, number);
@@ -190,7 +190,7 @@ int host_set_variable(struct host *host, const char *name, uint64_t number, stru
 
 int host_evaluate(struct host *host, const char *expression, uint64_t *ret, struct error *error) {
     const char *what = "evaluate an expression";
-    int status = check_sandbox(host, error, what);
+    int status = host_check_sandbox(host, error, what);
     if (status != TMPALLOC_OK)
         return status;
     uint64_t result = 0;

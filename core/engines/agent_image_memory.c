@@ -18,8 +18,8 @@ void image_memory_deinit(struct image_memory *memory) {
     memory_release(memory->blocks);
 }
 
-static int read_source(const struct image_memory *memory, uint64_t address, void *buffer,
-                       size_t size) {
+static int agent_image_memory_read_source(const struct image_memory *memory, uint64_t address,
+                                          void *buffer, size_t size) {
     return memory->source->read(memory->source->arg, address, buffer, size);
 }
 
@@ -27,17 +27,19 @@ static int read_source(const struct image_memory *memory, uint64_t address, void
 static const struct image_block *get_block(struct image_memory *memory, uint64_t address) {
     struct image_block *block = &memory->blocks[address / IMAGE_BLOCK_BYTES % IMAGE_BLOCKS];
     if (block->state == IMAGE_BLOCK_EMPTY || block->address != address) {
-        int status = read_source(memory, address, block->bytes, IMAGE_BLOCK_BYTES);
+        int status =
+            agent_image_memory_read_source(memory, address, block->bytes, IMAGE_BLOCK_BYTES);
         block->address = address;
         block->state = status == TMPALLOC_OK ? IMAGE_BLOCK_READ : IMAGE_BLOCK_REFUSED;
     }
     return block->state == IMAGE_BLOCK_READ ? block : NULL;
 }
 
-static int read_piece(struct image_memory *memory, uint64_t address, void *buffer, size_t size) {
+static int agent_image_memory_read_piece(struct image_memory *memory, uint64_t address,
+                                         void *buffer, size_t size) {
     const struct image_block *block = get_block(memory, address - address % IMAGE_BLOCK_BYTES);
     if (!block)
-        return read_source(memory, address, buffer, size);
+        return agent_image_memory_read_source(memory, address, buffer, size);
     memcpy(buffer, block->bytes + address % IMAGE_BLOCK_BYTES, size);
     return TMPALLOC_OK;
 }
@@ -48,7 +50,7 @@ static int read_pieces(struct image_memory *memory, uint64_t address, unsigned c
         size_t piece = IMAGE_BLOCK_BYTES - address % IMAGE_BLOCK_BYTES;
         if (piece > size)
             piece = size;
-        int status = read_piece(memory, address, buffer, piece);
+        int status = agent_image_memory_read_piece(memory, address, buffer, piece);
         if (status != TMPALLOC_OK)
             return status;
         address += piece;

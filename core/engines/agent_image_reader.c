@@ -28,7 +28,8 @@ int image_reader_element(struct image_reader *reader, uint64_t address, void *bu
 
 /* The image itself. */
 
-static int check_anchor(struct image_reader *reader, const struct agent_image_anchor *anchor) {
+static int agent_image_reader_check_anchor(struct image_reader *reader,
+                                           const struct agent_image_anchor *anchor) {
     static const char empty[AGENT_IMAGE_MAGIC_BYTES];
     if (memcmp(anchor->magic, empty, sizeof empty) == 0)
         return error_set(reader->error, TMPALLOC_E_STATE,
@@ -74,12 +75,12 @@ static int read_image(struct image_reader *reader, uint64_t address) {
     struct agent_image_anchor anchor;
     int status = image_memory_read(&reader->memory, address, &anchor, sizeof anchor, reader->error);
     if (status == TMPALLOC_OK)
-        status = check_anchor(reader, &anchor);
+        status = agent_image_reader_check_anchor(reader, &anchor);
     if (status == TMPALLOC_OK)
         status = image_memory_read(&reader->memory, anchor.image, &reader->image,
                                    sizeof reader->image, reader->error);
     if (status == TMPALLOC_OK)
-        status = check_anchor(reader, &reader->image.anchor);
+        status = agent_image_reader_check_anchor(reader, &reader->image.anchor);
     return status == TMPALLOC_OK ? check_image(reader) : status;
 }
 
@@ -95,7 +96,8 @@ static int read_pcs(struct image_reader *reader, uint64_t address, struct agent_
                              ret->count * sizeof reader->pcs[0], reader->error);
 }
 
-static int read_name(struct image_reader *reader, uint64_t address, uint32_t size, char *ret) {
+static int agent_image_reader_read_name(struct image_reader *reader, uint64_t address,
+                                        uint32_t size, char *ret) {
     if (size > AGENT_NAME_LIMIT)
         return image_reader_damaged(reader, "length of a name", size);
     ret[size] = '\0';
@@ -107,9 +109,10 @@ static int make_python_frame(struct image_reader *reader, uint64_t address, stru
     struct agent_python_frame frame;
     int status = image_memory_read(&reader->memory, address, &frame, sizeof frame, reader->error);
     if (status == TMPALLOC_OK)
-        status = read_name(reader, frame.function, frame.function_bytes, reader->function);
+        status = agent_image_reader_read_name(reader, frame.function, frame.function_bytes,
+                                              reader->function);
     if (status == TMPALLOC_OK)
-        status = read_name(reader, frame.file, frame.file_bytes, reader->file);
+        status = agent_image_reader_read_name(reader, frame.file, frame.file_bytes, reader->file);
     if (status != TMPALLOC_OK)
         return status;
     if (source->python_frame(source->arg, reader->function, reader->file, frame.line, ret))
@@ -118,7 +121,8 @@ static int make_python_frame(struct image_reader *reader, uint64_t address, stru
 }
 
 /* Of each distinct one the names are read once. */
-static int find_python_frame(struct image_reader *reader, uint64_t address, struct frame *ret) {
+static int agent_image_reader_find_python_frame(struct image_reader *reader, uint64_t address,
+                                                struct frame *ret) {
     uint64_t known;
     *ret = (struct frame){.module = FRAME_PYTHON};
     if (map_get(&reader->python, address, &known)) {
@@ -131,10 +135,11 @@ static int find_python_frame(struct image_reader *reader, uint64_t address, stru
     return status;
 }
 
-static int make_frame(struct image_reader *reader, uint64_t pc, struct frame *ret) {
+static int agent_image_reader_make_frame(struct image_reader *reader, uint64_t pc,
+                                         struct frame *ret) {
     const struct agent_image_source *source = reader->memory.source;
     if (pc & AGENT_PC_PYTHON)
-        return find_python_frame(reader, pc & ~AGENT_PC_PYTHON, ret);
+        return agent_image_reader_find_python_frame(reader, pc & ~AGENT_PC_PYTHON, ret);
     *ret = source->frame(source->arg, pc & ~AGENT_PC_EXACT, pc & AGENT_PC_EXACT);
     return TMPALLOC_OK;
 }
@@ -150,13 +155,13 @@ static int make_frames(struct image_reader *reader, uint32_t pc_count, uint64_t 
         reader->frames[count++] = source->frame(source->arg, entry_address, true);
     for (uint32_t i = 0; i < pc_count && count < reader->image.stack_depth && status == TMPALLOC_OK;
          i++)
-        status = make_frame(reader, reader->pcs[i], &reader->frames[count++]);
+        status = agent_image_reader_make_frame(reader, reader->pcs[i], &reader->frames[count++]);
     *count_ret = count;
     return status;
 }
 
-static int intern(struct image_reader *reader, uint64_t address, uint32_t entry_point,
-                  uint32_t *ret) {
+static int agent_image_reader_intern(struct image_reader *reader, uint64_t address,
+                                     uint32_t entry_point, uint32_t *ret) {
     struct agent_stack header;
     uint64_t entry_address = reader->image.entry_points[entry_point];
     uint32_t count;
@@ -187,7 +192,7 @@ int image_reader_stack(struct image_reader *reader, uint64_t address, uint32_t e
         *ret = (uint32_t)known;
         return TMPALLOC_OK;
     }
-    int status = intern(reader, address, entry_point, ret);
+    int status = agent_image_reader_intern(reader, address, entry_point, ret);
     if (status == TMPALLOC_OK && map_put(&reader->numbers, key, *ret))
         status = error_no_memory(reader->error);
     return status;

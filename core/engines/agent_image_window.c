@@ -3,7 +3,8 @@
 #include "engines/agent_image_reader.h"
 #include "support/memory.h"
 
-static int read_memory(struct image_reader *reader, uint64_t address, void *buffer, size_t size) {
+static int agent_image_window_read_memory(struct image_reader *reader, uint64_t address,
+                                          void *buffer, size_t size) {
     return image_memory_read(&reader->memory, address, buffer, size, reader->error);
 }
 
@@ -14,13 +15,13 @@ static int is_valid(struct image_reader *reader, const struct agent_thread *thre
     *ret = false;
     if (!(image->generation & 1) || thread->generation != image->generation)
         return TMPALLOC_OK;
-    int status = read_memory(reader, thread->life, &word, sizeof word);
+    int status = agent_image_window_read_memory(reader, thread->life, &word, sizeof word);
     *ret = word != 0 && !(word & FUTEX_OWNER_DIED);
     return status;
 }
 
 /* A block whose free was not seen may have left its entry beneath that of a later one. */
-static bool is_repeated(const struct image_reader *reader, size_t first, uint64_t address) {
+static bool is_cell_repeated(const struct image_reader *reader, size_t first, uint64_t address) {
     for (size_t i = first; i < reader->builder.snapshot.block_count; i++) {
         if (reader->builder.blocks[i].address == address)
             return true;
@@ -28,8 +29,9 @@ static bool is_repeated(const struct image_reader *reader, size_t first, uint64_
     return false;
 }
 
-static int add_block(struct image_reader *reader, const struct agent_window_entry *entry,
-                     uint64_t age, int64_t tid) {
+static int agent_image_window_add_block(struct image_reader *reader,
+                                        const struct agent_window_entry *entry, uint64_t age,
+                                        int64_t tid) {
     struct snapshot_block block = {
         .address = entry->address, .size_bytes = entry->size_bytes, .age = age, .tid = tid};
     int status = image_reader_site_stack(reader, entry->site, &block.stack);
@@ -47,8 +49,8 @@ static int add_blocks(struct image_reader *reader, const struct agent_thread *th
          age <= image->max_threshold && age < allocations && status == TMPALLOC_OK; age++) {
         const struct agent_window_entry *entry =
             &ring[(allocations - age) & (image->window_entries - 1)];
-        if (entry->address != 0 && !is_repeated(reader, first, entry->address))
-            status = add_block(reader, entry, age, thread->tid);
+        if (entry->address != 0 && !is_cell_repeated(reader, first, entry->address))
+            status = agent_image_window_add_block(reader, entry, age, thread->tid);
     }
     return status;
 }
@@ -60,8 +62,8 @@ int image_reader_window(struct image_reader *reader, const struct agent_thread *
     int status = is_valid(reader, thread, &valid);
     if (status != TMPALLOC_OK || !valid)
         return status;
-    status = read_memory(reader, thread->window + image->window_allocations_off, &allocations,
-                         sizeof allocations);
+    status = agent_image_window_read_memory(reader, thread->window + image->window_allocations_off,
+                                            &allocations, sizeof allocations);
     size_t bytes = image->window_entries * sizeof(struct agent_window_entry);
     struct agent_window_entry *ring = memory_allocate(bytes);
     if (!ring)

@@ -93,7 +93,7 @@ static const char *segment_text(Elf *elf, const GElf_Phdr *segment) {
     return whole ? file + segment->p_offset : NULL;
 }
 
-static bool find_segment(Elf *elf, uint32_t type, GElf_Phdr *ret) {
+static bool agent_program_find_segment(Elf *elf, uint32_t type, GElf_Phdr *ret) {
     size_t count = 0;
     elf_getphdrnum(elf, &count);
     for (size_t i = 0; i < count; i++) {
@@ -104,7 +104,7 @@ static bool find_segment(Elf *elf, uint32_t type, GElf_Phdr *ret) {
 }
 
 /* The section of a type, NULL: the file has none; *strings_ret holds its strings. */
-static Elf_Data *find_section(Elf *elf, uint32_t type, size_t *strings_ret) {
+static Elf_Data *agent_program_find_section(Elf *elf, uint32_t type, size_t *strings_ret) {
     for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
         GElf_Shdr header;
         if (!gelf_getshdr(section, &header) || header.sh_type != type)
@@ -117,7 +117,7 @@ static Elf_Data *find_section(Elf *elf, uint32_t type, size_t *strings_ret) {
 
 static bool defines_version(Elf *elf, const char *wanted) {
     size_t strings;
-    Elf_Data *data = find_section(elf, SHT_GNU_verdef, &strings);
+    Elf_Data *data = agent_program_find_section(elf, SHT_GNU_verdef, &strings);
     GElf_Verdef definition = {.vd_next = 0};
     GElf_Verdaux name;
     int offset = 0;
@@ -146,7 +146,7 @@ static void note_minor(const char *version, const char *prefix, unsigned *highes
 static unsigned needed_minor(Elf *elf) {
     size_t strings;
     unsigned highest = 0;
-    Elf_Data *data = find_section(elf, SHT_GNU_verneed, &strings);
+    Elf_Data *data = agent_program_find_section(elf, SHT_GNU_verneed, &strings);
     GElf_Verneed need = {.vn_next = 0};
     GElf_Vernaux name;
     int offset = 0;
@@ -258,7 +258,7 @@ static bool refuse_file(Elf *elf, int fd, struct text *reason) {
     if (processor_of_machine(header.e_machine) != processor_find(TMPALLOC_AGENT_PROCESSOR) ||
         header.e_ident[EI_CLASS] != ELFCLASS64)
         text_append(reason, "the program is for another architecture");
-    else if (!find_segment(elf, PT_INTERP, &segment))
+    else if (!agent_program_find_segment(elf, PT_INTERP, &segment))
         text_append(reason, judge_uninterpreted(fd));
     else if (judge_file(elf, fd))
         text_append(reason, judge_file(elf, fd));
@@ -291,7 +291,7 @@ static bool is_set_next(struct host *host, const char *name, const char *part) {
 }
 
 /* Reads up to a zero; false: there is nothing. */
-static bool read_string(FILE *file, char *ret, size_t size_bytes) {
+static bool agent_program_read_string(FILE *file, char *ret, size_t size_bytes) {
     size_t length = 0;
     int byte = fgetc(file);
     bool any = byte != EOF;
@@ -310,7 +310,7 @@ static bool was_set(int64_t pid, const char *name, const char *part) {
     bool found = false;
     snprintf(path, sizeof path, "/proc/%" PRId64 "/environ", pid);
     FILE *file = fopen(path, "re");
-    while (file && !found && read_string(file, variable, sizeof variable))
+    while (file && !found && agent_program_read_string(file, variable, sizeof variable))
         found = strncmp(variable, name, length) == 0 && variable[length] == '=' &&
                 variable[length + 1] && strstr(variable + length + 1, part);
     if (file)

@@ -81,7 +81,7 @@ static int find_anchor(struct engine_agent *agent, struct error *error) {
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the program did not load the agent");
 }
 
-static int check_anchor(struct engine_agent *agent, struct error *error) {
+static int engine_agent_check_anchor(struct engine_agent *agent, struct error *error) {
     struct agent_image_anchor anchor;
     int status = host_read_data(agent->parts.host, agent->anchor, &anchor, sizeof(anchor), error);
     if (status == TMPALLOC_OK && (memcmp(anchor.magic, AGENT_IMAGE_MAGIC, sizeof(anchor.magic)) ||
@@ -147,7 +147,7 @@ static int break_at_exits(struct engine_agent *agent, struct error *error) {
     return status;
 }
 
-static int set_breakpoints(struct engine_agent *agent, struct error *error) {
+static int engine_agent_set_breakpoints(struct engine_agent *agent, struct error *error) {
     int status = break_where_it_leaves(agent, error);
     if (status == TMPALLOC_OK)
         status = break_at_exits(agent, error);
@@ -159,12 +159,12 @@ static int set_breakpoints(struct engine_agent *agent, struct error *error) {
 int engine_agent_refresh(struct engine_agent *agent, struct error *error) {
     int status = find_anchor(agent, error);
     if (status == TMPALLOC_OK)
-        status = check_anchor(agent, error);
+        status = engine_agent_check_anchor(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, agent->options.mappings, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_await_functions(agent, error);
-    return status == TMPALLOC_OK ? set_breakpoints(agent, error) : status;
+    return status == TMPALLOC_OK ? engine_agent_set_breakpoints(agent, error) : status;
 }
 
 enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_t id) {
@@ -298,7 +298,7 @@ int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning b
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, agent->options.mappings, error);
     if (status == TMPALLOC_OK)
-        status = set_breakpoints(agent, error);
+        status = engine_agent_set_breakpoints(agent, error);
     if (status == TMPALLOC_OK)
         status = start(agent, beginning, error);
     if (status != TMPALLOC_OK)

@@ -39,7 +39,7 @@ static enum agent_answer answer_of(const struct unwind_row *row) {
 }
 
 /* Rules that don't fit are as good as none. */
-static void fill(struct agent_code *code, const struct unwind_row *row) {
+static void engine_agent_answer_fill(struct agent_code *code, const struct unwind_row *row) {
     struct filling filling = {.code = code, .fits = true};
     code->signal = row->signal;
     code->cfa = translate(&filling, &row->cfa);
@@ -65,7 +65,7 @@ int engine_agent_answer(struct engine_agent *agent, uint64_t address, struct err
     code.start = code.address;
     code.end = code.address + 1;
     if (row)
-        fill(&code, row);
+        engine_agent_answer_fill(&code, row);
     if (row && row->end > row->start) {
         code.start += row->start - place.offset;
         code.end = code.start + (row->end - row->start);

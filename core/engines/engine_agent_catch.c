@@ -46,8 +46,9 @@ static int write_catches(struct engine_agent *agent, const struct agent_image *i
 }
 
 /* Those of catches are in the code while they are of use. */
-static int set_breakpoints(struct engine_agent *agent, const struct agent_image *image,
-                           struct error *error) {
+static int engine_agent_catch_set_breakpoints(struct engine_agent *agent,
+                                              const struct agent_image *image,
+                                              struct error *error) {
     const struct engine_catches *catches = agent->parts.catches;
     int status = TMPALLOC_OK;
     if (!catches->active)
@@ -65,7 +66,7 @@ int engine_agent_set_catches(struct engine_agent *agent, struct error *error) {
     bool is_ready = engine_agent_is_ready(agent, &image);
     if (!catches->active && (!is_ready || (image.catching == 0 && !catches->watched)))
         return TMPALLOC_OK;
-    int status = set_breakpoints(agent, is_ready ? &image : NULL, error);
+    int status = engine_agent_catch_set_breakpoints(agent, is_ready ? &image : NULL, error);
     if (status != TMPALLOC_OK || !is_ready)
         return status;
     fill_catches(catches, &image);
@@ -85,7 +86,8 @@ void engine_agent_count_matches(struct engine_agent *agent) {
 
 /* Being told. */
 
-static int decide(struct engine_agent *agent, uint64_t address, struct error *error) {
+static int engine_agent_catch_decide(struct engine_agent *agent, uint64_t address,
+                                     struct error *error) {
     const struct engine_catches *catches = agent->parts.catches;
     const struct agent_image_source source = engine_agent_source(&agent->parts);
     struct agent_site site = {.catch_generation = catches->generation};
@@ -141,7 +143,7 @@ int engine_agent_await(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
     int status = engine_agent_image(agent, &image, error);
     if (status == TMPALLOC_OK)
-        status = set_breakpoints(agent, &image, error);
+        status = engine_agent_catch_set_breakpoints(agent, &image, error);
     if (status == TMPALLOC_OK && catches->awaited_stack != ENGINE_NO_STACK)
         status =
             agent_image_find_sites(&source, agent->anchor, tracker_stacks(agent->parts.tracker),
@@ -178,7 +180,7 @@ int engine_agent_told(struct engine_agent *agent, uint64_t id, enum engine_agent
         status = engine_agent_functions_told(agent, (enum agent_tells)arguments[0], error);
         return status == TMPALLOC_OK ? engine_agent_set_catches(agent, error) : status;
     case AGENT_TELLS_UNDECIDED:
-        return decide(agent, arguments[1], error);
+        return engine_agent_catch_decide(agent, arguments[1], error);
     case AGENT_TELLS_ALLOCATED:
         return tell_allocated(agent, arguments[1], error);
     case AGENT_TELLS_FREED:

@@ -8,8 +8,8 @@ static const uint8_t roles[] = {
     [ENTRY_REALLOCATE] = AGENT_REALLOCATES,
 };
 
-static int add(struct agent_function *functions, uint32_t *count, struct agent_function added,
-               struct error *error) {
+static int engine_agent_functions_add(struct agent_function *functions, uint32_t *count,
+                                      struct agent_function added, struct error *error) {
     if (*count == AGENT_FUNCTIONS)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "it hooks at most %d functions",
                          AGENT_FUNCTIONS);
@@ -33,7 +33,7 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
                                                 .size_bytes = (uint32_t)point->size_bytes,
                                                 .indirect = point->indirect};
         if (point->custom)
-            status = add(functions, count_ret, function, error);
+            status = engine_agent_functions_add(functions, count_ret, function, error);
     }
     for (size_t i = 0; i < agent->within.count && status == TMPALLOC_OK; i++) {
         const struct module_symbol *symbol = &agent->within.items[i].symbol;
@@ -41,7 +41,7 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
                                               .role = AGENT_ENCLOSES,
                                               .size_bytes = (uint32_t)symbol->size_bytes,
                                               .indirect = symbol->indirect};
-        status = add(functions, count_ret, within, error);
+        status = engine_agent_functions_add(functions, count_ret, within, error);
     }
     if (status == TMPALLOC_OK && *count_ret == 0 && agent->entries.left_out[0])
         status = error_set(error, TMPALLOC_E_UNSUPPORTED,

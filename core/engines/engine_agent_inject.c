@@ -38,7 +38,7 @@ struct injection {
 
 /* The system calls that a sandbox has forbidden may end the process. */
 
-static int check_sandbox(struct engine_agent *agent, struct error *error) {
+static int engine_agent_inject_check_sandbox(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
     bool entered = agent->anchor && engine_agent_is_ready(agent, &image) &&
                    image.sandboxed == AGENT_SANDBOX_ENTERED;
@@ -58,7 +58,7 @@ static int collect_thread(void *arg, const struct tmpalloc_thread *thread) {
     return TMPALLOC_OK;
 }
 
-static int list_threads(struct injection *injection) {
+static int engine_agent_inject_list_threads(struct injection *injection) {
     injection->thread_count = 0;
     int status =
         host_threads(injection->agent->parts.host, collect_thread, injection, injection->error);
@@ -103,7 +103,7 @@ static bool is_in_linker(const struct engine_agent *agent, uint64_t pc) {
     return module != FRAME_NO_MODULE && modules_is_dynamic_linker(modules, module);
 }
 
-static bool is_entry(const struct engine_agent *agent, uint64_t pc) {
+static bool is_injection_entry(const struct engine_agent *agent, uint64_t pc) {
     for (size_t i = 0; i < agent->entries.count; i++) {
         if (agent->entries.items[i].address == pc)
             return true;
@@ -117,7 +117,7 @@ static bool find_busy_frame(const struct engine_agent *agent, const struct captu
                             uint32_t *ret) {
     for (uint32_t i = stack->count; i > 0; i--) {
         uint64_t pc = stack->pcs[i - 1] - (i > 1);
-        if (i == 1 && is_entry(agent, pc))
+        if (i == 1 && is_injection_entry(agent, pc))
             continue;
         if (is_in_allocator(agent, pc) || is_in_linker(agent, pc)) {
             *ret = i - 1;
@@ -160,7 +160,7 @@ static int finish_call(struct injection *injection, const struct capture *stack,
         return error_set(injection->error, TMPALLOC_E_UNSUPPORTED,
                          "a thread is in the allocator and does not leave it");
     injection->moved = true;
-    return list_threads(injection);
+    return engine_agent_inject_list_threads(injection);
 }
 
 /* Whether what is called next can't be while a thread is there: hooking changes code that it is
@@ -198,7 +198,7 @@ static int look_at_threads(struct injection *injection, uint64_t *safe_ret, bool
 static int select_safe_thread(struct injection *injection) {
     uint64_t safe = 0;
     bool moved = true;
-    int status = list_threads(injection);
+    int status = engine_agent_inject_list_threads(injection);
     for (size_t tries = 0; moved && status == TMPALLOC_OK && tries < 8; tries++)
         status = look_at_threads(injection, &safe, &moved);
     if (status == TMPALLOC_OK && (moved || safe == 0))
@@ -277,7 +277,8 @@ static int write_string(struct injection *injection, const char *string) {
                            strlen(string) + 1, injection->error);
 }
 
-static void read_string(struct injection *injection, uint64_t address, char *text, size_t size) {
+static void engine_agent_inject_read_string(struct injection *injection, uint64_t address,
+                                            char *text, size_t size) {
     size_t length = 0;
     while (length + 1 < size &&
            host_read_data(injection->agent->parts.host, address + length, &text[length], 1, NULL) ==
@@ -291,13 +292,13 @@ static int refuse_loading(struct injection *injection) {
     uint64_t message = 0;
     char text[512] = "";
     if (call_named(injection, "dlerror", NULL, 0, &message) == TMPALLOC_OK && message != 0)
-        read_string(injection, message, text, sizeof(text));
+        engine_agent_inject_read_string(injection, message, text, sizeof(text));
     return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process can't load it: %s",
                      text[0] ? text : "unknown reason");
 }
 
-static int find_symbol(struct injection *injection, uint64_t handle, const char *name,
-                       uint64_t *ret) {
+static int engine_agent_inject_find_symbol(struct injection *injection, uint64_t handle,
+                                           const char *name, uint64_t *ret) {
     int status = write_string(injection, name);
     if (status == TMPALLOC_OK)
         status = CALL_NAMED(injection, "dlsym", ret, handle, injection->page);
@@ -307,7 +308,7 @@ static int find_symbol(struct injection *injection, uint64_t handle, const char 
     return status;
 }
 
-static int load(struct injection *injection) {
+static int engine_agent_inject_load(struct injection *injection) {
     struct engine_agent *agent = injection->agent;
     uint64_t handle = 0;
     int status = write_string(injection, agent->file.path);
@@ -317,16 +318,20 @@ static int load(struct injection *injection) {
     if (status == TMPALLOC_OK && handle == 0)
         status = refuse_loading(injection);
     if (status == TMPALLOC_OK)
-        status = find_symbol(injection, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
+        status =
+            engine_agent_inject_find_symbol(injection, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
     if (status == TMPALLOC_OK)
-        status = find_symbol(injection, handle, AGENT_UNINSTALL_SYMBOL, &agent->uninstall);
+        status = engine_agent_inject_find_symbol(injection, handle, AGENT_UNINSTALL_SYMBOL,
+                                                 &agent->uninstall);
     if (status == TMPALLOC_OK)
-        status = find_symbol(injection, handle, AGENT_TELL_SYMBOL, &agent->tell);
+        status =
+            engine_agent_inject_find_symbol(injection, handle, AGENT_TELL_SYMBOL, &agent->tell);
     if (status == TMPALLOC_OK)
-        status = find_symbol(injection, handle, AGENT_HOOK_SYMBOL, &agent->hook);
-    return status == TMPALLOC_OK
-               ? find_symbol(injection, handle, AGENT_INSTALL_SYMBOL, &agent->install)
-               : status;
+        status =
+            engine_agent_inject_find_symbol(injection, handle, AGENT_HOOK_SYMBOL, &agent->hook);
+    return status == TMPALLOC_OK ? engine_agent_inject_find_symbol(
+                                       injection, handle, AGENT_INSTALL_SYMBOL, &agent->install)
+                                 : status;
 }
 
 /* Puts an address on the page, of a breakpoint say, if it may matter. */
@@ -348,7 +353,7 @@ static int write_all_avoided(struct injection *injection) {
     return status == TMPALLOC_E_UNSUPPORTED ? TMPALLOC_OK : status;
 }
 
-static int install(struct injection *injection) {
+static int engine_agent_inject_install(struct injection *injection) {
     const struct engine_agent_options *options = &injection->agent->options;
     uint64_t result = 0;
     int status = write_all_avoided(injection);
@@ -409,7 +414,7 @@ static int hook(struct injection *injection) {
 }
 
 /* Makes what calls need. */
-static int begin(struct injection *injection) {
+static int engine_agent_inject_begin(struct injection *injection) {
     struct engine_agent *agent = injection->agent;
     struct agent_image image;
     if (agent->anchor && engine_agent_is_ready(agent, &image))
@@ -418,7 +423,7 @@ static int begin(struct injection *injection) {
     return status == TMPALLOC_OK ? map_page(injection) : status;
 }
 
-static void end(struct injection *injection) {
+static void engine_agent_inject_end(struct injection *injection) {
     unmap_page(injection);
     if (injection->moved)
         host_message(injection->agent->parts.host,
@@ -428,38 +433,38 @@ static void end(struct injection *injection) {
 }
 
 static int install_and_hook(struct injection *injection) {
-    int status = install(injection);
+    int status = engine_agent_inject_install(injection);
     return status == TMPALLOC_OK ? hook(injection) : status;
 }
 
 int engine_agent_install(struct engine_agent *agent, struct error *error) {
     struct injection injection = {.agent = agent, .error = error};
-    int status = check_sandbox(agent, error);
+    int status = engine_agent_inject_check_sandbox(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, true, error);
     if (status == TMPALLOC_OK && agent->missing[0])
         status = error_set(error, TMPALLOC_E_UNSUPPORTED, "%s", agent->missing);
     if (status == TMPALLOC_OK)
-        status = begin(&injection);
+        status = engine_agent_inject_begin(&injection);
     if (status == TMPALLOC_OK)
-        status = load(&injection);
+        status = engine_agent_inject_load(&injection);
     injection.hooking = true; /* the other threads may be anywhere now */
     if (status == TMPALLOC_OK)
         status = select_safe_thread(&injection);
     if (status == TMPALLOC_OK)
         status = install_and_hook(&injection);
-    end(&injection);
+    engine_agent_inject_end(&injection);
     return status;
 }
 
 int engine_agent_install_again(struct engine_agent *agent, struct error *error) {
     struct injection injection = {.agent = agent, .error = error, .hooking = true, .still = true};
-    int status = check_sandbox(agent, error);
+    int status = engine_agent_inject_check_sandbox(agent, error);
     if (status == TMPALLOC_OK)
-        status = begin(&injection);
+        status = engine_agent_inject_begin(&injection);
     if (status == TMPALLOC_OK)
         status = install_and_hook(&injection);
-    end(&injection);
+    engine_agent_inject_end(&injection);
     return status;
 }
 
@@ -467,7 +472,7 @@ int engine_agent_uninstall(struct engine_agent *agent, struct error *error) {
     uint64_t result;
     if (agent->uninstall == 0)
         return TMPALLOC_OK;
-    if (check_sandbox(agent, NULL) != TMPALLOC_OK) {
+    if (engine_agent_inject_check_sandbox(agent, NULL) != TMPALLOC_OK) {
         host_message(agent->parts.host,
                      "tmpalloc: the agent's hooks stay and count nothing: the process is in a "
                      "seccomp sandbox");

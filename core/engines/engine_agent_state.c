@@ -35,7 +35,7 @@ int engine_agent_write_field(struct engine_agent *agent, const struct agent_imag
 
 /* What a breakpoint is going to replace, of one byte as the agent knows them; 0: there is one
  * already. */
-static uint8_t read_code(struct engine_agent *agent, uint64_t address) {
+static uint8_t engine_agent_state_read_code(struct engine_agent *agent, uint64_t address) {
     struct host *host = agent->parts.host;
     uint8_t byte;
     int status = host_read_data(host, address, &byte, 1, NULL);
@@ -46,7 +46,7 @@ static uint8_t read_code(struct engine_agent *agent, uint64_t address) {
 int engine_agent_break(struct engine_agent *agent, uint64_t address, enum breakpoint_role role,
                        struct error *error) {
     size_t count = agent->breakpoints.count;
-    uint8_t byte = read_code(agent, address);
+    uint8_t byte = engine_agent_state_read_code(agent, address);
     int status = breakpoints_require(&agent->breakpoints, address, role, NULL, error);
     if (agent->breakpoints.count > count && count < AGENT_BREAKPOINTS)
         agent->breakpoint_bytes[count] = byte;
@@ -112,18 +112,19 @@ int engine_agent_find_entries(struct engine_agent *agent, bool mappings, struct 
     return TMPALLOC_OK;
 }
 
-static int read_source(void *arg, uint64_t address, void *buffer, uint64_t size) {
+static int engine_agent_state_read_source(void *arg, uint64_t address, void *buffer,
+                                          uint64_t size) {
     const struct engine_parts *parts = arg;
     return host_read_data(parts->host, address, buffer, size, NULL);
 }
 
-static struct frame find_frame(void *arg, uint64_t address, bool exact) {
+static struct frame engine_agent_state_find_frame(void *arg, uint64_t address, bool exact) {
     const struct engine_parts *parts = arg;
     return modules_past_frame(parts->modules, address, exact);
 }
 
-static int find_python_frame(void *arg, const char *function, const char *file, uint32_t line,
-                             struct frame *ret) {
+static int engine_agent_state_find_python_frame(void *arg, const char *function, const char *file,
+                                                uint32_t line, struct frame *ret) {
     const struct engine_parts *parts = arg;
     *ret = (struct frame){.module = FRAME_PYTHON};
     return symbolizer_add_python(parts->symbolizer, function, file, line, &ret->offset);
@@ -131,9 +132,9 @@ static int find_python_frame(void *arg, const char *function, const char *file, 
 
 struct agent_image_source engine_agent_source(const struct engine_parts *parts) {
     return (struct agent_image_source){
-        .read = read_source,
-        .frame = find_frame,
-        .python_frame = find_python_frame,
+        .read = engine_agent_state_read_source,
+        .frame = engine_agent_state_find_frame,
+        .python_frame = engine_agent_state_find_python_frame,
         .arg = (void *)parts,
     };
 }

@@ -53,7 +53,7 @@ int engine_entries_set(struct engine_breakpoint *engine, const struct entry_poin
     return status;
 }
 
-static bool holds(const struct user_functions *functions, uint64_t address) {
+static bool engine_entries_holds(const struct user_functions *functions, uint64_t address) {
     for (size_t i = 0; i < functions->count; i++) {
         if (functions->items[i].symbol.address == address)
             return true;
@@ -81,7 +81,7 @@ int engine_entries_set_within(struct engine_breakpoint *engine, struct error *er
     for (size_t i = 0; i < found.count && status == TMPALLOC_OK; i++)
         status = set_within_function(engine, &engine->within.items[i].symbol, error);
     for (size_t i = 0; i < old.count; i++) {
-        if (!holds(&engine->within, old.items[i].symbol.address))
+        if (!engine_entries_holds(&engine->within, old.items[i].symbol.address))
             breakpoints_release(&engine->breakpoints, old.items[i].symbol.address,
                                 BREAKPOINT_WITHIN);
     }

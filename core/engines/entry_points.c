@@ -44,7 +44,7 @@ struct file {
     uint32_t module;
 };
 
-static bool file_defines(void *arg, const char *name) {
+static bool entry_points_are_defined_by(void *arg, const char *name) {
     const struct file *file = arg;
     struct module_symbol symbol;
     return modules_find_function(file->modules, file->module, name,
@@ -64,13 +64,14 @@ static bool is_of_static_c_library(struct modules *modules, const struct module_
 static bool is_entry(struct modules *modules, const struct module_symbol *symbol,
                      const char *library) {
     struct file file = {modules, symbol->module};
-    if (!library || allocator_implements(file_defines, &file, library))
+    if (!library || allocator_implements(entry_points_are_defined_by, &file, library))
         return true;
     return strcmp(library, ALLOCATOR_C_LIBRARY) == 0 &&
            !modules_is_dynamic(modules, symbol->module) && !is_of_static_c_library(modules, symbol);
 }
 
-static struct entry_point *find_address(struct entry_points *points, uint64_t address) {
+static struct entry_point *entry_points_find_address(struct entry_points *points,
+                                                     uint64_t address) {
     for (size_t i = 0; i < points->count; i++) {
         if (points->items[i].address == address)
             return &points->items[i];
@@ -91,12 +92,12 @@ static void place(struct entry_point *point, const struct module_symbol *symbol)
     point->indirect = symbol->indirect;
 }
 
-static int add(struct modules *modules, struct entry_points *points,
-               const struct module_symbol *found, const char *name,
-               const struct entry_signature *signature, bool custom) {
+static int entry_points_add(struct modules *modules, struct entry_points *points,
+                            const struct module_symbol *found, const char *name,
+                            const struct entry_signature *signature, bool custom) {
     struct module_symbol symbol = *found;
     modules_follow(modules, points->ignored, &symbol);
-    struct entry_point *point = find_address(points, symbol.address);
+    struct entry_point *point = entry_points_find_address(points, symbol.address);
     if (point) {
         join_name(point, name);
         point->custom |= custom;
@@ -124,7 +125,7 @@ static int add_known_at(struct modules *modules, struct entry_points *points,
     const struct known_entry *entry = &known->items[i];
     if (!is_entry(modules, symbol, known->library))
         return TMPALLOC_OK;
-    return add(modules, points, symbol, entry->shown, &entry->signature, false);
+    return entry_points_add(modules, points, symbol, entry->shown, &entry->signature, false);
 }
 
 /* What is loaded by dlmopen() is bound to the C library that comes with it. */
@@ -192,7 +193,7 @@ static bool follow_arguments(struct modules *modules, const struct module_symbol
     return true;
 }
 
-static void leave_out(struct entry_points *points, const char *name) {
+static void entry_points_leave_out(struct entry_points *points, const char *name) {
     size_t length = strlen(points->left_out);
     snprintf(points->left_out + length, sizeof(points->left_out) - length, "%s%s",
              length > 0 ? ", " : "", name);
@@ -210,10 +211,10 @@ static int add_copy(struct modules *modules, struct entry_points *points, const 
     char full_name[ENTRY_NAME_BYTES];
     name_copy(function, name, full_name);
     if (function->changed && !follow_arguments(modules, symbol, &signature)) {
-        leave_out(points, full_name);
+        entry_points_leave_out(points, full_name);
         return TMPALLOC_OK;
     }
-    return add(modules, points, symbol, full_name, &signature, true);
+    return entry_points_add(modules, points, symbol, full_name, &signature, true);
 }
 
 static int add_user_function(struct modules *modules, struct entry_points *points, const char *name,
@@ -230,12 +231,12 @@ static int add_user_function(struct modules *modules, struct entry_points *point
     for (size_t i = 0; i < found.count && status == TMPALLOC_OK; i++)
         status = add_copy(modules, points, name, &found.items[i], *signature);
     if (found.cut)
-        leave_out(points, name);
+        entry_points_leave_out(points, name);
     return status;
 }
 
-static int add_custom(struct modules *modules, struct entry_points *points,
-                      const struct entry_custom *custom, const char **missing) {
+static int entry_points_add_custom(struct modules *modules, struct entry_points *points,
+                                   const struct entry_custom *custom, const char **missing) {
     int status =
         add_user_function(modules, points, custom->alloc, &custom->alloc_signature, missing);
     if (status == TMPALLOC_OK)
@@ -257,7 +258,7 @@ int entry_points_resolve(struct modules *modules, const struct entry_options *op
     if (options->ignored_soname)
         modules_find_soname(modules, options->ignored_soname, &points.ignored);
     for (size_t i = 0; status == TMPALLOC_OK && i < options->custom_count; i++)
-        status = add_custom(modules, &points, &options->custom[i], &missing);
+        status = entry_points_add_custom(modules, &points, &options->custom[i], &missing);
     if (status == TMPALLOC_OK)
         status = add_known(modules, &points, KNOWN(c_entries, NULL));
     if (status == TMPALLOC_OK)

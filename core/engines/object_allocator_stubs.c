@@ -47,8 +47,8 @@ static int find_room(struct object_allocator_stubs *stubs, struct error *error) 
                                               "there is no room for stubs in the loaded files");
 }
 
-static struct entry_point describe(const struct object_allocator_stubs *stubs, uint64_t function,
-                                   enum object_allocator_word word) {
+static struct entry_point stubs_describe(const struct object_allocator_stubs *stubs,
+                                         uint64_t function, enum object_allocator_word word) {
     return (struct entry_point){
         .signature = signatures[word],
         .address = function,
@@ -66,7 +66,7 @@ static int adopt_stub(struct object_allocator_stubs *stubs, uint64_t address,
     int status = host_read_data(stubs->host, address, &stub, sizeof(stub), error);
     if (status != TMPALLOC_OK)
         return status;
-    stubs->functions[i] = describe(stubs, stub.function, word);
+    stubs->functions[i] = stubs_describe(stubs, stub.function, word);
     if (stubs->count <= i)
         stubs->count = i + 1;
     return TMPALLOC_OK;
@@ -81,7 +81,7 @@ static int add_stub(struct object_allocator_stubs *stubs, uint64_t function,
     int status =
         host_write_data(stubs->host, stub_address(stubs, stubs->count), stub, sizeof(stub), error);
     if (status == TMPALLOC_OK)
-        stubs->functions[stubs->count++] = describe(stubs, function, word);
+        stubs->functions[stubs->count++] = stubs_describe(stubs, function, word);
     return status;
 }
 
@@ -118,8 +118,8 @@ static int visit_tables(struct object_allocator_stubs *stubs, visit_function *vi
 }
 
 /* What isn't in a loaded file will be, once the dynamic linker has relocated the table. */
-static int follow(struct object_allocator_stubs *stubs, uint64_t cell, uint64_t function,
-                  enum object_allocator_word word, struct error *error) {
+static int stubs_follow_cell(struct object_allocator_stubs *stubs, uint64_t cell, uint64_t function,
+                             enum object_allocator_word word, struct error *error) {
     if (is_stub(stubs, function) ||
         modules_frame(stubs->modules, function, true).module == FRAME_NO_MODULE)
         return TMPALLOC_OK;
@@ -132,7 +132,7 @@ static int adopt(struct object_allocator_stubs *stubs, uint64_t cell, uint64_t f
     return adopt_stub(stubs, function, word, error);
 }
 
-static int find(struct object_allocator_stubs *stubs, struct error *error) {
+static int stubs_find_tables(struct object_allocator_stubs *stubs, struct error *error) {
     int status = interpreted_stacks_object_allocator(stubs->python, &stubs->tables, error);
     if (status == TMPALLOC_OK)
         status = find_room(stubs, error);
@@ -146,12 +146,12 @@ static int lead_to_stubs(struct object_allocator_stubs *stubs, struct error *err
     uint64_t settled = 0;
     if (!stubs->python || stubs->settled)
         return TMPALLOC_OK;
-    int status = stubs->found ? TMPALLOC_OK : find(stubs, error);
+    int status = stubs->found ? TMPALLOC_OK : stubs_find_tables(stubs, error);
     if (status == TMPALLOC_OK)
         status =
             host_read_data(stubs->host, stubs->tables.settled, &settled, sizeof(settled), error);
     if (status == TMPALLOC_OK)
-        status = visit_tables(stubs, follow, error);
+        status = visit_tables(stubs, stubs_follow_cell, error);
     stubs->settled = status == TMPALLOC_OK && settled != 0;
     return status;
 }
@@ -171,8 +171,9 @@ int object_allocator_stubs_follow(struct object_allocator_stubs *stubs,
     return status;
 }
 
-static int restore(struct object_allocator_stubs *stubs, uint64_t cell, uint64_t function,
-                   enum object_allocator_word word, struct error *error) {
+static int stubs_restore_cell(struct object_allocator_stubs *stubs, uint64_t cell,
+                              uint64_t function, enum object_allocator_word word,
+                              struct error *error) {
     (void)word;
     if (!is_stub(stubs, function))
         return TMPALLOC_OK;
@@ -183,6 +184,6 @@ static int restore(struct object_allocator_stubs *stubs, uint64_t cell, uint64_t
 
 void object_allocator_stubs_restore(struct object_allocator_stubs *stubs) {
     if (stubs->found)
-        visit_tables(stubs, restore, NULL);
+        visit_tables(stubs, stubs_restore_cell, NULL);
     stubs->found = stubs->settled = false;
 }

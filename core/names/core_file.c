@@ -9,7 +9,8 @@
 
 #define COMPARED_BYTES 64
 
-static bool begins_with(int fd, const GElf_Phdr *segment, const void *bytes, size_t size) {
+static bool core_file_begins_with(int fd, const GElf_Phdr *segment, const void *bytes,
+                                  size_t size) {
     char begin[COMPARED_BYTES];
     return segment->p_type == PT_LOAD && segment->p_filesz >= size && size <= sizeof(begin) &&
            segment->p_offset <= INT64_MAX &&
@@ -26,7 +27,7 @@ static bool read_segment(int fd, const GElf_Phdr *segment, uint64_t address, voi
            pread(fd, buffer, size, (off_t)(segment->p_offset + skipped)) == (ssize_t)size;
 }
 
-static bool read_memory(Elf *elf, int fd, uint64_t address, void *buffer, size_t size) {
+static bool core_file_read_memory(Elf *elf, int fd, uint64_t address, void *buffer, size_t size) {
     GElf_Phdr segment;
     size_t count;
     if (elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &count) != 0)
@@ -45,14 +46,15 @@ static Elf *open_core(int fd) {
 bool core_file_memory(const char *path, uint64_t address, void *buffer, size_t size) {
     int fd = elf_file_open(path);
     Elf *elf = open_core(fd);
-    bool found = elf && read_memory(elf, fd, address, buffer, size);
+    bool found = elf && core_file_read_memory(elf, fd, address, buffer, size);
     elf_end(elf);
     if (fd >= 0)
         close(fd);
     return found;
 }
 
-static int search(Elf *elf, int fd, const void *bytes, size_t size, uint64_t *address_ret) {
+static int core_file_search(Elf *elf, int fd, const void *bytes, size_t size,
+                            uint64_t *address_ret) {
     GElf_Ehdr header;
     size_t count;
     if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header) || header.e_type != ET_CORE ||
@@ -62,7 +64,7 @@ static int search(Elf *elf, int fd, const void *bytes, size_t size, uint64_t *ad
         GElf_Phdr segment;
         if (!gelf_getphdr(elf, (int)i, &segment))
             return TMPALLOC_E_IO;
-        if (begins_with(fd, &segment, bytes, size)) {
+        if (core_file_begins_with(fd, &segment, bytes, size)) {
             *address_ret = segment.p_vaddr;
             return TMPALLOC_OK;
         }
@@ -74,7 +76,7 @@ int core_file_find(const char *path, const void *bytes, size_t size, uint64_t *a
                    struct error *error) {
     int fd = elf_file_open(path);
     Elf *elf = open_core(fd);
-    int status = elf ? search(elf, fd, bytes, size, address_ret) : TMPALLOC_E_IO;
+    int status = elf ? core_file_search(elf, fd, bytes, size, address_ret) : TMPALLOC_E_IO;
     elf_end(elf);
     if (fd >= 0)
         close(fd);

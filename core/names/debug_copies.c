@@ -22,14 +22,14 @@ struct search {
     int status;
 };
 
-static const char *get_string(Dwarf_Die *die, unsigned attribute) {
+static const char *debug_copies_get_string(Dwarf_Die *die, unsigned attribute) {
     Dwarf_Attribute found;
     return dwarf_formstring(dwarf_attr_integrate(die, attribute, &found));
 }
 
 static bool has_name(Dwarf_Die *function, const char *name) {
-    const char *plain = get_string(function, DW_AT_name);
-    const char *linkage = get_string(function, DW_AT_linkage_name);
+    const char *plain = debug_copies_get_string(function, DW_AT_name);
+    const char *linkage = debug_copies_get_string(function, DW_AT_linkage_name);
     return (plain && strcmp(plain, name) == 0) ||
            (linkage && (strcmp(linkage, name) == 0 || demangle_matches(linkage, name)));
 }
@@ -55,7 +55,7 @@ static bool has_code(Dwarf_Die *die) {
 }
 
 /* Several copies of one place, made for copies of what is around it, are shown once. */
-static void show(struct search *search, Dwarf_Die *around, Dwarf_Die *inlined) {
+static void debug_copies_show(struct search *search, Dwarf_Die *around, Dwarf_Die *inlined) {
     struct text file = {0};
     uint32_t line = 0;
     text_clear(&search->place);
@@ -85,7 +85,7 @@ static void search_in(struct search *search, Dwarf_Die *parent, Dwarf_Die *aroun
         bool inlined = tag == DW_TAG_inlined_subroutine;
         if (inlined && has_code(&die) && is_meant(search, &die)) {
             search->count++;
-            show(search, around, &die);
+            debug_copies_show(search, around, &die);
         } else if (dwarf_haschildren(&die)) {
             search_in(search, &die, tag == DW_TAG_subprogram || inlined ? &die : around, depth + 1);
         }

@@ -36,7 +36,7 @@ static bool crc_matches(int fd, uint32_t expected) {
 }
 
 /* Build ids decide when both files have one, else the checksum. */
-static bool matches(int fd, const struct wanted *wanted) {
+static bool debug_files_matches(int fd, const struct wanted *wanted) {
     struct elf_stamp stamp;
     if (!elf_file_stamp(fd, &stamp) || elf_stamp_equal(&stamp, &wanted->program))
         return false;
@@ -63,7 +63,7 @@ static int try_open(const struct wanted *wanted, char **found_name, const char *
     if (fd < 0)
         return -1;
     /* elfutils frees the name. */
-    char *copy = matches(fd, wanted) ? strdup(path) : NULL;
+    char *copy = debug_files_matches(fd, wanted) ? strdup(path) : NULL;
     if (!copy) {
         close(fd);
         return -1;
@@ -89,8 +89,8 @@ static int search_global(const struct wanted *wanted, const char *directories,
     return fd;
 }
 
-static int search(const struct wanted *wanted, const char *directories, const char *program,
-                  char **found_name) {
+static int debug_files_search(const struct wanted *wanted, const char *directories,
+                              const char *program, char **found_name) {
     char copy[PATH_MAX];
     if (program[0] != '/' || strlen(program) >= sizeof copy)
         return -1;
@@ -112,13 +112,13 @@ static int find_by_link(Dwfl_Module *module, const char *directories, const char
     if (!elf || !elf_path_stamp(program, &wanted.program))
         return -1;
     elf_read_build_id(elf, &wanted.build_id);
-    int fd = search(&wanted, directories, program, found_name);
+    int fd = debug_files_search(&wanted, directories, program, found_name);
     if (fd >= 0)
         return fd;
     char resolved[PATH_MAX];
     if (!realpath(program, resolved) || strcmp(resolved, program) == 0)
         return -1;
-    return search(&wanted, directories, resolved, found_name);
+    return debug_files_search(&wanted, directories, resolved, found_name);
 }
 
 int debug_files_find(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,

@@ -9,7 +9,7 @@
 
 #define TYPE_LIMIT 16 /* typedefs and qualifiers that are followed */
 
-static bool follow(Dwarf_Die *die, unsigned attribute, Dwarf_Die *ret) {
+static bool debug_parameters_follow(Dwarf_Die *die, unsigned attribute, Dwarf_Die *ret) {
     Dwarf_Attribute found;
     return dwarf_attr(die, attribute, &found) && dwarf_formref_die(&found, ret);
 }
@@ -23,7 +23,7 @@ static bool find_type(Dwarf_Die *parameter, Dwarf_Die *ret) {
         if (tag != DW_TAG_typedef && tag != DW_TAG_const_type && tag != DW_TAG_volatile_type &&
             tag != DW_TAG_restrict_type && tag != DW_TAG_atomic_type)
             return true;
-        if (!follow(ret, DW_AT_type, ret))
+        if (!debug_parameters_follow(ret, DW_AT_type, ret))
             return false;
     }
     return false;
@@ -75,7 +75,7 @@ static bool find_instance(Dwarf_Die *copy, Dwarf_Die *parameter, Dwarf_Die *ret)
         return false;
     do {
         if (dwarf_tag(ret) == DW_TAG_formal_parameter &&
-            follow(ret, DW_AT_abstract_origin, &origin) &&
+            debug_parameters_follow(ret, DW_AT_abstract_origin, &origin) &&
             dwarf_dieoffset(&origin) == dwarf_dieoffset(parameter))
             return true;
     } while (dwarf_siblingof(ret, ret) == 0);
@@ -101,8 +101,8 @@ static bool is_constant(const Dwarf_Op *operations, size_t count, uint64_t *ret)
            (atom >= DW_OP_const1u && atom <= DW_OP_consts);
 }
 
-static struct debug_parameter locate(const struct processor *processor, Dwarf_Die *parameter,
-                                     uint64_t address) {
+static struct debug_parameter debug_parameters_locate(const struct processor *processor,
+                                                      Dwarf_Die *parameter, uint64_t address) {
     struct debug_parameter result = {.kind = DEBUG_PARAMETER_UNKNOWN};
     Dwarf_Attribute found;
     Dwarf_Op *operations;
@@ -128,12 +128,14 @@ static struct debug_parameter find_at(const struct processor *processor, struct 
     if (debug_units_find(units, address, &place) != TMPALLOC_OK || place.count == 0)
         return unknown;
     Dwarf_Die *copy = &place.functions[place.count - 1];
-    if (!follow(copy, DW_AT_abstract_origin, &origin)) /* the copy is all that was made of it */
-        return find_parameter(copy, n, &parameter) ? locate(processor, &parameter, address)
-                                                   : unknown;
+    if (!debug_parameters_follow(copy, DW_AT_abstract_origin,
+                                 &origin)) /* the copy is all that was made of it */
+        return find_parameter(copy, n, &parameter)
+                   ? debug_parameters_locate(processor, &parameter, address)
+                   : unknown;
     bool found =
         find_parameter(&origin, n, &parameter) && find_instance(copy, &parameter, &instance);
-    return found ? locate(processor, &instance, address) : unknown;
+    return found ? debug_parameters_locate(processor, &instance, address) : unknown;
 }
 
 struct debug_parameter debug_parameter_find(Dwarf *dwarf, uint64_t address, uint32_t n) {

@@ -46,7 +46,8 @@ static bool open_dynamic_symbols(Elf *elf, struct dynamic_symbols *ret) {
     return ret->symbols && ret->names && ret->names->d_buf;
 }
 
-static bool has_name(const Elf_Data *names, const GElf_Sym *symbol, const char *name, size_t size) {
+static bool symbol_has_name(const Elf_Data *names, const GElf_Sym *symbol, const char *name,
+                            size_t size) {
     return symbol->st_name < names->d_size && size <= names->d_size - symbol->st_name &&
            memcmp((const char *)names->d_buf + symbol->st_name, name, size) == 0;
 }
@@ -65,7 +66,7 @@ bool function_symbols_find_exported(Elf *elf, const char *name, int type, GElf_S
     GElf_Sym symbol;
     for (int i = 1; gelf_getsym(table.symbols, i, &symbol); i++) {
         if (!is_defined(&symbol, type) || GELF_ST_BIND(symbol.st_info) == STB_LOCAL ||
-            !has_name(table.names, &symbol, name, size))
+            !symbol_has_name(table.names, &symbol, name, size))
             continue;
         *ret = symbol;
         found = true;
@@ -115,7 +116,7 @@ static bool covers_code(const GElf_Sym *symbol) {
            (function_symbols_is_function(symbol) || GELF_ST_TYPE(symbol->st_info) == STT_NOTYPE);
 }
 
-static bool add(void *arg, const char *name, const GElf_Sym *symbol) {
+static bool function_symbols_add(void *arg, const char *name, const GElf_Sym *symbol) {
     struct loading *loading = arg;
     if (covers_code(symbol))
         loading->status =
@@ -126,7 +127,7 @@ static bool add(void *arg, const char *name, const GElf_Sym *symbol) {
 
 int function_symbols_load(Dwfl_Module *module, struct intervals *ret) {
     struct loading loading = {.status = TMPALLOC_OK};
-    function_symbols_for_each(module, add, &loading);
+    function_symbols_for_each(module, function_symbols_add, &loading);
     if (loading.status != TMPALLOC_OK) {
         intervals_deinit(&loading.symbols);
         return loading.status;

@@ -18,7 +18,7 @@ struct mapping {
     char path[4096];
 };
 
-static bool parse(const char *line, struct mapping *ret) {
+static bool mapped_files_parse(const char *line, struct mapping *ret) {
     char permissions[5] = "";
     ret->path[0] = '\0';
     sscanf(line, "%" SCNx64 "-%*x %4s %" SCNx64 " %*x:%*x %*u %4095[^\n]", &ret->start, permissions,
@@ -33,7 +33,7 @@ struct list {
     size_t capacity;
 };
 
-static int add(struct list *list, const struct mapping *first) {
+static int mapped_files_add(struct list *list, const struct mapping *first) {
     struct elf_facts facts;
     int fd = elf_file_open(first->path);
     bool valid = fd >= 0 && elf_file_facts(fd, &facts);
@@ -53,18 +53,18 @@ static int add(struct list *list, const struct mapping *first) {
 }
 
 /* A file is mapped from its beginning on, and somewhere behind that is its code. */
-static int collect(FILE *file, struct list *list) {
+static int mapped_files_collect(FILE *file, struct list *list) {
     char line[4400];
     struct mapping mapping, first = {.path = ""};
     int status = TMPALLOC_OK;
     while (status == TMPALLOC_OK && fgets(line, sizeof line, file)) {
-        if (!parse(line, &mapping))
+        if (!mapped_files_parse(line, &mapping))
             continue;
         if (mapping.offset == 0)
             first = mapping;
         if (!mapping.executable || strcmp(mapping.path, first.path) != 0)
             continue;
-        status = add(list, &first);
+        status = mapped_files_add(list, &first);
         first.path[0] = '\0';
     }
     return status;
@@ -94,7 +94,7 @@ int mapped_files_for_each(int64_t pid, tmpalloc_emit_module emit, void *arg) {
     FILE *file = shares_root(pid) ? fopen(path, "re") : NULL;
     if (!file)
         return TMPALLOC_OK;
-    int status = collect(file, &list);
+    int status = mapped_files_collect(file, &list);
     fclose(file);
     if (status == TMPALLOC_OK)
         status = emit_all(&list, emit, arg);

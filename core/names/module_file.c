@@ -7,8 +7,8 @@
 
 enum agreement { AGREES, DIFFERS, UNKNOWN };
 
-static enum agreement compare(const struct module_process *process, uint64_t address,
-                              const unsigned char *bytes, size_t size) {
+static enum agreement module_file_compare(const struct module_process *process, uint64_t address,
+                                          const unsigned char *bytes, size_t size) {
     unsigned char
         memory[ELF_BUILD_ID_BYTES > ELF_HEADER_BYTES ? ELF_BUILD_ID_BYTES : ELF_HEADER_BYTES];
     if (!process->read)
@@ -23,10 +23,11 @@ static enum agreement compare_file(const struct module_process *process,
     if (bias != 0 && !facts->relocatable)
         return DIFFERS;
     if (facts->build_id_address)
-        return compare(process, facts->build_id_address + bias, facts->build_id.bytes,
-                       facts->build_id.size);
+        return module_file_compare(process, facts->build_id_address + bias, facts->build_id.bytes,
+                                   facts->build_id.size);
     if (facts->loads_header)
-        return compare(process, facts->start + bias, facts->header, sizeof facts->header);
+        return module_file_compare(process, facts->start + bias, facts->header,
+                                   sizeof facts->header);
     return UNKNOWN;
 }
 

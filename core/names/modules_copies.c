@@ -46,7 +46,7 @@ static bool is_number(const char *word, size_t length) {
 }
 
 /* What a name stands for by what follows the function's. */
-static enum copy_kind kind_of(const char *suffix) {
+static enum copy_kind modules_copies_kind_of(const char *suffix) {
     enum copy_kind kind = COPY_EQUAL;
     while (*suffix == '.') {
         const char *word = suffix + 1;
@@ -89,7 +89,7 @@ static void remove_superseded(struct user_functions *found, const struct user_fu
     found->count = kept;
 }
 
-static void add(struct user_functions *found, const struct user_function *added) {
+static void modules_copies_add(struct user_functions *found, const struct user_function *added) {
     if (is_superseded(found, added))
         return;
     remove_superseded(found, added);
@@ -99,7 +99,7 @@ static void add(struct user_functions *found, const struct user_function *added)
         found->items[found->count++] = *added;
 }
 
-static bool matches(const struct search *search, const char *name) {
+static bool modules_copies_matches(const struct search *search, const char *name) {
     return search->demangled ? demangle_matches(name, search->name)
                              : strcmp(name, search->name) == 0;
 }
@@ -108,15 +108,16 @@ static enum copy_kind find_kind(const struct search *search, const char *name) {
     char base[1024];
     const char *suffix = name[0] ? strchr(name + 1, '.') : NULL;
     size_t length = suffix ? (size_t)(suffix - name) : 0;
-    enum copy_kind kind = suffix && length < sizeof base ? kind_of(suffix) : COPY_NONE;
+    enum copy_kind kind =
+        suffix && length < sizeof base ? modules_copies_kind_of(suffix) : COPY_NONE;
     if (kind == COPY_NONE)
         return kind;
     memcpy(base, name, length);
     base[length] = '\0';
-    return matches(search, base) ? kind : COPY_NONE;
+    return modules_copies_matches(search, base) ? kind : COPY_NONE;
 }
 
-static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
+static bool modules_copies_visit(void *arg, const char *name, const GElf_Sym *symbol) {
     struct search *search = arg;
     struct frame frame = {.module = search->module, .offset = symbol->st_value};
     struct user_function function = {.symbol = {.name = name,
@@ -129,12 +130,13 @@ static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
     enum copy_kind kind = find_kind(search, name);
     if (kind == COPY_PART)
         search->found->parted_in = search->module;
-    if (kind == COPY_COLD || kind == COPY_PART || (kind == COPY_NONE && !matches(search, name)))
+    if (kind == COPY_COLD || kind == COPY_PART ||
+        (kind == COPY_NONE && !modules_copies_matches(search, name)))
         return true;
     function.copy = kind != COPY_NONE;
     function.changed = kind == COPY_CHANGED;
     function.symbol.address = modules_address(search->modules, &frame);
-    add(search->found, &function);
+    modules_copies_add(search->found, &function);
     return true;
 }
 
@@ -156,9 +158,9 @@ static void find_in(struct modules *modules, uint32_t module, const char *name, 
     struct user_function exported = {.copy = false};
     Dwfl_Module *file = modules_dwfl(modules, module);
     if (!demangled && modules_find_function(modules, module, name, true, &exported.symbol))
-        add(ret, &exported);
+        modules_copies_add(ret, &exported);
     if (file)
-        function_symbols_for_each(file, visit, &search);
+        function_symbols_for_each(file, modules_copies_visit, &search);
     remove_indirect(ret);
 }
 

@@ -23,7 +23,7 @@ static Elf *open_elf(struct modules *modules, uint32_t module) {
 }
 
 /* The name of the section that an address is in; NULL: none. */
-static const char *find_section(Elf *elf, uint64_t address) {
+static const char *modules_indirect_find_section(Elf *elf, uint64_t address) {
     size_t names;
     if (!elf || elf_getshdrstrndx(elf, &names) != 0)
         return NULL;
@@ -43,7 +43,8 @@ static bool is_target(const struct search *search, uint64_t address) {
     if (frame.module == FRAME_NO_MODULE || frame.module == search->ignored ||
         (frame.module == search->resolver.module && frame.offset == search->resolver.offset))
         return false;
-    const char *section = find_section(open_elf(search->modules, frame.module), frame.offset);
+    const char *section =
+        modules_indirect_find_section(open_elf(search->modules, frame.module), frame.offset);
     return section && !strstr(section, "plt");
 }
 
@@ -85,7 +86,8 @@ static bool is_pointer(const struct search *search, const struct relocations *re
     return name && strcmp(name, search->name) == 0;
 }
 
-static bool read_pointer(const struct search *search, uint64_t offset, uint64_t *ret) {
+static bool modules_indirect_read_pointer(const struct search *search, uint64_t offset,
+                                          uint64_t *ret) {
     const struct module_process *process = &search->modules->process;
     struct frame frame = {.module = search->module, .offset = offset};
     return process->read &&
@@ -97,12 +99,13 @@ static void search_relocations(struct search *search, const struct relocations *
     for (int i = 0; !search->target && gelf_getrela(relocations->items, i, &relocation); i++) {
         uint64_t target;
         if (is_pointer(search, relocations, &relocation) &&
-            read_pointer(search, relocation.r_offset, &target) && is_target(search, target))
+            modules_indirect_read_pointer(search, relocation.r_offset, &target) &&
+            is_target(search, target))
             search->target = target;
     }
 }
 
-static void search_file(struct search *search, uint32_t module) {
+static void modules_indirect_search_file(struct search *search, uint32_t module) {
     search->module = module;
     search->elf = open_elf(search->modules, module);
     for (Elf_Scn *section = search->elf ? elf_nextscn(search->elf, NULL) : NULL;
@@ -121,10 +124,10 @@ static uint64_t find_target(struct modules *modules, const struct module_symbol 
                             .ignored = ignored};
     if (modules_address(modules, &search.resolver) != symbol->address) /* of another namespace */
         return 0;
-    search_file(&search, symbol->module);
+    modules_indirect_search_file(&search, symbol->module);
     for (size_t i = 0; i < modules_loaded_count(modules) && !search.target; i++) {
         if (modules_loaded(modules, i) != ignored)
-            search_file(&search, modules_loaded(modules, i));
+            modules_indirect_search_file(&search, modules_loaded(modules, i));
     }
     return search.target;
 }

@@ -83,7 +83,8 @@ const struct placement *modules_find_placement(const struct layout *layout, uint
     return below && address < below->end ? below : NULL;
 }
 
-static bool is_unchanged(struct modules *modules, const struct module *module, uint64_t bias) {
+static bool is_layout_unchanged(struct modules *modules, const struct module *module,
+                                uint64_t bias) {
     struct elf_stamp stamp;
     if (module->fd >= 0)
         return module_file_matches(&modules->process, &module->facts, bias);
@@ -98,7 +99,8 @@ static const struct placement *find_placed(struct modules *modules,
     if (!placed || placed->told != module_file_address(loaded))
         return NULL;
     const struct module *module = modules->items[placed->module];
-    return strcmp(module->path, loaded->path) == 0 && is_unchanged(modules, module, placed->bias)
+    return strcmp(module->path, loaded->path) == 0 &&
+                   is_layout_unchanged(modules, module, placed->bias)
                ? placed
                : NULL;
 }
@@ -116,8 +118,8 @@ static void note_unmatched(struct modules *modules, const struct loaded_file *lo
         text_append(&modules->unmatched, loaded->path);
 }
 
-static int find_file(struct modules *modules, const struct loaded_file *loaded,
-                     struct placement *ret) {
+static int modules_layout_find_file(struct modules *modules, const struct loaded_file *loaded,
+                                    struct placement *ret) {
     struct module_file file;
     uint32_t number;
     const struct placement *placed = find_placed(modules, loaded);
@@ -152,9 +154,9 @@ static int add_placement(struct layout *layout, const struct placement *added) {
     return TMPALLOC_OK;
 }
 
-static int add_place(struct building *building, const struct loaded_file *loaded) {
+static int modules_layout_add_place(struct building *building, const struct loaded_file *loaded) {
     struct placement found;
-    int status = find_file(building->modules, loaded, &found);
+    int status = modules_layout_find_file(building->modules, loaded, &found);
     if (status == TMPALLOC_OK)
         return add_placement(&building->layout, &found);
     return status == TMPALLOC_E_IO ? TMPALLOC_OK : status;
@@ -178,7 +180,7 @@ int modules_build_layout(struct modules *modules, const struct loaded_file *load
     forget_unmatched(modules);
     modules->maps = process_maps_of(modules->process.pid);
     for (size_t i = 0; i < count && status == TMPALLOC_OK; i++)
-        status = add_place(&building, &loaded[i]);
+        status = modules_layout_add_place(&building, &loaded[i]);
     if (status == TMPALLOC_OK)
         status = add_all_by_address(&building.layout);
     process_maps_deinit(&modules->maps);

@@ -14,7 +14,7 @@ static bool is_local(const GElf_Sym *symbol) {
 }
 
 /* Goes on after a local function: a global one of the same name is meant more likely. */
-static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
+static bool modules_lookup_visit(void *arg, const char *name, const GElf_Sym *symbol) {
     struct search *search = arg;
     if (!function_symbols_is_function(symbol) || (search->found && is_local(symbol)))
         return true;
@@ -25,8 +25,9 @@ static bool visit(void *arg, const char *name, const GElf_Sym *symbol) {
     return is_local(symbol);
 }
 
-static struct module_symbol describe(const struct modules *modules, uint32_t module,
-                                     const char *name, const GElf_Sym *symbol, bool exported) {
+static struct module_symbol modules_lookup_describe(const struct modules *modules, uint32_t module,
+                                                    const char *name, const GElf_Sym *symbol,
+                                                    bool exported) {
     struct frame frame = {.module = module, .offset = symbol->st_value};
     bool indirect = function_symbols_is_indirect(symbol);
     return (struct module_symbol){.name = name,
@@ -45,7 +46,7 @@ static bool find_exported(struct modules *modules, uint32_t module, const char *
     Elf *elf = file ? dwfl_module_getelf(file, &bias) : NULL;
     if (!elf || !function_symbols_find_exported(elf, name, type, &symbol))
         return false;
-    *ret = describe(modules, module, name, &symbol, true);
+    *ret = modules_lookup_describe(modules, module, name, &symbol, true);
     return true;
 }
 
@@ -55,9 +56,9 @@ static bool find_internal(struct modules *modules, uint32_t module, const char *
     Dwfl_Module *file = modules_dwfl(modules, module);
     if (!file)
         return false;
-    function_symbols_for_each(file, visit, &search);
+    function_symbols_for_each(file, modules_lookup_visit, &search);
     if (search.found)
-        *ret = describe(modules, module, name, &search.symbol, false);
+        *ret = modules_lookup_describe(modules, module, name, &search.symbol, false);
     return search.found;
 }
 

@@ -12,7 +12,7 @@
 #include "names/elf_file.h"
 #include "support/memory.h"
 
-static bool parse(const char *line, struct process_mapping *ret) {
+static bool process_maps_parse(const char *line, struct process_mapping *ret) {
     return sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64, &ret->start,
                   &ret->end, &ret->offset, &ret->inode) == 4;
 }
@@ -22,13 +22,13 @@ struct process_maps process_maps_of(int64_t pid) {
 }
 
 /* What there was no memory for isn't known. */
-static void read_all(struct process_maps *maps) {
+static void process_maps_read_all(struct process_maps *maps) {
     char path[64], line[PATH_MAX + 128];
     struct process_mapping mapping;
     snprintf(path, sizeof path, "/proc/%" PRId64 "/maps", maps->pid);
     FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file)) {
-        if (parse(line, &mapping) &&
+        if (process_maps_parse(line, &mapping) &&
             MEMORY_RESERVE(maps->items, &maps->capacity, maps->count + 1) == 0)
             maps->items[maps->count++] = mapping;
     }
@@ -42,7 +42,7 @@ void process_maps_deinit(struct process_maps *maps) {
     *maps = process_maps_of(0);
 }
 
-static size_t find(const struct process_maps *maps, uint64_t address) {
+static size_t process_maps_find(const struct process_maps *maps, uint64_t address) {
     size_t i = 0;
     while (i < maps->count && maps->items[i].end <= address)
         i++;
@@ -51,8 +51,8 @@ static size_t find(const struct process_maps *maps, uint64_t address) {
 
 const struct process_mapping *process_maps_beginning(struct process_maps *maps, uint64_t address) {
     if (!maps->read)
-        read_all(maps);
-    size_t i = find(maps, address);
+        process_maps_read_all(maps);
+    size_t i = process_maps_find(maps, address);
     if (i == maps->count || maps->items[i].start > address || maps->items[i].inode == 0)
         return NULL;
     uint64_t inode = maps->items[i].inode;

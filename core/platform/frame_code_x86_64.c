@@ -56,8 +56,8 @@ enum frame_code frame_code_x86_64_after(const uint8_t *code, size_t count) {
     return FRAME_CODE_UNKNOWN;
 }
 
-static bool read_code(frame_code_read read, void *arg, uint64_t address, uint8_t *bytes,
-                      size_t count) {
+static bool frame_code_x86_64_read_code(frame_code_read read, void *arg, uint64_t address,
+                                        uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count;) {
         uint64_t word;
         size_t skipped = (address + i) % WORD_BYTES;
@@ -121,7 +121,7 @@ static uint64_t find_prologue(frame_code_read read, void *arg, uint64_t address)
     for (uint64_t start = end; end - start < SEARCHED_BYTES;) {
         start -= WORD_BYTES;
         memcpy(bytes + WORD_BYTES, bytes, WORD_BYTES);
-        if (!read_code(read, arg, start, bytes, WORD_BYTES))
+        if (!frame_code_x86_64_read_code(read, arg, start, bytes, WORD_BYTES))
             return 0;
         for (size_t i = WORD_BYTES; i > 0; i--) {
             uint64_t prologue = start + i - 1;
@@ -138,7 +138,8 @@ static bool reaches(frame_code_read read, void *arg, uint64_t target, uint64_t p
     uint8_t code[JUMP_SEEN_BYTES];
     if (prologue - target <= ENDBR_BYTES)
         return true;
-    return read_code(read, arg, target, code, sizeof code) && begins_with_jump(code);
+    return frame_code_x86_64_read_code(read, arg, target, code, sizeof code) &&
+           begins_with_jump(code);
 }
 
 bool frame_code_x86_64_agrees(frame_code_read read, void *arg, uint64_t address, bool known,
@@ -146,7 +147,7 @@ bool frame_code_x86_64_agrees(frame_code_read read, void *arg, uint64_t address,
     uint8_t code[CALL_BYTES];
     const uint8_t *end = code + CALL_BYTES;
     if (return_address < CALL_BYTES ||
-        !read_code(read, arg, return_address - CALL_BYTES, code, sizeof code))
+        !frame_code_x86_64_read_code(read, arg, return_address - CALL_BYTES, code, sizeof code))
         return false;
     bool direct = ends_in_direct_call(end);
     if (!direct && !ends_in_indirect_call(end))

@@ -27,7 +27,8 @@ static bool loads_word(const uint8_t *code) {
 }
 
 /* A jump has no prefix: what is before it may be anything. */
-static bool load(const uint8_t *code, uint64_t address, struct processor_load *ret) {
+static bool processor_x86_64_load(const uint8_t *code, uint64_t address,
+                                  struct processor_load *ret) {
     uint8_t mode = code[2] & 0xc7;
     bool relative = mode == 0x05; /* to the next instruction */
     bool based = (code[2] & 0xc0) == 0x80 && (code[2] & 0x07) != 0x04;
@@ -73,7 +74,7 @@ const struct processor processor_x86_64 = {
     .call_bytes = CODE_X86_64_CALL_BYTES,
     .call_target = code_x86_64_call_target,
     .write_stub = write_stub,
-    .load = load,
+    .load = processor_x86_64_load,
     .branch_target = branch_target,
     .frame_after = frame_code_x86_64_after,
     .frame_agrees = frame_code_x86_64_agrees,

@@ -22,7 +22,7 @@ static size_t next_capacity(const struct arena *arena, size_t needed) {
     return capacity > needed ? capacity : needed;
 }
 
-static int add_chunk(struct arena *arena, size_t needed) {
+static int arena_add_chunk(struct arena *arena, size_t needed) {
     size_t capacity = next_capacity(arena, needed);
     struct arena_chunk *chunk = memory_allocate_zeroed(1, sizeof *chunk + capacity);
     if (!chunk)
@@ -39,7 +39,7 @@ void *arena_allocate(struct arena *arena, size_t count, size_t size_bytes) {
         return NULL;
     total = (total + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     if ((!arena->chunks || total > arena->chunks->capacity - arena->used) &&
-        add_chunk(arena, total))
+        arena_add_chunk(arena, total))
         return NULL;
     void *piece = arena->chunks->data + arena->used;
     arena->used += total;

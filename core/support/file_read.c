@@ -8,14 +8,14 @@
 
 #define CHUNK_BYTES 65536
 
-static int fail(const char *path, struct error *error) {
+static int file_read_fail(const char *path, struct error *error) {
     return error_set(error, TMPALLOC_E_IO, "can't read %s: %s", path, strerror(errno));
 }
 
 static int check_file(int file, const char *path, uint64_t largest_bytes, struct error *error) {
     struct stat status;
     if (fstat(file, &status) != 0)
-        return fail(path, error);
+        return file_read_fail(path, error);
     if (!S_ISREG(status.st_mode))
         return error_set(error, TMPALLOC_E_IO, "%s is not a regular file", path);
     if ((uint64_t)status.st_size <= largest_bytes)
@@ -37,7 +37,7 @@ static int read_bytes(int file, const char *path, uint64_t largest_bytes, struct
         if (length < 0 && errno == EINTR)
             continue;
         if (length < 0)
-            return fail(path, error);
+            return file_read_fail(path, error);
         if (length == 0 || ret->length + (size_t)length > largest_bytes)
             return TMPALLOC_OK;
         text_append_bytes(ret, chunk, (size_t)length);
@@ -51,7 +51,7 @@ int file_read_whole(const char *path, uint64_t largest_bytes, struct text *ret,
     /* Opening a pipe must not wait for somebody to write. */
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0)
-        return fail(path, error);
+        return file_read_fail(path, error);
     int status = check_file(file, path, largest_bytes, error);
     if (status == TMPALLOC_OK)
         status = read_bytes(file, path, largest_bytes, ret, error);

@@ -20,7 +20,7 @@ struct output {
     char beside[NAME_BYTES]; /* the temporary name in the folder */
 };
 
-static int fail(const struct output *output, struct error *error) {
+static int file_write_fail(const struct output *output, struct error *error) {
     return error_set(error, TMPALLOC_E_IO, "can't write %s: %s", output->path, strerror(errno));
 }
 
@@ -37,7 +37,7 @@ static int open_folder(struct output *output, struct error *error) {
         output->folder = open(text_get(&folder), O_PATH | O_DIRECTORY | O_CLOEXEC);
     int status = folder.failed         ? error_no_memory(error)
                  : output->folder >= 0 ? TMPALLOC_OK
-                                       : fail(output, error);
+                                       : file_write_fail(output, error);
     text_deinit(&folder);
     return status;
 }
@@ -57,7 +57,7 @@ static bool is_shared_link(const struct output *output) {
 static int check_target(const struct output *output, bool force, struct error *error) {
     struct stat status;
     if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? TMPALLOC_OK : fail(output, error);
+        return errno == ENOENT ? TMPALLOC_OK : file_write_fail(output, error);
     if ((!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) || is_shared_link(output))
         return error_set(error, TMPALLOC_E_IO, "%s is not a regular file", output->path);
     if (!force)
@@ -78,7 +78,7 @@ static int create_beside(struct output *output, struct error *error) {
         if (errno != EEXIST)
             break;
     }
-    return fail(output, error);
+    return file_write_fail(output, error);
 }
 
 static bool write_all(int file, const char *bytes, size_t length) {
@@ -124,7 +124,7 @@ static int write_and_move(struct output *output, bool force, const struct text *
                           struct error *error) {
     if (fill_and_close(output->file, text) && move_into_place(output, force))
         return TMPALLOC_OK;
-    int status = fail(output, error);
+    int status = file_write_fail(output, error);
     unlinkat(output->folder, output->beside, 0);
     return status;
 }

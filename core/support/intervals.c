@@ -21,26 +21,26 @@ int intervals_add(struct intervals *intervals, uint64_t start, uint64_t end, uin
     return TMPALLOC_OK;
 }
 
-static int descending(uint64_t one, uint64_t other) {
+static int intervals_descending(uint64_t one, uint64_t other) {
     return (one < other) - (one > other);
 }
 
 /* Inner ranges come after outer ones, and better ranks after worse ones. */
-static int compare(const void *left, const void *right) {
+static int intervals_compare(const void *left, const void *right) {
     const struct interval *one = left;
     const struct interval *other = right;
     if (one->start != other->start)
-        return -descending(one->start, other->start);
+        return -intervals_descending(one->start, other->start);
     if (one->end != other->end)
-        return descending(one->end, other->end);
+        return intervals_descending(one->end, other->end);
     if (one->rank != other->rank)
-        return descending(one->rank, other->rank);
-    return descending(one->value, other->value);
+        return intervals_descending(one->rank, other->rank);
+    return intervals_descending(one->value, other->value);
 }
 
 void intervals_sort(struct intervals *intervals) {
     if (intervals->count)
-        qsort(intervals->items, intervals->count, sizeof *intervals->items, compare);
+        qsort(intervals->items, intervals->count, sizeof *intervals->items, intervals_compare);
     uint64_t reach = 0;
     for (size_t i = 0; i < intervals->count; i++) {
         if (intervals->items[i].end > reach)

@@ -22,7 +22,7 @@ void map_clear(struct map *map) {
 }
 
 /* The slot with this key, or the free one where it belongs.  The table is never full. */
-static struct map_slot *find(const struct map *map, uint64_t key) {
+static struct map_slot *map_find(const struct map *map, uint64_t key) {
     size_t i = map_hash(key) & (map->capacity - 1);
     while (map->slots[i].used && map->slots[i].key != key)
         i = (i + 1) & (map->capacity - 1);
@@ -32,13 +32,13 @@ static struct map_slot *find(const struct map *map, uint64_t key) {
 bool map_get(const struct map *map, uint64_t key, uint64_t *ret) {
     if (!map->count)
         return false;
-    const struct map_slot *slot = find(map, key);
+    const struct map_slot *slot = map_find(map, key);
     if (slot->used)
         *ret = slot->value;
     return slot->used;
 }
 
-static int grow(struct map *map) {
+static int map_grow(struct map *map) {
     struct map larger = {.capacity = map->capacity ? map->capacity * 2 : SMALLEST_CAPACITY,
                          .count = map->count};
     larger.slots = memory_allocate_zeroed(larger.capacity, sizeof *larger.slots);
@@ -46,7 +46,7 @@ static int grow(struct map *map) {
         return -1;
     for (size_t i = 0; i < map->capacity; i++) {
         if (map->slots[i].used)
-            *find(&larger, map->slots[i].key) = map->slots[i];
+            *map_find(&larger, map->slots[i].key) = map->slots[i];
     }
     memory_release(map->slots);
     *map = larger;
@@ -54,12 +54,12 @@ static int grow(struct map *map) {
 }
 
 int map_put(struct map *map, uint64_t key, uint64_t value) {
-    struct map_slot *slot = map->capacity ? find(map, key) : NULL;
+    struct map_slot *slot = map->capacity ? map_find(map, key) : NULL;
     if (!slot || !slot->used) {
         if ((map->count + 1) * 4 > map->capacity * 3) {
-            if (grow(map))
+            if (map_grow(map))
                 return -1;
-            slot = find(map, key);
+            slot = map_find(map, key);
         }
         map->count++;
     }
@@ -68,7 +68,7 @@ int map_put(struct map *map, uint64_t key, uint64_t value) {
 }
 
 /* Moves later entries of the probe sequence back, so that no tombstones are needed. */
-static void close_gap(struct map *map, size_t gap) {
+static void map_close_gap(struct map *map, size_t gap) {
     size_t mask = map->capacity - 1;
     for (size_t i = (gap + 1) & mask; map->slots[i].used; i = (i + 1) & mask) {
         size_t home = map_hash(map->slots[i].key) & mask;
@@ -83,10 +83,10 @@ static void close_gap(struct map *map, size_t gap) {
 bool map_remove(struct map *map, uint64_t key) {
     if (!map->count)
         return false;
-    struct map_slot *slot = find(map, key);
+    struct map_slot *slot = map_find(map, key);
     if (!slot->used)
         return false;
-    close_gap(map, (size_t)(slot - map->slots));
+    map_close_gap(map, (size_t)(slot - map->slots));
     map->count--;
     return true;
 }

@@ -24,7 +24,7 @@ void text_clear(struct text *text) {
 
 /* Room for `more` bytes and the NUL.  After a failure nothing is appended any more: text with a
  * hole in it would be worse than text that ends early. */
-static bool make_room(struct text *text, size_t more) {
+static bool text_make_room(struct text *text, size_t more) {
     if (text->failed || more >= SIZE_MAX - text->length ||
         MEMORY_RESERVE(text->data, &text->capacity, text->length + more + 1))
         text->failed = true;
@@ -36,7 +36,7 @@ void text_append(struct text *text, const char *string) {
 }
 
 void text_append_bytes(struct text *text, const char *bytes, size_t length) {
-    if (!make_room(text, length))
+    if (!text_make_room(text, length))
         return;
     memcpy(text->data + text->length, bytes, length);
     text->length += length;
@@ -55,7 +55,7 @@ void text_vprintf(struct text *text, const char *format, va_list arguments) {
     va_copy(measured, arguments);
     int length = vsnprintf(NULL, 0, format, measured);
     va_end(measured);
-    if (length < 0 || !make_room(text, (size_t)length)) {
+    if (length < 0 || !text_make_room(text, (size_t)length)) {
         text->failed = true;
         return;
     }

@@ -27,7 +27,7 @@ static bool is_debugger_there(void) {
     return IMAGE_LOAD(&image->generation) == generation;
 }
 
-static void tell(enum agent_tells reason, const void *about) {
+static void catches_tell_debugger(enum agent_tells reason, const void *about) {
     if (is_debugger_there())
         catches_tell(reason, about);
 }
@@ -35,17 +35,17 @@ static void tell(enum agent_tells reason, const void *about) {
 bool catches_ask(struct agent_code *code) {
     if (!IMAGE_LOAD(&image->asks))
         return false;
-    tell(AGENT_TELLS_ASKING, code);
+    catches_tell_debugger(AGENT_TELLS_ASKING, code);
     return true;
 }
 
 void catches_leaving(enum agent_tells reason) {
     if (image_tracks(IMAGE_LOAD(&image->generation)))
-        tell(reason, NULL);
+        catches_tell_debugger(reason, NULL);
 }
 
 void catches_in_child(void) {
-    tell(AGENT_TELLS_READY, NULL);
+    catches_tell_debugger(AGENT_TELLS_READY, NULL);
 }
 
 static bool is_decided(const struct agent_site *site) {
@@ -60,12 +60,12 @@ static uint32_t find_matches(const struct detector_block *block) {
     if (candidates == anywhere)
         return anywhere;
     if (!is_decided(site))
-        tell(AGENT_TELLS_UNDECIDED, site);
+        catches_tell_debugger(AGENT_TELLS_UNDECIDED, site);
     return anywhere | (is_decided(site) ? candidates & site->catch_matches : 0);
 }
 
-static const struct agent_caught *describe(const struct call *call,
-                                           const struct detector_block *block, uint32_t stops) {
+static const struct agent_caught *
+catches_describe(const struct call *call, const struct detector_block *block, uint32_t stops) {
     struct thread *thread = call->thread;
     struct agent_caught *caught = &thread->caught;
     *caught = (struct agent_caught){
@@ -90,12 +90,12 @@ static const struct agent_caught *describe(const struct call *call,
 const struct agent_caught *catches_check(const struct call *call, uintptr_t block,
                                          const struct taken *taken) {
     if (image->catching & AGENT_WATCHING && image->watched == block)
-        tell(AGENT_TELLS_FREED, NULL);
+        catches_tell_debugger(AGENT_TELLS_FREED, NULL);
     if (taken->verdict != DETECTOR_TEMPORARY)
         return NULL;
     uint32_t matches = find_matches(&taken->block);
     uint32_t stops = matches ? catch_filters_count(image->catches, matches) : 0;
-    return stops && is_debugger_there() ? describe(call, &taken->block, stops) : NULL;
+    return stops && is_debugger_there() ? catches_describe(call, &taken->block, stops) : NULL;
 }
 
 /* Every thread has sites of its own. */
@@ -116,5 +116,5 @@ void catches_allocated(struct thread *thread, struct agent_site *site, uintptr_t
         return;
     thread->caught =
         (struct agent_caught){.address = block, .size_bytes = size_bytes, .site = (uintptr_t)site};
-    tell(AGENT_TELLS_ALLOCATED, &thread->caught);
+    catches_tell_debugger(AGENT_TELLS_ALLOCATED, &thread->caught);
 }

@@ -45,18 +45,18 @@ static long number(const char *field) {
 }
 
 /* Before Linux 5.9 only whether there are any. */
-static long count_filters(void) {
+static long tracer_count_filters(void) {
     long count = number("\nSeccomp_filters:\t");
     return count >= 0 ? count : number("\nSeccomp:\t");
 }
 
-static enum answer ask(bool begins) {
+static enum answer tracer_ask(bool begins) {
     if (!read_status())
         return UNKNOWN;
     long tracer = number("\nTracerPid:\t");
     if (begins)
-        filters = count_filters();
-    if (tracer < 0 || filters < 0 || count_filters() != filters)
+        filters = tracer_count_filters();
+    if (tracer < 0 || filters < 0 || tracer_count_filters() != filters)
         return UNKNOWN;
     return tracer ? TRACED : NOT_TRACED;
 }
@@ -64,7 +64,7 @@ static enum answer ask(bool begins) {
 static enum answer ask_alone(bool begins) {
     if (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire))
         return TRACED; /* whoever is asking acts on the answer */
-    enum answer answer = ask(begins);
+    enum answer answer = tracer_ask(begins);
     atomic_flag_clear_explicit(&busy, memory_order_release);
     return answer;
 }
@@ -84,7 +84,7 @@ static void remove_breakpoints(void) {
 }
 
 /* Ends tracking, unless another debugger has begun it meanwhile. */
-static void end(uint64_t generation) {
+static void tracer_end(uint64_t generation) {
     if (image_end(generation))
         remove_breakpoints();
 }
@@ -97,5 +97,5 @@ void tracer_look(void) {
     if (answer == UNKNOWN)
         IMAGE_STORE(&watched, false);
     else if (answer == NOT_TRACED)
-        end(generation);
+        tracer_end(generation);
 }

@@ -45,7 +45,7 @@ uintptr_t function_hooks_number(uintptr_t hook) {
     return (hook - (uintptr_t)function_entries) / FUNCTION_ENTRY_BYTES;
 }
 
-static uint64_t follow(const struct agent_function *function) {
+static uint64_t function_hooks_follow(const struct agent_function *function) {
     return function->indirect ? ((uintptr_t(*)(void))(uintptr_t)function->address)()
                               : function->address;
 }
@@ -57,7 +57,7 @@ uint32_t function_hooks_place(const struct agent_function *function) {
         i++;
     if (i < AGENT_FUNCTIONS && i == image->function_count) {
         image->functions[i] = *function;
-        image->entry_points[AGENT_ENTRY_COUNT + i] = follow(function);
+        image->entry_points[AGENT_ENTRY_COUNT + i] = function_hooks_follow(function);
         image->function_count++;
         image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;
     }
@@ -68,7 +68,8 @@ static uint64_t argument(const struct function_frame *frame, uint8_t number) {
     return number ? frame->registers.integers[number - 1] : 0;
 }
 
-static uint64_t size_of(const struct function_frame *frame, const struct agent_function *function) {
+static uint64_t function_hooks_size_of(const struct function_frame *frame,
+                                       const struct agent_function *function) {
     uint64_t size = function->size ? argument(frame, function->size) : function->fixed_size;
     return function->count ? allocator_product(argument(frame, function->count), size) : size;
 }
@@ -100,7 +101,7 @@ static bool begin(struct function_frame *frame, const uintptr_t *caller, uint32_
         return false;
     }
     frame->block = argument(frame, function->pointer);
-    frame->size_bytes = size_of(frame, function);
+    frame->size_bytes = function_hooks_size_of(frame, function);
     if ((function->role == AGENT_FREES && !frame->block) ||
         !hook_calls_enter(&frame->call, caller, AGENT_ENTRY_COUNT + i, 0))
         return false;

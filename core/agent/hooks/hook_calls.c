@@ -4,7 +4,7 @@
 #include "agent/hooks/nesting.h"
 #include "agent/hooks/within.h"
 
-static struct thread *leave(void) {
+static struct thread *hook_calls_leave(void) {
     call_state_leave();
     return NULL;
 }
@@ -12,7 +12,7 @@ static struct thread *leave(void) {
 static struct thread *not_counted(uint64_t generation) {
     if (threads_self.excluded != generation)
         image_count_dropped();
-    return leave();
+    return hook_calls_leave();
 }
 
 struct thread *__attribute__((noinline))
@@ -32,7 +32,7 @@ hook_calls_enter_slowly(const uintptr_t *frame, uintptr_t state) {
     if (!thread)
         return not_counted(generation);
     if (!within_holds(thread, frame))
-        return leave();
+        return hook_calls_leave();
     call_state_set(frame_return_slot(frame) | state);
     return thread;
 }

@@ -49,7 +49,7 @@
 
 /* Of what was copied, with its end; NULL: nothing. */
 
-static uint64_t string_bytes(const char *string) {
+static uint64_t hooks_string_bytes(const char *string) {
     return string ? strlen(string) + 1 : 0;
 }
 
@@ -62,7 +62,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
 
 #define COPY_HOOK(name, parameters, arguments, size)                                               \
     HOOK char *hook_##name parameters {                                                            \
-        COUNT_ALLOCATION(name, arguments, string_bytes(block), NULL);                              \
+        COUNT_ALLOCATION(name, arguments, hooks_string_bytes(block), NULL);                        \
     }
 
 #define WIDE_COPY_HOOK(name, parameters, arguments, size)                                          \
@@ -74,7 +74,7 @@ static uint64_t wide_string_bytes(const wchar_t *string) {
     HOOK char *hook_##name parameters {                                                            \
         if (buffer)                                                                                \
             return REAL(name) arguments;                                                           \
-        COUNT_ALLOCATION(name, arguments, string_bytes(block), NULL);                              \
+        COUNT_ALLOCATION(name, arguments, hooks_string_bytes(block), NULL);                        \
     }
 
 /* MAP_FAILED; its header would give mmap another name. */

@@ -25,7 +25,7 @@ static bool is_missing(uint32_t number);
     EARLY(wchar_t *, name, parameters, arguments, NULL)
 #define EARLY_PLACEMENT(name, parameters, arguments) EARLY(int, name, parameters, arguments, ENOMEM)
 #define EARLY_MAPPING(name, parameters, arguments)                                                 \
-    EARLY(void *, name, parameters, arguments, map arguments)
+    EARLY(void *, name, parameters, arguments, hooks_real_map arguments)
 #define EARLY_UNMAPPING(name, parameters, arguments)                                               \
     EARLY(int, name, parameters, arguments, unmap arguments)
 #define EARLY_NEW(name, parameters, arguments)                                                     \
@@ -42,20 +42,21 @@ static bool is_missing(uint32_t number);
     }
 
 /* As the C library's functions do. */
-static long answer(long result) {
+static long hooks_real_answer(long result) {
     if (!system_call_failed(result))
         return result;
     *c_library___errno_location() = (int)-result;
     return -1;
 }
 
-static void *map(void *hint, size_t size, int protection, int flags, int file, off_t offset) {
-    return (void *)answer(
+static void *hooks_real_map(void *hint, size_t size, int protection, int flags, int file,
+                            off_t offset) {
+    return (void *)hooks_real_answer(
         system_call6(SYS_mmap, (long)hint, (long)size, protection, flags, file, offset));
 }
 
 static int unmap(void *block, size_t size) {
-    return (int)answer(system_call4(SYS_munmap, (long)block, (long)size, 0, 0));
+    return (int)hooks_real_answer(system_call4(SYS_munmap, (long)block, (long)size, 0, 0));
 }
 
 #define EARLY_OF(kind, name, shown, size, count, pointer, parameters, arguments)                   \
@@ -93,7 +94,7 @@ bool hooks_counts(uint32_t number, uintptr_t function) {
     return !library || allocator_implements(file_defines, (void *)function, library);
 }
 
-static void find(uint32_t number) {
+static void hooks_real_find(uint32_t number) {
     uintptr_t found = loaded_symbols_find(hook_list[number].name, LOADED_NEXT);
     if (!found)
         return;
@@ -107,6 +108,6 @@ void hooks_find_real(void) {
     if (found)
         return;
     for (uint32_t i = 0; i < HOOK_COUNT; i++)
-        find(i);
+        hooks_real_find(i);
     found = true;
 }

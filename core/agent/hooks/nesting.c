@@ -37,8 +37,8 @@ static void drop(uintptr_t return_slot) {
 }
 
 /* The way from a call out to a frame.  A signal may come meanwhile. */
-static enum capture_path find_path(uintptr_t return_slot, uintptr_t frame_pointer,
-                                   uintptr_t outer_slot) {
+static enum capture_path nesting_find_path(uintptr_t return_slot, uintptr_t frame_pointer,
+                                           uintptr_t outer_slot) {
     struct thread *thread = threads_self.thread;
     uintptr_t state = threads_self.call_slot;
     if (!thread || !thread->cache)
@@ -59,7 +59,7 @@ static bool is_part_of_dropped(uintptr_t return_slot, uintptr_t frame_pointer) {
         *(const uintptr_t *)slot != threads_self.dropped_returns)
         return false;
     return !(threads_self.call_slot & CALL_IN_FUNCTION) ||
-           find_path(return_slot, frame_pointer, slot) == CAPTURE_PATH_CALLS;
+           nesting_find_path(return_slot, frame_pointer, slot) == CAPTURE_PATH_CALLS;
 }
 
 /* The function went on to another by a jump: a hook, in progress or dropped, called both. */
@@ -75,7 +75,7 @@ bool nesting_is_over(uintptr_t return_slot, uintptr_t frame_pointer) {
         return false;
     enum capture_path path = CAPTURE_PATH_INTERRUPTED;
     if (threads_self.call_slot & CALL_IN_FUNCTION)
-        path = find_path(return_slot, frame_pointer, slot);
+        path = nesting_find_path(return_slot, frame_pointer, slot);
     if (path == CAPTURE_PATH_INTERRUPTED && !is_part_of_dropped(return_slot, frame_pointer))
         drop(return_slot);
     return path == CAPTURE_PATH_NONE;

@@ -22,7 +22,7 @@ static uintptr_t *table_at(uint32_t i) {
     return (uintptr_t *)(uintptr_t)image->object_allocator_tables[i];
 }
 
-static bool is_hooked(const uintptr_t *cell) {
+static bool is_cell_hooked(const uintptr_t *cell) {
     return function_hooks_number(__atomic_load_n(cell, __ATOMIC_RELAXED)) < AGENT_FUNCTIONS;
 }
 
@@ -40,13 +40,13 @@ static void lead_to_hook(uintptr_t *cell, enum object_allocator_word word) {
 }
 
 /* Who comes while another thread is at it may go on. */
-static void follow(void) {
+static void lead_to_hooks(void) {
     static atomic_flag busy = ATOMIC_FLAG_INIT;
     for (uint32_t i = 0; i < AGENT_OBJECT_ALLOCATOR_TABLES && image->object_allocator_tables[i];
          i++) {
         uintptr_t *table = table_at(i);
         for (int word = OBJECT_ALLOCATOR_MALLOC; word < OBJECT_ALLOCATOR_WORDS; word++) {
-            if (is_hooked(&table[word]) ||
+            if (is_cell_hooked(&table[word]) ||
                 atomic_flag_test_and_set_explicit(&busy, memory_order_acquire))
                 continue;
             lead_to_hook(&table[word], (enum object_allocator_word)word);
@@ -75,7 +75,7 @@ static void end_watching(void) {
 
 static void *watch_malloc(size_t size) {
     bool settled = are_settled();
-    follow();
+    lead_to_hooks();
     if (settled)
         end_watching();
     return ((__typeof__(&hook_malloc))real_malloc)(size);
@@ -85,14 +85,14 @@ void object_allocator_hooks_install(void) {
     if (!image->object_allocator_tables[0])
         return;
     bool settled = are_settled();
-    follow();
+    lead_to_hooks();
     if (settled)
         return;
     real_malloc = hooks_real[HOOK_malloc];
     set_malloc((uintptr_t)watch_malloc);
 }
 
-static bool is_readable(const uintptr_t *cell) {
+static bool is_cell_readable(const uintptr_t *cell) {
     return capture_pages_readable(&(struct capture_pages){0}, (uintptr_t)cell);
 }
 
@@ -103,7 +103,7 @@ void object_allocator_hooks_undo(void) {
          i++) {
         uintptr_t *table = table_at(i);
         for (int word = OBJECT_ALLOCATOR_MALLOC; word < OBJECT_ALLOCATOR_WORDS; word++) {
-            if (is_readable(&table[word]) && is_hooked(&table[word]))
+            if (is_cell_readable(&table[word]) && is_cell_hooked(&table[word]))
                 table[word] = function_hooks_real[function_hooks_number(table[word])];
         }
     }

@@ -34,7 +34,7 @@ static bool seccomp_enters(unsigned long operation, unsigned long filter) {
     return operation == SECCOMP_SET_MODE_STRICT || (operation == SECCOMP_SET_MODE_FILTER && filter);
 }
 
-static bool is_child(void) {
+static bool process_hooks_is_child(void) {
     return children_any() && children_call();
 }
 
@@ -52,7 +52,7 @@ static long settle(long number, long result, long flags) {
 
 int hook_prctl(int option, unsigned long two, unsigned long three, unsigned long four,
                unsigned long five) {
-    bool enters = prctl_enters((unsigned int)option, two, three) && !is_child();
+    bool enters = prctl_enters((unsigned int)option, two, three) && !process_hooks_is_child();
     if (__builtin_expect(!enters, 1))
         return REAL(prctl)(option, two, three, four, five);
     sandbox_begin();
@@ -69,13 +69,13 @@ static void tell_of_leaving(long number) {
 
 long hook_syscall(long number, long one, long two, long three, long four, long five) {
     bool enters = false;
-    if (!is_child())
+    if (!process_hooks_is_child())
         tell_of_leaving(number);
     if (number == SYS_seccomp)
         enters = seccomp_enters((unsigned long)one, (unsigned long)three);
     else if (number == SYS_prctl)
         enters = prctl_enters((unsigned int)one, (unsigned long)two, (unsigned long)three);
-    if (__builtin_expect(!enters || is_child(), 1))
+    if (__builtin_expect(!enters || process_hooks_is_child(), 1))
         return REAL(syscall)(number, one, two, three, four, five);
     sandbox_begin();
     return settle(number, REAL(syscall)(number, one, two, three, four, five), two);

@@ -5,7 +5,7 @@
 #include "agent/hooks/nesting.h"
 #include "agent/system/capture_pages.h"
 
-static void end(struct thread *thread) {
+static void within_end(struct thread *thread) {
     thread->within_slot = 0;
     threads_flush(thread);
 }
@@ -18,7 +18,7 @@ static bool still_returns(const struct thread *thread, bool walked) {
 }
 
 /* Whether the function's outermost call is still on the stack of this one. */
-static bool goes_on(const struct thread *thread, const uintptr_t *frame) {
+static bool within_goes_on(const struct thread *thread, const uintptr_t *frame) {
     uintptr_t slot = thread->within_slot, return_slot = frame_return_slot(frame);
     if (!slot || return_slot == slot || !thread->cache)
         return false;
@@ -27,10 +27,10 @@ static bool goes_on(const struct thread *thread, const uintptr_t *frame) {
     return path != CAPTURE_PATH_NONE && still_returns(thread, path != CAPTURE_PATH_UNKNOWN);
 }
 
-static void enter(struct thread *thread, const uintptr_t *frame) {
-    if (goes_on(thread, frame))
+static void within_enter(struct thread *thread, const uintptr_t *frame) {
+    if (within_goes_on(thread, frame))
         return;
-    end(thread);
+    within_end(thread);
     thread->within_slot = frame_return_slot(frame);
     thread->within_returns = frame_return_address(frame);
 }
@@ -44,14 +44,14 @@ void within_entered(const uintptr_t *frame) {
     call_state_begin(frame, 0);
     struct thread *thread = threads_get(generation);
     if (thread)
-        enter(thread, frame);
+        within_enter(thread, frame);
     call_state_leave();
 }
 
 bool within_holds(struct thread *thread, const uintptr_t *frame) {
-    if (thread->everywhere_generation == thread->image.generation || goes_on(thread, frame))
+    if (thread->everywhere_generation == thread->image.generation || within_goes_on(thread, frame))
         return true;
     if (thread->within_slot)
-        end(thread);
+        within_end(thread);
     return false;
 }

@@ -18,7 +18,7 @@ struct segment {
     int protection;
 };
 
-static int find_segment(struct dl_phdr_info *info, size_t size, void *arg) {
+static int code_function_find_segment(struct dl_phdr_info *info, size_t size, void *arg) {
     struct segment *segment = arg;
     (void)size;
     for (uint32_t i = 0; i < info->dlpi_phnum; i++) {
@@ -62,7 +62,8 @@ int code_function_find(uintptr_t address, uint32_t size_bytes, struct code_funct
     struct segment segment = {.address = address};
     struct cfi_modules modules = {0};
     const struct cfi_module *module;
-    if (!c_library_dl_iterate_phdr(find_segment, &segment) || !(segment.protection & PROT_EXEC))
+    if (!c_library_dl_iterate_phdr(code_function_find_segment, &segment) ||
+        !(segment.protection & PROT_EXEC))
         return TMPALLOC_E_UNSUPPORTED;
     if (cfi_modules_find(&modules, address, &module) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
@@ -84,7 +85,7 @@ struct range {
     const uint8_t *end;
 };
 
-static bool covers(struct range range, uintptr_t address) {
+static bool code_function_covers(struct range range, uintptr_t address) {
     return address - (uintptr_t)range.start < (uintptr_t)(range.end - range.start);
 }
 
@@ -108,9 +109,10 @@ static bool spares(struct range code, struct range spared, const uint8_t *header
             return false;
         if (!code_has_target(&instruction))
             continue;
-        if (covers(spared, instruction.target))
+        if (code_function_covers(spared, instruction.target))
             return false;
-        if (!covers(code, instruction.target) && !jump_spares(&instruction, spared, header))
+        if (!code_function_covers(code, instruction.target) &&
+            !jump_spares(&instruction, spared, header))
             return false;
     }
     return true;

@@ -52,12 +52,12 @@ static bool is_avoided(uintptr_t start, uintptr_t end) {
     return false;
 }
 
-static bool is_readable(uintptr_t address) {
+static bool is_patch_readable(uintptr_t address) {
     return capture_pages_readable(&(struct capture_pages){0}, address);
 }
 
 static bool place_has(const struct patch *patch, const uint8_t *bytes) {
-    return is_readable(patch->place) && is_readable(patch->place + patch->size - 1) &&
+    return is_patch_readable(patch->place) && is_patch_readable(patch->place + patch->size - 1) &&
            memcmp((const void *)patch->place, bytes, patch->size) == 0;
 }
 
@@ -68,7 +68,7 @@ static bool write_part(const struct patch *patch, const uint8_t *bytes, size_t s
 
 /* What the jump jumps over is only changed while the jump is there. */
 
-static bool apply(const struct patch *patch) {
+static bool patch_apply(const struct patch *patch) {
     return write_part(patch, patch->jump, 0, CODE_JUMP_BYTES) &&
            write_part(patch, patch->jump, CODE_JUMP_BYTES, patch->size);
 }
@@ -92,14 +92,14 @@ static void undo_at(uintptr_t place) {
 }
 
 /* The patch that was made for this code; another file may have been there since. */
-static struct patch *find(uintptr_t place) {
+static struct patch *patch_find(uintptr_t place) {
     struct patch *patch = patches;
     while (patch && (patch->place != place || !place_has(patch, patch->original)))
         patch = patch->next;
     return patch;
 }
 
-static uint8_t size_of(const struct code_moved *moved) {
+static uint8_t patch_size_of(const struct code_moved *moved) {
     return moved->taken < CODE_JUMP_BYTES ? CODE_JUMP_BYTES : moved->taken;
 }
 
@@ -117,18 +117,18 @@ static bool is_movable(const struct code_function *function, uintptr_t place) {
     struct code_moved tried;
     const uint8_t *start = (const uint8_t *)place;
     return move(function, start, place, &tried) &&
-           !is_avoided(place + 1, place + size_of(&tried)) &&
-           code_function_spares(function, start + 1, start + size_of(&tried));
+           !is_avoided(place + 1, place + patch_size_of(&tried)) &&
+           code_function_spares(function, start + 1, start + patch_size_of(&tried));
 }
 
-static int fill(struct patch *patch, const struct code_function *function) {
+static int patch_fill(struct patch *patch, const struct code_function *function) {
     struct stub stub = {.far_jump = CODE_FAR_JUMP(0)};
     struct code_moved moved;
     const uint8_t *start = (const uint8_t *)patch->place;
     if (!move(function, start, patch->stub, &moved))
         return TMPALLOC_E_UNSUPPORTED;
     memcpy(stub.original, moved.code, moved.size);
-    patch->size = size_of(&moved);
+    patch->size = patch_size_of(&moved);
     memcpy(patch->original, start, patch->size);
     memset(patch->jump, CODE_NOP_BYTE, sizeof patch->jump);
     return kernel_write((void *)patch->stub, &stub, sizeof stub, PROT_READ | PROT_EXEC)
@@ -155,14 +155,14 @@ static uintptr_t take_stub(const struct code_function *function, uintptr_t place
     return stub_pages_take(place, function->file_start, function->file_end);
 }
 
-static int create(const struct code_function *function, uintptr_t place, struct patch **ret) {
+static int patch_create(const struct code_function *function, uintptr_t place, struct patch **ret) {
     struct patch *patch = memory_allocate_zeroed(1, sizeof *patch);
     if (!patch)
         return TMPALLOC_E_NOMEM;
     patch->place = place;
     patch->protection = function->protection;
     patch->stub = take_stub(function, place);
-    int status = patch->stub ? fill(patch, function) : TMPALLOC_E_NOMEM;
+    int status = patch->stub ? patch_fill(patch, function) : TMPALLOC_E_NOMEM;
     if (status != TMPALLOC_OK) {
         stub_pages_give_back(patch->stub);
         memory_release(patch);
@@ -195,13 +195,13 @@ int patch_entry(uintptr_t function, uint32_t size_bytes, uintptr_t hook, uintptr
     undo_at(place);
     if (!is_movable(&code, place))
         return TMPALLOC_E_UNSUPPORTED;
-    struct patch *patch = find(place);
-    if (!patch && (status = create(&code, place, &patch)) != TMPALLOC_OK)
+    struct patch *patch = patch_find(place);
+    if (!patch && (status = patch_create(&code, place, &patch)) != TMPALLOC_OK)
         return status;
     if (!aim(patch, hook))
         return TMPALLOC_E_UNSUPPORTED;
     *original_ret = patch->stub;
     ret->start = (uint8_t)(place - function);
     ret->end = ret->start + patch->size;
-    return apply(patch) ? TMPALLOC_OK : TMPALLOC_E_UNSUPPORTED;
+    return patch_apply(patch) ? TMPALLOC_OK : TMPALLOC_E_UNSUPPORTED;
 }

@@ -91,7 +91,7 @@ struct lookup {
     bool leads_there;
 };
 
-static int look_up(struct dl_phdr_info *info, size_t size, void *arg) {
+static int relocations_look_up(struct dl_phdr_info *info, size_t size, void *arg) {
     struct lookup *lookup = arg;
     struct loaded_file file;
     (void)size;
@@ -108,7 +108,8 @@ static bool would_be_bound(const struct redirection *redirection, const char *na
         strcmp(name, redirection->name) == 0 ||
         (loaded_file_defines(&redirection->owner, name, lookup.function, &lookup.leads_there) &&
          lookup.leads_there);
-    return has_name && c_library_dl_iterate_phdr(look_up, &lookup) && lookup.leads_there;
+    return has_name && c_library_dl_iterate_phdr(relocations_look_up, &lookup) &&
+           lookup.leads_there;
 }
 
 static bool leads_there(const struct redirection *redirection, const struct loaded_file *file,

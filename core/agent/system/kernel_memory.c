@@ -12,18 +12,18 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-static void *map(void *address, size_t size_bytes, int flags) {
+static void *kernel_memory_map(void *address, size_t size_bytes, int flags) {
     long result = system_call6(SYS_mmap, (long)address, (long)size_bytes, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     return system_call_failed(result) ? NULL : (void *)result;
 }
 
 void *kernel_map(size_t size_bytes) {
-    return map(NULL, size_bytes, 0);
+    return kernel_memory_map(NULL, size_bytes, 0);
 }
 
 void *kernel_map_at(void *address, size_t size_bytes) {
-    void *pages = map(address, size_bytes, MAP_FIXED_NOREPLACE);
+    void *pages = kernel_memory_map(address, size_bytes, MAP_FIXED_NOREPLACE);
     if (!pages || pages == address)
         return pages;
     kernel_unmap(pages, size_bytes);
@@ -39,7 +39,7 @@ bool kernel_protect(void *address, size_t size_bytes, int protection) {
 }
 
 /* libc's memcpy() may be on a page that can't be executed for the moment. */
-static void copy(uint8_t *to, const uint8_t *from, size_t size_bytes) {
+static void kernel_memory_copy(uint8_t *to, const uint8_t *from, size_t size_bytes) {
     uintptr_t offset = (uintptr_t)to % sizeof(uint64_t);
     uint64_t *word = (uint64_t *)(void *)(to - offset);
     if (offset + size_bytes > sizeof *word) {
@@ -61,11 +61,11 @@ bool kernel_write(void *address, const void *bytes, size_t size_bytes, int prote
     size_t before = (uintptr_t)address % PAGE_BYTES;
     void *page = (uint8_t *)address - before;
     if (protection & PROT_WRITE) {
-        copy(address, bytes, size_bytes);
+        kernel_memory_copy(address, bytes, size_bytes);
         return true;
     }
     if (!make_writable(page, before + size_bytes, protection))
         return false;
-    copy(address, bytes, size_bytes);
+    kernel_memory_copy(address, bytes, size_bytes);
     return kernel_protect(page, before + size_bytes, protection);
 }

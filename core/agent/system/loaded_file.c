@@ -8,33 +8,33 @@
 
 /* The dynamic linker stores addresses in place of the file's, but for those that it doesn't
  * relocate itself, such as the kernel's. */
-static uintptr_t address_of(const struct loaded_file *file, const ElfW(Dyn) * entry) {
+static uintptr_t loaded_file_address_of(const struct loaded_file *file, const ElfW(Dyn) * entry) {
     uintptr_t value = entry->d_un.d_ptr;
     return value < file->base ? value + file->base : value;
 }
 
-static void note(struct loaded_file *file, const ElfW(Dyn) * entry) {
+static void loaded_file_note(struct loaded_file *file, const ElfW(Dyn) * entry) {
     switch (entry->d_tag) {
     case DT_JMPREL:
-        file->jump_slots = (const void *)address_of(file, entry);
+        file->jump_slots = (const void *)loaded_file_address_of(file, entry);
         break;
     case DT_PLTRELSZ:
         file->jump_slot_count = entry->d_un.d_val / sizeof *file->jump_slots;
         break;
     case DT_RELA:
-        file->relocations = (const void *)address_of(file, entry);
+        file->relocations = (const void *)loaded_file_address_of(file, entry);
         break;
     case DT_RELASZ:
         file->relocation_count = entry->d_un.d_val / sizeof *file->relocations;
         break;
     case DT_SYMTAB:
-        file->symbols = (const void *)address_of(file, entry);
+        file->symbols = (const void *)loaded_file_address_of(file, entry);
         break;
     case DT_STRTAB:
-        file->strings = (const char *)address_of(file, entry);
+        file->strings = (const char *)loaded_file_address_of(file, entry);
         break;
     case DT_GNU_HASH:
-        file->hash = (const uint32_t *)address_of(file, entry);
+        file->hash = (const uint32_t *)loaded_file_address_of(file, entry);
         break;
     case DT_SONAME:
         file->name_off = entry->d_un.d_val;
@@ -45,7 +45,7 @@ static void note(struct loaded_file *file, const ElfW(Dyn) * entry) {
 void loaded_file_read_dynamic(uintptr_t base, const ElfW(Dyn) * section, struct loaded_file *ret) {
     *ret = (struct loaded_file){.base = base};
     for (const ElfW(Dyn) *entry = section; entry->d_tag != DT_NULL; entry++)
-        note(ret, entry);
+        loaded_file_note(ret, entry);
 }
 
 bool loaded_file_read(const struct dl_phdr_info *info, struct loaded_file *ret) {
@@ -179,7 +179,7 @@ const ElfW(Sym) * loaded_file_symbol_at(const struct loaded_file *file, uintptr_
     return NULL;
 }
 
-static uintptr_t resolve(const struct loaded_file *file, const ElfW(Sym) * symbol) {
+static uintptr_t loaded_file_resolve(const struct loaded_file *file, const ElfW(Sym) * symbol) {
     uintptr_t address = file->base + symbol->st_value;
     bool is_indirect = ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC;
     return is_indirect ? ((uintptr_t(*)(void))address)() : address;
@@ -187,7 +187,7 @@ static uintptr_t resolve(const struct loaded_file *file, const ElfW(Sym) * symbo
 
 uintptr_t loaded_file_find(const struct loaded_file *file, const char *name) {
     const ElfW(Sym) *symbol = loaded_file_define(file, name);
-    return symbol && symbol->st_value != 0 ? resolve(file, symbol) : 0;
+    return symbol && symbol->st_value != 0 ? loaded_file_resolve(file, symbol) : 0;
 }
 
 bool loaded_file_defines(const struct loaded_file *file, const char *name, uintptr_t address,
@@ -197,7 +197,7 @@ bool loaded_file_defines(const struct loaded_file *file, const char *name, uintp
     bool is_here = false;
     for (uint32_t i; (i = next_definition(file, name, &chain));) {
         found = true;
-        is_here |= resolve(file, &file->symbols[i]) == address;
+        is_here |= loaded_file_resolve(file, &file->symbols[i]) == address;
     }
     if (found)
         *is_here_ret = is_here;

@@ -9,23 +9,23 @@ struct search {
     struct loaded_file file;
 };
 
-static int covers(struct dl_phdr_info *info, size_t size, void *arg) {
+static int loaded_symbols_covers(struct dl_phdr_info *info, size_t size, void *arg) {
     struct search *search = arg;
     (void)size;
     return loaded_file_read(info, &search->file) &&
            loaded_file_covers(&search->file, search->address);
 }
 
-static bool find_file(uintptr_t address, struct loaded_file *ret) {
+static bool loaded_symbols_find_file(uintptr_t address, struct loaded_file *ret) {
     struct search search = {.address = address};
-    bool found = c_library_dl_iterate_phdr(covers, &search) != 0;
+    bool found = c_library_dl_iterate_phdr(loaded_symbols_covers, &search) != 0;
     *ret = search.file;
     return found;
 }
 
 bool loaded_symbols_define(uintptr_t address, const char *name) {
     struct loaded_file file;
-    return find_file(address, &file) && loaded_file_find(&file, name) != 0;
+    return loaded_symbols_find_file(address, &file) && loaded_file_find(&file, name) != 0;
 }
 
 /* What only the dynamic linker defines. */
@@ -66,7 +66,7 @@ uintptr_t loaded_symbols_find(const char *name, enum loaded_symbols_choice choic
 
 bool loaded_symbols_share_file(uintptr_t one, uintptr_t other) {
     struct loaded_file file;
-    return find_file(one, &file) && loaded_file_covers(&file, other);
+    return loaded_symbols_find_file(one, &file) && loaded_file_covers(&file, other);
 }
 
 /* It comes first. */
@@ -86,7 +86,7 @@ bool loaded_symbols_in_executable(uintptr_t address) {
 size_t loaded_symbols_bounds(uintptr_t address, uintptr_t *start_ret) {
     struct loaded_file file;
     const ElfW(Sym) *symbol =
-        find_file(address, &file) ? loaded_file_symbol_at(&file, address) : NULL;
+        loaded_symbols_find_file(address, &file) ? loaded_file_symbol_at(&file, address) : NULL;
     if (!symbol)
         return 0;
     *start_ret = file.base + symbol->st_value;
@@ -97,8 +97,9 @@ size_t loaded_symbols_bounds(uintptr_t address, uintptr_t *start_ret) {
 void loaded_symbols_hide(const char *name) {
     static const ElfW(Addr) none;
     struct loaded_file file;
-    const ElfW(Sym) *symbol =
-        find_file((uintptr_t)loaded_symbols_hide, &file) ? loaded_file_define(&file, name) : NULL;
+    const ElfW(Sym) *symbol = loaded_symbols_find_file((uintptr_t)loaded_symbols_hide, &file)
+                                  ? loaded_file_define(&file, name)
+                                  : NULL;
     if (symbol)
         kernel_write((void *)(uintptr_t)&symbol->st_value, &none, sizeof none,
                      loaded_file_protection(&file, (uintptr_t)&symbol->st_value));
@@ -106,7 +107,7 @@ void loaded_symbols_hide(const char *name) {
 
 static int note_path(struct dl_phdr_info *info, size_t size, void *arg) {
     struct search search = {.address = (uintptr_t)note_path};
-    if (covers(info, size, &search))
+    if (loaded_symbols_covers(info, size, &search))
         *(const char **)arg = info->dlpi_name;
     return *(const char **)arg != NULL;
 }
@@ -120,7 +121,7 @@ const char *loaded_symbols_own_path(void) {
 void loaded_symbols_segment(uintptr_t address, uintptr_t *start_ret, uintptr_t *size_bytes_ret) {
     struct loaded_file file;
     *start_ret = *size_bytes_ret = 0;
-    if (!find_file(address, &file))
+    if (!loaded_symbols_find_file(address, &file))
         return;
     for (size_t i = 0; i < file.segment_count; i++) {
         uintptr_t start = file.base + file.segments[i].p_vaddr;

@@ -118,7 +118,7 @@ static uint64_t growth_left(void) {
     return limit > mapped ? (limit - mapped) / PAGE_BYTES * PAGE_BYTES : 0;
 }
 
-static bool grow(size_t needed) {
+static bool memory_mmap_grow(size_t needed) {
     uint64_t left = growth_left();
     uint64_t size = mapped / 2 / PAGE_BYTES * PAGE_BYTES;
     if (size < GROWTH_BYTES)
@@ -139,12 +139,12 @@ static bool fits(uint64_t total, size_t size_bytes) {
  * more. */
 static bool may_carve(size_t size_bytes) {
     return fits(mapped, size_bytes) ||
-           (fits(limit, size_bytes) && grow(size_bytes) && fits(mapped, size_bytes));
+           (fits(limit, size_bytes) && memory_mmap_grow(size_bytes) && fits(mapped, size_bytes));
 }
 
 static void *take_or_map_pages(size_t least, size_t most, size_t *size_ret, bool *zeroed_ret) {
     void *pages = take_pages(least, most, size_ret, zeroed_ret);
-    if (!pages && grow(least))
+    if (!pages && memory_mmap_grow(least))
         pages = take_pages(least, most, size_ret, zeroed_ret);
     return pages;
 }
@@ -167,7 +167,7 @@ static uint32_t size_class_for(size_t needed, size_t *capacity_ret) {
     return size_class + (uint32_t)steps;
 }
 
-static bool add_chunk(size_t needed) {
+static bool memory_mmap_add_chunk(size_t needed) {
     struct chunk fresh;
     fresh.start = take_or_map_pages(needed, CHUNK_BYTES, &fresh.left, &fresh.zeroed);
     if (!fresh.start)
@@ -178,7 +178,7 @@ static bool add_chunk(size_t needed) {
 }
 
 static struct block *carve(size_t capacity, bool *zeroed_ret) {
-    if (!may_carve(capacity) || (chunk.left < capacity && !add_chunk(capacity)))
+    if (!may_carve(capacity) || (chunk.left < capacity && !memory_mmap_add_chunk(capacity)))
         return NULL;
     struct block *block = (struct block *)(void *)chunk.start;
     chunk.start += capacity;
@@ -225,7 +225,7 @@ static struct block *obtain(size_t size_bytes, bool *zeroed_ret) {
     return block;
 }
 
-static void release(struct block *block) {
+static void memory_mmap_release(struct block *block) {
     in_use -= block->capacity;
     if (block->capacity > LARGEST_BLOCK) {
         carved -= block->capacity;
@@ -249,7 +249,7 @@ void memory_reserve_rest(void) {
 
 /* memory.h. */
 
-static void *allocate(size_t size_bytes, bool zeroed) {
+static void *memory_mmap_allocate(size_t size_bytes, bool zeroed) {
     bool is_zeroed;
     lock_take(&lock);
     struct block *block = obtain(size_bytes, &is_zeroed);
@@ -260,12 +260,13 @@ static void *allocate(size_t size_bytes, bool zeroed) {
 }
 
 void *memory_allocate(size_t size_bytes) {
-    return allocate(size_bytes, false);
+    return memory_mmap_allocate(size_bytes, false);
 }
 
 void *memory_allocate_zeroed(size_t count, size_t size_bytes) {
     size_t total;
-    return __builtin_mul_overflow(count, size_bytes, &total) ? NULL : allocate(total, true);
+    return __builtin_mul_overflow(count, size_bytes, &total) ? NULL
+                                                             : memory_mmap_allocate(total, true);
 }
 
 void *memory_resize(void *old, size_t count, size_t size_bytes) {
@@ -275,7 +276,7 @@ void *memory_resize(void *old, size_t count, size_t size_bytes) {
     size_t usable = old ? ((struct block *)old - 1)->capacity - sizeof(struct block) : 0;
     if (old && total <= usable)
         return old;
-    void *moved = allocate(total, false);
+    void *moved = memory_mmap_allocate(total, false);
     if (moved && old) {
         memcpy(moved, old, usable);
         memory_release(old);
@@ -287,7 +288,7 @@ void memory_release(void *pointer) {
     if (!pointer)
         return;
     lock_take(&lock);
-    release((struct block *)pointer - 1);
+    memory_mmap_release((struct block *)pointer - 1);
     lock_give(&lock);
 }
 

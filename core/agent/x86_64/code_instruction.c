@@ -86,7 +86,7 @@ struct decoder {
     uint8_t displacement_offset;
 };
 
-static uint8_t take(struct decoder *decoder) {
+static uint8_t code_instruction_take(struct decoder *decoder) {
     if (decoder->at == decoder->end) {
         decoder->failed = true;
         return 0;
@@ -111,7 +111,7 @@ static int64_t signed_at(const uint8_t *at, size_t bytes) {
 /* The first byte that is no prefix.  A REX prefix counts only directly before the opcode. */
 static uint8_t take_prefixes(struct decoder *decoder) {
     for (;;) {
-        uint8_t byte = take(decoder);
+        uint8_t byte = code_instruction_take(decoder);
         bool is_rex = (byte & 0xf0) == 0x40;
         if (!is_rex && !memchr(legacy_prefixes, byte, sizeof legacy_prefixes))
             return byte;
@@ -122,18 +122,18 @@ static uint8_t take_prefixes(struct decoder *decoder) {
 }
 
 static void take_escaped(struct decoder *decoder) {
-    uint8_t byte = take(decoder);
+    uint8_t byte = code_instruction_take(decoder);
     decoder->map = byte == 0x38 ? MAP_0F38 : byte == 0x3a ? MAP_0F3A : MAP_0F;
-    decoder->opcode = decoder->map == MAP_0F ? byte : take(decoder);
+    decoder->opcode = decoder->map == MAP_0F ? byte : code_instruction_take(decoder);
 }
 
 /* c5 has one more byte, c4 and 8f two, 62 three. */
 static void take_vector(struct decoder *decoder, uint8_t first) {
-    uint8_t byte = take(decoder);
+    uint8_t byte = code_instruction_take(decoder);
     decoder->vector = true;
     decoder->map = first == 0xc5 ? MAP_0F : (enum map)(byte & (first == 0x62 ? 0x07 : 0x1f));
     skip(decoder, first == 0xc5 ? 0 : first == 0x62 ? 2 : 1);
-    decoder->opcode = take(decoder);
+    decoder->opcode = code_instruction_take(decoder);
     decoder->failed |= first != 0x62 && (decoder->map > MAP_0F3A) != (first == 0x8f);
 }
 
@@ -180,10 +180,10 @@ static char form_of(const struct decoder *decoder) {
 }
 
 static void take_modrm(struct decoder *decoder) {
-    uint8_t modrm = decoder->modrm = take(decoder);
+    uint8_t modrm = decoder->modrm = code_instruction_take(decoder);
     uint8_t mode = modrm >> 6;
     bool has_sib = mode != 3 && (modrm & 7) == 4;
-    uint8_t base = has_sib ? take(decoder) & 7 : modrm & 7;
+    uint8_t base = has_sib ? code_instruction_take(decoder) & 7 : modrm & 7;
     if (mode == 0 && base == 5 && !has_sib)
         decoder->displacement_offset = (uint8_t)(decoder->at - decoder->start);
     skip(decoder, mode == 1 ? 1 : mode == 2 || (mode == 0 && base == 5) ? 4 : 0);
@@ -264,7 +264,7 @@ static bool is_short_nop(const struct decoder *decoder) {
            length == 1 + decoder->operand_size;
 }
 
-static enum code_kind kind_of(const struct decoder *decoder) {
+static enum code_kind code_instruction_kind_of(const struct decoder *decoder) {
     if (decoder->vector)
         return CODE_PLAIN;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -305,7 +305,7 @@ bool code_decode(const uint8_t *code, const uint8_t *end, struct code_instructio
     if (decoder.failed || is_ambiguous(&decoder, form))
         return false;
     *ret = (struct code_instruction){.length = (uint8_t)(decoder.at - code),
-                                     .kind = kind_of(&decoder),
+                                     .kind = code_instruction_kind_of(&decoder),
                                      .displacement_offset = decoder.displacement_offset};
     if (form == BRANCH_BYTE || form == BRANCH_FULL || ret->kind == CODE_SHORT_BRANCH)
         read_target(&decoder, size, ret);

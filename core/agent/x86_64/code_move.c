@@ -29,7 +29,7 @@ static uintptr_t position(const struct writer *writer) {
 }
 
 /* The distance to a target from the end of an instruction. */
-static bool distance(uintptr_t end, uintptr_t target, int32_t *ret) {
+static bool code_move_distance(uintptr_t end, uintptr_t target, int32_t *ret) {
     int64_t difference = (int64_t)(target - end);
     *ret = (int32_t)difference;
     return *ret == difference;
@@ -40,7 +40,7 @@ static void write_relative(struct writer *writer, const uint8_t *opcode, size_t 
                            uintptr_t target) {
     int32_t displacement;
     uintptr_t end = position(writer) + size + sizeof displacement;
-    writer->failed |= !distance(end, target, &displacement);
+    writer->failed |= !code_move_distance(end, target, &displacement);
     write_bytes(writer, opcode, size);
     write_bytes(writer, &displacement, sizeof displacement);
 }
@@ -66,7 +66,7 @@ static void write_copy(struct writer *writer, const uint8_t *code,
     uintptr_t end = position(writer) + instruction->length;
     memcpy(copy, code, instruction->length);
     if (instruction->displacement_offset) {
-        writer->failed |= !distance(end, code_operand(code, instruction), &displacement);
+        writer->failed |= !code_move_distance(end, code_operand(code, instruction), &displacement);
         memcpy(copy + instruction->displacement_offset, &displacement, sizeof displacement);
     }
     write_bytes(writer, copy, instruction->length);
@@ -113,7 +113,7 @@ static void write_instruction(struct writer *writer, const uint8_t *code,
     }
 }
 
-static bool goes_on(const struct code_instruction *instruction) {
+static bool code_move_goes_on(const struct code_instruction *instruction) {
     return instruction->kind != CODE_JUMP && instruction->kind != CODE_INDIRECT_JUMP &&
            instruction->kind != CODE_RETURN;
 }
@@ -129,7 +129,7 @@ bool code_move(const uint8_t *start, const uint8_t *end, uintptr_t to, struct co
             return false;
         write_instruction(&writer, at, &instruction);
         at += instruction.length;
-    } while (at < jump_end && goes_on(&instruction));
+    } while (at < jump_end && code_move_goes_on(&instruction));
     write_jump(&writer, (uintptr_t)at);
     ret->taken = (uint8_t)(at - start);
     return !writer.failed;
@@ -137,7 +137,7 @@ bool code_move(const uint8_t *start, const uint8_t *end, uintptr_t to, struct co
 
 bool code_jump(uintptr_t place, uintptr_t target, uint8_t ret[CODE_JUMP_BYTES]) {
     int32_t displacement;
-    if (!distance(place + CODE_JUMP_BYTES, target, &displacement))
+    if (!code_move_distance(place + CODE_JUMP_BYTES, target, &displacement))
         return false;
     ret[0] = JUMP;
     memcpy(ret + 1, &displacement, sizeof displacement);
