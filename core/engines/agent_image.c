@@ -107,6 +107,16 @@ static int read_tids(struct image_reader *reader, struct snapshot_site *sum, uin
     return TMPALLOC_OK;
 }
 
+_Static_assert(sizeof(struct agent_chains) == sizeof(struct chain_counters),
+               "chains are the same in both");
+
+static int read_chains(struct image_reader *reader, uint64_t address, struct snapshot_site *part) {
+    if (address == 0)
+        return TMPALLOC_OK;
+    part->chains = &reader->chains;
+    return image_reader_element(reader, address, &reader->chains, sizeof reader->chains);
+}
+
 static int add_site(struct image_reader *reader, const struct agent_site *site) {
     struct snapshot_site *sum;
     struct snapshot_site part = {
@@ -124,6 +134,8 @@ static int add_site(struct image_reader *reader, const struct agent_site *site) 
     int status = image_reader_stack(reader, site->stack, site->entry_point, &part.stack);
     if (status == TMPALLOC_OK)
         status = read_frees(reader, site->first_free, &part);
+    if (status == TMPALLOC_OK)
+        status = read_chains(reader, site->chains, &part);
     if (status == TMPALLOC_OK && snapshot_builder_add(&reader->builder, &part, &sum) != TMPALLOC_OK)
         status = error_no_memory(reader->error);
     return status == TMPALLOC_OK ? read_tids(reader, sum, site->threads) : status;

@@ -23,6 +23,7 @@ struct image_reader {
     size_t distance_bytes;             /* of a by_distance */
     struct agent_free *free;           /* work areas */
     struct site_distance *by_distance; /* sums of the site at hand */
+    struct chain_counters chains;      /* of the same */
     struct arena scopes;
     uint64_t pcs[AGENT_STACK_LIMIT];
     struct frame frames[AGENT_STACK_LIMIT + 1];

@@ -98,11 +98,13 @@ static int record_free(struct engine_hit *hit, const struct entry_point *entry,
         return TMPALLOC_OK;
     check_owner(hit, address);
     struct tracker_release freed;
-    tracker_freed(engine->parts.tracker, hit->thread->thread, address, false, &freed);
+    int counted = tracker_freed(engine->parts.tracker, hit->thread->thread, address, false, &freed);
     const struct free_call call = {entry->address, hit->stack_pointer, return_address,
                                    tracker_thread_tid(hit->thread->thread)};
     int status = free_sites_note(&engine->free_sites, &call, NULL, &freed, hit->error);
-    return status == TMPALLOC_OK ? catch_block(hit, &freed) : status;
+    if (status == TMPALLOC_OK)
+        status = catch_block(hit, &freed);
+    return status == TMPALLOC_OK ? counted : status;
 }
 
 static int begin_allocation(struct engine_hit *hit, struct pending_call *call) {
@@ -260,11 +262,13 @@ static int finish_realloc(struct engine_hit *hit, const struct pending_call *cal
         tracker_put_back(engine->parts.tracker, &call->old);
         return TMPALLOC_OK;
     }
-    tracker_count_free(engine->parts.tracker, &call->old, address != 0);
+    int counted = tracker_count_free(engine->parts.tracker, &call->old, address != 0);
     const struct free_call freeing = {call->entry_address, call->activation.stack_pointer,
                                       call->activation.return_address,
                                       tracker_thread_tid(hit->thread->thread)};
-    return free_sites_note(&engine->free_sites, &freeing, call->capture, &call->old, hit->error);
+    int status =
+        free_sites_note(&engine->free_sites, &freeing, call->capture, &call->old, hit->error);
+    return status == TMPALLOC_OK ? counted : status;
 }
 
 int engine_events_return(struct engine_hit *hit) {
@@ -287,6 +291,8 @@ int engine_events_return(struct engine_hit *hit) {
     struct site *site = NULL;
     status = tracker_allocated(engine->parts.tracker, hit->thread->thread, address,
                                call->size_bytes, call->stack, &site);
+    if (status == TMPALLOC_OK)
+        status = tracker_reallocated(&call->old, call->size_bytes, site);
     if (status != TMPALLOC_OK)
         return status;
     struct engine_catches *catches = engine->parts.catches;

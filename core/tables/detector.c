@@ -105,6 +105,7 @@ static bool is_of(const struct window *window, uint64_t word) {
 struct found {
     struct window *owner;
     struct window_entry *entry;
+    uint64_t number;
     uint64_t distance;
 };
 
@@ -115,6 +116,7 @@ static bool find_entry(const struct detector *detector, uint64_t word, uint64_t 
                        struct found *ret) {
     uint64_t allocations = atomic_load_explicit(&ret->owner->allocations, memory_order_acquire);
     ret->distance = (allocations - word) & MASK(ORDINAL_BITS);
+    ret->number = allocations - ret->distance;
     ret->entry = &ret->owner->ring[word & detector->ring_mask];
     return ret->distance <= detector->max_threshold &&
            atomic_load_explicit(&ret->entry->address, memory_order_relaxed) == address;
@@ -397,6 +399,7 @@ static void describe(uint64_t address, const struct found *found, uint64_t word,
     ret->address = address;
     ret->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
     ret->distance = found->distance;
+    ret->number = found->number;
     ret->site = atomic_load_explicit(&entry->site, memory_order_relaxed);
     ret->owner = atomic_load_explicit(&found->owner->owner, memory_order_relaxed);
     ret->word = word;
@@ -449,6 +452,10 @@ void detector_later(const struct detector *detector, const struct window *window
     ret->site = atomic_load_explicit(&entry->site, memory_order_relaxed);
 }
 
+uint64_t detector_latest(const struct window *window) {
+    return atomic_load_explicit(&window->allocations, memory_order_relaxed);
+}
+
 /* Another thread's entry may be another block's by now: then the word is too old to find it. */
 int detector_put_back(struct detector *detector, const struct detector_block *block) {
     struct window *owner = owner_of(detector, block->word);
@@ -471,17 +478,26 @@ bool detector_find(struct detector *detector, uint64_t address, struct detector_
     return true;
 }
 
+/* A block whose free was not seen may have left its entry. */
+static bool find_numbered(struct detector *detector, const struct window *window, uint64_t number,
+                          struct detector_block *ret) {
+    const struct window_entry *entry = &window->ring[number & detector->ring_mask];
+    uint64_t address = atomic_load_explicit(&entry->address, memory_order_relaxed);
+    return address && detector_find(detector, address, ret) && ret->number == number &&
+           is_of(window, ret->word);
+}
+
+bool detector_holds(struct detector *detector, const struct window *window, uint64_t number) {
+    struct detector_block block;
+    return find_numbered(detector, window, number, &block);
+}
+
 void detector_for_each(struct detector *detector, const struct window *window,
                        bool (*visit)(void *arg, const struct detector_block *block), void *arg) {
     uint64_t allocations = atomic_load_explicit(&window->allocations, memory_order_acquire);
     for (uint64_t age = 0; age <= detector->max_threshold && age < allocations; age++) {
-        const struct window_entry *entry = &window->ring[(allocations - age) & detector->ring_mask];
-        uint64_t address = atomic_load_explicit(&entry->address, memory_order_relaxed);
         struct detector_block block;
-        /* A block whose free was not seen may have left its entry. */
-        bool found = address && detector_find(detector, address, &block) && block.distance == age &&
-                     is_of(window, block.word);
-        if (found && !visit(arg, &block))
+        if (find_numbered(detector, window, allocations - age, &block) && !visit(arg, &block))
             return;
     }
 }

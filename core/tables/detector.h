@@ -44,6 +44,7 @@ struct detector_block {
     uint64_t address;
     uint64_t size_bytes;
     uint64_t distance; /* other allocations of the owner since */
+    uint64_t number;   /* of its allocation, among the owner's: 1 is the first */
     void *site;        /* as given to detector_allocated() */
     void *owner;       /* as given to detector_add_window() */
     uint64_t word;     /* for detector_put_back() */
@@ -106,6 +107,13 @@ int detector_put_back(struct detector *detector, const struct detector_block *bl
 void detector_later(const struct detector *detector, const struct window *window,
                     const struct detector_block *block, uint64_t number,
                     struct detector_block *ret);
+
+/* The number of the thread's latest allocation. */
+uint64_t detector_latest(const struct window *window);
+
+/* Whether a block of the window is not freed, by its number, one of the latest max_threshold + 1.
+ */
+bool detector_holds(struct detector *detector, const struct window *window, uint64_t number);
 
 /* Looks without freeing.  False: the address starts no block in any window. */
 bool detector_find(struct detector *detector, uint64_t address, struct detector_block *ret);

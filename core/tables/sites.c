@@ -23,11 +23,16 @@ int site_table_create(uint32_t max_threshold, struct site_table **ret) {
     return TMPALLOC_OK;
 }
 
+static void release(struct site *site) {
+    memory_release(site->threads);
+    memory_release(site->chains);
+}
+
 void site_table_destroy(struct site_table *table) {
     if (!table)
         return;
     for (struct site *site = table->first; site; site = site->next)
-        memory_release(site->threads);
+        release(site);
     map_deinit(&table->by_stack);
     arena_deinit(&table->storage);
     memory_release(table);
@@ -100,6 +105,8 @@ void site_table_new_thread(struct site_table *table) {
 void site_table_reset(struct site_table *table) {
     for (struct site *site = table->first; site; site = site->next) {
         site->counters = (struct site_counters){0};
+        if (site->chains)
+            *site->chains = (struct chain_counters){0};
         site->thread_count = 0;
         forget_frees(site);
         forget_free_stacks(site);

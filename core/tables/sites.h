@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tables/chains.h"
+
 #define SITE_FREE_STACKS 4
 #define SITE_NO_STACK    UINT32_MAX
 
@@ -55,8 +57,10 @@ struct site {
     uint32_t stack;    /* number in struct stacks */
     bool has_previous; /* previous_size is this thread's */
     uint64_t previous_size;
+    uint64_t latest; /* the number of this thread's latest block, see detector.h */
     uint64_t allocation_stack_pointer; /* of the latest allocation */
     struct site_counters counters;
+    struct chain_counters *chains; /* NULL: there were none */
     struct site_free_call last_free;
     uint32_t
         free_stacks[SITE_FREE_STACKS]; /* numbers in struct stacks, SITE_NO_STACK when unused */

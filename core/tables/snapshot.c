@@ -100,6 +100,18 @@ static int add_scopes(struct arena *storage, struct snapshot_site *site,
     return TMPALLOC_OK;
 }
 
+static int add_chains(struct arena *storage, struct snapshot_site *site,
+                      const struct snapshot_site *part) {
+    if (!part->chains || part->chains->steps == 0)
+        return TMPALLOC_OK;
+    if (!site->chains)
+        site->chains = arena_allocate(storage, 1, sizeof *site->chains);
+    if (!site->chains)
+        return TMPALLOC_E_NOMEM;
+    chain_counters_add(site->chains, part->chains);
+    return TMPALLOC_OK;
+}
+
 int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot_site *part,
                          struct snapshot_site **ret) {
     struct snapshot_site *site = find_site(builder, part->stack);
@@ -109,7 +121,8 @@ int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot
     site_distances_add(site->by_distance, part->by_distance, distance_count(&builder->snapshot));
     add_free_stacks(site, part);
     *ret = site;
-    return add_scopes(&builder->snapshot.storage, site, part);
+    int status = add_chains(&builder->snapshot.storage, site, part);
+    return status == TMPALLOC_OK ? add_scopes(&builder->snapshot.storage, site, part) : status;
 }
 
 int snapshot_builder_add_thread(struct snapshot_builder *builder, struct snapshot_site *site,
@@ -249,6 +262,8 @@ static void subtract_counters(struct site_counters *later, const struct site_cou
 static void subtract_site(struct snapshot_site *later, const struct snapshot_site *earlier,
                           size_t distances) {
     subtract_counters(&later->counters, &earlier->counters);
+    if (earlier->chains)
+        chain_counters_subtract(later->chains, earlier->chains);
     for (size_t d = 0; d < distances; d++) {
         later->by_distance[d].count -= earlier->by_distance[d].count;
         later->by_distance[d].bytes -= earlier->by_distance[d].bytes;
@@ -263,7 +278,7 @@ static void subtract_site(struct snapshot_site *later, const struct snapshot_sit
 }
 
 static bool is_empty(const struct snapshot_site *site, size_t distances) {
-    uint64_t events = site->counters.allocations;
+    uint64_t events = site->counters.allocations + (site->chains ? site->chains->steps : 0);
     for (size_t d = 0; d < distances; d++)
         events += site->by_distance[d].count;
     return events == 0;

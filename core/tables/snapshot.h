@@ -21,6 +21,7 @@ struct snapshot_site {
     uint32_t id; /* from 1 in the order of first addition, until somebody knows better */
     uint32_t stack;
     struct site_counters counters;
+    struct chain_counters *chains;          /* NULL: there were none */
     uint32_t free_stacks[SITE_FREE_STACKS]; /* SITE_NO_STACK when unused */
     struct site_scope *scopes;              /* count > 0, but for what was subtracted */
     int64_t *threads;                       /* ascending, each once */
@@ -76,8 +77,8 @@ void snapshot_builder_init(struct snapshot_builder *builder, uint32_t max_thresh
 /* Releases what was not taken by snapshot_builder_finish(). */
 void snapshot_builder_deinit(struct snapshot_builder *builder);
 
-/* Adds one thread's part of a site; of `part` are used: stack, the counters, by_distance,
- * free_stacks and scopes.  *ret is the sum.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+/* Adds one thread's part of a site; of `part` are used: stack, the counters, chains,
+ * by_distance, free_stacks and scopes.  *ret is the sum.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot_site *part,
                          struct snapshot_site **ret);
 /* A thread that allocated there; TMPALLOC_OK or TMPALLOC_E_NOMEM. */

@@ -15,6 +15,7 @@ struct tracker_thread {
     bool alive;
     struct window *window; /* NULL unless alive */
     struct site_table *sites;
+    struct chains *chains;
 };
 
 struct tracker {
@@ -46,13 +47,18 @@ int tracker_create(uint32_t max_threshold, struct tracker **ret) {
     return TMPALLOC_OK;
 }
 
+static void release_thread(struct tracker_thread *thread) {
+    site_table_destroy(thread->sites);
+    chains_destroy(thread->chains);
+    memory_release(thread);
+}
+
 void tracker_destroy(struct tracker *tracker) {
     if (!tracker)
         return;
     while (tracker->threads) {
         struct tracker_thread *next = tracker->threads->next;
-        site_table_destroy(tracker->threads->sites);
-        memory_release(tracker->threads);
+        release_thread(tracker->threads);
         tracker->threads = next;
     }
     map_deinit(&tracker->by_key);
@@ -79,8 +85,9 @@ static struct tracker_thread *new_thread(struct tracker *tracker) {
     struct tracker_thread *thread = memory_allocate_zeroed(1, sizeof *thread);
     if (!thread)
         return NULL;
-    if (site_table_create(tracker->max_threshold, &thread->sites)) {
-        memory_release(thread);
+    if (site_table_create(tracker->max_threshold, &thread->sites) ||
+        chains_create(tracker->detector, &thread->chains)) {
+        release_thread(thread);
         return NULL;
     }
     *tracker->end_of_threads = thread;
@@ -169,6 +176,8 @@ int tracker_allocated(struct tracker *tracker, struct tracker_thread *thread, ui
         *ret = site;
     /* Without a site too: the thread's other blocks are one allocation older now. */
     int status = detector_allocated(tracker->detector, thread->window, address, size_bytes, site);
+    if (site)
+        site->latest = detector_latest(thread->window);
     return site ? status : TMPALLOC_E_NOMEM;
 }
 
@@ -184,25 +193,52 @@ void tracker_put_back(struct tracker *tracker, const struct tracker_release *rel
         detector_put_back(tracker->detector, &release->block);
 }
 
-void tracker_count_free(struct tracker *tracker, const struct tracker_release *release,
-                        bool by_realloc) {
+/* By the latest block of its site, or not. */
+static int replace(struct tracker *tracker, const struct tracker_release *release) {
+    const struct tracker_thread *thread = release->thread;
+    struct site *site = release->block.site;
+    const struct chain_block older = {release->block.number, release->block.size_bytes};
+    const struct chain_block newer = {site->latest, site->previous_size};
+    return chains_is_replaced(thread->chains, tracker->detector, thread->window, older, newer)
+               ? chains_step(thread->chains, older, newer, &site->chains)
+               : TMPALLOC_OK;
+}
+
+int tracker_reallocated(const struct tracker_release *release, uint64_t size_bytes,
+                        struct site *site) {
+    if (release->address == 0 || release->verdict != DETECTOR_TEMPORARY || !site)
+        return TMPALLOC_OK;
+    const struct tracker_thread *thread = release->thread;
+    const struct chain_block older = {release->block.number, release->block.size_bytes};
+    const struct chain_block newer = {site->latest, size_bytes};
+    if (newer.size_bytes > older.size_bytes)
+        return chains_step(thread->chains, older, newer, &site->chains);
+    chains_hand_on(thread->chains, older.number, newer.number);
+    return TMPALLOC_OK;
+}
+
+int tracker_count_free(struct tracker *tracker, const struct tracker_release *release,
+                       bool by_realloc) {
     if (release->address == 0)
-        return;
+        return TMPALLOC_OK;
     tracker->totals.deallocations++;
     const struct detector_block *block = &release->block;
     if (release->verdict == DETECTOR_CROSS_THREAD)
         tracker->totals.cross_thread_frees++;
-    else if (release->verdict == DETECTOR_TEMPORARY && block->site)
-        site_count_temporary(block->site, block->size_bytes, block->distance, by_realloc);
+    if (release->verdict != DETECTOR_TEMPORARY || !block->site)
+        return TMPALLOC_OK;
+    site_count_temporary(block->site, block->size_bytes, block->distance, by_realloc);
+    return by_realloc ? TMPALLOC_OK : replace(tracker, release);
 }
 
-void tracker_freed(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
-                   bool by_realloc, struct tracker_release *ret) {
+int tracker_freed(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
+                  bool by_realloc, struct tracker_release *ret) {
     struct tracker_release release;
     tracker_take(tracker, thread, address, &release);
-    tracker_count_free(tracker, &release, by_realloc);
+    int status = tracker_count_free(tracker, &release, by_realloc);
     if (ret)
         *ret = release;
+    return status;
 }
 
 bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret) {
@@ -250,6 +286,7 @@ static int add_site(struct snapshot_builder *builder, const struct site *site) {
     struct snapshot_site part = {
         .stack = site->stack,
         .counters = site->counters,
+        .chains = site->chains,
         .scopes = site->scopes,
         .by_distance = (struct site_distance *)site->by_distance,
     };

@@ -43,15 +43,20 @@ void tracker_for_each_thread(struct tracker *tracker,
 int tracker_allocated(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
                       uint64_t size_bytes, uint32_t stack, struct site **ret);
 /* A free; address 0 is no event.  An owner that exited must have been told before.  *ret (may be
- * NULL) is what it meant. */
-void tracker_freed(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
-                   bool by_realloc, struct tracker_release *ret);
+ * NULL) is what it meant.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when its step in a growth chain was not
+ * counted. */
+int tracker_freed(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
+                  bool by_realloc, struct tracker_release *ret);
 /* The same in two steps, for realloc: its old block is taken before the call, because another
  * thread may get the address during it, and counted after it succeeded or put back. */
 void tracker_take(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
                   struct tracker_release *ret);
-void tracker_count_free(struct tracker *tracker, const struct tracker_release *release,
-                        bool by_realloc);
+int tracker_count_free(struct tracker *tracker, const struct tracker_release *release,
+                       bool by_realloc);
+/* The thread's latest allocation, at this site (NULL: none could count it), is what realloc made of
+ * what was released.  As tracker_freed(). */
+int tracker_reallocated(const struct tracker_release *release, uint64_t size_bytes,
+                        struct site *site);
 void tracker_put_back(struct tracker *tracker, const struct tracker_release *release);
 /* Looks without freeing; owner in *ret is a struct tracker_thread. */
 bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret);

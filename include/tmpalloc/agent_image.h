@@ -21,7 +21,7 @@
 #include "tmpalloc/allocator_functions.h"
 #include "tmpalloc/catch_filter.h"
 
-#define AGENT_IMAGE_VERSION     18
+#define AGENT_IMAGE_VERSION     19
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -273,6 +273,18 @@ struct agent_site_thread {
     int64_t tid;
 };
 
+#define AGENT_CHAIN_SIZES 65
+
+/* Growth chains, as chains.h has them. */
+struct agent_chains {
+    uint64_t count;
+    uint64_t steps;
+    uint64_t replaced_bytes;
+    uint64_t longest;
+    uint64_t largest;
+    uint64_t final_sizes[AGENT_CHAIN_SIZES];
+};
+
 /* One thread record's allocations with one call stack through one entry point. */
 struct agent_site {
     uint64_t next;          /* struct agent_site */
@@ -288,9 +300,11 @@ struct agent_site {
     uint64_t larger; /* than the same thread's previous block of the site */
     uint64_t equal;  /* as large as it */
     uint64_t by_realloc;
+    uint64_t chains; /* struct agent_chains; 0: there were none */
     /* The agent's own, to continue the above. */
     uint64_t previous_size;
-    uint64_t visit; /* which thread allocated here last, and since which reset */
+    uint64_t visit;  /* which thread allocated here last, and since which reset */
+    uint64_t latest; /* the number of that thread's latest block */
     uint64_t free_return_address;
     uint64_t free_return_slot;
     uint64_t same_free;        /* struct agent_free of the call with these; 0: there is none */
@@ -366,7 +380,8 @@ AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
 AGENT_IMAGE_LAYOUT(agent_window_entry, 24, site, 16);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);
-AGENT_IMAGE_LAYOUT(agent_site, 152, catch_generation, 144);
+AGENT_IMAGE_LAYOUT(agent_chains, 560, final_sizes, 40);
+AGENT_IMAGE_LAYOUT(agent_site, 168, catch_generation, 160);
 AGENT_IMAGE_LAYOUT(agent_between, 16, site, 8);
 AGENT_IMAGE_LAYOUT(agent_caught, 312, between, 56);
 AGENT_IMAGE_LAYOUT(agent_free, 24, by_distance, 24);

@@ -5,9 +5,18 @@ max_threshold + 1 allocations, and the distance of a block is its place in that 
 the end.  Everything is found by looking through the lists.
 """
 
-from collections import deque, namedtuple
+from collections import Counter, deque, namedtuple
 
 Allocation = namedtuple("Allocation", "address size site")
+
+
+class Chain:
+    """Blocks of which each replaces the one before; it belongs to the site of its second one."""
+
+    def __init__(self, site):
+        self.site = site
+        self.replaced = []  # sizes of all but the latest
+        self.largest = 0
 
 
 class Thread:
@@ -15,6 +24,14 @@ class Thread:
         self.tid = tid
         self.latest = deque(maxlen=max_threshold + 1)  # None: that block is gone
         self.sizes = {}  # site -> size of its previous block
+        self.newest = {}  # site -> its latest allocation, gone or not
+        self.chains = []  # (latest allocation of a chain, or a former one, Chain)
+
+    def chain_of(self, allocation):
+        return next((chain for last, chain in self.chains if last is allocation), None)
+
+    def holds(self, allocation):
+        return any(other is allocation for other in self.latest)
 
     def place_of(self, address):
         for place, allocation in enumerate(self.latest):
@@ -36,6 +53,7 @@ class Model:
         self.temporaries = []  # (site, size, distance, by_realloc)
         self.deallocations = 0
         self.cross_thread_frees = 0
+        self.chains = []
 
     def empty_windows(self):
         for thread in self.threads.values():
@@ -56,35 +74,69 @@ class Model:
     def allocate(self, tid, address, size, site):
         self.take(address)  # its free was not seen
         thread = self.thread(tid)
-        thread.latest.append(Allocation(address, size, site))
+        allocation = thread.newest[site] = Allocation(address, size, site)
+        thread.latest.append(allocation)
         before = thread.sizes.get(site)
         growth = None
         if before is not None and size >= before:
             growth = "larger" if size > before else "equal"
         thread.sizes[site] = size
         self.allocated.append((tid, site, size, growth))
+        return allocation
 
     def release(self, tid, address, by_realloc):
+        """What was temporary, else None."""
         self.deallocations += 1
         owner, allocation, distance = self.take(address)
         if owner is None:
-            return
-        if owner is self.thread(tid):
-            self.temporaries.append((allocation.site, allocation.size, distance, by_realloc))
-        else:
+            return None
+        if owner is not self.thread(tid):
             self.cross_thread_frees += 1
+            return None
+        self.temporaries.append((allocation.site, allocation.size, distance, by_realloc))
+        return allocation
+
+    def step(self, thread, older, newer):
+        chain = thread.chain_of(older)
+        if chain is None:
+            chain = Chain(newer.site)
+            self.chains.append(chain)
+        chain.replaced.append(older.size)
+        chain.largest = max(chain.largest, newer.size)
+        thread.chains.append((newer, chain))
+
+    def free(self, tid, address):
+        allocation = self.release(tid, address, by_realloc=False)
+        if allocation is None:
+            return
+        thread = self.thread(tid)
+        newer = thread.newest[allocation.site]
+        if (
+            thread.holds(newer)
+            and newer.size > allocation.size
+            and thread.chain_of(newer) is None
+        ):
+            self.step(thread, allocation, newer)
+
+    def reallocate(self, tid, old, new, size, site):
+        older = self.release(tid, old, by_realloc=True) if old else None
+        newer = self.allocate(tid, new, size, site)
+        thread = self.thread(tid)
+        if older and size > older.size:
+            self.step(thread, older, newer)
+        elif older and (chain := thread.chain_of(older)):
+            thread.chains.append((newer, chain))
 
     def event(self, kind, *fields):
         if kind == "a":
             self.allocate(*fields)
         elif kind == "f":
-            self.release(*fields, by_realloc=False)
+            self.free(*fields)
         elif kind == "r":
-            tid, old, new, size, site = fields
-            if old:
-                self.release(tid, old, by_realloc=new != 0)
-            if new:
-                self.allocate(tid, new, size, site)
+            if fields[2]:
+                self.reallocate(*fields)
+            else:
+                self.free(*fields[:2])
         elif kind == "x":
             self.threads.pop(fields[0], None)
         elif kind == "s":
@@ -109,6 +161,23 @@ class Model:
             for distance in range(self.max_threshold + 1)
         ]
 
+    def _chains(self, name):
+        own = [chain for chain in self.chains if chain.site == name]
+        if not own:
+            return {}
+        classes = Counter((chain.largest - 1).bit_length() for chain in own)
+        steps = [len(chain.replaced) for chain in own]
+        return {
+            "chains": {
+                "count": len(own),
+                "steps": sum(steps),
+                "replaced_bytes": sum(sum(chain.replaced) for chain in own),
+                "longest": max(steps),
+                "largest": max(chain.largest for chain in own),
+                "final_sizes": [[k, count] for k, count in sorted(classes.items())],
+            }
+        }
+
     def _site(self, name, threshold):
         own = [a for a in self.allocated if a[1] == name]
         sizes = [size for _, _, size, _ in own]
@@ -124,6 +193,7 @@ class Model:
             "threads": sorted({tid for tid, _, _, _ in own}),
             "by_distance": self._distances(temporaries),
             **self._sums([t for t in temporaries if t[2] <= threshold]),
+            **self._chains(name),
         }
 
     def totals(self, threshold):

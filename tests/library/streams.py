@@ -55,12 +55,36 @@ def make_stream(seed, family, length=600, disciplined=True):
         drop(address)
         live.append(address)
 
+    def grow(tid):
+        """A buffer that grows by allocating, copying and freeing, or by realloc, with something in
+        between now and then."""
+        site, size, old = chance.choice(sites), chance.randrange(1, 40), new_address()
+        events.append(("a", tid, old, size, site))
+        add(old)
+        while chance.random() < 0.8 and (new := new_address()):
+            size = max(0, size + chance.choice([size, size, 1, 0, -1]))
+            if chance.random() < 0.3:
+                new = chance.choice([new, old])
+                drop(old)
+                events.append(("r", tid, old, new, size, site))
+            else:
+                events.append(("a", tid, new, size, site))
+                if chance.random() < 0.2:
+                    events.append(("f", tid, old_address()))
+                    drop(events[-1][2])
+                drop(old)
+                events.append(("f", chance.choice([tid] * 9 + tids), old))
+            add(new)
+            old = new
+
     while len(events) < length:
         tid = chance.choice(tids)
-        kind = chance.choices("afrxsz", [50, 38, 8, 2, 0.4, 0.4])[0]
+        kind = chance.choices("afrxszg", [50, 38, 8, 2, 0.4, 0.4, 2])[0]
         if kind == "a" and (address := new_address()):
             events.append(("a", tid, address, chance.choice(sizes), chance.choice(sites)))
             add(address)
+        elif kind == "g" and new_address():
+            grow(tid)
         elif kind == "f":
             address = old_address()
             events.append(("f", tid, address))

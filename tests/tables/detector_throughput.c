@@ -71,6 +71,16 @@ static int add_stacks(struct stacks *stacks) {
     return 0;
 }
 
+/* A site's first growth chain takes memory. */
+static void grow_everywhere(struct load *load) {
+    for (uint32_t stack = 0; stack < SITES; stack++) {
+        tracker_allocated(load->tracker, load->thread, 0x1000, 1, stack, NULL);
+        tracker_allocated(load->tracker, load->thread, 0x2000, 2, stack, NULL);
+        release(load, 0x1000);
+        release(load, 0x2000);
+    }
+}
+
 int main(int argc, char **argv) {
     uint64_t rounds = (argc > 1 ? strtoull(argv[1], NULL, 10) : DEFAULT_EVENTS) / 6;
     struct load *load = calloc(1, sizeof *load);
@@ -80,6 +90,7 @@ int main(int argc, char **argv) {
     load->thread = tracker_get_thread(load->tracker, 1, 1);
     if (!load->thread)
         return 1;
+    grow_everywhere(load);
     size_t early_bytes = 0;
     double begin = now();
     for (uint64_t i = 0; i < rounds; i++) {

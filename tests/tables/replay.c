@@ -164,11 +164,16 @@ static void replay_event(struct replay *replay, const struct event *event) {
         replay->exits[event->tid]++;
         return;
     }
+    struct tracker_release freed = {0};
+    struct site *site = NULL;
     if (event->old_address)
-        tracker_freed(tracker, thread, event->old_address, event->new_address != 0, NULL);
-    if (event->new_address)
-        note(replay, tracker_allocated(tracker, thread, event->new_address, event->size_bytes,
-                                       get_stack(replay, event->site), NULL));
+        note(replay,
+             tracker_freed(tracker, thread, event->old_address, event->new_address != 0, &freed));
+    if (!event->new_address)
+        return;
+    note(replay, tracker_allocated(tracker, thread, event->new_address, event->size_bytes,
+                                   get_stack(replay, event->site), &site));
+    note(replay, tracker_reallocated(&freed, event->size_bytes, site));
 }
 
 static void run(const struct trace *trace, uint32_t max_threshold, struct replay *replay,
@@ -214,6 +219,21 @@ static struct site_distance sum_of_all(const struct snapshot *snapshot, uint32_t
     return sum;
 }
 
+static void print_chains(const struct chain_counters *chains) {
+    const char *separator = "";
+    printf(", \"chains\": {\"count\": %" PRIu64 ", \"steps\": %" PRIu64
+           ", \"replaced_bytes\": %" PRIu64 ", \"longest\": %" PRIu64 ", \"largest\": %" PRIu64
+           ", \"final_sizes\": [",
+           chains->count, chains->steps, chains->replaced_bytes, chains->longest, chains->largest);
+    for (uint32_t k = 0; k < CHAIN_SIZES; k++) {
+        if (chains->final_sizes[k] == 0)
+            continue;
+        printf("%s[%" PRIu32 ", %" PRIu64 "]", separator, k, chains->final_sizes[k]);
+        separator = ", ";
+    }
+    printf("]}");
+}
+
 static void print_site(const struct trace *trace, const struct stacks *stacks,
                        const struct snapshot_site *site, uint32_t threshold,
                        uint32_t max_threshold) {
@@ -233,7 +253,10 @@ static void print_site(const struct trace *trace, const struct stacks *stacks,
     for (uint32_t d = 0; d <= max_threshold; d++)
         printf("%s{\"count\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", d ? ", " : "",
                site->by_distance[d].count, site->by_distance[d].bytes);
-    printf("]}");
+    printf("]");
+    if (site->chains)
+        print_chains(site->chains);
+    printf("}");
 }
 
 static void print_totals(const struct snapshot *snapshot, uint32_t threshold) {

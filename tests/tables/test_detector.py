@@ -66,6 +66,8 @@ def test_streams_contain_what_they_are_made_for():
     assert sum(model.cross_thread_frees for model in models) > 50
     assert sum(len(model.temporaries) for model in models) > 500
     assert any(by_realloc for model in models for _, _, _, by_realloc in model.temporaries)
+    chains = [chain for model in models for chain in model.chains]
+    assert len(chains) > 150 and any(len(chain.replaced) > 3 for chain in chains)
     kinds = {event[0] for seed in range(30) for event in make_stream(seed, "heap")}
     assert kinds == set("afrxsz")
 
@@ -78,7 +80,7 @@ def test_the_model_equals_the_reference(tmp_path, family):
         events = make_stream(seed, family, disciplined=seed % 2 == 0)
         trace = tmp_path / "trace"
         trace.write_text(as_trace(events))
-        options = ["--max-threshold", str(max_threshold), "--threshold", "0"]
+        options = ["--max-threshold", str(max_threshold), "--threshold", "0", "--chains"]
         done = subprocess.run(
             [sys.executable, ORACLE, *options, trace], capture_output=True, check=True
         )
@@ -191,3 +193,62 @@ def test_memory_does_not_depend_on_the_number_of_events(core_program):
     assert done.returncode == 0
     _, early_bytes, late_bytes = map(int, done.stdout.split())
     assert early_bytes == late_bytes < 4 << 20
+
+
+def chains_of(result):
+    return {name: site["chains"] for name, site in by_name(result).items() if "chains" in site}
+
+
+def test_each_larger_block_goes_on_with_the_chain_of_the_one_that_it_replaces(replay):
+    events = [("a", 1, 0x100, 10, "vector"), ("a", 1, 0x200, 20, "vector"), ("f", 1, 0x100)]
+    events += [("a", 1, 0x300, 40, "vector"), ("f", 1, 0x200), ("f", 1, 0x300)]
+    events += [("r", 1, 0, 0x400, 5, "list"), ("r", 1, 0x400, 0x400, 9, "list")]
+    assert chains_of(replay(events)) == {
+        "vector": {"count": 1, "steps": 2, "replaced_bytes": 30, "longest": 2, "largest": 40,
+                   "final_sizes": [[6, 1]]},
+        "list": {"count": 1, "steps": 1, "replaced_bytes": 5, "longest": 1, "largest": 9,
+                 "final_sizes": [[4, 1]]},
+    }  # fmt: skip
+
+
+def test_a_chain_is_of_the_site_of_its_second_block_and_has_its_largest_block(replay):
+    events = [("a", 1, 0x100, 10, "first"), ("r", 1, 0x100, 0x200, 100, "second")]
+    events += [("r", 1, 0x200, 0x200, 50, "third"), ("r", 1, 0x200, 0x300, 60, "fourth")]
+    assert chains_of(replay(events)) == {
+        "second": {"count": 1, "steps": 2, "replaced_bytes": 60, "longest": 2, "largest": 100,
+                   "final_sizes": [[7, 1]]}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [("f", 2, 0x100), ("a", 1, 0x100, 10, "vector")],
+        [("s",)],
+        [("z",)],
+        [("x", 1)],
+        [("f", 1, 0x200)],
+        [("a", 1, 0x900, 30, "vector"), ("f", 1, 0x900)],
+        [("a", 1, 0x900, 10, "vector")],
+        [("a", 1, 0x1000 + i, 1, "other") for i in range(20)],
+    ],
+    ids=["freed by another thread", "stopped", "reset", "exited", "already freed", "not the latest",
+         "a later one that isn't larger", "out of the window"],
+)  # fmt: skip
+def test_a_block_is_not_replaced_by_one_that(replay, between):
+    events = [("a", 1, 0x100, 10, "vector"), ("a", 1, 0x200, 20, "vector"), *between]
+    assert chains_of(replay([*events, ("f", 1, 0x100)])) == {}
+
+
+def test_a_block_replaces_one_other(replay):
+    events = [("a", 1, 0x100 * i, 10 * i, "vector") for i in (1, 2, 3)]
+    events += [("f", 1, 0x100), ("f", 1, 0x200)]
+    (chains,) = chains_of(replay(events)).values()
+    assert (chains["count"], chains["steps"], chains["replaced_bytes"]) == (1, 1, 10)
+
+
+def test_another_thread_hands_no_chain_on(replay):
+    events = [("a", 1, 0x100, 10, "vector"), ("r", 1, 0x100, 0x200, 20, "vector")]
+    events += [("r", 2, 0x200, 0x300, 40, "vector"), ("r", 2, 0x300, 0x400, 80, "vector")]
+    (chains,) = chains_of(replay(events)).values()
+    assert (chains["count"], chains["steps"], chains["longest"]) == (2, 2, 1)

@@ -183,22 +183,61 @@ static HOT void count_temporary(const struct call *call, const struct detector_b
     site->by_realloc += by_realloc;
 }
 
-static HOT void count_free(const struct call *call, const struct taken *taken, bool by_realloc) {
-    struct agent_thread *counters = &call->thread->image;
-    counters->deallocations++;
-    if (taken->verdict == DETECTOR_TEMPORARY)
-        count_temporary(call, &taken->block, by_realloc);
-    else if (taken->verdict == DETECTOR_CROSS_THREAD)
-        counters->cross_thread_frees++;
-}
-
 /* A word that couldn't be put aside makes a later free look plain. */
 static void count_status(struct thread *thread, int status) {
     if (__builtin_expect(status != 0, 0))
         __atomic_fetch_add(&thread->image.dropped, 1, __ATOMIC_RELAXED);
 }
 
-static HOT void allocated(const struct call *call, uintptr_t block, uint64_t size_bytes) {
+/* Growth chains. */
+
+static void count_step(struct thread *thread, struct chain_block older, struct chain_block newer,
+                       struct agent_site *site) {
+    struct chain_counters *counters = (struct chain_counters *)(uintptr_t)site->chains;
+    memory_use_reserve(true);
+    count_status(thread, chains_step(thread->chains, older, newer, &counters));
+    memory_use_reserve(false);
+    IMAGE_STORE(&site->chains, (uint64_t)(uintptr_t)counters);
+}
+
+static __attribute__((noinline)) void replace(struct thread *thread, struct chain_block older,
+                                              struct agent_site *site) {
+    const struct chain_block newer = {site->latest, site->previous_size};
+    if (chains_is_replaced(thread->chains, threads_detector(), thread->window, older, newer))
+        count_step(thread, older, newer, site);
+}
+
+/* A block that was freed; most are the latest of their sites, or as large as it. */
+static HOT void count_replaced(struct thread *thread, const struct detector_block *block) {
+    struct agent_site *site = block->site;
+    if (__builtin_expect(site->latest != block->number && site->previous_size > block->size_bytes,
+                         0))
+        replace(thread, (struct chain_block){block->number, block->size_bytes}, site);
+}
+
+static void count_grown(struct thread *thread, const struct detector_block *block,
+                        struct agent_site *site, uint64_t size_bytes) {
+    const struct chain_block older = {block->number, block->size_bytes};
+    const struct chain_block newer = {site->latest, size_bytes};
+    if (size_bytes > block->size_bytes)
+        count_step(thread, older, newer, site);
+    else
+        chains_hand_on(thread->chains, older.number, newer.number);
+}
+
+static HOT void count_free(const struct call *call, const struct taken *taken, bool by_realloc) {
+    struct agent_thread *counters = &call->thread->image;
+    counters->deallocations++;
+    if (taken->verdict == DETECTOR_TEMPORARY) {
+        count_temporary(call, &taken->block, by_realloc);
+        if (!by_realloc)
+            count_replaced(call->thread, &taken->block);
+    } else if (taken->verdict == DETECTOR_CROSS_THREAD)
+        counters->cross_thread_frees++;
+}
+
+static HOT struct agent_site *allocated(const struct call *call, uintptr_t block,
+                                        uint64_t size_bytes) {
     struct thread *thread = call->thread;
     struct agent_site *site = find_site(call);
     count_allocation(thread, site, block, size_bytes);
@@ -206,6 +245,8 @@ static HOT void allocated(const struct call *call, uintptr_t block, uint64_t siz
     count_status(thread,
                  detector_allocated(threads_detector(), thread->window, block, size_bytes, site));
     memory_use_reserve(false);
+    site->latest = detector_latest(thread->window);
+    return site;
 }
 
 static HOT void take(const struct call *call, uintptr_t block, struct taken *ret) {
@@ -269,8 +310,11 @@ void events_reallocated(const struct call *call, uintptr_t block, const struct t
         return;
     if (block)
         count_free(call, taken, result != 0);
-    if (result)
-        allocated(call, result, size_bytes);
+    if (!result)
+        return;
+    struct agent_site *site = allocated(call, result, size_bytes);
+    if (taken->verdict == DETECTOR_TEMPORARY)
+        count_grown(call->thread, &taken->block, site, size_bytes);
 }
 
 void events_put_back(const struct call *call, const struct taken *taken) {

@@ -33,6 +33,13 @@ _Static_assert(sizeof(struct window_entry) == sizeof(struct agent_window_entry) 
                    offsetof(struct window_entry, site) == offsetof(struct agent_window_entry, site),
                "the debugger reads windows as they are");
 
+_Static_assert(sizeof(struct chain_counters) == sizeof(struct agent_chains) &&
+                   offsetof(struct chain_counters, largest) ==
+                       offsetof(struct agent_chains, largest) &&
+                   offsetof(struct chain_counters, final_sizes) ==
+                       offsetof(struct agent_chains, final_sizes),
+               "the debugger reads chains as they are");
+
 int threads_init(void) {
     c_library_pthread_mutexattr_init(&robust);
     c_library_pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
@@ -132,7 +139,9 @@ static struct thread *allocate_record(void) {
     struct agent_stack *no_stack = threads_cut_stack(0);
     if (no_stack)
         thread->last_resort = threads_add_site(thread, no_stack, 0);
-    if (!thread->last_resort || detector_add_window(detector, thread, &thread->window)) {
+    if (!thread->last_resort || chains_create(detector, &thread->chains) ||
+        detector_add_window(detector, thread, &thread->window)) {
+        chains_destroy(thread->chains);
         memory_release(thread->last_resort);
         memory_release(no_stack);
         memory_release(thread);
@@ -171,7 +180,10 @@ static void release_site_threads(struct agent_site *site) {
 }
 
 static void reset_site(struct agent_site *site) {
+    struct chain_counters *chains = (struct chain_counters *)(uintptr_t)site->chains;
     release_site_threads(site);
+    if (chains)
+        *chains = (struct chain_counters){0};
     site->allocations = site->allocated_bytes = 0;
     site->min_size = site->max_size = 0;
     site->larger = site->equal = site->by_realloc = 0;

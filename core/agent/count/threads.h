@@ -16,6 +16,7 @@
 #include "agent/unwind/capture.h"
 #include "agent/x86_64/call_frame.h"
 #include "support/map.h"
+#include "tables/chains.h"
 #include "tables/detector.h"
 
 struct thread {
@@ -26,6 +27,7 @@ struct thread {
     uintptr_t within_slot;    /* stack slot of that function's outermost call; 0: there is none */
     uintptr_t within_returns; /* the return address in it */
     struct window *window;
+    struct chains *chains;
     struct capture_cache *cache;  /* NULL: without memory */
     struct merged_stacks *python; /* NULL: Python frames are not wanted or not to be had */
     struct merged_stacks *merged; /* the same, kept for when they are; or NULL */
