@@ -51,9 +51,10 @@ class _Command(gdb.Command):
 def _terminal(from_tty, batch):
     """Arguments of Session.execute() for the place where this command's output goes."""
     width = gdb.parameter("width") or 0
-    if not os.isatty(1) or _is_piped():
-        # In batch mode GDB has no limit of its own, otherwise always one.
-        chosen = width > 0 if batch else None if width > 0 else True
+    piped = _is_piped()
+    if not os.isatty(1) or piped:
+        # GDB itself has no limit in batch mode and in pipes, and a guess otherwise.
+        chosen = width > 0 if batch or piped else None if width > 0 else True
         return {"columns": log_width(width, chosen)}
     if batch:
         width = width or os.get_terminal_size(1).columns

@@ -44,9 +44,32 @@ void profile_append_printable(struct text *text, const char *string) {
     text_append_bytes(text, (const char *)clean, (size_t)(s - clean));
 }
 
+/* So many of its last parts, at most all. */
+static const char *path_tail(const char *path, size_t parts) {
+    const char *tail = path + strlen(path);
+    while (tail > path && (tail[-1] != '/' || *tail == '\0' || --parts > 0))
+        tail--;
+    return tail;
+}
+
 static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
+    return path_tail(path, 1);
+}
+
+/* All packages have files of these names. */
+static bool says_too_little(const char *file) {
+    const char *name = base_name(file);
+    return strcmp(name, "__init__.py") == 0 || strcmp(name, "__main__.py") == 0;
+}
+
+size_t profile_parts_that_differ(const char *path, const char *other) {
+    size_t parts = 1;
+    while (strcmp(path_tail(path, parts), path_tail(other, parts)) == 0) {
+        if (path_tail(path, parts) == path && path_tail(other, parts) == other)
+            return 1;
+        parts++;
+    }
+    return parts;
 }
 
 static void append_short(struct text *text, const char *function) {
@@ -58,13 +81,19 @@ static void append_short(struct text *text, const char *function) {
     text_deinit(&name);
 }
 
-static void append_name(struct text *text, const struct symbol *symbol, bool full) {
-    if (symbol->function && !full && !symbol->python) {
+#define WHOLE_PATH SIZE_MAX
+
+static const struct name_detail in_short = {false, 1};
+static const struct name_detail in_full = {true, WHOLE_PATH};
+
+static void append_name(struct text *text, const struct symbol *symbol, struct name_detail detail) {
+    if (symbol->function && !detail.whole_name && !symbol->python) {
         append_short(text, symbol->function);
     } else if (symbol->function) {
         profile_append_printable(text, symbol->function);
     } else if (symbol->module) {
-        profile_append_printable(text, base_name(symbol->module));
+        size_t parts = detail.path_parts == WHOLE_PATH ? 1 : detail.path_parts;
+        profile_append_printable(text, path_tail(symbol->module, parts));
         text_printf(text, "+0x%llx", (unsigned long long)symbol->offset);
     } else {
         text_printf(text, "0x%llx", (unsigned long long)symbol->address);
@@ -72,32 +101,34 @@ static void append_name(struct text *text, const struct symbol *symbol, bool ful
 }
 
 void profile_append_name(struct text *text, const struct symbol *symbol) {
-    append_name(text, symbol, true);
+    append_name(text, symbol, in_full);
 }
 
 void profile_append_short_name(struct text *text, const struct symbol *symbol) {
-    append_name(text, symbol, false);
+    append_name(text, symbol, in_short);
 }
 
-static void append_place(struct text *text, const struct symbol *symbol, bool full) {
-    append_name(text, symbol, full);
+void profile_append_detailed(struct text *text, const struct symbol *symbol,
+                             struct name_detail detail) {
+    append_name(text, symbol, detail);
     if (symbol->file) {
+        bool more = detail.path_parts == 1 && says_too_little(symbol->file);
         text_append(text, " at ");
-        profile_append_printable(text, full ? symbol->file : base_name(symbol->file));
+        profile_append_printable(text, path_tail(symbol->file, more ? 2 : detail.path_parts));
         if (symbol->line > 0)
             text_printf(text, ":%u", symbol->line);
     } else if (symbol->function && symbol->module) {
         text_append(text, " in ");
-        profile_append_printable(text, full ? symbol->module : base_name(symbol->module));
+        profile_append_printable(text, path_tail(symbol->module, detail.path_parts));
     }
 }
 
 void profile_append_location(struct text *text, const struct symbol *symbol) {
-    append_place(text, symbol, false);
+    profile_append_detailed(text, symbol, in_short);
 }
 
 void profile_append_frame(struct text *text, const struct symbol *symbol) {
-    append_place(text, symbol, true);
+    profile_append_detailed(text, symbol, in_full);
     if (symbol->inlined)
         text_append(text, " (inlined)");
 }

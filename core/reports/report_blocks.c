@@ -1,10 +1,11 @@
 #include <inttypes.h>
 
-#include "profile/profile_names.h"
+#include "profile/labels.h"
 #include "profile/stack_filter.h"
 #include "reports/report_selection.h"
 #include "reports/report_stack.h"
 #include "reports/report_table.h"
+#include "support/memory.h"
 
 #define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
 
@@ -25,9 +26,10 @@ static bool is_selected(const struct profile_block *block, uint64_t max_age,
            stack_filter_matches(filter, &block->site->stack);
 }
 
-static void print_block(const struct profile_block *block, struct table *table) {
+static void print_block(const struct profile_block *block, const struct labels *labels,
+                        struct table *table) {
     table_add_row(table, TABLE_NO_PARENT, TABLE_NORMAL);
-    profile_append_location(table_add_cell(table), profile_location(block->site));
+    labels_append(labels, profile_location(block->site), table_add_cell(table));
     text_printf(table_add_cell(table), "0x%" PRIx64, block->address);
     text_append_size(table_add_cell(table), block->size_bytes);
     text_append_count(table_add_cell(table), block->age);
@@ -46,19 +48,40 @@ static void print_hidden(struct report_amount hidden, struct table *table) {
     text_append_size(table_add_cell(table), hidden.bytes);
 }
 
-/* Adds to *hidden_ret what there is no row of. */
-static void print_blocks(const struct profile *profile, uint64_t max_age,
-                         const struct report_options *options, struct stack_filter *filter,
-                         struct table *table, struct report_amount *hidden_ret) {
-    size_t most = report_rows_to_show(options, profile->block_count, LINES_BESIDE_ROWS);
+struct live {
+    const struct profile *profile;
+    uint64_t max_age;
+    const struct report_options *options;
+    struct stack_filter *filter;
+    struct labels *labels;
+    struct table *table;
+    struct report_amount hidden; /* what there is no row of */
+};
+
+static void print_blocks(struct live *live) {
+    const struct profile *profile = live->profile;
+    size_t most = report_rows_to_show(live->options, profile->block_count, LINES_BESIDE_ROWS);
     for (size_t i = 0; i < profile->block_count; i++) {
         const struct profile_block *block = &profile->blocks[i];
-        bool shown = table_row_count(table) < most && is_selected(block, max_age, options, filter);
+        bool shown = table_row_count(live->table) < most &&
+                     is_selected(block, live->max_age, live->options, live->filter);
         if (shown)
-            print_block(block, table);
+            print_block(block, live->labels, live->table);
         else
-            add(hidden_ret, block);
+            add(&live->hidden, block);
     }
+}
+
+static int label_blocks(struct live *live) {
+    size_t count = live->profile->block_count;
+    const struct symbol **symbols = memory_allocate_zeroed(count + 1, sizeof *symbols);
+    if (!symbols)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        symbols[i] = profile_location(live->profile->blocks[i].site);
+    int status = labels_create(symbols, count, &live->labels);
+    memory_release(symbols);
+    return status;
 }
 
 static void append_none(struct report_amount hidden, struct text *text) {
@@ -72,27 +95,33 @@ static void append_none(struct report_amount hidden, struct text *text) {
                                         : " others can still become temporary.\n");
 }
 
+static int print_live(struct live *live, struct text *text) {
+    int status = table_create(live_columns, sizeof live_columns / sizeof *live_columns,
+                              live->options, &live->table);
+    if (status == TMPALLOC_OK)
+        status = stack_filter_create(live->options->filter, 1, &live->filter);
+    if (status == TMPALLOC_OK)
+        status = label_blocks(live);
+    if (status != TMPALLOC_OK)
+        return status;
+    print_blocks(live);
+    if (stack_filter_failed(live->filter))
+        return TMPALLOC_E_NOMEM;
+    if (table_row_count(live->table) == 0) {
+        append_none(live->hidden, text);
+        return TMPALLOC_OK;
+    }
+    print_hidden(live->hidden, live->table);
+    return table_print(live->table, text);
+}
+
 int report_live(const struct profile *profile, uint64_t max_age,
                 const struct report_options *options, struct text *text, struct error *error) {
-    struct report_amount hidden = {0};
-    struct table *table = NULL;
-    struct stack_filter *filter = NULL;
-    int status =
-        table_create(live_columns, sizeof live_columns / sizeof *live_columns, options, &table);
-    if (status == TMPALLOC_OK)
-        status = stack_filter_create(options->filter, 1, &filter);
-    if (status == TMPALLOC_OK)
-        print_blocks(profile, max_age, options, filter, table, &hidden);
-    if (status == TMPALLOC_OK && stack_filter_failed(filter))
-        status = TMPALLOC_E_NOMEM;
-    if (status == TMPALLOC_OK && table_row_count(table) == 0) {
-        append_none(hidden, text);
-    } else if (status == TMPALLOC_OK) {
-        print_hidden(hidden, table);
-        status = table_print(table, text);
-    }
-    stack_filter_destroy(filter);
-    table_destroy(table);
+    struct live live = {.profile = profile, .max_age = max_age, .options = options};
+    int status = print_live(&live, text);
+    stack_filter_destroy(live.filter);
+    labels_destroy(live.labels);
+    table_destroy(live.table);
     return report_end(status, text, error);
 }
 

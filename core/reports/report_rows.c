@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "profile/profile_advice.h"
-#include "profile/profile_names.h"
 #include "reports/report_width.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -180,6 +179,17 @@ static int compare_rows(const void *left, const void *right, void *arg) {
     return descending(b->order, a->order);
 }
 
+static int label_rows(struct report_rows *rows) {
+    const struct symbol **symbols = memory_allocate_zeroed(rows->count + 1, sizeof *symbols);
+    if (!symbols)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < rows->count; i++)
+        symbols[i] = rows->items[i].location;
+    int status = labels_create(symbols, rows->count, &rows->labels);
+    memory_release(symbols);
+    return status;
+}
+
 int report_rows_create(const struct profile *profile, const struct report_options *options,
                        struct report_rows *ret) {
     struct report_rows rows = {.profile = profile, .options = options};
@@ -194,12 +204,15 @@ int report_rows_create(const struct profile *profile, const struct report_option
         drop_rows(&rows);
     if (status == TMPALLOC_OK && rows.count > 0)
         qsort_r(rows.items, rows.count, sizeof *rows.items, compare_rows, (void *)options);
+    if (status == TMPALLOC_OK)
+        status = label_rows(&rows);
     *ret = rows;
     return status;
 }
 
 void report_rows_release(struct report_rows *rows) {
     locations_destroy(rows->locations);
+    labels_destroy(rows->labels);
     stack_filter_destroy(rows->filter);
     memory_release(rows->items);
 }
@@ -225,7 +238,7 @@ size_t report_rows_append_advice(const struct report_rows *rows, const struct re
         return 0;
     struct text line;
     text_init(&line);
-    profile_append_location(&line, row->location);
+    labels_append(rows->labels, row->location, &line);
     text_printf(&line, " %s (tmpalloc site %u)\n", advice, row->site->id);
     size_t lines = width_wrap(text, text_get(&line), rows->options->columns);
     text->failed |= line.failed;

@@ -2,6 +2,7 @@
 #ifndef TMPALLOC_REPORT_ROWS_H
 #define TMPALLOC_REPORT_ROWS_H
 
+#include "profile/labels.h"
 #include "profile/locations.h"
 #include "profile/stack_filter.h"
 #include "reports/report.h"
@@ -30,7 +31,8 @@ struct report_rows {
     size_t count;
     size_t capacity;
     struct stack_filter *filter;
-    size_t candidates; /* rows that there would be without the filter */
+    struct labels *labels; /* their names */
+    size_t candidates;     /* rows that there would be without the filter */
 };
 
 /* Refers to profile and options.  TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_INTERRUPTED; to be

@@ -229,7 +229,7 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
     append_ends(site, text);
     append_threads(site, text);
     append_pattern(site, text);
-    if (options->columns >= TWO_STACKS_WIDE && site->free_stack_count > 0)
+    if (options->screen && options->columns >= TWO_STACKS_WIDE && site->free_stack_count > 0)
         status = append_stacks_side_by_side(site, options, text);
     else
         append_stacks(site, text);

@@ -1,5 +1,4 @@
 #include "profile/profile_advice.h"
-#include "profile/profile_names.h"
 #include "reports/report_rows.h"
 #include "reports/report_table.h"
 
@@ -20,7 +19,7 @@ static void print_row(const struct report_rows *rows, const struct report_row *r
         text_printf(place, "site %u: ", row->site->id);
         report_append_callers(place, row->site);
     } else {
-        profile_append_location(place, row->location);
+        labels_append(rows->labels, row->location, place);
     }
     text_append_size(table_add_cell(table), row->total_bytes);
     report_append_percent(table_add_cell(table), row->total_bytes, profile->bytes);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/report_cuts.h"
 #include "reports/report_width.h"
 #include "support/memory.h"
 
@@ -196,22 +197,43 @@ static int set_style(const struct row *row) {
 }
 
 static int add_line(struct table *table, struct libscols_table *output, struct row *row,
-                    size_t first_width) {
+                    const char *first) {
     struct row *parent = row->parent == TABLE_NO_PARENT ? NULL : &table->rows[row->parent];
     row->line = scols_table_new_line(output, parent ? parent->line : NULL);
     if (!row->line)
         return -1;
-    struct text first;
-    text_init(&first);
-    size_t indent = row->depth * INDENT_WIDTH;
-    width_fit(&first, get_cell(table, row, 0), first_width > indent ? first_width - indent : 0);
-    int failed = first.failed || scols_line_set_data(row->line, 0, text_get(&first)) != 0;
-    text_deinit(&first);
+    int failed = scols_line_set_data(row->line, 0, first) != 0;
     for (size_t i = 1, position = 1; i < table->column_count && !failed; i++) {
         if (table->visible[i])
             failed = scols_line_set_data(row->line, position++, get_cell(table, row, i)) != 0;
     }
     return failed || (table->colors && set_style(row) != 0) ? -1 : 0;
+}
+
+static struct cut *cut_first_cells(const struct table *table, size_t width, struct text *results) {
+    struct cut *cuts = memory_allocate_zeroed(table->row_count, sizeof *cuts);
+    for (size_t i = 0; cuts && i < table->row_count; i++) {
+        const struct row *row = &table->rows[i];
+        size_t indent = row->depth * INDENT_WIDTH;
+        cuts[i].whole = get_cell(table, row, 0);
+        cuts[i].width = width > indent ? width - indent : 0;
+    }
+    if (cuts && cuts_make(cuts, table->row_count, results) == TMPALLOC_OK)
+        return cuts;
+    memory_release(cuts);
+    return NULL;
+}
+
+static int add_lines(struct table *table, struct libscols_table *output, size_t first_width) {
+    struct text results;
+    text_init(&results);
+    struct cut *cuts = cut_first_cells(table, first_width, &results);
+    int failed = cuts ? 0 : -1;
+    for (size_t i = 0; i < table->row_count && !failed; i++)
+        failed = add_line(table, output, &table->rows[i], results.data + cuts[i].result);
+    memory_release(cuts);
+    text_deinit(&results);
+    return failed;
 }
 
 static int fill(struct table *table, struct libscols_table *output, bool utf8_terminal) {
@@ -224,11 +246,7 @@ static int fill(struct table *table, struct libscols_table *output, bool utf8_te
         scols_table_enable_colors(output, table->colors) ||
         (!(terminal && utf8_terminal) && use_ascii_tree(output)) || add_columns(table, output))
         return -1;
-    for (size_t i = 0; i < table->row_count; i++) {
-        if (add_line(table, output, &table->rows[i], first_width) != 0)
-            return -1;
-    }
-    return 0;
+    return add_lines(table, output, first_width);
 }
 
 static void append_without_trailing_blanks(struct text *text, const char *lines) {

@@ -1,5 +1,7 @@
 #include <stdlib.h>
+#include <string.h>
 
+#include "profile/labels.h"
 #include "profile/locations.h"
 #include "profile/profile_names.h"
 #include "profile/stack_filter.h"
@@ -30,6 +32,7 @@ struct tree {
     const struct profile *profile;
     const struct report_options *options;
     struct locations *locations;
+    struct labels *labels;
     struct map children; /* parent number and location to node number */
     struct node *nodes;
     size_t count;
@@ -157,7 +160,7 @@ static void append_node(const struct tree *tree, uint32_t number, bool full, str
     if (location == LOCATION_CUT)
         text_append(text, "(outer frames not recorded)");
     else if (full)
-        profile_append_location(text, locations_get(tree->locations, location));
+        labels_append(tree->labels, locations_get(tree->locations, location), text);
     else
         profile_append_short_name(text, locations_get(tree->locations, location));
 }
@@ -174,20 +177,50 @@ static uint32_t chain_end(const struct tree *tree, uint32_t top, size_t *length_
     return number;
 }
 
+static const char *function_of(const struct tree *tree, uint32_t number) {
+    uint32_t location = tree->nodes[number].location;
+    return location == LOCATION_CUT ? NULL : locations_get(tree->locations, location)->function;
+}
+
 /* "main > run > foo at a.c:4", or "main > 7 frames > foo at a.c:4" */
-static void append_chain(const struct tree *tree, uint32_t top, struct text *text) {
+static void append_chain(const struct tree *tree, uint32_t top, bool full, struct text *text) {
     size_t length;
     uint32_t end = chain_end(tree, top, &length);
     if (length > CHAIN_NAMED) {
-        append_node(tree, top, false, text);
+        append_node(tree, top, full, text);
         text_printf(text, " > %zu frames > ", length - 2);
     } else {
         for (uint32_t i = top; i != end; i = tree->nodes[i].first_child) {
-            append_node(tree, i, false, text);
+            append_node(tree, i, full && i == top, text);
             text_append(text, " > ");
         }
     }
     append_node(tree, end, true, text);
+}
+
+static bool read_the_same(const struct tree *tree, uint32_t one, uint32_t other) {
+    struct text first, second;
+    text_init(&first);
+    text_init(&second);
+    append_chain(tree, one, false, &first);
+    append_chain(tree, other, false, &second);
+    bool same = strcmp(text_get(&first), text_get(&second)) == 0;
+    text_deinit(&first);
+    text_deinit(&second);
+    return same;
+}
+
+/* Whether another branch of its parent begins at another line, or another function of that name,
+ * and leads to the same place. */
+static bool has_double(const struct tree *tree, uint32_t top) {
+    const char *name = function_of(tree, top);
+    uint32_t sibling = tree->nodes[tree->nodes[top].parent].first_child;
+    for (; name && sibling != NODE_NONE; sibling = tree->nodes[sibling].next_sibling) {
+        const char *other = sibling == top ? NULL : function_of(tree, sibling);
+        if (other && strcmp(name, other) == 0 && read_the_same(tree, top, sibling))
+            return true;
+    }
+    return false;
 }
 
 static void print_cells(const struct tree *tree, struct report_amount amount, struct table *table) {
@@ -202,7 +235,7 @@ static void print_chain(struct tree *tree, uint32_t top, struct table *table) {
         node->parent == 0 ? TABLE_NO_PARENT : tree->nodes[chain_top(tree, node->parent)].table_row;
     node->shown = true;
     node->table_row = table_add_row(table, parent, TABLE_NORMAL);
-    append_chain(tree, top, table_add_cell(table));
+    append_chain(tree, top, has_double(tree, top), table_add_cell(table));
     print_cells(tree, node->amount, table);
 }
 
@@ -240,6 +273,18 @@ static int print(struct tree *tree, struct text *text) {
     return status;
 }
 
+static int label_locations(struct tree *tree) {
+    size_t count = locations_count(tree->locations);
+    const struct symbol **symbols = memory_allocate_zeroed(count, sizeof *symbols);
+    if (!symbols)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        symbols[i] = locations_get(tree->locations, (uint32_t)i);
+    int status = labels_create(symbols, count, &tree->labels);
+    memory_release(symbols);
+    return status;
+}
+
 static int grow_and_print(struct tree *tree, struct text *text) {
     struct stack_filter *filter = NULL;
     int status = stack_filter_create(tree->options->filter, 1, &filter);
@@ -252,6 +297,8 @@ static int grow_and_print(struct tree *tree, struct text *text) {
     }
     if (status == TMPALLOC_OK)
         status = sort_chains(tree);
+    if (status == TMPALLOC_OK)
+        status = label_locations(tree);
     return status == TMPALLOC_OK ? print(tree, text) : status;
 }
 
@@ -264,6 +311,7 @@ int report_tree(const struct profile *profile, const struct report_options *opti
         status = TMPALLOC_E_NOMEM;
     if (status == TMPALLOC_OK)
         status = grow_and_print(&tree, text);
+    labels_destroy(tree.labels);
     locations_destroy(tree.locations);
     map_deinit(&tree.children);
     memory_release(tree.nodes);

@@ -5,9 +5,10 @@
 #include <string.h>
 #include <wchar.h>
 
-#define FIT_MIN_WIDTH  8
-#define WRAP_MIN_WIDTH 20
-#define WRAP_INDENT    4 /* of the lines that go on, more than that of the first one */
+#define FIT_MIN_WIDTH    4
+#define AROUND_MIN_WIDTH 16
+#define WRAP_MIN_WIDTH   20
+#define WRAP_INDENT      4 /* of the lines that go on, more than that of the first one */
 
 /* Decodes one character; returns its length in bytes, at least 1 except at the end. */
 static size_t next_character(const char *string, size_t *width_ret) {
@@ -59,6 +60,14 @@ static size_t head_bytes(const char *string, size_t width) {
     return (size_t)(end - string);
 }
 
+/* What is left of the string when it is at most `width` wide; `full` is all of its width. */
+static const char *tail_of(const char *string, size_t full, size_t width) {
+    size_t step;
+    for (size_t left = full; left > width; left -= step)
+        string += next_character(string, &step);
+    return string;
+}
+
 void width_fit(struct text *text, const char *string, size_t width) {
     size_t full = width_of(string);
     if (width == 0 || full <= width || width < FIT_MIN_WIDTH) {
@@ -70,11 +79,29 @@ void width_fit(struct text *text, const char *string, size_t width) {
     size_t tail = width - 3 - head;
     text_append_bytes(text, string, head_bytes(string, head));
     text_append(text, "...");
-    const char *rest = string;
-    size_t step;
-    for (size_t left = full; left > tail; left -= step)
-        rest += next_character(rest, &step);
-    text_append(text, rest);
+    text_append(text, tail_of(string, full, tail));
+}
+
+void width_fit_around(struct text *text, const char *string, size_t width, size_t place) {
+    size_t full = width_of(string);
+    size_t dots = strlen("...");
+    if (full <= width || width < AROUND_MIN_WIDTH) {
+        width_fit(text, string, width);
+        return;
+    }
+    size_t head = (width - 2 * dots) / 4;
+    size_t kept = (width - 2 * dots) / 3;
+    size_t tail = width - 2 * dots - head - kept;
+    const char *end = tail_of(string, full, tail + kept + dots);
+    text_append_bytes(text, string, head_bytes(string, head));
+    text_append(text, "...");
+    if (string + place >= end) { /* and so is what comes before the end */
+        text_append(text, end);
+        return;
+    }
+    text_append_bytes(text, string + place, head_bytes(string + place, kept));
+    text_append(text, "...");
+    text_append(text, tail_of(string, full, tail));
 }
 
 locale_t width_enter_utf8(locale_t *utf8_ret) {

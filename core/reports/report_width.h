@@ -19,6 +19,8 @@ size_t width_of(const char *string);
 /* Appends the string; its middle is replaced by "..." when it is wider than `width`.  Width 0: as
  * it is. */
 void width_fit(struct text *text, const char *string, size_t width);
+/* The same with what begins at byte `place` kept, behind the first part that is left out. */
+void width_fit_around(struct text *text, const char *string, size_t width, size_t place);
 
 /* Appends lines; those wider than `width` (0: none) go on in the next line, further to the right,
  * and break between words, but not before a number.  Returns how many lines were appended. */

@@ -313,11 +313,11 @@ def test_lldb_says_nothing_about_the_options_when_it_loads_them(lldb, library, t
     assert "auto, always, never" in outputs[2]
 
 
-def test_a_command_at_a_terminal_is_told_its_size_and_a_pipe_has_none(gdb, library):
+def test_a_command_at_a_terminal_is_told_its_size_and_a_pipe_only_a_width(gdb, library):
     terminal = gdb.terminal(columns=77, rows=33)
-    probe = "sys.modules['tmpalloc_gdb_commands']._terminal(True)"
+    probe = "sys.modules['tmpalloc_gdb_commands']._terminal(True, False)"
     assert "{'columns': 77, 'rows': 33," in terminal.command(f"python import sys; print({probe})")
-    assert "\n{}\n" in terminal.command(f"pipe python import sys; print({probe}) | cat")
+    assert "\n{'columns': 77}\n" in terminal.command(f"pipe python import sys; print({probe}) | cat")
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,53 @@ def test_a_log_has_advice_of_all_rows_in_lines_of_its_width(driver):
     assert max(map(len, text.splitlines())) <= 60 and "\x1b" not in text
 
 
+LONG = "a::rather::long::namespace::with::many::parts::and::a::class::template<%s>::and_its_member_function"
+#: Pairs of functions, files and modules that short names, or names that are cut, don't tell apart.
+ALIKE = {
+    "instances": ["f<int, std::allocator<int> >|/f.c:1|/m", "f<int>|/f.c:1|/m"],
+    "rust": ["f::h0123456789abcdef|/f.rs:1|/m", "f::hfedcba9876543210|/f.rs:1|/m"],
+    "files": ["f|/src/one/util.c:1|/m", "f|/src/other/util.c:1|/m"],
+    "deep": ["f|/a/x/y/util.c:1|/m", "f|/b/x/y/util.c:1|/m", "f|/b/z/y/util.c:1|/m"],
+    "modules": ["f|-|/opt/a/libx.so", "f|-|/opt/b/libx.so"],
+    "nameless": ["-|-|/opt/a/libx.so", "-|-|/opt/b/libx.so"],
+    "cut": [LONG % x + "|/f.cc:1|/m" for x in ("int", "long", "ink", "größe", "größer")],
+    "ends": [LONG % "int" + f"|/some/file.cc:{line}|/m" for line in (1, 11, 111)],
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+@pytest.mark.parametrize("width", [46, 60, 80, 200])
+@pytest.mark.parametrize("report", ["summary", "tree", "live"])
+def test_no_two_rows_read_the_same(driver, name, width, report):
+    lines = ["threshold 1 1", "process 1", "engine agent", "totals 9 900 9 0 0"]
+    lines += ["frame malloc | malloc | - | /lib/libc.so.6"]
+    for i, frame in enumerate(ALIKE[name]):
+        lines += [f"frame f{i} | " + frame.replace("|", " | "), f"site malloc f{i}"]
+        lines += [f"temporaries 0 1 {9 + i}", f"allocations 1 {9 + i}", "threads 1"]
+        lines += [f"block {4096 * (i + 1)} 9 0 1"]
+    text = driver.report("\n".join(lines).encode(), report, "--columns", width)
+    names = [re.split("  +", line)[0] for line in text.splitlines()[1:] if not line[0].isspace()]
+    assert len(names) == len(set(names)) == len(ALIKE[name]), text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_branches_to_one_place_show_the_lines_that_they_leave(driver):
+    lines = ["threshold 1 1", "process 1", "engine agent", "totals 9 900 9 0 0"]
+    lines += ["frame malloc | malloc | - | /lib/libc.so.6", "frame f | f | /f.c:9 | /m"]
+    for line in (3, 5):
+        lines += [f"frame main{line} | main | /f.c:{line} | /m", f"site malloc f main{line}"]
+        lines += [f"temporaries 0 1 {line}", f"allocations 1 {line}", "threads 1"]
+    text = driver.report("\n".join(lines).encode(), "tree")
+    assert re.findall(r"(?m)^.*? > .*?(?=  )", text) == [f"main at f.c:{n} > f at f.c:9" for n in (5, 3)]
+
+
+def test_a_python_file_that_says_too_little_has_its_folder(driver):
+    frames = "python p | search | /usr/lib/python3.11/re/__init__.py:176 | -"
+    text = description([["temporaries 0 1 9", "allocations 1 9", "threads 1"]], frames)
+    text = text.replace(b"site malloc f0", b"site malloc p f0")
+    assert "search at re/__init__.py:176 " in driver.report(text, "summary")
+
+
 def pattern_of(driver, temporaries, allocations, larger=0, equal=0, threads=(1,)):
     items = [
         f"temporaries 0 {temporaries} 100",

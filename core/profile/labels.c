@@ -1,0 +1,125 @@
+#include "profile/labels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/profile_names.h"
+#include "support/memory.h"
+
+struct label {
+    const struct symbol *symbol;
+    size_t text; /* offset of its short form in `texts` */
+    struct name_detail detail;
+};
+
+struct labels {
+    struct locations *locations;
+    struct label *items; /* by number of the location */
+    struct text texts;   /* NUL-terminated, one after the other */
+};
+
+static int collect(struct labels *labels, const struct symbol *const *symbols, size_t count) {
+    if (count == 0)
+        return TMPALLOC_OK;
+    labels->items = memory_allocate_zeroed(count, sizeof *labels->items);
+    if (!labels->items)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t known = locations_count(labels->locations);
+        uint32_t number = locations_intern(labels->locations, symbols[i]);
+        if (number == LOCATION_NONE)
+            return TMPALLOC_E_NOMEM;
+        if (number < known)
+            continue;
+        labels->items[number] = (struct label){symbols[i], labels->texts.length, {.path_parts = 1}};
+        profile_append_location(&labels->texts, symbols[i]);
+        text_append_bytes(&labels->texts, "", 1);
+    }
+    return labels->texts.failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+}
+
+static int compare(const void *left, const void *right, void *arg) {
+    const struct label *const *a = left, *const *b = right;
+    const char *texts = arg;
+    return strcmp(texts + (*a)->text, texts + (*b)->text);
+}
+
+static bool differ(const char *a, const char *b) {
+    return a != b && (!a || !b || strcmp(a, b) != 0);
+}
+
+static const char *get_path(const struct symbol *symbol) {
+    return symbol->file ? symbol->file : symbol->module;
+}
+
+static void tell_apart(struct label *one, struct label *other) {
+    const char *path = get_path(one->symbol), *other_path = get_path(other->symbol);
+    bool names = differ(one->symbol->function, other->symbol->function);
+    size_t parts = path && other_path ? profile_parts_that_differ(path, other_path) : 1;
+    one->detail.whole_name |= names;
+    other->detail.whole_name |= names;
+    if (parts > one->detail.path_parts)
+        one->detail.path_parts = parts;
+    if (parts > other->detail.path_parts)
+        other->detail.path_parts = parts;
+}
+
+/* The labels of one text, each compared with all others. */
+static void tell_group_apart(struct label **group, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        for (size_t k = 0; k < i; k++)
+            tell_apart(group[i], group[k]);
+    }
+}
+
+static int tell_all_apart(struct labels *labels) {
+    size_t count = locations_count(labels->locations);
+    struct label **sorted = count > 0 ? memory_allocate_zeroed(count, sizeof *sorted) : NULL;
+    if (!sorted)
+        return count > 0 ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+    char *texts = labels->texts.data;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &labels->items[i];
+    qsort_r(sorted, count, sizeof *sorted, compare, texts);
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && !compare(&sorted[first], &sorted[end], texts);)
+            end++;
+        tell_group_apart(sorted + first, end - first);
+    }
+    memory_release(sorted);
+    return TMPALLOC_OK;
+}
+
+int labels_create(const struct symbol *const *symbols, size_t count, struct labels **ret) {
+    struct labels *labels = memory_allocate_zeroed(1, sizeof *labels);
+    if (!labels)
+        return TMPALLOC_E_NOMEM;
+    text_init(&labels->texts);
+    int status = locations_create(&labels->locations);
+    if (status == TMPALLOC_OK)
+        status = collect(labels, symbols, count);
+    if (status == TMPALLOC_OK)
+        status = tell_all_apart(labels);
+    if (status == TMPALLOC_OK)
+        *ret = labels;
+    else
+        labels_destroy(labels);
+    return status;
+}
+
+void labels_destroy(struct labels *labels) {
+    if (!labels)
+        return;
+    locations_destroy(labels->locations);
+    text_deinit(&labels->texts);
+    memory_release(labels->items);
+    memory_release(labels);
+}
+
+void labels_append(const struct labels *labels, const struct symbol *symbol, struct text *text) {
+    uint32_t number = locations_intern(labels->locations, symbol);
+    if (number == LOCATION_NONE)
+        text->failed = true;
+    else
+        profile_append_detailed(text, symbol, labels->items[number].detail);
+}
