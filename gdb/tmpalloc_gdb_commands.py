@@ -1,6 +1,7 @@
 """The registration of tmpalloc's commands, settings and event handlers in GDB."""
 
 import os
+import re
 from contextlib import nullcontext
 
 import gdb
@@ -92,8 +93,13 @@ class _Prefix(gdb.Command):
     def invoke(self, argument, from_tty):
         """Called by GDB without the name of a setting, or with an unknown one."""
         if argument:
-            raise gdb.GdbError(f'no setting "{argument}": tmpalloc has "threshold"')
-        gdb.execute("show tmpalloc threshold" if self._verb == "show" else "help set tmpalloc")
+            accepted = ", ".join(["threshold", *_SETTINGS])
+            raise gdb.GdbError(f"no setting '{argument}': accepted are {accepted}")
+        if self._verb == "set":
+            gdb.execute("help set tmpalloc")
+            return
+        for name in ["threshold", *_SETTINGS]:
+            gdb.execute(f"show tmpalloc {name}")
 
 
 class _Threshold(gdb.Parameter):
@@ -119,6 +125,52 @@ class _Threshold(gdb.Parameter):
     def get_show_string(self, value):
         """Called by GDB."""
         return f"The threshold of temporary allocations is {value}."
+
+
+#: What is set, and shown, of the core's settings.
+_SETTINGS = {
+    "charge": "which frame of a call stack is charged",
+    "own": "the regular expression for functions that are the user's own",
+    "foreign": "the regular expression for functions that are others'",
+    "wrapper": "the regular expression for functions that allocate for their callers",
+}
+
+
+class _Setting(gdb.Parameter):
+    """A setting of the core, which has its value."""
+
+    def __init__(self, session, name, kind, *choices):
+        self.set_doc = f"Set {_SETTINGS[name]}."
+        self.show_doc = f"Show {_SETTINGS[name]}."
+        super().__init__(f"tmpalloc {name}", gdb.COMMAND_DATA, kind, *choices)
+        self._session = session
+        self._name = name
+        self._former = self.value
+
+    def get_set_string(self):
+        """Called by GDB after it stored the value."""
+        ok, text = self._session.execute(f"set -- {self._name} {_quote(self.value or '')}")
+        if not ok:
+            self.value = self._former
+            raise gdb.GdbError(text.rstrip("\n"))
+        self._former = self.value
+        return ""
+
+    def get_show_string(self, _value):
+        """Called by GDB."""
+        return self._session.execute(f"show {self._name}")[1].rstrip("\n")
+
+
+def _quote(word):
+    """One word of a command line, whatever it holds."""
+    return re.sub(r"(?a)(\W)", r"\\\1", word) or "''"
+
+
+def _add_settings(session):
+    choices = next(c for c in session.commands if c.name == "summary").option("charge").choices
+    _Setting(session, "charge", gdb.PARAM_ENUM, choices)
+    for name in ("own", "foreign", "wrapper"):
+        _Setting(session, name, gdb.PARAM_STRING_NOESCAPE)
 
 
 class _Amount(gdb.Function):
@@ -157,6 +209,7 @@ def load():
     _Prefix("set")
     _Prefix("show")
     _Threshold(_session)
+    _add_settings(_session)
     _Amount(_session, "count", 0)
     _Amount(_session, "bytes", 1)
     register(_session)

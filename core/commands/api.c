@@ -6,7 +6,7 @@
 
 #include "commands/commands.h"
 #include "commands/commands_options.h"
-#include "profile/stack_filter.h"
+#include "profile/expressions.h"
 #include "session/session_control.h"
 #include "session/session_process.h"
 #include "session/session_results.h"
@@ -177,7 +177,7 @@ int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event) {
 int tmpalloc_session_count(tmpalloc_session *session, const char *location, uint64_t *count_ret,
                            uint64_t *bytes_ret) {
     regex_t regex;
-    if (stack_filter_compile(location, &regex, NULL) != TMPALLOC_OK)
+    if (expression_compile(location, &regex, NULL) != TMPALLOC_OK)
         return TMPALLOC_E_ARGUMENT;
     int status = enter(session);
     if (status == TMPALLOC_OK) {

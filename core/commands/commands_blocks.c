@@ -11,6 +11,7 @@
 static const struct tmpalloc_option_info live_options[] = {
     {"threshold", 't', "N", NULL, "only blocks with at most so many allocations since"},
     OPTION_ROWS,
+    OPTION_CHARGE,
     {"filter", '\0', "REGEX", NULL, "only stacks that match"},
     {"tid", '\0', "TID", NULL, "only blocks of this thread"},
     OPTION_NATIVE,
@@ -21,9 +22,11 @@ static const struct tmpalloc_option_info explain_options[] = {OPTION_NATIVE, OPT
 
 /* All that was recorded, with the blocks, once session_check_blocks() has found that there are. */
 static int open_blocks(const struct command_call *call, struct profile **ret) {
-    const struct recording_query query = {.native_frames =
-                                              arguments_given(call->arguments, "native-frames")};
-    return session_profile(call->session, &query, call->error, ret);
+    struct recording_query query = {.since = NULL};
+    int status = command_view(call, &query.view);
+    query.view.threshold = 0;
+    return status == TMPALLOC_OK ? session_profile(call->session, &query, call->error, ret)
+                                 : status;
 }
 
 static int run_live(const struct command_call *call) {

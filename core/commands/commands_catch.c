@@ -8,6 +8,7 @@ static const struct tmpalloc_option_info catch_options[] = {
     {"at", '\0', "REGEX", NULL, "only of call sites whose stack matches"},
     {"min-size", '\0', "SIZE", NULL, "only of at least so many bytes"},
     {"count", '\0', "N", NULL, "stop at the N-th of them only"},
+    OPTION_CHARGE,
     {"once", '\0', NULL, NULL, "delete the catch after its first stop"},
     {"delete", '\0', NULL, NULL, "delete catch ID, or all"},
     OPTION_END,
@@ -34,12 +35,14 @@ static int run_catch(const struct command_call *call) {
         return error_set(call->error, TMPALLOC_E_ARGUMENT,
                          "unexpected %s: an ID goes with --delete, other filters are options",
                          arguments->words[0]);
+    struct profile_view view;
+    int status = command_view(call, &view);
     struct session_catch_options options = {
-        .threshold = call->session->threshold,
+        .threshold = view.threshold,
+        .by = view.by,
         .at = arguments_get(arguments, "at"),
         .once = arguments_given(arguments, "once"),
     };
-    int status = command_threshold(arguments, &options.threshold, call->error);
     if (status == TMPALLOC_OK)
         status =
             arguments_size(arguments, "min-size", 0, INT64_MAX, &options.min_size, call->error);

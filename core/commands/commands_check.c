@@ -2,7 +2,7 @@
 
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
-#include "profile/stack_filter.h"
+#include "profile/expressions.h"
 #include "reports/report_check.h"
 #include "reports/report_selection.h"
 #include "session/session_worth.h"
@@ -23,6 +23,7 @@ static const struct tmpalloc_option_info check_options[] = {
     OPTION_FORCE,
     {"exit", '\0', "WHEN", exits,
      "end the debugger with status 1 or 2 (default: auto, in batch mode)"},
+    OPTION_CHARGE,
     OPTION_NATIVE,
     OPTION_SINCE,
     OPTION_SUPPRESS,
@@ -71,7 +72,7 @@ static int read_at(const struct command_call *call, struct request *request) {
     const char *pattern = arguments_get(call->arguments, "at");
     if (!pattern)
         return TMPALLOC_OK;
-    int status = stack_filter_compile(pattern, &request->at, call->error);
+    int status = expression_compile(pattern, &request->at, call->error);
     if (status == TMPALLOC_OK) {
         request->limits.at = &request->at;
         request->limits.at_pattern = pattern;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "profile/stack_filter.h"
+#include "profile/expressions.h"
 #include "reports/report_selection.h"
 #include "support/memory.h"
 
@@ -128,7 +128,7 @@ int command_report_options(const struct arguments *arguments,
         status = arguments_number(arguments, "tid", 1, INT64_MAX, &tid, error);
     const char *filter = arguments_get(arguments, "filter");
     if (status == TMPALLOC_OK && filter)
-        status = stack_filter_compile(filter, filter_ret, error);
+        status = expression_compile(filter, filter_ret, error);
     if (status != TMPALLOC_OK)
         return status;
     const char *by = arguments_get(arguments, "by");

@@ -3,6 +3,7 @@
 #include "profile/profile_suppress.h"
 #include "reports/report_data.h"
 #include "session/session_results.h"
+#include "session/session_view.h"
 #include "support/file_write.h"
 
 static const char *const sort_columns[] = {"own", "total", "count", "share", "scope", NULL};
@@ -15,6 +16,7 @@ static const struct tmpalloc_option_info summary_options[] = {
     OPTION_SELECT,
     {"by", '\0', "UNIT", groupings, "one row for each location or call stack"},
     {"inclusive", '\0', NULL, NULL, "also locations without temporaries of their own"},
+    OPTION_CHARGE,
     OPTION_NATIVE,
     OPTION_SINCE,
     OPTION_SUPPRESS,
@@ -22,28 +24,31 @@ static const struct tmpalloc_option_info summary_options[] = {
 };
 
 static const struct tmpalloc_option_info tree_options[] = {
-    OPTION_THRESHOLD, OPTION_ROWS,     OPTION_SELECT, OPTION_NATIVE,
-    OPTION_SINCE,     OPTION_SUPPRESS, OPTION_END,
+    OPTION_THRESHOLD, OPTION_ROWS,  OPTION_SELECT,   OPTION_CHARGE,
+    OPTION_NATIVE,    OPTION_SINCE, OPTION_SUPPRESS, OPTION_END,
 };
 
 static const struct tmpalloc_option_info site_options[] = {
-    OPTION_THRESHOLD,
-    OPTION_NATIVE,
-    OPTION_SINCE,
-    OPTION_END,
+    OPTION_THRESHOLD, OPTION_CHARGE, OPTION_NATIVE, OPTION_SINCE, OPTION_END,
 };
 
 static const struct tmpalloc_option_info report_file_options[] = {
-    OPTION_THRESHOLD, OPTION_FORCE, OPTION_NATIVE, OPTION_SINCE, OPTION_SUPPRESS, OPTION_END,
+    OPTION_THRESHOLD, OPTION_FORCE,    OPTION_CHARGE, OPTION_NATIVE,
+    OPTION_SINCE,     OPTION_SUPPRESS, OPTION_END,
 };
 
+int command_view(const struct command_call *call, struct profile_view *ret) {
+    const char *by = arguments_get(call->arguments, "charge");
+    *ret = session_view(call->session);
+    ret->native_frames = arguments_given(call->arguments, "native-frames");
+    if (by)
+        ret->by = charge_by_name(by);
+    return command_threshold(call->arguments, &ret->threshold, call->error);
+}
+
 static int open_profile(const struct command_call *call, struct profile **ret) {
-    struct recording_query query = {
-        .threshold = call->session->threshold,
-        .since = arguments_get(call->arguments, "since"),
-        .native_frames = arguments_given(call->arguments, "native-frames"),
-    };
-    int status = command_threshold(call->arguments, &query.threshold, call->error);
+    struct recording_query query = {.since = arguments_get(call->arguments, "since")};
+    int status = command_view(call, &query.view);
     return status == TMPALLOC_OK ? session_profile(call->session, &query, call->error, ret)
                                  : status;
 }

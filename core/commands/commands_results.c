@@ -10,7 +10,7 @@
 static const struct tmpalloc_option_info save_options[] = {OPTION_FORCE, OPTION_END};
 
 static const struct tmpalloc_option_info diff_options[] = {
-    OPTION_THRESHOLD, OPTION_ROWS, OPTION_NATIVE, OPTION_SUPPRESS, OPTION_END,
+    OPTION_THRESHOLD, OPTION_ROWS, OPTION_CHARGE, OPTION_NATIVE, OPTION_SUPPRESS, OPTION_END,
 };
 
 static int run_save(const struct command_call *call) {
@@ -29,15 +29,14 @@ void command_close_file(struct command_file *file) {
 }
 
 int command_open_file(const struct command_call *call, const char *path, struct command_file *ret) {
-    uint32_t threshold = call->session->threshold;
+    struct profile_view view;
     struct error problem;
-    int status = command_threshold(call->arguments, &threshold, call->error);
+    int status = command_view(call, &view);
     if (status == TMPALLOC_OK)
         status = profile_load(path, call->error, &ret->loaded);
     if (status != TMPALLOC_OK)
         return status;
-    bool native_frames = arguments_given(call->arguments, "native-frames");
-    status = profile_at(ret->loaded, threshold, native_frames, &problem, &ret->profile);
+    status = profile_at(ret->loaded, &view, &problem, &ret->profile);
     if (status != TMPALLOC_OK)
         return error_set(call->error, status, "%s: %s", path, problem.text);
     return command_suppress(call, ret->profile);

@@ -46,6 +46,8 @@ struct command {
     COMMAND(load)                                                                                  \
     COMMAND(diff)                                                                                  \
     COMMAND(check)                                                                                 \
+    COMMAND(set)                                                                                   \
+    COMMAND(show)                                                                                  \
     COMMAND(help)
 
 #define COMMANDS_DECLARE(name) extern const struct command command_##name;
@@ -71,6 +73,11 @@ COMMANDS_FOR_EACH(COMMANDS_DECLARE)
     { "force", '\0', NULL, NULL, "replace FILE when it exists" }
 #define OPTION_NATIVE                                                                              \
     { "native-frames", '\0', NULL, NULL, "show the interpreter's own frames in Python stacks" }
+#define OPTION_CHARGE                                                                              \
+    {                                                                                              \
+        "charge", '\0', "FRAME", charge_by_names,                                                  \
+            "which frame of a call stack is charged (default: set tmpalloc charge)"                \
+    }
 #define OPTION_ROWS                                                                                \
     { "rows", 'r', "ROWS", NULL, "most rows; 0 for all (default: what fits, at least 10)" }
 #define OPTION_END                                                                                 \
@@ -78,6 +85,8 @@ COMMANDS_FOR_EACH(COMMANDS_DECLARE)
 
 extern const struct tmpalloc_option_info command_no_options[];
 
+/* How the command line wants results to be looked at. */
+int command_view(const struct command_call *call, struct profile_view *ret);
 /* Takes out what is suppressed, by this command line or by start. */
 int command_suppress(const struct command_call *call, struct profile *profile);
 /* The results that the command line asks for, without that, for the caller to destroy. */

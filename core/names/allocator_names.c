@@ -148,9 +148,16 @@ static bool is_wrapper(const char *name) {
     return name_is_like_one_of(name, names);
 }
 
+/* A sanitizer's: "__interceptor_malloc", of newer ones with three underscores. */
+static const char *skip_interceptor(const char *name) {
+    const char *rest = name_skip_prefix(name, "__");
+    rest = rest && *rest == '_' ? rest + 1 : rest;
+    rest = rest ? name_skip_prefix(rest, "interceptor_") : NULL;
+    return rest ? rest : name;
+}
+
 static bool is_plain_allocator(const char *name) {
-    const char *intercepted = name_skip_prefix(name, "__interceptor_");
-    name = intercepted ? intercepted : name;
+    name = skip_interceptor(name);
     return is_libc_allocator(name) || is_replacement_allocator(name) || is_cxx_operator(name) ||
            is_standard_allocator(name) || is_wrapper(name);
 }

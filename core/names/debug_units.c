@@ -82,6 +82,16 @@ int debug_units_create(Dwarf *dwarf, struct debug_units **ret) {
     return TMPALLOC_OK;
 }
 
+size_t debug_units_count(const struct debug_units *units) {
+    return units->count;
+}
+
+const char *debug_units_directory(const struct debug_units *units, size_t i) {
+    Dwarf_Attribute found;
+    Dwarf_Die unit = units->items[i].die;
+    return dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &found));
+}
+
 static void forget_functions(struct debug_unit *unit) {
     intervals_deinit(&unit->functions);
     memory_release(unit->dies);

@@ -32,6 +32,10 @@ void debug_units_destroy(struct debug_units *units);
 /* What covers a link-time address (as in the DWARF).  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int debug_units_find(struct debug_units *units, uint64_t address, struct debug_place *ret);
 
+size_t debug_units_count(const struct debug_units *units);
+/* Where the unit was compiled; NULL: unknown. */
+const char *debug_units_directory(const struct debug_units *units, size_t i);
+
 /* How many files of split debug information lookups wanted and elfutils didn't find, and the first
  * one's name.  Of their units there are lines, but no functions. */
 size_t debug_units_missing(const struct debug_units *units, const char **name_ret);

@@ -19,6 +19,7 @@ struct debug_module {
     struct debug_units *units; /* NULL: there is none */
     Dwarf_Addr bias;           /* what to take off an address for DWARF */
     const char *build_id;      /* in hexadecimal digits; NULL: there is none */
+    const char **directories;  /* of compilation; NULL: not looked for */
 };
 
 /* A cached answer. */
@@ -285,6 +286,58 @@ static int resolve(struct symbolizer *symbolizer, const struct frame *frame,
         return resolve_in_module(symbolizer, frame, ret);
     *ret = create_resolution(symbolizer, frame, 1);
     return *ret ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+}
+
+/* Units of one directory mostly follow each other. */
+static int collect_directories(struct symbolizer *symbolizer, const struct debug_units *units,
+                               const char **ret) {
+    size_t count = 0;
+    for (size_t i = 0; i < debug_units_count(units); i++) {
+        const char *directory = debug_units_directory(units, i), *kept;
+        if (!directory || directory[0] != '/')
+            continue;
+        if (count > 0 && strcmp(directory, ret[count - 1]) == 0)
+            continue;
+        if (intern_string(symbolizer, directory, &kept) != TMPALLOC_OK)
+            return TMPALLOC_E_NOMEM;
+        size_t known = 0;
+        while (known < count && ret[known] != kept)
+            known++;
+        if (known == count)
+            ret[count++] = kept;
+    }
+    return TMPALLOC_OK;
+}
+
+/* Among the loaded files, or when these are gone those that names were looked for in. */
+static uint32_t find_module(const struct symbolizer *symbolizer, const char *path) {
+    const struct modules *modules = symbolizer->modules;
+    for (size_t i = 0; i < modules_loaded_count(modules); i++) {
+        uint32_t number = modules_loaded(modules, i);
+        if (strcmp(modules_path(modules, number), path) == 0)
+            return number;
+    }
+    for (uint32_t number = 0; number < symbolizer->debug_module_count; number++) {
+        if (strcmp(modules_path(modules, number), path) == 0)
+            return number;
+    }
+    return FRAME_NO_MODULE;
+}
+
+const char *const *symbolizer_directories(struct symbolizer *symbolizer, const char *path) {
+    struct debug_module *module;
+    uint32_t number = path ? find_module(symbolizer, path) : FRAME_NO_MODULE;
+    if (number == FRAME_NO_MODULE ||
+        open_debug_module(symbolizer, number, &module) != TMPALLOC_OK || !module->units)
+        return NULL;
+    if (module->directories)
+        return module->directories;
+    const char **directories = arena_allocate(
+        &symbolizer->arena, debug_units_count(module->units) + 1, sizeof *directories);
+    if (!directories || collect_directories(symbolizer, module->units, directories) != TMPALLOC_OK)
+        return NULL;
+    module->directories = directories;
+    return directories;
 }
 
 size_t symbolizer_missing(const struct symbolizer *symbolizer, const char **name_ret,

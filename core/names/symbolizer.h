@@ -33,6 +33,10 @@ int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, c
 int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
                        const struct symbol **ret, size_t *count_ret);
 
+/* The directories, absolute ones, that units of this file were compiled in; NULL-terminated,
+ * cached; NULL: it isn't loaded, has no debug information, or without memory. */
+const char *const *symbolizer_directories(struct symbolizer *symbolizer, const char *path);
+
 /* How many files of split debug information were missing so far, so that inlined functions were
  * left out; the first one's name, and the path of the module that names it. */
 size_t symbolizer_missing(const struct symbolizer *symbolizer, const char **name_ret,

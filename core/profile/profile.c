@@ -1,10 +1,12 @@
 #include "profile/profile.h"
 
+#include "profile/charge.h"
 #include "support/memory.h"
 
 void profile_destroy(struct profile *profile) {
     if (!profile)
         return;
+    charge_destroy(profile->charge);
     arena_deinit(&profile->storage);
     memory_release(profile);
 }
@@ -14,7 +16,7 @@ const struct symbol *profile_location(const struct profile_site *site) {
 }
 
 bool profile_knows_scope(const struct profile_site *site) {
-    bool cut = site->stack.truncated;
+    bool cut = site->stack.truncated || !site->same_scope_by_distance;
     for (size_t i = 0; i < site->free_stack_count; i++)
         cut |= site->free_stacks[i].truncated;
     return !cut;

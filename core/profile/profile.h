@@ -4,7 +4,7 @@
  * need nothing else.
  *
  * Inlined functions are frames of their own.  The location of a site is the frame that charge.h
- * says, or the innermost one when all are allocators.
+ * says.
  *
  * The pattern of a site with at least 4 temporaries: grows when at least 80% of its blocks were
  * larger than the same thread's previous block of the site, repeats when at least 80% were as
@@ -18,6 +18,8 @@
 #include "support/error.h"
 #include "tables/tracker.h"
 
+struct charge;
+
 enum profile_pattern { PATTERN_NONE, PATTERN_GROWS, PATTERN_REPEATS, PATTERN_MIXED };
 
 /* A symbolized call stack, innermost first.  Owned by the profile. */
@@ -25,6 +27,10 @@ struct profile_stack {
     const struct symbol *const *symbols;
     size_t count; /* at least 1 */
     bool truncated;
+    size_t entry_count; /* so many are the entry point that was counted; 0: it isn't there */
+    /* Of each symbol, how many native frames there are from its own one out, those that are not
+     * shown included; NULL: as many as the symbols tell. */
+    const uint32_t *frames_out;
 };
 
 struct profile_site {
@@ -35,9 +41,13 @@ struct profile_site {
     struct site_counters counters;
     uint64_t same_scope; /* freed while the call of the location's function was still active */
     uint64_t same_scope_bytes;
-    const struct site_distance *by_distance;            /* max_threshold + 1 */
-    const struct site_distance *same_scope_by_distance; /* the same of same_scope */
-    const int64_t *threads;                             /* ascending */
+    const struct site_distance *by_distance; /* max_threshold + 1 */
+    /* The same of same_scope: made of `scopes`, where these are known, for each location; NULL: not
+     * known of this location. */
+    const struct site_distance *same_scope_by_distance;
+    const struct site_scope *scopes;
+    bool has_scopes;
+    const int64_t *threads; /* ascending */
     size_t thread_count;
     enum profile_pattern pattern;
     size_t location; /* index in stack.symbols of the site's location */
@@ -80,15 +90,18 @@ struct profile {
         size_t locations; /* with temporaries */
         uint64_t count;
         uint64_t bytes;
-    } suppressed;         /* part of the totals, but of no site */
-    struct arena storage; /* of the above */
+    } suppressed;          /* part of the totals, but of no site */
+    struct charge *charge; /* judges frames; NULL in what was read and not looked at yet
+                              (profile_at()) */
+    struct arena storage;  /* of the above */
 };
 
 void profile_destroy(struct profile *profile); /* NULL is allowed */
 
 /* The symbol of the site's location. */
 const struct symbol *profile_location(const struct profile_site *site);
-/* Whether same_scope is known: no stack of the site was cut, of its frees either. */
+/* Whether same_scope is known: no stack of the site was cut, of its frees either, and what was
+ * recorded tells it of this location. */
 bool profile_knows_scope(const struct profile_site *site);
 
 #endif

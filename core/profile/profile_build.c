@@ -3,16 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/charge.h"
+#include "profile/profile_charge.h"
 #include "profile/profile_threshold.h"
 #include "support/memory.h"
 #include "support/progress.h"
 
-/* A symbolized stack with its location, kept per stack number while the profile is built. */
+/* A symbolized stack, kept per stack number while the profile is built. */
 struct expansion {
     struct profile_stack stack;
-    size_t location;
-    uint32_t location_frame;         /* the physical frame of the location */
     const struct profile_site *site; /* with this stack; NULL: none */
     bool done;
 };
@@ -23,6 +21,8 @@ struct builder {
     struct expansion *expansions;
     const struct symbol **symbols; /* of the stack that is being expanded */
     size_t symbol_capacity;
+    uint32_t *frames_out; /* of each of them */
+    size_t frame_capacity;
 };
 
 static const struct symbol unknown_symbol;
@@ -35,12 +35,6 @@ static void *keep_copy(struct profile *profile, const void *items, size_t count,
     return copy;
 }
 
-static int reserve_symbols(struct builder *builder, size_t needed) {
-    if (MEMORY_RESERVE(builder->symbols, &builder->symbol_capacity, needed))
-        return TMPALLOC_E_NOMEM;
-    return TMPALLOC_OK;
-}
-
 static bool has_python(const struct stack *stack) {
     for (uint32_t i = 0; i < stack->count; i++) {
         if (stack->frames[i].module == FRAME_PYTHON)
@@ -49,67 +43,72 @@ static bool has_python(const struct stack *stack) {
     return false;
 }
 
-static uint32_t count_native(const struct stack *stack, uint32_t first) {
+static uint32_t count_native(const struct stack *stack) {
     uint32_t count = 0;
-    for (uint32_t i = first; i < stack->count; i++)
+    for (uint32_t i = 0; i < stack->count; i++)
         count += stack->frames[i].module != FRAME_PYTHON;
     return count;
 }
 
-/* Spares most comparisons of names. */
-static bool may_be_charged(const struct symbol *symbol, enum charge_kind charged) {
-    return charged < (symbol->python ? CHARGE_PYTHON : CHARGE_CALLER);
+/* Of the stack's symbols so far. */
+static int reserve_symbols(struct builder *builder, size_t needed) {
+    if (MEMORY_RESERVE(builder->symbols, &builder->symbol_capacity, needed) ||
+        MEMORY_RESERVE(builder->frames_out, &builder->frame_capacity, needed))
+        return TMPALLOC_E_NOMEM;
+    return TMPALLOC_OK;
+}
+
+/* Appends a frame's symbols, of which `frames_out` native frames are further out or their own. */
+static int add_symbols(struct builder *builder, const struct frame *frame, uint32_t frames_out,
+                       struct profile_stack *stack) {
+    const struct symbol *resolved;
+    size_t count;
+    int status = symbolizer_resolve(builder->source->symbolizer, frame, &resolved, &count);
+    if (status == TMPALLOC_OK)
+        status = reserve_symbols(builder, stack->count + count);
+    for (size_t k = 0; k < count && status == TMPALLOC_OK; k++) {
+        builder->frames_out[stack->count] = frames_out;
+        builder->symbols[stack->count++] = &resolved[k];
+    }
+    return status;
 }
 
 static int collect_symbols(struct builder *builder, const struct stack *stack,
-                           struct expansion *expansion) {
+                           struct profile_stack *ret) {
     uint32_t left_out = has_python(stack) ? builder->source->interpreter : FRAME_NO_MODULE;
-    enum charge_kind charged = CHARGE_NONE;
-    size_t total = 0;
+    uint32_t frames_out = count_native(stack);
+    ret->truncated = stack->truncated;
     for (uint32_t i = 0; i < stack->count; i++) {
-        if (i > 0 && left_out != FRAME_NO_MODULE && stack->frames[i].module == left_out)
-            continue;
-        /* An allocation was seen at its entry point, whatever that is called. */
-        bool is_entry_point = i == 0 && stack->frames[0].exact && stack->count > 1;
-        const struct symbol *resolved;
-        size_t count;
-        int status =
-            symbolizer_resolve(builder->source->symbolizer, &stack->frames[i], &resolved, &count);
-        if (status == TMPALLOC_OK)
-            status = reserve_symbols(builder, total + count);
+        const struct frame *frame = &stack->frames[i];
+        int status = TMPALLOC_OK;
+        if (i == 0 || left_out == FRAME_NO_MODULE || frame->module != left_out)
+            status = add_symbols(builder, frame, frames_out, ret);
         if (status != TMPALLOC_OK)
             return status;
-        for (size_t k = 0; k < count; k++) {
-            enum charge_kind kind = CHARGE_NONE;
-            if (!is_entry_point && may_be_charged(&resolved[k], charged))
-                kind = charge_kind_of(&resolved[k], builder->source->executable,
-                                      builder->source->incomplete);
-            if (kind > charged) {
-                charged = kind;
-                expansion->location = total;
-                expansion->location_frame = i;
-            }
-            builder->symbols[total++] = &resolved[k];
-        }
+        frames_out -= frame->module != FRAME_PYTHON;
+        /* An allocation was seen at its entry point, whatever that is called. */
+        if (i == 0 && frame->exact && stack->count > 1)
+            ret->entry_count = ret->count;
     }
-    expansion->stack.count = total;
     return TMPALLOC_OK;
 }
 
 static int expand_stack(struct builder *builder, const struct stack *stack,
                         struct expansion *expansion) {
     static const struct symbol *const unknown_stack[] = {&unknown_symbol};
-    int status = collect_symbols(builder, stack, expansion);
+    int status = collect_symbols(builder, stack, &expansion->stack);
     if (status != TMPALLOC_OK)
         return status;
-    expansion->stack.truncated = stack->truncated;
     if (expansion->stack.count == 0) {
         expansion->stack.symbols = unknown_stack;
         expansion->stack.count = 1;
     } else {
         expansion->stack.symbols = keep_copy(builder->profile, builder->symbols,
                                              expansion->stack.count, sizeof *builder->symbols);
-        if (!expansion->stack.symbols)
+        expansion->stack.frames_out =
+            keep_copy(builder->profile, builder->frames_out, expansion->stack.count,
+                      sizeof *builder->frames_out);
+        if (!expansion->stack.symbols || !expansion->stack.frames_out)
             return TMPALLOC_E_NOMEM;
     }
     expansion->done = true;
@@ -127,44 +126,59 @@ static int expand(struct builder *builder, uint32_t number, const struct expansi
     return TMPALLOC_OK;
 }
 
+static struct charge_source charge_source_of(const struct profile_source *source) {
+    return (struct charge_source){.settings = source->settings,
+                                  .executable = source->executable,
+                                  .directories = source->directories,
+                                  .incomplete = source->incomplete};
+}
+
+static int find_location(const struct profile_source *source, const struct profile_stack *stack,
+                         size_t *ret) {
+    const struct charge_source judged_by = charge_source_of(source);
+    struct charge *charge;
+    int status = charge_create(&judged_by, &charge);
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = profile_find_location(charge, stack, source->by);
+    charge_destroy(charge);
+    return TMPALLOC_OK;
+}
+
 int profile_expand(const struct profile_source *source, uint32_t stack_number,
                    struct profile_stack *ret, size_t *location_ret) {
     struct builder builder = {.source = source};
-    struct expansion expansion = {.location = 0};
-    const struct stack *stack = stacks_get(source->stacks, stack_number);
+    struct profile_stack stack = {.count = 0};
     int status = reserve_symbols(&builder, 1);
     if (status == TMPALLOC_OK)
-        status = collect_symbols(&builder, stack, &expansion);
-    if (status != TMPALLOC_OK) {
+        status = collect_symbols(&builder, stacks_get(source->stacks, stack_number), &stack);
+    if (status == TMPALLOC_OK && stack.count == 0)
+        builder.symbols[stack.count++] = &unknown_symbol;
+    stack.symbols = builder.symbols;
+    if (status == TMPALLOC_OK && location_ret)
+        status = find_location(source, &stack, location_ret);
+    memory_release(builder.frames_out);
+    if (status == TMPALLOC_OK)
+        *ret = stack;
+    else
         memory_release(builder.symbols);
-        return status;
-    }
-    if (expansion.stack.count == 0)
-        builder.symbols[expansion.stack.count++] = &unknown_symbol;
-    *ret = (struct profile_stack){builder.symbols, expansion.stack.count, stack->truncated};
-    *location_ret = expansion.location;
-    return TMPALLOC_OK;
+    return status;
 }
 
 void profile_stack_release(struct profile_stack *stack) {
     memory_release((void *)stack->symbols);
 }
 
-/* A temporary was freed by the location's function, or beneath it, when all frames from the
- * location's out were still the same activations. */
-static int copy_same_scope(struct profile *profile, const struct site_scope *scopes,
-                           uint32_t needed_frames, struct profile_site *site) {
-    struct site_distance *sum =
-        arena_allocate(&profile->storage, (size_t)profile->max_threshold + 1, sizeof *sum);
-    if (!sum)
-        return TMPALLOC_E_NOMEM;
-    for (const struct site_scope *scope = scopes; scope; scope = scope->next) {
-        if (scope->distance > profile->max_threshold || scope->shared_frames < needed_frames)
-            continue;
-        sum[scope->distance].count += scope->count;
-        sum[scope->distance].bytes += scope->bytes;
+static int copy_scopes(struct profile *profile, const struct site_scope *from,
+                       struct profile_site *site) {
+    for (; from; from = from->next) {
+        struct site_scope *copy = keep_copy(profile, from, 1, sizeof *from);
+        if (!copy)
+            return TMPALLOC_E_NOMEM;
+        copy->next = (struct site_scope *)site->scopes;
+        site->scopes = copy;
     }
-    site->same_scope_by_distance = sum;
+    site->has_scopes = true;
     return TMPALLOC_OK;
 }
 
@@ -200,14 +214,11 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     site->id = from->id;
     site->stack = expansion->stack;
     site->stack_number = from->stack;
-    site->location = expansion->location;
     site->counters = from->counters;
     site->thread_count = from->thread_count;
     status = copy_arrays(profile, from, site);
-    const struct stack *stack = stacks_get(builder->source->stacks, from->stack);
     if (status == TMPALLOC_OK)
-        status = copy_same_scope(profile, from->scopes,
-                                 count_native(stack, expansion->location_frame), site);
+        status = copy_scopes(profile, from->scopes, site);
     return status == TMPALLOC_OK ? expand_free_stacks(builder, from, site) : status;
 }
 
@@ -219,14 +230,17 @@ static int build_sites(struct builder *builder) {
     if (!profile->sites)
         return TMPALLOC_E_NOMEM;
     profile->site_count = snapshot->site_count;
+    int status = TMPALLOC_OK;
     for (size_t i = 0; i < snapshot->site_count; i++) {
-        int status = progress_step("symbolizing", i, snapshot->site_count, "call stacks");
+        status = progress_step("symbolizing", i, snapshot->site_count, "call stacks");
         if (status == TMPALLOC_OK)
             status = build_site(builder, &snapshot->sites[i], &profile->sites[i]);
         if (status != TMPALLOC_OK)
             return status;
     }
-    return profile_judge(profile);
+    const struct charge_source judged_by = charge_source_of(builder->source);
+    status = profile_charge(profile, &judged_by, builder->source->by);
+    return status == TMPALLOC_OK ? profile_judge(profile) : status;
 }
 
 static int compare_blocks(const void *left, const void *right) {
@@ -303,6 +317,7 @@ static int build(struct profile *profile, const struct profile_source *source) {
         status = build_blocks(&builder);
     memory_release(builder.expansions);
     memory_release(builder.symbols);
+    memory_release(builder.frames_out);
     return status;
 }
 

@@ -2,6 +2,7 @@
 #ifndef TMPALLOC_PROFILE_BUILD_H
 #define TMPALLOC_PROFILE_BUILD_H
 
+#include "profile/charge.h"
 #include "profile/profile.h"
 
 struct profile_source {
@@ -11,8 +12,11 @@ struct profile_source {
     const char *engine;
     int64_t pid;
     const char *executable;
-    bool incomplete; /* some of the process' files are not known */
     const char *const *arguments;
+    const char *const *directories; /* where that was compiled; NULL-terminated; NULL: unknown */
+    bool incomplete;                /* some of the process' files are not known */
+    const struct charge_settings *settings; /* NULL: the user has said nothing */
+    enum charge_by by;
     uint32_t interpreter; /* module whose own native frames are left out of stacks with Python
                              frames; FRAME_NO_MODULE: none are */
 };
@@ -24,7 +28,8 @@ int profile_create(const struct profile_source *source, uint32_t threshold, stru
                    struct profile **ret);
 
 /* One stack of a source, whose snapshot is not used, with the index of its location (as that of a
- * site's) in *location_ret.  TMPALLOC_OK or TMPALLOC_E_NOMEM; on success the caller releases it. */
+ * site's) in *location_ret, which may be NULL.  TMPALLOC_OK or TMPALLOC_E_NOMEM; on success the
+ * caller releases it. */
 int profile_expand(const struct profile_source *source, uint32_t stack_number,
                    struct profile_stack *ret, size_t *location_ret);
 void profile_stack_release(struct profile_stack *stack);

@@ -91,11 +91,33 @@ static int add_free_stacks(const struct merging *merging, const struct profile_s
     return TMPALLOC_OK;
 }
 
+/* Known of the sum where it is of each part. */
+static int add_scopes(const struct merging *merging, const struct profile_site *part,
+                      struct profile_site *site) {
+    site->has_scopes &= part->has_scopes;
+    for (const struct site_scope *from = part->scopes; site->has_scopes && from;
+         from = from->next) {
+        struct site_scope *scope = keep(merging, 1, sizeof *scope);
+        if (!scope)
+            return no_memory(merging);
+        *scope = *from;
+        scope->next = (struct site_scope *)site->scopes;
+        site->scopes = scope;
+    }
+    return TMPALLOC_OK;
+}
+
 /* What depends on the frames that are shown. */
 static int add_frames(const struct merging *merging, const struct profile_site *part,
                       struct profile_site *site) {
-    int status =
-        add_distances(merging, part->same_scope_by_distance, &site->same_scope_by_distance);
+    int status = TMPALLOC_OK;
+    if (!part->same_scope_by_distance || part->location != site->location)
+        site->same_scope_by_distance = NULL;
+    if (site->same_scope_by_distance)
+        status =
+            add_distances(merging, part->same_scope_by_distance, &site->same_scope_by_distance);
+    if (status == TMPALLOC_OK)
+        status = add_scopes(merging, part, site);
     return status == TMPALLOC_OK ? add_free_stacks(merging, part, site) : status;
 }
 

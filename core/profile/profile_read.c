@@ -138,7 +138,8 @@ static int read_stack(struct profile_reader *reader, const json_t *array, const 
         if (status != TMPALLOC_OK)
             return status;
     }
-    *ret = (struct profile_stack){symbols, count, json_is_true(truncated)};
+    *ret = (struct profile_stack){
+        .symbols = symbols, .count = count, .truncated = json_is_true(truncated)};
     return TMPALLOC_OK;
 }
 
@@ -196,6 +197,8 @@ static int read_same_scope(const struct profile_reader *reader, const json_t *ob
     size_t count = (size_t)reader->profile->max_threshold + 1;
     struct site_distance *part = NULL;
     int status = TMPALLOC_OK;
+    if (json_is_null(json_object_get(object, key)))
+        return TMPALLOC_OK;
     if (json_object_get(object, key))
         status = read_distances(reader, object, key, &part);
     else if (!(part = arena_allocate(&reader->profile->storage, count, sizeof *part)))
@@ -224,12 +227,22 @@ static int read_location(const struct profile_reader *reader, const json_t *obje
     return profile_read_refuse(reader, "location", "no frame of the stack");
 }
 
+/* Where it was counted is charged to nobody. */
+static void mark_entry(struct profile_site *site) {
+    size_t count = 1;
+    while (count < site->location && site->stack.symbols[count - 1]->inlined)
+        count++;
+    if (count <= site->location)
+        site->stack.entry_count = count;
+}
+
 static int read_frames(struct profile_reader *reader, const json_t *object,
                        struct profile_site *site) {
     int status = read_stack(reader, json_object_get(object, "stack"),
                             json_object_get(object, "truncated"), &site->stack);
     if (status == TMPALLOC_OK)
         status = read_location(reader, object, &site->stack, &site->location);
+    mark_entry(site);
     if (status == TMPALLOC_OK)
         status = read_same_scope(reader, object, site);
     return status == TMPALLOC_OK ? read_free_stacks(reader, object, site) : status;

@@ -1,4 +1,5 @@
 #include "profile/profile_suppress.h"
+#include "profile/expressions.h"
 
 #include <string.h>
 
@@ -49,7 +50,7 @@ static int add_pattern(struct suppressions *suppressions, const char *pattern,
                        struct error *error) {
     if (MEMORY_RESERVE(suppressions->patterns, &suppressions->capacity, suppressions->count + 1))
         return error_no_memory(error);
-    int status = stack_filter_compile(pattern, &suppressions->patterns[suppressions->count], error);
+    int status = expression_compile(pattern, &suppressions->patterns[suppressions->count], error);
     suppressions->count += status == TMPALLOC_OK;
     return status;
 }
@@ -150,7 +151,8 @@ bool profile_suppressed_site(const struct profile *profile, struct profile_site 
     static const struct symbol symbol = {.function = "(suppressed)"};
     static const struct symbol *const stack[] = {&symbol};
     const struct profile_suppressed *suppressed = &profile->suppressed;
-    *ret = (struct profile_site){
-        .count = suppressed->count, .bytes = suppressed->bytes, .stack = {stack, 1, false}};
+    *ret = (struct profile_site){.count = suppressed->count,
+                                 .bytes = suppressed->bytes,
+                                 .stack = {.symbols = stack, .count = 1}};
     return suppressed->count > 0;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/profile_charge.h"
 #include "support/memory.h"
 
 #define PATTERN_PERCENT 80
@@ -86,21 +87,25 @@ static void show_native_frames(struct profile_site *site) {
     memcpy(site->free_stacks, native->free_stacks, sizeof site->free_stacks);
 }
 
-static int copy_sites(const struct profile *profile, bool native_frames, struct profile *copy) {
+static int copy_sites(const struct profile *profile, const struct profile_view *view,
+                      struct profile *copy) {
     copy->sites = arena_allocate(&copy->storage, profile->site_count, sizeof *copy->sites);
     if (!copy->sites)
         return TMPALLOC_E_NOMEM;
     for (size_t i = 0; i < profile->site_count; i++) {
         copy->sites[i] = profile->sites[i];
-        if (native_frames && copy->sites[i].native)
+        if (view->native_frames && copy->sites[i].native)
             show_native_frames(&copy->sites[i]);
     }
-    return profile_judge(copy);
+    const struct charge_source source = {.settings = view->settings,
+                                         .executable = profile->executable};
+    int status = profile_charge(copy, &source, view->by);
+    return status == TMPALLOC_OK ? profile_judge(copy) : status;
 }
 
-int profile_at(const struct profile *profile, uint32_t threshold, bool native_frames,
-               struct error *error, struct profile **ret) {
-    int status = profile_check_threshold(profile->max_threshold, threshold, error);
+int profile_at(const struct profile *profile, const struct profile_view *view, struct error *error,
+               struct profile **ret) {
+    int status = profile_check_threshold(profile->max_threshold, view->threshold, error);
     if (status != TMPALLOC_OK)
         return status;
     struct profile *copy = memory_allocate(sizeof *copy);
@@ -108,8 +113,9 @@ int profile_at(const struct profile *profile, uint32_t threshold, bool native_fr
         return error_no_memory(error);
     *copy = *profile;
     copy->storage = (struct arena){0};
-    copy->threshold = threshold;
-    status = copy_sites(profile, native_frames, copy);
+    copy->charge = NULL;
+    copy->threshold = view->threshold;
+    status = copy_sites(profile, view, copy);
     if (status != TMPALLOC_OK) {
         profile_destroy(copy);
         return error_of_status(error, status);

@@ -2,6 +2,7 @@
 #ifndef TMPALLOC_PROFILE_THRESHOLD_H
 #define TMPALLOC_PROFILE_THRESHOLD_H
 
+#include "profile/charge_settings.h"
 #include "profile/profile.h"
 
 /* TMPALLOC_E_ARGUMENT when nothing was recorded at that threshold. */
@@ -16,10 +17,18 @@ int profile_judge(struct profile *profile);
 /* The pattern of a site with so many temporaries, at whichever threshold that is. */
 enum profile_pattern profile_find_pattern(const struct profile_site *site, uint64_t temporaries);
 
-/* The same results at another threshold, with the interpreter's own frames or without; *ret refers
- * to `profile` and must not outlive it.  TMPALLOC_E_ARGUMENT for a threshold above the largest,
+/* How results are looked at. */
+struct profile_view {
+    uint32_t threshold;
+    bool native_frames; /* also the interpreter's own, in stacks with Python frames */
+    enum charge_by by;
+    const struct charge_settings *settings; /* NULL: the user has said nothing */
+};
+
+/* The same results in another view; *ret refers to `profile` and to the settings, and must not
+ * outlive them.  TMPALLOC_E_ARGUMENT for a threshold above the largest,
  * TMPALLOC_E_NOMEM; *ret is then untouched. */
-int profile_at(const struct profile *profile, uint32_t threshold, bool native_frames,
-               struct error *error, struct profile **ret);
+int profile_at(const struct profile *profile, const struct profile_view *view, struct error *error,
+               struct profile **ret);
 
 #endif

@@ -19,16 +19,6 @@ struct stack_filter {
     bool failed;
 };
 
-int stack_filter_compile(const char *pattern, regex_t *ret, struct error *error) {
-    int problem = regcomp(ret, pattern, REG_EXTENDED | REG_NOSUB);
-    if (problem == 0)
-        return TMPALLOC_OK;
-    char reason[128];
-    regerror(problem, ret, reason, sizeof(reason));
-    return error_set(error, TMPALLOC_E_ARGUMENT, "bad regular expression '%s': %s", pattern,
-                     reason);
-}
-
 int stack_filter_create(const regex_t *expressions, size_t count, struct stack_filter **ret) {
     struct stack_filter *filter = memory_allocate_zeroed(1, sizeof *filter);
     if (!filter)

@@ -8,10 +8,6 @@
 
 #include "profile/profile.h"
 
-/* An extended regular expression for frames, for the caller to free.  TMPALLOC_E_ARGUMENT says what
- * is wrong with it. */
-int stack_filter_compile(const char *pattern, regex_t *ret, struct error *error);
-
 /* Lets through what one of its expressions matches, and remembers which frames do. */
 struct stack_filter;
 

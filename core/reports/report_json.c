@@ -129,7 +129,9 @@ static int set_frames(json_t *object, struct document *document, const struct pr
     failed |= json_object_set_new(object, "location_index", value_count(site->location));
     failed |= json_object_set_new(
         object, "same_scope_by_distance",
-        distances_array(document->profile, site->same_scope_by_distance, false));
+        site->same_scope_by_distance
+            ? distances_array(document->profile, site->same_scope_by_distance, false)
+            : json_null());
     failed |= json_object_set_new(object, "free_stacks", free_stacks_array(document, site, value));
     failed |= json_object_set_new(object, "free_truncated", free_truncated_array(site));
     return failed;

@@ -336,19 +336,24 @@ static int refuse_mark(const struct recording *recording, const char *name, stru
     return status;
 }
 
-struct profile_source recording_source(const struct recording *recording, bool native_frames) {
+struct profile_source recording_source(const struct recording *recording,
+                                       const struct profile_view *view) {
     const struct tmpalloc_process *process = &recording->process;
+    const char *executable = process->executable[0] ? process->executable : NULL;
     const char *unmatched;
     return (struct profile_source){
         .stacks = tracker_stacks(recording->tracker),
         .symbolizer = recording->symbolizer,
         .engine = recording->engine,
         .pid = process->pid,
-        .incomplete = modules_unmatched(recording->modules, &unmatched) > 0,
-        .executable = process->executable[0] ? process->executable : NULL,
+        .executable = executable,
         .arguments = (const char *const *)recording->arguments,
-        .interpreter =
-            native_frames ? FRAME_NO_MODULE : interpreted_stacks_runtime_module(recording->modules),
+        .directories = symbolizer_directories(recording->symbolizer, executable),
+        .incomplete = modules_unmatched(recording->modules, &unmatched) > 0,
+        .settings = view->settings,
+        .by = view->by,
+        .interpreter = view->native_frames ? FRAME_NO_MODULE
+                                           : interpreted_stacks_runtime_module(recording->modules),
     };
 }
 
@@ -358,8 +363,9 @@ static const struct symbol *locate(struct profile_stack *stack, size_t location)
     return symbol;
 }
 
-const struct symbol *recording_find_location(const struct recording *recording, uint32_t number) {
-    const struct profile_source source = recording_source(recording, false);
+const struct symbol *recording_find_location(const struct recording *recording,
+                                             const struct profile_view *view, uint32_t number) {
+    const struct profile_source source = recording_source(recording, view);
     struct profile_stack stack;
     size_t location;
     if (number == SITE_NO_STACK ||
@@ -395,9 +401,9 @@ int recording_profile(struct recording *recording, const struct recording_query 
         return status;
     if (mark)
         snapshot_subtract(&snapshot, &mark->snapshot);
-    struct profile_source source = recording_source(recording, query->native_frames);
+    struct profile_source source = recording_source(recording, &query->view);
     source.snapshot = &snapshot;
-    status = profile_create(&source, query->threshold, error, ret);
+    status = profile_create(&source, query->view.threshold, error, ret);
     snapshot_deinit(&snapshot);
     if (status == TMPALLOC_OK)
         tell_what_is_missing(recording);
@@ -421,28 +427,30 @@ static void link_native(struct profile *profile, const struct profile *native) {
 }
 
 /* *native_ret: the same with the interpreter's frames, or NULL when there are none. */
-static int make_views(struct recording *recording, struct snapshot *snapshot, uint32_t threshold,
-                      struct error *error, struct profile **ret, struct profile **native_ret) {
-    struct profile_source source = recording_source(recording, false);
+static int make_views(struct recording *recording, struct snapshot *snapshot,
+                      const struct profile_view *view, struct error *error, struct profile **ret,
+                      struct profile **native_ret) {
+    struct profile_source source = recording_source(recording, view);
     source.snapshot = snapshot;
-    int status = profile_create(&source, threshold, error, ret);
+    int status = profile_create(&source, view->threshold, error, ret);
     if (status != TMPALLOC_OK || source.interpreter == FRAME_NO_MODULE)
         return status;
     source.interpreter = FRAME_NO_MODULE;
-    status = profile_create(&source, threshold, error, native_ret);
+    status = profile_create(&source, view->threshold, error, native_ret);
     if (status == TMPALLOC_OK)
         link_native(*ret, *native_ret);
     return status;
 }
 
-int recording_whole_profile(struct recording *recording, uint32_t threshold, struct error *error,
-                            struct profile **ret, struct profile **native_ret) {
+int recording_whole_profile(struct recording *recording, const struct profile_view *view,
+                            struct error *error, struct profile **ret,
+                            struct profile **native_ret) {
     struct snapshot snapshot;
     struct profile *profile = NULL, *native = NULL;
     int status = recording_snapshot(recording, &snapshot, error);
     if (status != TMPALLOC_OK)
         return status;
-    status = make_views(recording, &snapshot, threshold, error, &profile, &native);
+    status = make_views(recording, &snapshot, view, error, &profile, &native);
     snapshot_deinit(&snapshot);
     if (status != TMPALLOC_OK) {
         profile_destroy(profile);

@@ -4,6 +4,7 @@
 
 #include "names/process_files.h"
 #include "profile/profile_build.h"
+#include "profile/profile_threshold.h"
 #include "support/text.h"
 #include "tables/tracker.h"
 #include "unwind/interpreted_stacks.h"
@@ -80,24 +81,26 @@ void recording_forget_marks(struct recording *recording);
 
 /* Which results are wanted. */
 struct recording_query {
-    uint32_t threshold;
-    const char *since;  /* counted from this mark; NULL: from the start */
-    bool native_frames; /* also the interpreter's own, in stacks with Python frames */
+    struct profile_view view;
+    const char *since; /* counted from this mark; NULL: from the start */
 };
 
-/* What profiles are made of, without a snapshot.  Refers to the recording. */
-struct profile_source recording_source(const struct recording *recording, bool native_frames);
+/* What profiles are made of, without a snapshot.  Refers to the recording and to the view's
+ * settings. */
+struct profile_source recording_source(const struct recording *recording,
+                                       const struct profile_view *view);
 
 /* The location of a stack; NULL: it is SITE_NO_STACK, or without memory. */
-const struct symbol *recording_find_location(const struct recording *recording, uint32_t number);
+const struct symbol *recording_find_location(const struct recording *recording,
+                                             const struct profile_view *view, uint32_t number);
 
 /* The profile must not outlive the recording. */
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret);
 
-/* All there is to save: the sites have their `native`, which belongs to *native_ret (NULL: none
- * has).  To be destroyed in this order. */
-int recording_whole_profile(struct recording *recording, uint32_t threshold, struct error *error,
-                            struct profile **ret, struct profile **native_ret);
+/* All there is to save, whatever frames the view shows: the sites have their `native`, which
+ * belongs to *native_ret (NULL: none has).  To be destroyed in this order. */
+int recording_whole_profile(struct recording *recording, const struct profile_view *view,
+                            struct error *error, struct profile **ret, struct profile **native_ret);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * What it is made of, and the questions that need nothing else.  What happens to it stands above:
  *
- *     copies, source < engine < results < blocks, worth, watch, catch, core < status, data
+ *     copies, source, view < engine < results < blocks, worth, watch, catch, core < status, data
  *                                                                  < begin < process, control
  */
 #ifndef TMPALLOC_SESSION_H
@@ -14,6 +14,7 @@
 #include "engines/engine_breakpoint.h"
 #include "engines/engine_catches.h"
 #include "names/elf_file.h"
+#include "profile/charge_settings.h"
 #include "profile/profile_suppress.h"
 #include "session/recording.h"
 #include "support/map.h"
@@ -53,7 +54,8 @@ struct session_catch {
     uint32_t id; /* counted from 1, not used again; 0: this place is free */
     bool once;
     bool done; /* to be deleted once its last stop was shown */
-    char *at;  /* owned; NULL: anywhere */
+    enum charge_by by;
+    char *at; /* owned; NULL: anywhere */
     regex_t regex;
 };
 
@@ -103,6 +105,7 @@ struct session {
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t columns;    /* of the lines of the latest command's output; 0: any */
     uint32_t threshold;  /* of reports that name none */
+    struct charge_settings charge;
     struct session_copies copies;
     struct session_catches catches;
     struct session_watch watch;

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "profile/charge.h"
+#include "profile/expressions.h"
 #include "profile/profile_build.h"
 #include "profile/stack_filter.h"
 #include "reports/report_caught.h"
@@ -11,6 +11,7 @@
 #include "session/session_engine.h"
 #include "session/session_matches.h"
 #include "session/session_results.h"
+#include "session/session_view.h"
 #include "support/memory.h"
 
 static uint32_t bit_of(size_t place) {
@@ -40,13 +41,13 @@ static uint32_t compare(const struct session_catches *catches, const struct prof
 static uint32_t decide(void *arg, uint32_t number) {
     struct session *session = arg;
     struct session_catches *catches = &session->catches;
-    const struct profile_source source = recording_source(session->recording, false);
+    const struct profile_view view = session_view(session);
+    const struct profile_source source = recording_source(session->recording, &view);
     struct profile_stack stack;
     uint64_t known;
-    size_t location;
     if (map_get(&catches->decided, number, &known))
         return (uint32_t)known;
-    if (profile_expand(&source, number, &stack, &location) != TMPALLOC_OK)
+    if (profile_expand(&source, number, &stack, NULL) != TMPALLOC_OK)
         return 0;
     uint32_t matches = compare(catches, &stack);
     profile_stack_release(&stack);
@@ -123,7 +124,7 @@ static int check(const struct session *session, const struct session_catch_optio
 static int compile(struct session_catch *catch, const char *at, struct error *error) {
     if (!at)
         return TMPALLOC_OK;
-    int status = stack_filter_compile(at, &catch->regex, error);
+    int status = expression_compile(at, &catch->regex, error);
     if (status != TMPALLOC_OK)
         return status;
     catch->at = memory_copy_string(at);
@@ -163,7 +164,8 @@ void session_catches_append_unmatched(struct session *session, struct text *text
 int session_catch_add(struct session *session, const struct session_catch_options *options,
                       struct text *text, struct error *error) {
     struct session_catches *catches = &session->catches;
-    struct session_catch added = {.id = catches->last_id + 1, .once = options->once};
+    struct session_catch added = {
+        .id = catches->last_id + 1, .once = options->once, .by = options->by};
     int status = check(session, options, error);
     if (status == TMPALLOC_OK)
         status = compile(&added, options->at, error);
@@ -274,7 +276,7 @@ static void append_names(const struct session_catches *catches, uint32_t bits, s
 
 /* The number of the call site in the reports at the session's threshold; 0: it has none. */
 static uint32_t find_site(struct session *session, uint32_t stack) {
-    const struct recording_query query = {.threshold = session->threshold};
+    const struct recording_query query = {.view = session_view(session)};
     struct profile *profile = NULL;
     uint32_t id = 0;
     if (session_need_recording(session, NULL) != TMPALLOC_OK ||
@@ -286,20 +288,31 @@ static uint32_t find_site(struct session *session, uint32_t stack) {
     return id;
 }
 
+/* As the first of the catches wants it. */
+static struct profile_view view_of(const struct session *session,
+                                   const struct engine_caught *caught) {
+    struct profile_view view = session_view(session);
+    size_t place = 0;
+    while (place + 1 < ENGINE_CATCHES && !(caught->catches & bit_of(place)))
+        place++;
+    view.by = session->catches.items[place].by;
+    return view;
+}
+
 static void append_text(struct session *session, const struct engine_caught *caught, uint32_t site,
                         struct text *text) {
     const struct recording *recording = session->recording;
-    const struct profile_source source = recording_source(recording, false);
+    const struct profile_view view = view_of(session, caught);
+    const struct profile_source source = recording_source(recording, &view);
     struct report_between between[ENGINE_BETWEEN_LIMIT];
     struct profile_stack stack;
-    size_t location;
     struct text names;
-    if (profile_expand(&source, caught->stack, &stack, &location) != TMPALLOC_OK)
+    if (profile_expand(&source, caught->stack, &stack, NULL) != TMPALLOC_OK)
         return;
     for (uint32_t i = 0; i < caught->between_count; i++)
-        between[i] =
-            (struct report_between){caught->between[i].size_bytes,
-                                    recording_find_location(recording, caught->between[i].stack)};
+        between[i] = (struct report_between){
+            caught->between[i].size_bytes,
+            recording_find_location(recording, &view, caught->between[i].stack)};
     text_init(&names);
     append_names(&session->catches, caught->catches, &names);
     const struct report_caught report = {
@@ -309,7 +322,7 @@ static void append_text(struct session *session, const struct engine_caught *cau
         .distance = caught->distance,
         .site = site,
         .stack = &stack,
-        .free_location = recording_find_location(recording, caught->free_stack),
+        .free_location = recording_find_location(recording, &view, caught->free_stack),
         .between = between,
         .between_count = caught->between_count,
     };
@@ -318,29 +331,31 @@ static void append_text(struct session *session, const struct engine_caught *cau
     profile_stack_release(&stack);
 }
 
-/* Of a Python function, which no frame of the debugger's shows, the innermost one of what it calls
- * that is no allocator. */
-static size_t native_location(const struct profile_stack *stack, size_t location) {
-    if (!stack->symbols[location]->python)
-        return location;
-    for (size_t i = 1; i < location; i++) {
-        if (charge_kind_of(stack->symbols[i], NULL, false) != CHARGE_NONE)
-            return i;
-    }
-    while (location + 1 < stack->count && stack->symbols[location]->python)
-        location++;
-    return location;
+/* The charged one.  Of a Python function, which no frame of the debugger's shows, the innermost one
+ * of what it calls that is no allocator. */
+static int find_frame(const struct session *session, const struct engine_caught *caught,
+                      struct profile_stack *stack, size_t *ret) {
+    struct profile_view view = view_of(session, caught);
+    uint32_t number = caught->free_stack;
+    view.native_frames = true;
+    struct profile_source source = recording_source(session->recording, &view);
+    int status = profile_expand(&source, number, stack, ret);
+    if (status != TMPALLOC_OK || !stack->symbols[*ret]->python)
+        return status;
+    profile_stack_release(stack);
+    source.by = CHARGE_BY_INNERMOST;
+    status = profile_expand(&source, number, stack, ret);
+    while (status == TMPALLOC_OK && *ret + 1 < stack->count && stack->symbols[*ret]->python)
+        ++*ret;
+    return status;
 }
 
-/* The charged one. */
 static void select_frame(struct session *session, const struct engine_caught *caught) {
-    const struct profile_source source = recording_source(session->recording, true);
     struct profile_stack stack;
     size_t location;
     if (caught->free_stack == ENGINE_NO_STACK ||
-        profile_expand(&source, caught->free_stack, &stack, &location) != TMPALLOC_OK)
+        find_frame(session, caught, &stack, &location) != TMPALLOC_OK)
         return;
-    location = native_location(&stack, location);
     uint32_t inlined = 0;
     while (inlined < location && stack.symbols[location - inlined - 1]->inlined)
         inlined++;

@@ -13,6 +13,7 @@ struct session_catch_options {
     uint64_t min_size;
     uint64_t count; /* 0: every match */
     bool once;
+    enum charge_by by; /* whose frame is selected */
 };
 
 void session_catches_init(struct session *session);

@@ -27,6 +27,7 @@ void session_deinit(struct session *session) {
     session_options_deinit(&session->options);
     session_catches_deinit(session);
     session_copies_deinit(session);
+    charge_settings_deinit(&session->charge);
     text_deinit(&session->missing);
     host_deinit(&session->host);
 }

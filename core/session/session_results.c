@@ -7,6 +7,7 @@
 #include "reports/report.h"
 #include "session/session_engine.h"
 #include "session/session_source.h"
+#include "session/session_view.h"
 #include "support/file_write.h"
 #include "support/memory.h"
 
@@ -22,7 +23,7 @@ static int loaded_profile(const struct session *session, const struct recording_
     if (query->since)
         return error_set(error, TMPALLOC_E_ARGUMENT, "no mark %s: the results are from %s",
                          query->since, text_get(&session->loaded_from));
-    return profile_at(session->loaded, query->threshold, query->native_frames, error, ret);
+    return profile_at(session->loaded, &query->view, error, ret);
 }
 
 int session_profile(struct session *session, const struct recording_query *query,
@@ -34,7 +35,7 @@ int session_profile(struct session *session, const struct recording_query *query
         return status;
     session_tell_source(session);
     uint32_t highest = recording_max_threshold(session->recording);
-    status = session_check_threshold(query->threshold, highest, error);
+    status = session_check_threshold(query->view.threshold, highest, error);
     if (status == TMPALLOC_OK)
         status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
@@ -50,7 +51,7 @@ int session_profile(struct session *session, const struct recording_query *query
 int session_count(struct session *session, const regex_t *expression, uint64_t *count_ret,
                   uint64_t *bytes_ret, struct error *error) {
     struct profile *profile;
-    const struct recording_query query = {.threshold = session->threshold};
+    const struct recording_query query = {.view = session_view(session)};
     int status = session_profile(session, &query, error, &profile);
     if (status != TMPALLOC_OK) /* nothing recorded, or not up to that threshold */
         return status == TMPALLOC_E_ARGUMENT ? TMPALLOC_E_STATE : status;
@@ -160,8 +161,9 @@ static int save_recording(struct session *session, const char *path, bool force,
         return status;
     session_tell_source(session);
     uint32_t most = recording_max_threshold(session->recording);
-    uint32_t threshold = session->threshold < most ? session->threshold : most;
-    status = recording_whole_profile(session->recording, threshold, error, &profile, &native);
+    struct profile_view view = session_view(session);
+    view.threshold = view.threshold < most ? view.threshold : most;
+    status = recording_whole_profile(session->recording, &view, error, &profile, &native);
     if (status != TMPALLOC_OK)
         return status;
     profile->incomplete = session_is_incomplete(session);

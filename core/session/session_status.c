@@ -8,6 +8,7 @@
 #include "session/session_catch.h"
 #include "session/session_engine.h"
 #include "session/session_results.h"
+#include "session/session_view.h"
 #include "session/session_watch.h"
 #include "support/memory.h"
 
@@ -179,8 +180,9 @@ static void append_temporaries(struct session *session, const struct snapshot *s
 static int loaded_status(const struct session *session, struct text *text, struct error *error) {
     struct profile *profile;
     uint32_t most = session->loaded->max_threshold;
-    uint32_t threshold = session->threshold < most ? session->threshold : most;
-    int status = profile_at(session->loaded, threshold, false, error, &profile);
+    struct profile_view view = session_view(session);
+    view.threshold = view.threshold < most ? view.threshold : most;
+    int status = profile_at(session->loaded, &view, error, &profile);
     if (status != TMPALLOC_OK)
         return status;
     const struct snapshot_totals *totals = &profile->totals;
@@ -194,7 +196,7 @@ static int loaded_status(const struct session *session, struct text *text, struc
     append_amount(text, "allocations", totals->allocations, totals->allocated_bytes);
     append_row(text, "deallocations", totals->deallocations);
     append_amount(text, "temporaries", profile->count, profile->bytes);
-    text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", threshold, most);
+    text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", view.threshold, most);
     append_row(text, "cross-thread frees", totals->cross_thread_frees);
     append_row(text, "dropped events", totals->dropped);
     append_row(text, "call sites", profile->site_count);

@@ -6,10 +6,12 @@
 #include "reports/report_selection.h"
 #include "session/session_engine.h"
 #include "session/session_results.h"
+#include "session/session_view.h"
 
 static void append_location(const struct session *session, struct text *text) {
+    const struct profile_view view = session_view(session);
     const struct symbol *location =
-        recording_find_location(session->recording, session->watch.stack);
+        recording_find_location(session->recording, &view, session->watch.stack);
     if (location)
         profile_append_location(text, location);
 }
@@ -98,7 +100,7 @@ void session_watch_end(struct session *session) {
 }
 
 static int find_stack(struct session *session, uint32_t site, uint32_t *ret, struct error *error) {
-    const struct recording_query query = {.threshold = session->threshold};
+    const struct recording_query query = {.view = session_view(session)};
     const struct profile_site *found;
     struct profile *profile;
     int status = session_profile(session, &query, error, &profile);

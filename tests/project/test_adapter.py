@@ -274,8 +274,10 @@ def test_gdb_shows_and_sets_the_threshold_in_one_line_each(gdb, library):
     assert done == "\n"
     assert after == still == "The threshold of temporary allocations is 3.\n"
     assert refused == "100000 is higher than the highest threshold that can be recorded\n"
-    assert all == after and "set tmpalloc threshold -- " in names
-    assert unknown == 'no setting "treshold 3": tmpalloc has "threshold"\n'
+    assert all.startswith(after) and 'tmpalloc charge is "caller".' in all
+    assert "set tmpalloc threshold -- " in names and "set tmpalloc own -- " in names
+    accepted = "threshold, charge, own, foreign, wrapper"
+    assert unknown == f"no setting 'treshold 3': accepted are {accepted}\n"
 
 
 def test_lldb_completes_commands_and_options_at_a_terminal(lldb, library):

@@ -58,7 +58,8 @@ static void make_reports(const struct profile *loaded, uint32_t threshold, bool 
     };
     struct error error;
     struct profile *profile;
-    if (profile_at(loaded, threshold, native_frames, &error, &profile) != TMPALLOC_OK)
+    const struct profile_view view = {.threshold = threshold, .native_frames = native_frames};
+    if (profile_at(loaded, &view, &error, &profile) != TMPALLOC_OK)
         return;
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         make_tables(profile, &options[i]);

@@ -62,7 +62,8 @@ static int print_comparison(const struct invocation *invocation, const struct pr
     int status = profile_load(invocation->before, error, &loaded);
     if (status != TMPALLOC_OK)
         return status;
-    status = profile_at(loaded, profile->threshold, false, error, &before);
+    const struct profile_view view = {.threshold = profile->threshold};
+    status = profile_at(loaded, &view, error, &before);
     if (status == TMPALLOC_OK) {
         status = diff ? report_diff(before, profile, &invocation->options, text, error)
                       : print_check(profile, before, text, error);
@@ -131,10 +132,11 @@ static int load_and_print(const struct invocation *invocation, struct text *text
     int status = load(invocation, error, &loaded);
     if (status != TMPALLOC_OK)
         return status;
-    uint32_t threshold = loaded->threshold;
+    struct profile_view view = {.threshold = loaded->threshold,
+                                .native_frames = invocation->native_frames};
     if (invocation->threshold)
-        threshold = (uint32_t)number(invocation->threshold);
-    status = profile_at(loaded, threshold, invocation->native_frames, error, &profile);
+        view.threshold = (uint32_t)number(invocation->threshold);
+    status = profile_at(loaded, &view, error, &profile);
     if (status == TMPALLOC_OK) {
         status = suppress_and_print(invocation, profile, text, error);
         profile_destroy(profile);

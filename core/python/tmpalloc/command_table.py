@@ -15,6 +15,10 @@ class Command(
         """The first line of its help."""
         return self.help.partition("\n")[0]
 
+    def option(self, name):
+        """The option of this long name."""
+        return next(option for option in self.options if option.name == name)
+
 
 #: An option of a command, as text; choices is empty when any value will do.
 Option = namedtuple("Option", "name letter value choices help")
