@@ -141,7 +141,7 @@ static bool is_wrapper(const char *name) {
         "__rdl_*",
         "__rg_*",
         "alloc::alloc::*",
-        "<alloc::alloc::Global as *",
+        "<alloc::alloc::*",
         "<std::alloc::System as *",
         NULL,
     };

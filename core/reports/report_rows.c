@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "profile/profile_advice.h"
+#include "profile/profile_charge.h"
 #include "reports/report_width.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -51,14 +52,24 @@ static void count_total(struct report_row *row, const struct profile_site *site,
     row->total_bytes += amount.bytes;
 }
 
+static int count_through(struct report_rows *rows, const struct report_row *row,
+                         const struct profile_site *site, struct report_amount amount) {
+    const struct symbol *through =
+        profile_find_through(rows->profile->charge, &site->stack, site->location);
+    if (amount.count == 0 || !through || !through->function)
+        return TMPALLOC_OK;
+    return report_through_add(&rows->through, row->order, through->function, amount.bytes);
+}
+
 static int add_site_by_location(struct report_rows *rows, const struct profile_site *site,
                                 struct report_amount amount) {
     struct report_row *own = get_row(rows, profile_location(site));
     if (!own)
         return TMPALLOC_E_NOMEM;
     count_own(own, site, amount);
-    if (amount.count == 0)
-        return TMPALLOC_OK;
+    int status = count_through(rows, own, site, amount);
+    if (amount.count == 0 || status != TMPALLOC_OK)
+        return status;
     for (size_t i = site->location; i < site->stack.count; i++) {
         struct report_row *row = get_row(rows, site->stack.symbols[i]);
         if (!row)
@@ -214,6 +225,7 @@ void report_rows_release(struct report_rows *rows) {
     locations_destroy(rows->locations);
     labels_destroy(rows->labels);
     stack_filter_destroy(rows->filter);
+    report_through_release(&rows->through);
     memory_release(rows->items);
 }
 

@@ -7,6 +7,7 @@
 #include "profile/stack_filter.h"
 #include "reports/report.h"
 #include "reports/report_selection.h"
+#include "reports/report_through.h"
 
 /* One location, or one stack. */
 struct report_row {
@@ -31,8 +32,9 @@ struct report_rows {
     size_t count;
     size_t capacity;
     struct stack_filter *filter;
-    struct labels *labels; /* their names */
-    size_t candidates;     /* rows that there would be without the filter */
+    struct labels *labels;         /* their names */
+    struct report_through through; /* what they call, by their order */
+    size_t candidates;             /* rows that there would be without the filter */
 };
 
 /* Refers to profile and options.  TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_INTERRUPTED; to be

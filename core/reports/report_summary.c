@@ -10,16 +10,25 @@ static const struct table_column summary_columns[] = {
     {"Share", true, 4},      {"Scope", true, 3},        {"Pattern", false, 0},
 };
 
+/* With what it is charged through where there is room for that, which is no part of it. */
+static void print_location(const struct report_rows *rows, const struct report_row *row,
+                           struct table *table) {
+    labels_append(rows->labels, row->location, table_add_cell(table));
+    struct text *longer = table_add_longer(table);
+    labels_append(rows->labels, row->location, longer);
+    report_through_append(&rows->through, row->order, longer);
+}
+
 static void print_row(const struct report_rows *rows, const struct report_row *row,
                       struct table *table) {
     const struct profile *profile = rows->profile;
     table_add_row(table, TABLE_NO_PARENT, report_row_advice(row) ? TABLE_STRIKING : TABLE_NORMAL);
-    struct text *place = table_add_cell(table);
     if (rows->options->by_stack) {
+        struct text *place = table_add_cell(table);
         text_printf(place, "site %u: ", row->site->id);
         report_append_callers(place, row->site);
     } else {
-        labels_append(rows->labels, row->location, place);
+        print_location(rows, row, table);
     }
     text_append_size(table_add_cell(table), row->total_bytes);
     report_append_percent(table_add_cell(table), row->total_bytes, profile->bytes);

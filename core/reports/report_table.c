@@ -22,6 +22,7 @@ struct row {
     enum table_style style;
     size_t cells[COLUMNS_MAX]; /* offsets in the table's content */
     size_t cell_count;
+    size_t longer; /* offset of what the first cell is where it fits; 0: the same */
     struct libscols_line *line;
 };
 
@@ -96,6 +97,14 @@ struct text *table_add_cell(struct table *table) {
     return &table->content;
 }
 
+struct text *table_add_longer(struct table *table) {
+    if (table->failed || table->row_count == 0)
+        return &table->content;
+    end_cell(table);
+    table->rows[table->row_count - 1].longer = table->content.length;
+    return &table->content;
+}
+
 void table_add_cell_string(struct table *table, const char *string) {
     text_append(table_add_cell(table), string);
 }
@@ -108,9 +117,16 @@ static const char *get_cell(const struct table *table, const struct row *row, si
     return text_get(&table->content) + row->cells[column];
 }
 
+/* The first cell of a row, in its longer form when that is at most so wide. */
+static const char *get_first(const struct table *table, const struct row *row, size_t width) {
+    const char *longer = text_get(&table->content) + row->longer;
+    return row->longer > 0 && width_of(longer) <= width ? longer : get_cell(table, row, 0);
+}
+
 static size_t cell_width(const struct table *table, const struct row *row, size_t column) {
-    size_t indent = column == 0 ? row->depth * INDENT_WIDTH : 0;
-    return indent + width_of(get_cell(table, row, column));
+    if (column > 0)
+        return width_of(get_cell(table, row, column));
+    return row->depth * INDENT_WIDTH + width_of(get_first(table, row, SIZE_MAX));
 }
 
 static size_t column_width(const struct table *table, size_t column) {
@@ -215,8 +231,8 @@ static struct cut *cut_first_cells(const struct table *table, size_t width, stru
     for (size_t i = 0; cuts && i < table->row_count; i++) {
         const struct row *row = &table->rows[i];
         size_t indent = row->depth * INDENT_WIDTH;
-        cuts[i].whole = get_cell(table, row, 0);
         cuts[i].width = width > indent ? width - indent : 0;
+        cuts[i].whole = get_first(table, row, width > 0 ? cuts[i].width : SIZE_MAX);
     }
     if (cuts && cuts_make(cuts, table->row_count, results) == TMPALLOC_OK)
         return cuts;

@@ -30,6 +30,8 @@ size_t table_add_row(struct table *table, size_t parent, enum table_style style)
 /* Where to append the content of the row's next cell; valid until the next call.  Cells that are
  * not asked for are empty. */
 struct text *table_add_cell(struct table *table);
+/* What the row's cell is to be instead where it fits; that is the first one, and was just added. */
+struct text *table_add_longer(struct table *table);
 void table_add_cell_string(struct table *table, const char *string);
 size_t table_row_count(const struct table *table);
 

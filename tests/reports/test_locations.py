@@ -176,3 +176,48 @@ def test_a_c_library_function_elsewhere_than_in_the_executable_is_its_own(driver
 
 def test_code_without_any_name_is_passed_over(driver):
     assert charged(driver, module="-") == "main"
+
+
+THROUGH = """threshold 0 0
+process 1 /app/program ./program
+engine breakpoint
+totals 9 900 0 0 0
+frame malloc | malloc | - | /lib/libc.so.6
+frame append | std::string::append | /usr/include/c++/12/string:9 | /app/program
+frame insert | std::vector<int>::insert | - | /app/program
+frame allocate | std::allocator<char>::allocate | - | /app/program
+frame main | main | /src/main.cc:3 | /app/program
+frame start | start | /src/main.cc:9 | /app/program
+"""
+SITE = """site {stack}
+  temporaries 0 1 {bytes}
+  allocations 1 {bytes}
+  threads 1
+"""
+
+
+def first_cells(driver, stacks, *arguments):
+    """The first column of the summary's rows."""
+    sites = "".join(SITE.format(stack=stack, bytes=size) for stack, size in stacks.items())
+    lines = driver.report((THROUGH + sites).encode(), "summary", *arguments).splitlines()[1:]
+    return [line.split("  ")[0] for line in lines]
+
+
+def test_a_row_says_what_its_location_is_charged_through(driver):
+    assert first_cells(driver, {"malloc main start": 1}) == ["main at main.cc:3"]
+    assert first_cells(driver, {"malloc allocate main start": 1}) == ["main at main.cc:3"]
+    assert first_cells(driver, {"malloc allocate append main start": 1}) == [
+        "main at main.cc:3 (std::string::append)"
+    ]
+
+
+def test_of_several_the_one_with_most_bytes_is_said(driver):
+    stacks = {"malloc append main": 1, "malloc append main start": 2, "malloc insert main start": 2}
+    assert first_cells(driver, stacks) == ["main at main.cc:3 (std::string::append, 1 more)"]
+    stacks["malloc insert main"] = 9
+    assert first_cells(driver, stacks) == ["main at main.cc:3 (std::vector<int>::insert, 1 more)"]
+
+
+def test_what_does_not_fit_leaves_the_location_whole(driver):
+    stacks = {"malloc append main start": 1}
+    assert first_cells(driver, stacks, "--columns", 80) == ["main at main.cc:3"]
