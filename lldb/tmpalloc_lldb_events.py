@@ -139,6 +139,20 @@ class LldbEvents(Host):
             breakpoint.SetEnabled(False)
             self._retired.append(breakpoint)
 
+    def take_back(self, target, address):
+        """Enables a retired breakpoint at an address; None: there is none.
+
+        In a file that was loaded again LLDB never hits a second one at the same place.
+        """
+        for i, breakpoint in enumerate(self._retired):
+            if breakpoint.IsValid() and breakpoint.GetTarget() == target:
+                place = breakpoint.GetLocationAtIndex(0)
+                if place.GetLoadAddress() == address and breakpoint.GetNumLocations() == 1:
+                    del self._retired[i]
+                    breakpoint.SetEnabled(True)
+                    return breakpoint
+        return None
+
     def delete_retired(self):
         """Deletes what was retired; for commands."""
         while self._retired:

@@ -134,7 +134,7 @@ class LldbHost(LldbEvents):
         if hardware:
             breakpoint = self._hardware_breakpoint(target, address)
         else:
-            breakpoint = target.BreakpointCreateByAddress(address)
+            breakpoint = self.take_back(target, address) or target.BreakpointCreateByAddress(address)
         if not self._here.frame:
             self.define_names(target)
         breakpoint.AddName(NAME)
