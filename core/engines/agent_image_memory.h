@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "support/error.h"
+#include "support/map.h"
 #include "tables/stacks.h"
 
 struct agent_image_source {
@@ -19,6 +20,10 @@ struct agent_image_source {
     int (*python_frame)(void *arg, const char *function, const char *file, uint32_t line,
                         struct frame *ret);
     void *arg;
+    /* What call stacks were before other code was loaded where theirs had been: a hash of what the
+     * image says of one -> its number.  NULL: nothing is known. */
+    struct map *past;
+    bool notes_past; /* whatever is read is added */
 };
 
 #define IMAGE_BLOCK_BYTES 16384

@@ -11,6 +11,22 @@
 #include "names/core_file.h"
 #include "support/memory.h"
 
+/* What has been counted keeps its names. */
+static int note_stacks(void *arg, struct error *error) {
+    struct engine_agent *agent = arg;
+    struct agent_image_source source = engine_agent_source(&agent->parts);
+    struct agent_image_facts facts;
+    struct snapshot snapshot;
+    source.notes_past = true;
+    if (agent->anchor == 0)
+        return TMPALLOC_OK;
+    int status = agent_image_read(&source, agent->anchor, tracker_stacks(agent->parts.tracker),
+                                  &facts, &snapshot, error);
+    if (status == TMPALLOC_OK)
+        snapshot_deinit(&snapshot);
+    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : status;
+}
+
 int engine_agent_create(const struct engine_parts *parts,
                         const struct engine_agent_options *options, struct error *error,
                         struct engine_agent **ret) {
@@ -25,6 +41,7 @@ int engine_agent_create(const struct engine_parts *parts,
     agent->parts = *parts;
     agent->options = *options;
     breakpoints_init(&agent->breakpoints, parts->host, TMPALLOC_SOFTWARE);
+    modules_set_replacing(parts->modules, note_stacks, agent);
     *ret = agent;
     return TMPALLOC_OK;
 }
@@ -39,6 +56,7 @@ void engine_agent_destroy(struct engine_agent *agent) {
     if (!agent)
         return;
     end_preloading(agent);
+    modules_set_replacing(agent->parts.modules, NULL, NULL);
     breakpoints_deinit(&agent->breakpoints);
     entry_points_deinit(&agent->entries);
     agent_file_close(&agent->file);

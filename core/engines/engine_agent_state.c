@@ -136,5 +136,6 @@ struct agent_image_source engine_agent_source(const struct engine_parts *parts) 
         .frame = engine_agent_state_find_frame,
         .python_frame = engine_agent_state_find_python_frame,
         .arg = (void *)parts,
+        .past = parts->past_stacks,
     };
 }

@@ -17,6 +17,7 @@ struct engine_parts {
     struct symbolizer *symbolizer;
     struct interpreted_stacks *python; /* NULL: Python frames are not wanted */
     struct engine_catches *catches;    /* NULL: nothing is ever caught */
+    struct map *past_stacks;           /* of the agent: see struct agent_image_source */
 };
 
 struct engine_breakpoint_options {

@@ -30,6 +30,11 @@ int modules_set_debug_directories(struct modules *modules, const char *directori
 /* The process or core file whose memory decides which files are believed. */
 void modules_set_process(struct modules *modules, const struct module_process *process);
 
+/* Called when files are about to be loaded where others have been, and addresses still mean the
+ * others; what it returns, if not TMPALLOC_OK, modules_update() does.  NULL: nothing is. */
+typedef int (*modules_replacing)(void *arg, struct error *error);
+void modules_set_replacing(struct modules *modules, modules_replacing replacing, void *arg);
+
 /* Replaces the current layout by the `count` files that are loaded now, in search order.  A file is
  * looked for by its name, then in the process' root and in its memory; files that can't be read, or
  * that aren't the ones in memory, are skipped.  *changed_ret (may be NULL): the layout is not what

@@ -55,6 +55,11 @@ void modules_set_process(struct modules *modules, const struct module_process *p
     modules->process = *process;
 }
 
+void modules_set_replacing(struct modules *modules, modules_replacing replacing, void *arg) {
+    modules->replacing = replacing;
+    modules->replacing_arg = arg;
+}
+
 size_t modules_unmatched(const struct modules *modules, const char **path_ret) {
     *path_ret = text_get(&modules->unmatched);
     return modules->unmatched_count;
@@ -132,26 +137,65 @@ static bool same_layout(const struct layout *one, const struct layout *other) {
     return true;
 }
 
+static bool overlaps_other(const struct placement *places, size_t count,
+                           const struct placement *added) {
+    for (size_t i = 0; i < count; i++) {
+        const struct placement *place = &places[i];
+        if (place->start < added->end && added->start < place->end && !same_placement(place, added))
+            return true;
+    }
+    return false;
+}
+
+static bool replaces(const struct modules *modules, const struct layout *layout) {
+    const struct layout *before = &modules->layout;
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct placement *place = &layout->search_order[i];
+        if (!contains(before, place) &&
+            (overlaps_other(before->search_order, before->count, place) ||
+             overlaps_other(modules->unloaded, modules->unloaded_count, place)))
+            return true;
+    }
+    return false;
+}
+
+static int tell_replaced(struct modules *modules, const struct layout *layout,
+                         struct error *error) {
+    return modules->replacing && replaces(modules, layout)
+               ? modules->replacing(modules->replacing_arg, error)
+               : TMPALLOC_OK;
+}
+
+/* Takes over the layout. */
+static void set_layout(struct modules *modules, const struct layout *layout, bool unloaded) {
+    if (unloaded) {
+        modules->generation++;
+        map_clear(&modules->targets);
+    }
+    modules_deinit_layout(&modules->layout);
+    modules->layout = *layout;
+    for (size_t i = layout->count; i > 0; i--) { /* the first place of a file counts */
+        const struct placement *place = &modules->layout.search_order[i - 1];
+        modules->items[place->module]->bias = place->bias;
+    }
+}
+
 int modules_update(struct modules *modules, const struct loaded_file *loaded, size_t count,
                    bool *changed_ret, struct error *error) {
     struct layout layout;
     bool unloaded;
     if (modules_build_layout(modules, loaded, count, &layout) != TMPALLOC_OK)
         return error_no_memory(error);
-    if (note_all_unloaded(modules, &layout, &unloaded) != TMPALLOC_OK) {
+    int status = tell_replaced(modules, &layout, error);
+    if (status == TMPALLOC_OK && note_all_unloaded(modules, &layout, &unloaded) != TMPALLOC_OK)
+        status = error_no_memory(error);
+    if (status != TMPALLOC_OK) {
         modules_deinit_layout(&layout);
-        return error_no_memory(error);
+        return status;
     }
     if (changed_ret)
         *changed_ret = !same_layout(&modules->layout, &layout);
-    if (unloaded) {
-        modules->generation++;
-        map_clear(&modules->targets);
-    }
-    modules_deinit_layout(&modules->layout);
-    modules->layout = layout;
-    for (size_t i = layout.count; i > 0; i--) /* the first place of a file counts */
-        modules->items[layout.search_order[i - 1].module]->bias = layout.search_order[i - 1].bias;
+    set_layout(modules, &layout, unloaded);
     return TMPALLOC_OK;
 }
 

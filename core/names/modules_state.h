@@ -45,6 +45,8 @@ struct modules {
     size_t unloaded_count;
     size_t unloaded_capacity;
     uint64_t generation;
+    modules_replacing replacing;
+    void *replacing_arg;
     struct map targets; /* of indirect functions, by their resolvers' addresses */
     char *debug_directories;
     Dwfl_Callbacks callbacks;

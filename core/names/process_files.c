@@ -402,7 +402,8 @@ static int name_files(struct process_files *files, int64_t pid) {
 int process_files_update(struct process_files *files, int64_t pid, bool *changed_ret) {
     struct program program = {.pid = pid};
     int status = TMPALLOC_E_UNSUPPORTED;
-    *changed_ret = has_run(files, pid) && !is_unchanged(files, pid);
+    *changed_ret = has_run(files, pid) && (files->told || !is_unchanged(files, pid));
+    files->told = false;
     if (!*changed_ret)
         return TMPALLOC_OK;
     files->piece_count = files->link_count = 0;

@@ -21,6 +21,7 @@ struct process_files {
     struct process_piece *pieces; /* what was read for it: all is the same as long as these are */
     size_t piece_count;
     size_t piece_capacity;
+    bool told;             /* the debugger says that it isn't what it was */
     uint64_t time_used_ns; /* by the process when they were read; no more: it has not run since */
 };
 

@@ -57,6 +57,7 @@ void recording_destroy(struct recording *recording) {
         return;
     recording_forget_marks(recording);
     memory_release(recording->marks);
+    map_deinit(&recording->past_stacks);
     map_deinit(&recording->site_ids);
     snapshot_deinit(&recording->latest);
     interpreted_stacks_destroy(recording->python);

@@ -40,7 +40,8 @@ struct recording {
     struct symbolizer *symbolizer;
     struct unwinder *unwinder;
     struct interpreted_stacks *python;
-    struct map site_ids; /* of a stack's number; sites keep theirs when counters don't */
+    struct map past_stacks; /* see struct agent_image_source */
+    struct map site_ids;    /* of a stack's number; sites keep theirs when counters don't */
     struct mark *marks;
     size_t mark_count;
     size_t mark_capacity;

@@ -67,10 +67,10 @@ static int find_only_thread(struct session *session, uint64_t *ret, struct error
 
 static struct engine_parts parts_of(struct session *session, struct recording *recording) {
     bool python = session->options.python != PYTHON_OFF;
-    return (struct engine_parts){&session->host,          recording->modules,
-                                 recording->unwinder,     recording->tracker,
-                                 recording->symbolizer,   python ? recording->python : NULL,
-                                 &session->catches.engine};
+    return (struct engine_parts){&session->host,           recording->modules,
+                                 recording->unwinder,      recording->tracker,
+                                 recording->symbolizer,    python ? recording->python : NULL,
+                                 &session->catches.engine, &recording->past_stacks};
 }
 
 static int create_breakpoint(struct session *session, struct recording *recording,

@@ -38,6 +38,7 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
         recording_set_process(session->recording, process);
     if (session->recording->process.pid != process->pid)
         return TMPALLOC_OK;
+    session->recording->files.told = true;
     host_set_process(&session->host, process); /* its architecture may have been unknown */
     int status = session_refresh(session, error);
     if (status == TMPALLOC_OK && waiting && session->state == SESSION_TRACKING)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -362,3 +363,44 @@ def test_all_split_debug_information_that_is_not_there_is_counted(debugger, comp
     steps = ["tmpalloc start", debugger.run(), "tmpalloc site 1"]
     result = debugger.session(program, steps)
     assert ".dwo and 1 more isn't found" in result.text, result.text
+
+
+PLUGIN = """
+#include <stdlib.h>
+void work_{0}(int n) {{ while (n--) free(malloc(24)); }}
+"""
+PLUGINS = """
+#include <dlfcn.h>
+#include <stddef.h>
+static void *place;
+static int moved;
+static void use(const char *library, const char *name, int n) {
+    void *handle = dlopen(library, RTLD_NOW);
+    void (*work)(int) = (void (*)(int))dlsym(handle, name);
+    moved |= place != NULL && place != (void *)work;
+    place = (void *)work;
+    work(n);
+    dlclose(handle);
+}
+int main(void) {
+    for (int i = 0; i < 30; i += 10) {
+        use("./a.so", "work_a", i + 1);
+        use("./b.so", "work_b", i + 2);
+        use("./c.so", "work_c", i + 3);
+    }
+    return moved ? 4 : 3;
+}
+"""
+
+
+def test_libraries_that_take_each_others_place_keep_their_names(debugger, compile, start):
+    for name in "abc":
+        flags = ("-shared", "-fPIC", "-fno-builtin")
+        compile(PLUGIN.format(name), *flags, name=f"{name}.so")
+    program = compile(PLUGINS, f"-Wl,-rpath,{debugger.directory}")
+    result = debugger.session(program, [start, debugger.run(), "tmpalloc summary -r 0"])
+    if result.exit_statuses == [4]:
+        pytest.skip("the dynamic linker puts each library elsewhere here")
+    assert result.exit_statuses == [3], result.text
+    rows = re.findall(r"(?m)^work_(.) at \S+ .*%\s+(\d+)\s+100", result.outputs[2])
+    assert sorted(rows) == [("a", "33"), ("b", "36"), ("c", "39")], result.text
