@@ -350,7 +350,7 @@ struct profile_source recording_source(const struct recording *recording,
         .executable = executable,
         .arguments = (const char *const *)recording->arguments,
         .directories = symbolizer_directories(recording->symbolizer, executable),
-        .incomplete = modules_unmatched(recording->modules, &unmatched) > 0,
+        .incomplete = modules_unmatched(recording->modules, &unmatched) > 0 || recording->placeless,
         .settings = view->settings,
         .by = view->by,
         .interpreter = view->native_frames ? FRAME_NO_MODULE

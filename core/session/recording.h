@@ -40,6 +40,7 @@ struct recording {
     struct symbolizer *symbolizer;
     struct unwinder *unwinder;
     struct interpreted_stacks *python;
+    uint32_t placeless;     /* call stacks of a core file with code in none of its files */
     struct map past_stacks; /* see struct agent_image_source */
     struct map site_ids;    /* of a stack's number; sites keep theirs when counters don't */
     struct mark *marks;

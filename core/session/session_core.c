@@ -7,6 +7,19 @@
 #include "session/session_engine.h"
 #include "session/session_results.h"
 
+/* Debuggers leave files out that aren't those of the process, some without a word. */
+static uint32_t count_placeless(const struct stacks *stacks) {
+    uint32_t count = 0;
+    for (uint32_t number = 0; number < stacks_count(stacks); number++) {
+        const struct stack *stack = stacks_get(stacks, number);
+        uint32_t i = 0;
+        while (i < stack->count && stack->frames[i].module != FRAME_NO_MODULE)
+            i++;
+        count += i < stack->count;
+    }
+    return count;
+}
+
 static int read_results(struct session *session, struct recording *recording,
                         const struct tmpalloc_process *process, struct error *error) {
     uint64_t image;
@@ -28,6 +41,7 @@ static int read_results(struct session *session, struct recording *recording,
     recording->agent_bytes = facts.memory_bytes;
     recording->sandbox = facts.sandbox;
     recording->limited = facts.limited;
+    recording->placeless = count_placeless(tracker_stacks(recording->tracker));
     return recording_set_latest(recording, &snapshot, RECORDING_CORE, error);
 }
 

@@ -193,6 +193,11 @@ void session_append_files(const struct session *session, struct text *text) {
     size_t count = modules_unmatched(modules, &path);
     append_files(text, path, count,
                  ": not what the process has loaded, so nothing in it has a name");
+    if (session->recording->placeless > 0 && count == 0)
+        text_printf(text,
+                    "%s%" PRIu32 " call stacks have code in no file that the debugger has found, "
+                    "so it has no names",
+                    text->length > 0 ? "; " : "", session->recording->placeless);
     count = modules_compressed(modules, &path);
     append_files(
         text, path, count,
