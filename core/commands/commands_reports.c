@@ -28,6 +28,18 @@ static const struct tmpalloc_option_info tree_options[] = {
     OPTION_NATIVE,    OPTION_SINCE, OPTION_SUPPRESS, OPTION_END,
 };
 
+static const struct tmpalloc_option_info list_options[] = {
+    OPTION_THRESHOLD,
+    OPTION_ROWS,
+    OPTION_SELECT,
+    {"charge", '\0', "FRAME", charge_by_names,
+     "which frame of a call stack is charged (default: own)"},
+    OPTION_NATIVE,
+    OPTION_SINCE,
+    OPTION_SUPPRESS,
+    OPTION_END,
+};
+
 static const struct tmpalloc_option_info site_options[] = {
     OPTION_THRESHOLD, OPTION_CHARGE, OPTION_NATIVE, OPTION_SINCE, OPTION_END,
 };
@@ -46,11 +58,17 @@ int command_view(const struct command_call *call, struct profile_view *ret) {
     return command_threshold(call->arguments, &ret->threshold, call->error);
 }
 
-static int open_profile(const struct command_call *call, struct profile **ret) {
+static int open_charged(const struct command_call *call, bool own, struct profile **ret) {
     struct recording_query query = {.since = arguments_get(call->arguments, "since")};
     int status = command_view(call, &query.view);
+    if (own && !arguments_given(call->arguments, "charge"))
+        query.view.by = CHARGE_BY_OWN;
     return status == TMPALLOC_OK ? session_profile(call->session, &query, call->error, ret)
                                  : status;
+}
+
+static int open_profile(const struct command_call *call, struct profile **ret) {
+    return open_charged(call, false, ret);
 }
 
 static int suppress_file(const struct command_call *call, const char *path,
@@ -71,9 +89,9 @@ int command_suppress(const struct command_call *call, struct profile *profile) {
     return status == TMPALLOC_OK && path ? suppress_file(call, path, profile) : status;
 }
 
-int command_open_report(const struct command_call *call, struct profile **ret) {
+static int open_report(const struct command_call *call, bool own, struct profile **ret) {
     struct profile *profile;
-    int status = open_profile(call, &profile);
+    int status = open_charged(call, own, &profile);
     if (status != TMPALLOC_OK)
         return status;
     status = command_suppress(call, profile);
@@ -82,6 +100,10 @@ int command_open_report(const struct command_call *call, struct profile **ret) {
     else
         profile_destroy(profile);
     return status;
+}
+
+int command_open_report(const struct command_call *call, struct profile **ret) {
+    return open_report(call, false, ret);
 }
 
 typedef int table_report(const struct profile *profile, const struct report_options *options,
@@ -114,6 +136,23 @@ static int summary_data(const struct command_call *call) {
 
 static int run_tree(const struct command_call *call) {
     return run_table(call, report_tree);
+}
+
+static int run_list(const struct command_call *call) {
+    struct report_options options;
+    regex_t filter;
+    int status =
+        command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    struct profile *profile = NULL;
+    status = open_report(call, true, &profile);
+    if (status == TMPALLOC_OK)
+        status = report_list(profile, call->arguments->words[0], &options, call->text, call->error);
+    profile_destroy(profile);
+    if (options.filter)
+        regfree(&filter);
+    return status;
 }
 
 static int run_site(const struct command_call *call) {
@@ -193,6 +232,18 @@ const struct command command_tree = {
     .info = {"tree", "", "Show temporary allocations as a call tree, heaviest branch first.",
              tree_options, 0, 0},
     .run = run_tree,
+    .wraps = true,
+};
+
+const struct command command_list = {
+    .info =
+        {"list", "FUNCTION|FILE",
+         "Show source lines with the temporaries that each makes beside it.\n"
+         "FUNCTION is a name as in the summary, or its last part; FILE is a path or the end of\n"
+         "one, and FILE:LINE shows that line whatever it has. What a library allocates is counted\n"
+         "at the line that called it.",
+         list_options, 1, 1},
+    .run = run_list,
     .wraps = true,
 };
 

@@ -35,6 +35,7 @@ struct command {
     COMMAND(status)                                                                                \
     COMMAND(summary)                                                                               \
     COMMAND(tree)                                                                                  \
+    COMMAND(list)                                                                                  \
     COMMAND(site)                                                                                  \
     COMMAND(live)                                                                                  \
     COMMAND(explain)                                                                               \

@@ -51,6 +51,11 @@ int report_explain(const struct profile *profile, uint64_t address, int64_t this
 /* Fails with TMPALLOC_E_ARGUMENT for an unknown id. */
 int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
                 struct text *text, struct error *error);
+/* The source lines of a function or a file (FUNCTION, FILE, FILE:LINE) with the temporaries that
+ * each makes itself, and the lines around; those with most bytes where not all have room.
+ * TMPALLOC_E_ARGUMENT: no call stack has it, or several files are meant. */
+int report_list(const struct profile *profile, const char *word,
+                const struct report_options *options, struct text *text, struct error *error);
 /* Schema tmpalloc/1 on one line: the fields of struct profile, innermost frames first.  What is
  * unknown, also the process's arguments and the pattern of few temporaries, is null.
  * profile_load() reads it. */

@@ -1,5 +1,6 @@
 #include "reports/report_source.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,18 @@ static void append_lines(struct text *text, FILE *file, uint32_t line) {
         text_append(text, text_get(&lines));
     text->failed |= lines.failed;
     text_deinit(&lines);
+}
+
+int report_read_source(const char *path, report_source_visit *visit, void *arg) {
+    char buffer[LINE_BYTES];
+    errno = 0;
+    FILE *file = open_regular_file(path);
+    if (!file)
+        return errno ? errno : EINVAL;
+    for (uint32_t number = 1; read_line(file, buffer) && visit(arg, number, buffer);)
+        number++;
+    fclose(file);
+    return 0;
 }
 
 void report_append_source(struct text *text, const char *path, uint32_t line) {

@@ -85,6 +85,8 @@ static int print_report(const struct invocation *invocation, const struct profil
                            error);
     if (strcmp(report, "live") == 0)
         return report_live(profile, UINT64_MAX, &invocation->options, text, error);
+    if (strcmp(report, "list") == 0)
+        return report_list(profile, invocation->id, &invocation->options, text, error);
     if (strcmp(report, "explain") == 0)
         return report_explain(profile, number(invocation->id), invocation->options.tid, text,
                               error);
