@@ -10,6 +10,7 @@
 #include "session/session_control.h"
 #include "session/session_process.h"
 #include "session/session_results.h"
+#include "support/log.h"
 #include "support/memory.h"
 #include "support/progress.h"
 
@@ -33,6 +34,18 @@ const struct tmpalloc_command_info *tmpalloc_command(uint32_t i) {
     return commands_get(i);
 }
 
+static void tell_log(void *arg, const char *line) {
+    host_message(arg, "tmpalloc: %s", line);
+}
+
+/* A word of a user who looks for a fault of ours, so it is read once. */
+static void choose_log(tmpalloc_session *session) {
+    const char *word = getenv("TMPALLOC_LOG");
+    if (!log_choose(word))
+        host_message(&session->session.host, "tmpalloc: TMPALLOC_LOG is '%.64s': it can be %s",
+                     word, log_words);
+}
+
 static int create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
     pthread_mutexattr_t attributes;
     tmpalloc_session *session = memory_allocate_zeroed(1, sizeof(*session));
@@ -44,6 +57,7 @@ static int create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
     pthread_mutexattr_destroy(&attributes);
     session_init(&session->session, host);
     text_init(&session->output);
+    choose_log(session);
     *ret = session;
     return TMPALLOC_OK;
 }
@@ -70,6 +84,7 @@ static int enter(tmpalloc_session *session) {
     deadline.tv_sec += BUSY_SECONDS;
     if (pthread_mutex_timedlock(&session->mutex, &deadline) != 0)
         return TMPALLOC_E_BUSY;
+    log_to(tell_log, &session->session.host);
     if (session->session.recording)
         tracker_totals(session->session.recording->tracker)->dropped +=
             atomic_exchange(&session->lost_hits, 0);
@@ -77,6 +92,7 @@ static int enter(tmpalloc_session *session) {
 }
 
 static void leave(tmpalloc_session *session) {
+    log_to(NULL, NULL);
     pthread_mutex_unlock(&session->mutex);
 }
 

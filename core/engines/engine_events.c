@@ -4,6 +4,7 @@
 #include <wchar.h>
 
 #include "engines/engine_threads.h"
+#include "support/log.h"
 #include "tmpalloc/allocator_functions.h"
 
 static void drop_event(struct engine_breakpoint *engine) {
@@ -16,6 +17,17 @@ static uint64_t requested_size(const struct engine_hit *hit,
         signature->size ? engine_hit_argument(hit, signature->size) : signature->fixed_size;
     return signature->count ? allocator_product(engine_hit_argument(hit, signature->count), size)
                             : size;
+}
+
+static void log_freed(const struct engine_hit *hit, const struct tracker_release *freed) {
+    static const char *const verdicts[] = {
+        [DETECTOR_PLAIN] = "not a temporary",
+        [DETECTOR_TEMPORARY] = "a temporary",
+        [DETECTOR_CROSS_THREAD] = "another thread's",
+    };
+    LOG(LOG_ALLOCATION, "thread %lld frees %#llx: %s",
+        (long long)tracker_thread_tid(hit->thread->thread), (unsigned long long)freed->address,
+        verdicts[freed->verdict]);
 }
 
 /* A free of another thread's block: only a living owner still has a window. */
@@ -99,6 +111,7 @@ static int record_free(struct engine_hit *hit, const struct entry_point *entry,
     check_owner(hit, address);
     struct tracker_release freed;
     int counted = tracker_freed(engine->parts.tracker, hit->thread->thread, address, false, &freed);
+    log_freed(hit, &freed);
     const struct free_call call = {entry->address, hit->stack_pointer, return_address,
                                    tracker_thread_tid(hit->thread->thread)};
     int status = free_sites_note(&engine->free_sites, &call, NULL, &freed, hit->error);
@@ -263,6 +276,7 @@ static int finish_realloc(struct engine_hit *hit, const struct pending_call *cal
         return TMPALLOC_OK;
     }
     int counted = tracker_count_free(engine->parts.tracker, &call->old, address != 0);
+    log_freed(hit, &call->old);
     const struct free_call freeing = {call->entry_address, call->activation.stack_pointer,
                                       call->activation.return_address,
                                       tracker_thread_tid(hit->thread->thread)};
@@ -295,6 +309,9 @@ int engine_events_return(struct engine_hit *hit) {
         status = tracker_reallocated(&call->old, call->size_bytes, site);
     if (status != TMPALLOC_OK)
         return status;
+    LOG(LOG_ALLOCATION, "thread %lld has %llu bytes at %#llx, stack %u",
+        (long long)tracker_thread_tid(hit->thread->thread), (unsigned long long)call->size_bytes,
+        (unsigned long long)address, call->stack);
     struct engine_catches *catches = engine->parts.catches;
     if (catches && catches->awaited_stack == call->stack)
         catches->allocated(catches->arg, address, call->size_bytes);

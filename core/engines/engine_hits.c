@@ -4,6 +4,7 @@
 #include "engines/engine_resolvers.h"
 #include "engines/engine_threads.h"
 #include "engines/engine_within.h"
+#include "support/log.h"
 
 static bool find_internal_call(struct engine_hit *hit, const struct entry_point *entry,
                                uint64_t return_address) {
@@ -78,6 +79,11 @@ static int handle_hit(struct engine_hit *hit, uint64_t key) {
     uint32_t roles = hit->breakpoint->roles;
     const struct entry_point *entry =
         roles & BREAKPOINT_ENTRY ? entry_at(hit->engine, hit->breakpoint->address) : NULL;
+    LOG(LOG_STOP, "thread %llu at %#llx: %s%s", (unsigned long long)key,
+        (unsigned long long)hit->breakpoint->address, entry ? "entry of " : "",
+        entry                       ? entry->name
+        : roles & BREAKPOINT_RETURN ? "a return"
+                                    : "a function that tells what counts");
     int status = engine_hit_read(hit, entry);
     if (status == TMPALLOC_OK && roles & BREAKPOINT_RETURN)
         status = engine_hit_returns_to(hit, &hit->thread->resolving) ? engine_resolvers_leave(hit)

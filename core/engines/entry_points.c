@@ -5,6 +5,7 @@
 
 #include "names/debug_copies.h"
 #include "names/debug_parameters.h"
+#include "support/log.h"
 #include "support/memory.h"
 #include "tmpalloc/allocator_functions.h"
 
@@ -109,6 +110,8 @@ static int entry_points_add(struct modules *modules, struct entry_points *points
     *point = (struct entry_point){.signature = *signature, .custom = custom};
     place(point, &symbol);
     snprintf(point->name, sizeof(point->name), "%s", name);
+    LOG(LOG_MODULE, "%s %s at %#llx in %s", point->indirect ? "resolver of" : "entry point", name,
+        (unsigned long long)point->address, modules_path(modules, point->module));
     return TMPALLOC_OK;
 }
 

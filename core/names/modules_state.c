@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "names/debug_files.h"
+#include "support/log.h"
 #include "support/memory.h"
 
 int modules_create(struct modules **ret) {
@@ -121,10 +122,20 @@ static int note_all_unloaded(struct modules *modules, const struct layout *layou
         if (contains(layout, &before->search_order[i]))
             continue;
         *any_ret = true;
+        LOG(LOG_MODULE, "%s was unloaded", modules_path(modules, before->search_order[i].module));
         if (note_unloaded(modules, &before->search_order[i]) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
     }
     return TMPALLOC_OK;
+}
+
+static void log_loaded(const struct modules *modules, const struct layout *layout) {
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct placement *placement = &layout->search_order[i];
+        if (!contains(&modules->layout, placement))
+            LOG(LOG_MODULE, "%s is loaded, bias %#llx", modules_path(modules, placement->module),
+                (unsigned long long)placement->bias);
+    }
 }
 
 static bool same_layout(const struct layout *one, const struct layout *other) {
@@ -195,6 +206,8 @@ int modules_update(struct modules *modules, const struct loaded_file *loaded, si
     }
     if (changed_ret)
         *changed_ret = !same_layout(&modules->layout, &layout);
+    if (log_wanted >= LOG_MODULE)
+        log_loaded(modules, &layout);
     set_layout(modules, &layout, unloaded);
     return TMPALLOC_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "session/session_catch.h"
 #include "session/session_engine.h"
+#include "session/session_state.h"
 
 int session_refresh(struct session *session, struct error *error) {
     bool changed = false;
@@ -11,7 +12,7 @@ int session_refresh(struct session *session, struct error *error) {
         return status;
     status = session_engine_refresh(session, error);
     if (!session->engine && !session->agent)
-        session->state = SESSION_STOPPED;
+        session_set_state(session, SESSION_STOPPED, NULL);
     return status;
 }
 
@@ -52,7 +53,7 @@ static void restore(struct session *session, struct recording *old, struct recor
                     enum session_state state) {
     session_engine_destroy(session);
     session->recording = old;
-    session->state = state;
+    session_restore_state(session, state);
     if (tried != old)
         recording_destroy(tried);
 }
@@ -82,7 +83,7 @@ int session_begin(struct session *session, const struct tmpalloc_process *proces
         recording_set_process(recording, process);
     status = session_engine_create(session, recording, process, continues || forked, error);
     session->recording = recording;
-    session->state = SESSION_WAITING;
+    session_set_state(session, SESSION_WAITING, NULL);
     session->execed = false;
     session->signal = 0;
     if (status == TMPALLOC_OK && process->pid != 0)

@@ -5,6 +5,7 @@
 #include "session/session_copies.h"
 #include "session/session_engine.h"
 #include "session/session_results.h"
+#include "session/session_state.h"
 #include "session/session_status.h"
 #include "session/session_watch.h"
 
@@ -95,7 +96,9 @@ int session_stop(struct session *session, struct text *text, struct error *error
     int status = session_engine_stop(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    session->state = SESSION_STOPPED;
+    status = session_set_state(session, SESSION_STOPPED, error);
+    if (status != TMPALLOC_OK)
+        return status;
     text_append(text, "tmpalloc: stopped, the results stay\n");
     return TMPALLOC_OK;
 }

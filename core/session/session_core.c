@@ -6,6 +6,7 @@
 #include "names/core_file.h"
 #include "session/session_engine.h"
 #include "session/session_results.h"
+#include "session/session_state.h"
 
 /* Debuggers leave files out that aren't those of the process, some without a word. */
 static uint32_t count_placeless(const struct stacks *stacks) {
@@ -60,7 +61,7 @@ static int open_core(struct session *session, const struct tmpalloc_process *pro
     session_unload(session);
     recording_destroy(session->recording);
     session->recording = recording;
-    session->state = SESSION_ENDED;
+    session_set_state(session, SESSION_ENDED, NULL);
     session->chosen = SESSION_AGENT;
     snprintf(session->ended, sizeof(session->ended), "left a core file");
     text_clear(&session->missing);

@@ -8,7 +8,9 @@
 #include "engines/agent_program.h"
 #include "profile/profile_names.h"
 #include "session/session_copies.h"
+#include "session/session_state.h"
 #include "support/clock.h"
+#include "support/log.h"
 #include "support/progress.h"
 
 /* Results are copied at stops of the user for so small a part of the time. */
@@ -40,13 +42,17 @@ int session_engine_choose(struct session *session, const struct tmpalloc_process
                           struct error *error) {
     session->chosen = session->options.engine;
     session->reason[0] = '\0';
-    if (session->chosen != SESSION_AUTO && session->chosen != SESSION_AGENT)
+    if (session->chosen != SESSION_AUTO && session->chosen != SESSION_AGENT) {
+        LOG(LOG_SESSION, "%s engine is asked for", session_engine_name(session->chosen));
         return TMPALLOC_OK;
+    }
     bool possible = is_agent_possible(session, process);
     if (!possible && session->chosen == SESSION_AGENT)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the agent can't be used: %s (--engine breakpoint can)", session->reason);
     session->chosen = possible ? SESSION_AGENT : SESSION_BREAKPOINT;
+    LOG(LOG_SESSION, "%s engine is chosen%s%s", session_engine_name(session->chosen),
+        possible ? "" : ": ", session->reason);
     return TMPALLOC_OK;
 }
 
@@ -141,6 +147,7 @@ static int use_breakpoints(struct session *session, struct recording *recording,
                          "the agent can't be used: %s (--engine breakpoint can)", reason);
     memcpy(session->reason, reason, sizeof(reason));
     session->chosen = SESSION_BREAKPOINT;
+    LOG(LOG_SESSION, "breakpoint engine instead of the agent: %s", reason);
     return create_breakpoint(session, recording, error);
 }
 
@@ -240,10 +247,10 @@ static int refresh_breakpoint(struct session *session, struct error *error) {
         append_missing(session, error->text);
         status = TMPALLOC_OK;
     }
-    if (status == TMPALLOC_OK)
-        session->state =
-            engine_breakpoint_active(session->engine) > 0 ? SESSION_TRACKING : SESSION_WAITING;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    bool active = engine_breakpoint_active(session->engine) > 0;
+    return session_set_state(session, active ? SESSION_TRACKING : SESSION_WAITING, error);
 }
 
 /* The agent that was expected isn't there, or is of no use; `reason` says why. */
@@ -264,8 +271,9 @@ static int refresh_engine(struct session *session, struct error *error) {
     if (has_no_agent(status))
         return use_breakpoints_from_now(session, &reason, error);
     if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
-        session->state = status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING;
-    return status == TMPALLOC_E_STATE ? TMPALLOC_OK : error_set(error, status, "%s", reason.text);
+        return session_set_state(session,
+                                 status == TMPALLOC_OK ? SESSION_TRACKING : SESSION_WAITING, error);
+    return error_set(error, status, "%s", reason.text);
 }
 
 /* The agent is in the program's own namespace. */
@@ -383,9 +391,8 @@ static int abandon_agent(struct session *session, struct error *reason, struct e
     int status = use_breakpoints_from_now(session, reason, error);
     if (session->engine)
         return status;
-    session->state = SESSION_STOPPED;
     host_message(&session->host, "tmpalloc: %s", reason->text);
-    return TMPALLOC_OK;
+    return session_set_state(session, SESSION_STOPPED, error);
 }
 
 void session_engine_drop_abandoned(struct session *session) {
@@ -426,6 +433,10 @@ int session_engine_hit(struct session *session, uint64_t id, struct error *error
         host_process(&session->host, &process, error) != TMPALLOC_OK ||
         process.pid != session->recording->process.pid)
         return TMPALLOC_OK;
+    LOG(LOG_STOP, "the agent %s",
+        hit == ENGINE_AGENT_HIT_TELLS   ? "has something to tell"
+        : hit == ENGINE_AGENT_HIT_EXITS ? "is about to end with the process"
+                                        : "is about to be replaced");
     if (hit == ENGINE_AGENT_HIT_TELLS)
         return handle_told(session, id, error);
     return handle_left(session, hit, error);

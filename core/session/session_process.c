@@ -9,14 +9,16 @@
 #include "session/session_core.h"
 #include "session/session_engine.h"
 #include "session/session_source.h"
+#include "session/session_state.h"
 #include "session/session_status.h"
 #include "session/session_watch.h"
+#include "support/log.h"
 
 static void end_tracking(struct session *session, const char *what) {
     session_watch_end(session);
     session_engine_destroy(session);
     session->catches.engine.caught_count = 0;
-    session->state = SESSION_ENDED;
+    session_set_state(session, SESSION_ENDED, NULL);
     session->recording->over = true;
     snprintf(session->ended, sizeof(session->ended), "%s", what);
     host_forget_process(&session->host);
@@ -107,9 +109,20 @@ static void stopped(struct session *session, bool signaled) {
     session_catches_show(session);
 }
 
+static const char *event_name(tmpalloc_event event) {
+    static const char *const names[] = {
+        [TMPALLOC_EVENT_MODULES] = "modules",         [TMPALLOC_EVENT_EXITED] = "exited",
+        [TMPALLOC_EVENT_EXECED] = "execed",           [TMPALLOC_EVENT_STOPPED] = "stopped",
+        [TMPALLOC_EVENT_UNLOADING] = "unloading",     [TMPALLOC_EVENT_SIGNALED] = "signaled",
+        [TMPALLOC_EVENT_BREAKPOINTS] = "breakpoints",
+    };
+    return event < sizeof names / sizeof *names ? names[event] : "unknown";
+}
+
 int session_event(struct session *session, tmpalloc_event event, struct error *error) {
     struct tmpalloc_process process;
     session_engine_drop_abandoned(session);
+    LOG(LOG_STOP, "event %s", event_name(event));
     if (!session->recording)
         return TMPALLOC_OK;
     int status = host_process(&session->host, &process, error);
@@ -169,6 +182,10 @@ static void tell_failed_hit(struct session *session, const struct error *error) 
 int session_hit(struct session *session, uint64_t id) {
     struct error error = {.text = ""};
     int status = session_engine_hit(session, id, &error);
+    LOG(LOG_STOP, "breakpoint %llu: %s", (unsigned long long)id,
+        status == TMPALLOC_STOP ? "the program stops"
+        : status == TMPALLOC_OK ? "it goes on"
+                                : error.text);
     if (status == TMPALLOC_STOP)
         session_catches_hit(session);
     else if (status != TMPALLOC_OK)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "support/check.h"
 #include "support/memory.h"
 
 #define SMALLEST_CAPACITY 16
@@ -43,28 +44,32 @@ static int map_grow(struct map *map) {
                          .count = map->count};
     larger.slots = memory_allocate_zeroed(larger.capacity, sizeof *larger.slots);
     if (!larger.slots)
-        return -1;
+        return TMPALLOC_E_NOMEM;
     for (size_t i = 0; i < map->capacity; i++) {
         if (map->slots[i].used)
             *map_find(&larger, map->slots[i].key) = map->slots[i];
     }
     memory_release(map->slots);
     *map = larger;
-    return 0;
+    return TMPALLOC_OK;
 }
 
 int map_put(struct map *map, uint64_t key, uint64_t value) {
+    int status = CHECK(map->count == 0 || map->count < map->capacity, NULL);
+    if (status != TMPALLOC_OK)
+        return status;
     struct map_slot *slot = map->capacity ? map_find(map, key) : NULL;
     if (!slot || !slot->used) {
         if ((map->count + 1) * 4 > map->capacity * 3) {
-            if (map_grow(map))
-                return -1;
+            status = map_grow(map);
+            if (status != TMPALLOC_OK)
+                return status;
             slot = map_find(map, key);
         }
         map->count++;
     }
     *slot = (struct map_slot){.key = key, .value = value, .used = true};
-    return 0;
+    return TMPALLOC_OK;
 }
 
 /* Moves later entries of the probe sequence back, so that no tombstones are needed. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tmpalloc/status.h"
+
 #define SMALLEST_CAPACITY 8
 
 char *memory_copy_string(const char *string) {
@@ -12,18 +14,18 @@ char *memory_copy_string(const char *string) {
 
 int memory_reserve(void *array, size_t *capacity, size_t needed, size_t element_bytes) {
     if (needed <= *capacity)
-        return 0;
+        return TMPALLOC_OK;
     size_t larger = *capacity ? *capacity : SMALLEST_CAPACITY;
     while (larger < needed) {
         if (__builtin_mul_overflow(larger, 2, &larger))
-            return -1;
+            return TMPALLOC_E_NOMEM;
     }
     void *items;
     memcpy(&items, array, sizeof items);
     void *moved = memory_resize(items, larger, element_bytes);
     if (!moved)
-        return -1;
+        return TMPALLOC_E_NOMEM;
     memcpy(array, &moved, sizeof moved);
     *capacity = larger;
-    return 0;
+    return TMPALLOC_OK;
 }

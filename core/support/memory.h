@@ -24,7 +24,7 @@ size_t memory_in_use(void);
 uint64_t memory_fail_after(uint64_t countdown);
 
 /* Makes room for at least `needed` elements in an array, a pointer of any type, doubling *capacity.
- * Returns 0, or -1 without memory, with the array as it was. */
+ * TMPALLOC_OK, or TMPALLOC_E_NOMEM with the array as it was. */
 #define MEMORY_RESERVE(items, capacity, needed)                                                    \
     memory_reserve(&(items), capacity, needed, sizeof *(items))
 /* The same with the pointer's address, and the size of what it points to. */

@@ -507,3 +507,46 @@ struct window_layout detector_window_layout(const struct detector *detector) {
                                   .ring_off = offsetof(struct window, ring),
                                   .ring_entries = detector->ring_mask + 1};
 }
+
+/* For tests. */
+
+/* Whether the block of a word is in one place alone, and nowhere after its number is too old. */
+static bool is_aside_valid(struct detector *detector, const struct map_slot *slot) {
+    uint64_t owner = slot->value >> ORDINAL_BITS & MASK(OWNER_BITS);
+    if (owner == 0 || owner > detector->window_count)
+        return false;
+    uint64_t word = load_word(detector, slot->key);
+    return !names(word, slot->key) || !in_window(detector, word, slot->key) ||
+           !in_window(detector, slot->value, slot->key);
+}
+
+static bool is_window_valid(const struct detector *detector, uint32_t number) {
+    const struct window *window = window_numbered(detector, number);
+    if (!window || window->stamp != (uint64_t)number << ORDINAL_BITS)
+        return false;
+    for (uint64_t place = window->allocations + 1; place <= detector->ring_mask; place++) {
+        if (window->ring[place].address != 0) /* nothing was there yet */
+            return false;
+    }
+    return true;
+}
+
+bool detector_is_valid(struct detector *detector) {
+    uint64_t filtered = 0;
+    for (uint32_t i = 1; i <= detector->window_count; i++) {
+        if (!is_window_valid(detector, i))
+            return false;
+    }
+    for (uint32_t i = 0; i < INDEX_COUNT; i++) {
+        if ((detector->words[i] >> ORDINAL_BITS & MASK(OWNER_BITS)) > detector->window_count)
+            return false;
+    }
+    for (size_t i = 0; i < detector->aside.capacity; i++) {
+        const struct map_slot *slot = &detector->aside.slots[i];
+        if (slot->used && !is_aside_valid(detector, slot))
+            return false;
+    }
+    for (uint32_t i = 0; i < FILTER_COUNT; i++)
+        filtered += detector->aside_filter[i];
+    return filtered == detector->aside.count;
+}

@@ -124,4 +124,8 @@ void detector_for_each(struct detector *detector, const struct window *window,
 
 struct window_layout detector_window_layout(const struct detector *detector);
 
+/* Walks through all words, windows and what is aside: whether they are as events leave them.  For
+ * tests; no other thread may be in a call. */
+bool detector_is_valid(struct detector *detector);
+
 #endif

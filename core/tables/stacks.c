@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "support/arena.h"
-#include "support/error.h"
+#include "support/check.h"
 #include "support/map.h"
 #include "support/memory.h"
 
@@ -99,7 +99,9 @@ int stacks_intern(struct stacks *stacks, const struct stack *stack, uint32_t *re
 }
 
 const struct stack *stacks_get(const struct stacks *stacks, uint32_t number) {
-    return &stacks->entries[number]->stack;
+    static const struct stack unknown = {.truncated = 1};
+    return CHECK(number < stacks->count, NULL) == TMPALLOC_OK ? &stacks->entries[number]->stack
+                                                              : &unknown;
 }
 
 uint32_t stacks_count(const struct stacks *stacks) {

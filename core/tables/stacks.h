@@ -37,7 +37,7 @@ void stacks_destroy(struct stacks *stacks);
  * count from 0 without gaps.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int stacks_intern(struct stacks *stacks, const struct stack *stack, uint32_t *ret);
 
-/* The stack with this number; valid until stacks_destroy(). */
+/* The stack with this number, below stacks_count(); valid until stacks_destroy(). */
 const struct stack *stacks_get(const struct stacks *stacks, uint32_t number);
 uint32_t stacks_count(const struct stacks *stacks);
 

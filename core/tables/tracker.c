@@ -245,6 +245,10 @@ bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_blo
     return detector_find(tracker->detector, address, ret);
 }
 
+bool tracker_is_valid(struct tracker *tracker) {
+    return detector_is_valid(tracker->detector);
+}
+
 void tracker_later(const struct tracker *tracker, const struct tracker_release *release,
                    uint64_t number, struct detector_block *ret) {
     detector_later(tracker->detector, release->thread->window, &release->block, number, ret);

@@ -60,6 +60,8 @@ int tracker_reallocated(const struct tracker_release *release, uint64_t size_byt
 void tracker_put_back(struct tracker *tracker, const struct tracker_release *release);
 /* Looks without freeing; owner in *ret is a struct tracker_thread. */
 bool tracker_find(struct tracker *tracker, uint64_t address, struct detector_block *ret);
+/* For tests, see detector_is_valid(). */
+bool tracker_is_valid(struct tracker *tracker);
 /* The number-th allocation, 1 is the first, of the thread after that of the temporary that it has
  * just released.  Its site may be NULL. */
 void tracker_later(const struct tracker *tracker, const struct tracker_release *release,

@@ -1,6 +1,7 @@
 """The small parts that the core stands on."""
 
 import random
+import signal
 
 import pytest
 
@@ -83,3 +84,44 @@ def test_sizes_and_counts_are_written_as_documented(core_program, number, size, 
 
 def test_text_grows_and_remembers_that_an_append_failed(core_program):
     assert core_program("text_formats")().returncode == 0
+
+
+BROKEN = {
+    "map": "a bug in tmpalloc (map.c:",
+    "stacks": "a bug in tmpalloc (stacks.c:",
+    "session": "state 0: a bug in tmpalloc (session_state.c:",
+    "detector": "a bug in tmpalloc (broken_invariants.c:",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_invariant_is_an_error_with_a_line(core_program, name):
+    done = core_program("broken_invariants")(name)
+    assert done.returncode == 0, done.stdout
+    assert [line for line in done.stdout.splitlines() if line.startswith(BROKEN[name])], done.stdout
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_invariant_ends_a_build_that_is_debugged(core_program, name):
+    done = core_program("broken_invariants")("--abort", name)
+    assert done.returncode == -signal.SIGABRT
+
+
+LEVELS = ["session", "module", "stop", "allocation"]
+
+
+@pytest.mark.parametrize("level", ["", *LEVELS])
+def test_a_level_of_the_log_has_those_before_it_and_no_other_is_formatted(core_program, level):
+    shown = LEVELS[: LEVELS.index(level) + 1] if level else []
+    lines = [f"{word}: line {number}" for number, word in enumerate(shown, 1)]
+    assert core_program("log_lines")(level).stdout.splitlines() == [*lines, str(len(lines))]
+
+
+def test_a_log_that_nobody_takes_goes_to_standard_error(core_program):
+    done = core_program("log_lines")("--bare", "session")
+    assert (done.stdout, done.stderr) == ("1\n", "tmpalloc: session: line 1\n")
+
+
+def test_a_word_that_is_no_level_is_answered_by_those_that_are(core_program):
+    done = core_program("log_lines")("stops")
+    assert (done.returncode, done.stdout) == (1, "session, module, stop or allocation\n")

@@ -13,7 +13,9 @@
  *
  * --fail-every-allocation replays the trace again and again, each time with the next allocation of
  * the core failing, until none is left to fail.  It prints the number of failed allocations and
- * fails itself when one gave no TMPALLOC_E_NOMEM, changed the totals, or leaked. */
+ * fails itself when one gave no TMPALLOC_E_NOMEM, changed the totals, or leaked.
+ *
+ * Either way the detector is walked through again and again. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,9 @@
 
 #define WORD_BYTES 64
 #define TID_LIMIT  4096
+
+/* A walk through a whole detector takes longer than a thousand events. */
+#define EVENTS_PER_CHECK 8
 
 struct event {
     char kind;
@@ -183,8 +188,11 @@ static void run(const struct trace *trace, uint32_t max_threshold, struct replay
     note(replay, status);
     if (status && tracker_create(max_threshold, &replay->tracker))
         die("a second allocation failed");
-    for (size_t i = 0; i < trace->count; i++)
+    for (size_t i = 0; i < trace->count; i++) {
         replay_event(replay, &trace->events[i]);
+        if (i % EVENTS_PER_CHECK == 0 && !tracker_is_valid(replay->tracker))
+            die("an event left the detector in a state that none leaves it in");
+    }
     status = tracker_snapshot(replay->tracker, snapshot);
     note(replay, status);
     if (status && tracker_snapshot(replay->tracker, snapshot))
