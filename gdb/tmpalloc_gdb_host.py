@@ -11,7 +11,7 @@ from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
 from tmpalloc_gdb_process import core_file, core_signal, is_readable, loaded_files, program
-from tmpalloc_gdb_settings import setting
+from tmpalloc_gdb_settings import setting, skips
 
 _WRAPPER = "exec-wrapper"
 
@@ -214,6 +214,9 @@ class GdbHost(GdbEvents):
         for breakpoint in gdb.breakpoints() or ():
             if not isinstance(breakpoint, OwnBreakpoint):
                 yield from addresses(breakpoint)
+
+    def skips(self):
+        return skips()
 
     def set_variable(self, name, number):
         gdb.set_convenience_variable(f"_tmpalloc_{name}", number)

@@ -1,8 +1,15 @@
 """What settings of the user change about GDB's words."""
 
+import re
 from contextlib import contextmanager
 
 import gdb
+
+from tmpalloc.host import Skip
+
+#: A line of `info skip`: number, enabled, whether the file is a pattern, the file, whether the
+#: function is an expression, the function.
+_SKIP = re.compile(r"^\d+ +y +([yn]) +(\S.*?) +([yn]) +(\S.*?) *$", re.MULTILINE)
 
 
 @contextmanager
@@ -35,6 +42,17 @@ def any_width():
         yield
     finally:
         gdb.execute(f"set width {width or 0}")
+
+
+def skips():
+    """What GDB's enabled skips apply to, as Skip; it has no other way to tell."""
+    for glob, file, expression, function in _SKIP.findall(gdb.execute("info skip", to_string=True)):
+        yield Skip(
+            None if function == "<none>" else function,
+            None if file == "<none>" else file,
+            is_expression=int(expression == "y"),
+            is_glob=int(glob == "y"),
+        )
 
 
 def place(address):

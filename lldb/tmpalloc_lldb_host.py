@@ -3,7 +3,7 @@
 import lldb
 
 from tmpalloc.command_line import options
-from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
+from tmpalloc.host import ProcessInfo, Skip, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_lldb_calls import call, run_to
 from tmpalloc_lldb_events import NAME, LldbEvents
@@ -224,6 +224,19 @@ class LldbHost(LldbEvents):
         for breakpoint in target.breakpoint_iter():
             if not self.is_ours(breakpoint):
                 yield from addresses(breakpoint)
+
+    def skips(self):
+        expression, *libraries = [
+            self._settings(f"target.process.thread.step-avoid-{name}")
+            for name in ("regexp", "libraries")
+        ]
+        yield from (Skip(function=text, is_expression=1) for text in expression)
+        yield from (Skip(library=path) for paths in libraries for path in paths)
+
+    def _settings(self, name):
+        """The values of a setting, none when it is empty."""
+        values = lldb.SBDebugger.GetInternalVariableValue(name, self.debugger.GetInstanceName())
+        return [value for value in map(values.GetStringAtIndex, range(values.GetSize())) if value]
 
     def set_variable(self, name, number):
         target = self.debugger.GetSelectedTarget() or self.debugger.GetDummyTarget()

@@ -51,6 +51,7 @@ static const struct tmpalloc_option_info report_file_options[] = {
 
 int command_view(const struct command_call *call, struct profile_view *ret) {
     const char *by = arguments_get(call->arguments, "charge");
+    session_ask_skips(call->session);
     *ret = session_view(call->session);
     ret->native_frames = arguments_given(call->arguments, "native-frames");
     if (by)

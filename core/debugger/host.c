@@ -171,6 +171,10 @@ int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg,
     return CALL(host, breakpoints, "list the breakpoints", error, emit, arg);
 }
 
+int host_skips(struct host *host, tmpalloc_emit_skip emit, void *arg, struct error *error) {
+    return CALL(host, skips, "list what it steps over", error, emit, arg);
+}
+
 static int host_check_sandbox(const struct host *host, struct error *error, const char *what) {
     if (!host->primitives.expressions_map || !process_is_sandboxed(host->local_pid))
         return TMPALLOC_OK;

@@ -86,6 +86,8 @@ int host_call_function(struct host *host, const struct host_call *call, uint64_t
                        struct error *error);
 int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error);
 int host_breakpoints(struct host *host, tmpalloc_emit_address emit, void *arg, struct error *error);
+/* What the user has the debugger step over. */
+int host_skips(struct host *host, tmpalloc_emit_skip emit, void *arg, struct error *error);
 /* TMPALLOC_E_STATE where either may be the end of the process: its sandbox forbids what the
  * debugger would do there. */
 int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error);

@@ -172,8 +172,11 @@ static bool matches_file(const struct charge_skip *skip, const char *file) {
 }
 
 static bool matches_function(const struct charge_skip *skip, const char *function) {
-    return skip->expression ? regexec(&skip->compiled, function, 0, NULL, 0) == 0
-                            : strcmp(skip->function, function) == 0;
+    if (skip->expression)
+        return regexec(&skip->compiled, function, 0, NULL, 0) == 0;
+    size_t length = strlen(function); /* without the parameters that a debugger may name */
+    return strncmp(skip->function, function, length) == 0 &&
+           (skip->function[length] == '\0' || skip->function[length] == '(');
 }
 
 static bool matches(const struct charge_skip *skip, const char *function, const char *file,

@@ -6,5 +6,7 @@
 
 /* By the session's threshold and settings, which the view refers to, without native frames. */
 struct profile_view session_view(const struct session *session);
+/* Asks the debugger anew what it steps over; not while a hit is handled. */
+void session_ask_skips(struct session *session);
 
 #endif

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 11
+#define TMPALLOC_HOST_VERSION 12
 
 /** The process that a debugger has selected now. */
 struct tmpalloc_process {
@@ -58,9 +58,20 @@ struct tmpalloc_module {
     uint64_t text_address; /**< run-time address of the file's .text section */
 };
 
+/** What the user has the debugger step over: functions to which all of this applies.  Strings
+ * belong to the caller of the emit function; NULL applies to anything. */
+struct tmpalloc_skip {
+    const char *function;  /**< its name, or an expression that is found in it */
+    const char *file;      /**< the end of its source file's path, or a pattern for that */
+    const char *library;   /**< the end of the path of the file that it is in */
+    int32_t is_expression; /**< 1: function is an extended regular expression */
+    int32_t is_glob;       /**< 1: file is a pattern as of a shell */
+};
+
 /** Receives one module or thread; returns TMPALLOC_OK to go on. */
 typedef int (*tmpalloc_emit_module)(void *emit_arg, const struct tmpalloc_module *module);
 typedef int (*tmpalloc_emit_thread)(void *emit_arg, const struct tmpalloc_thread *thread);
+typedef int (*tmpalloc_emit_skip)(void *emit_arg, const struct tmpalloc_skip *skip);
 /** The same with a breakpoint's address. */
 typedef int (*tmpalloc_emit_address)(void *emit_arg, uint64_t address);
 
@@ -157,6 +168,9 @@ struct tmpalloc_host {
     /** Calls emit(emit_arg, address) for each place of the user's breakpoints in the selected
      *  process, disabled ones included.  While call_function runs none of them is in its memory. */
     void (*breakpoints)(void *arg, tmpalloc_emit_address emit, void *emit_arg, int *status);
+
+    /** Calls emit(emit_arg, skip) for what the user's settings have the debugger step over. */
+    void (*skips)(void *arg, tmpalloc_emit_skip emit, void *emit_arg, int *status);
 
     /* What commands tell scripts. */
 

@@ -63,3 +63,89 @@ def test_a_filter_finds_every_function_of_a_stack(debugger, start, compile):
     assert "join_words" in tree and "collect_numbers" not in tree
     assert "check passed" in within and "check failed" in exceeded
     assert "no call stack matches 'nowhere'" in nothing
+
+
+def charged_rows(text):
+    """Location and Temporaries of each row of a summary."""
+    rows = re.findall(r"(?m)^(\w+) .*?%\s+(\d+)\s+[\d.]+%", text)
+    return {name: int(count) for name, count in rows}
+
+
+def outputs(debugger, program, start, lines):
+    """What each line says of what the program allocates between its cases."""
+    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
+    result = debugger.session(program, [*steps, debugger.continue_(), *lines, debugger.continue_()])
+    assert result.exit_statuses == [0], result.text
+    return result.outputs[5:-1]
+
+
+def setting(debugger, name, value):
+    return f"{'tmpalloc set' if debugger.name == 'lldb' else 'set tmpalloc'} {name} {value}".rstrip()
+
+
+@DEBUG_INFORMATION
+def test_the_charge_is_an_option_and_a_setting(debugger, start, compile, level):
+    program = compile(PROGRAMS / "charged.cpp", level)
+    lines = ["tmpalloc summary --charge innermost", "tmpalloc summary --charge own", "tmpalloc tree --charge own"]
+    lines += [setting(debugger, "charge", "innermost"), "tmpalloc summary", "tmpalloc summary --charge caller"]
+    lines += [setting(debugger, "charge", "mine"), "tmpalloc show charge", "tmpalloc summary --charge mine"]
+    innermost, own, tree, _, set_, caller, _, shown, bad = outputs(debugger, program, start, lines)
+    assert CHARGED == charged_rows(own) == charged_rows(caller)
+    assert innermost == set_ and "join_words" not in innermost and "strdup" in innermost
+    assert "copy_name" in tree and "strdup" not in tree
+    assert shown == 'tmpalloc charge is "innermost".\n'
+    assert "mine" in bad and "innermost" in bad and bad.count("\n") == 1
+
+
+def test_what_the_user_says_is_foreign_or_a_wrapper_is_charged_to_its_caller(
+    debugger, start, compile
+):
+    program = compile(PROGRAMS / "charged.cpp", "-g")
+    lines = [setting(debugger, "foreign", "^copy_name"), "tmpalloc summary --charge own", "tmpalloc summary"]
+    lines += [setting(debugger, "foreign", "'('"), "tmpalloc summary --charge own", "tmpalloc show foreign"]
+    lines += [setting(debugger, "wrapper", "^copy_name"), "tmpalloc summary", setting(debugger, "wrapper", "")]
+    lines += ["tmpalloc show wrapper", "tmpalloc summary"]
+    _, own, caller, _, kept, shown, _, wrapper, _, cleared, after = outputs(debugger, program, start, lines)
+    of_main = {"join_words": 7, "collect_numbers": 7, "main": 5}
+    assert charged_rows(own) == of_main == charged_rows(kept) == charged_rows(wrapper)
+    assert charged_rows(caller) == CHARGED == charged_rows(after)
+    assert re.search(r"(?m)^main at charged.cpp:\d+ \(copy_name\)  ", own)
+    assert re.search(r"(?m)^join_words at charged.cpp:\d+ \(std::string::append\)  ", caller)
+    assert shown == 'tmpalloc foreign is "^copy_name".\n'
+    assert cleared == 'tmpalloc wrapper is "".\n'
+
+
+@pytest.mark.parametrize("whole", ["function", "expression", "file"])
+def test_what_the_debugger_steps_over_is_foreign(debugger, start, compile, whole):
+    skips = {
+        "gdb": {
+            "function": "skip function copy_name",
+            "expression": "skip -rfunction ^copy_",
+            "file": "skip -gfile *charged.cpp",
+        },
+        "lldb": {
+            "function": "settings set target.process.thread.step-avoid-regexp ^copy_name$",
+            "expression": "settings set target.process.thread.step-avoid-regexp ^copy_",
+            "file": "settings set target.process.thread.step-avoid-libraries charged",
+        },
+    }
+    program = compile(PROGRAMS / "charged.cpp", "-g")
+    lines = [skips[debugger.name][whole], "tmpalloc summary --charge own", "tmpalloc summary"]
+    _, own, caller = outputs(debugger, program, start, lines)
+    assert charged_rows(caller) == CHARGED
+    # When nothing is own, the next weaker rule holds.
+    of_main = {"join_words": 7, "collect_numbers": 7, "main": 5}
+    assert charged_rows(own) == (CHARGED if whole == "file" else of_main)
+
+
+def test_a_catch_selects_the_frame_that_it_is_to_charge(debugger, start, compile):
+    program = compile(PROGRAMS / "charged.cpp", "-g")
+    steps = [debugger.break_at("case_begins"), debugger.break_at("case_ends"), debugger.run(), start]
+    steps += [setting(debugger, "foreign", "^copy_name")]
+    for charge in ("caller", "own"):
+        steps += [f"tmpalloc catch --at copy_name --once --charge {charge}", debugger.continue_()]
+        steps += ["frame" if debugger.name == "gdb" else "frame info"]
+    result = debugger.session(program, [*steps, debugger.continue_(), debugger.continue_()])
+    caller, own = result.outputs[7], result.outputs[10]
+    assert "copy_name (" in caller or "`copy_name" in caller
+    assert "main (" in own or "`main" in own

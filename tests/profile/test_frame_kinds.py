@@ -108,6 +108,7 @@ def test_a_bad_expression_keeps_the_former_one():
     "skip",
     [
         ("function", "ns::f"),
+        ("function", "ns::f(char const*)"),
         ("file", "f.c"),
         ("file", "src/f.c"),
         ("file", "/home/me/app/src/f.c"),

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 11
+HOST_VERSION = 12
 
 STOP = 1
 OK = 0
@@ -91,9 +91,22 @@ class CommandInfo(ctypes.Structure):
     ]
 
 
+class Skip(ctypes.Structure):
+    """struct tmpalloc_skip."""
+
+    _fields_ = [
+        ("function", c_char_p),
+        ("file", c_char_p),
+        ("library", c_char_p),
+        ("is_expression", c_int32),
+        ("is_glob", c_int32),
+    ]
+
+
 Status = POINTER(c_int)
 EmitModule = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Module))
 EmitThread = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Thread))
+EmitSkip = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Skip))
 EmitAddress = ctypes.CFUNCTYPE(c_int, c_void_p, c_uint64)
 
 #: Primitives of struct tmpalloc_host in their order, each with its callback type.
@@ -128,6 +141,7 @@ PRIMITIVES = {
     ),
     "run_to": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, Status),
     "breakpoints": ctypes.CFUNCTYPE(None, c_void_p, EmitAddress, c_void_p, Status),
+    "skips": ctypes.CFUNCTYPE(None, c_void_p, EmitSkip, c_void_p, Status),
     "set_variable": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_uint64, Status),
     "quit": ctypes.CFUNCTYPE(None, c_void_p, c_int32, Status),
     "select_frame": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint64, c_uint32, Status),

@@ -15,6 +15,8 @@ ProcessInfo = namedtuple(
     "ProcessInfo", "pid stopped local architecture executable core_file signal", defaults=("", 0)
 )
 ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
+#: What the debugger steps over, see struct tmpalloc_skip.
+Skip = namedtuple("Skip", "function file library is_expression is_glob", defaults=(None,) * 3 + (0, 0))
 
 
 #: File name of the agent, whose hooks bear the names of the functions that they stand before.
@@ -126,6 +128,10 @@ class Host:
 
     def breakpoints(self):
         """Yields the address of each place of the user's breakpoints."""
+        raise NotImplementedError
+
+    def skips(self):
+        """Yields what the user has the debugger step over, as Skip."""
         raise NotImplementedError
 
     def set_variable(self, name, number):
@@ -289,6 +295,12 @@ class Host:
         for address in self.breakpoints():
             if emit(emit_arg, address) != binding.OK:
                 raise RuntimeError("the core refused a breakpoint")
+
+    def _c_skips(self, emit, emit_arg):
+        for skip in self.skips():
+            names = [name and self.encode(name) for name in skip[:3]]
+            if emit(emit_arg, ctypes.byref(binding.Skip(*names, *skip[3:]))) != binding.OK:
+                raise RuntimeError("the core refused a skip")
 
     def _c_set_variable(self, name, number):
         self.set_variable(name.decode(), number)
