@@ -11,11 +11,11 @@ from library.support import PROGRAMS, track
 DEBUG_INFORMATION = pytest.mark.parametrize("level", ["-g", "-g0"])
 
 
-def temporaries(document):
+def temporaries(document, key="function"):
     """Those of each charged function, at distances up to 1."""
     found = Counter()
     for site in document["sites"]:
-        found[site["location"]["function"]] += sum(d["count"] for d in site["by_distance"][:2])
+        found[site["location"][key]] += sum(d["count"] for d in site["by_distance"][:2])
     return +found
 
 
@@ -46,6 +46,18 @@ def test_functions_that_use_the_rust_library_are_charged(debugger, start, tmp_pa
     found = {name.split("::")[-1]: count for name, count in temporaries(document).items()}
     assert set(found) == {"join_words", "format_numbers"}
     assert found["format_numbers"] >= 5
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_the_same_code_is_charged_with_debug_information_and_without(
+    debugger, start, compile, tmp_path, level
+):
+    whole = compile(PROGRAMS / "charged.cpp", "-g", level)
+    bare = tmp_path / "bare"
+    subprocess.run(["objcopy", "--strip-debug", whole, bare], check=True)
+    of_whole, of_bare = (track(debugger, program, start)[0] for program in (whole, bare))
+    assert temporaries(of_whole, "offset") == temporaries(of_bare, "offset")
+    assert sum(temporaries(of_whole).values()) == 19
 
 
 def test_a_filter_finds_every_function_of_a_stack(debugger, start, compile):
