@@ -21,7 +21,7 @@ struct unwinder {
     bool has_incomplete; /* some memoised walk ended where a file loaded later may help */
 
     /* The thread that is being captured. */
-    uint64_t stack_pointer;
+    struct unwinder_thread thread;
     struct stack_memory memory;
     uint64_t registers[PROCESSOR_REGISTERS];
     uint64_t known_registers; /* a bit for each */
@@ -41,12 +41,13 @@ static bool read_register(struct unwinder *unwinder, uint32_t number, uint64_t *
     return true;
 }
 
-static bool read_cell(void *arg, enum memo_kind kind, int64_t place, uint64_t *ret) {
+static bool read_cell(void *arg, enum unwinder_cell_kind kind, int64_t place, uint64_t *ret) {
     struct unwinder *unwinder = arg;
-    if (kind == MEMO_REGISTER)
+    if (kind == UNWINDER_REGISTER)
         return place < unwind_program_counter(unwinder->walk.processor) &&
                read_register(unwinder, (uint32_t)place, ret);
-    return stack_memory_read(&unwinder->memory, unwinder->stack_pointer + (uint64_t)place, ret);
+    return stack_memory_read(&unwinder->memory, unwinder->thread.stack_pointer + (uint64_t)place,
+                             ret);
 }
 
 static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
@@ -61,10 +62,10 @@ int unwinder_create(struct host *host, struct modules *modules, struct stacks *s
         return TMPALLOC_E_NOMEM;
     *unwinder = (struct unwinder){.host = host, .modules = modules, .stacks = stacks};
     unwinder->memory.host = host;
+    unwinder->thread = (struct unwinder_thread){.read = read_cell, .arg = unwinder};
     unwinder->walk = (struct walk){.modules = modules,
-                                   .read = read_cell,
                                    .read_code = read_code,
-                                   .read_arg = unwinder,
+                                   .read_code_arg = unwinder,
                                    .depth_limit = UNWINDER_DEPTH_LIMIT};
     *ret = unwinder;
     return TMPALLOC_OK;
@@ -144,15 +145,16 @@ static int keep_capture(struct unwinder *unwinder, const struct capture **ret) {
     return TMPALLOC_OK;
 }
 
-static int unwind(struct unwinder *unwinder, uint64_t pc, const struct memo_departure *departure,
+static int unwind(struct unwinder *unwinder, const struct memo_departure *departure,
                   const struct capture **ret) {
     struct walk *walk = &unwinder->walk;
     unwinder->statistics.unwinds++;
-    if (walk_run(walk, pc, unwinder->stack_pointer) != TMPALLOC_OK ||
+    if (walk_run(walk, &unwinder->thread) != TMPALLOC_OK ||
         keep_capture(unwinder, ret) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     unwinder->has_incomplete = unwinder->has_incomplete || walk->incomplete;
-    return memo_add(&unwinder->memo, pc, departure, walk->cells, (uint32_t)walk->cell_count, *ret);
+    return unwinder_memo_add(&unwinder->memo, unwinder->thread.pc, departure, walk->cells,
+                             (uint32_t)walk->cell_count, *ret);
 }
 
 /* Nothing holds for another processor. */
@@ -182,19 +184,20 @@ int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_poin
         return status;
     uint32_t number = unwinder->walk.processor->frames.stack_pointer;
     follow_modules(unwinder);
-    unwinder->stack_pointer = stack_pointer;
+    unwinder->thread.pc = pc;
+    unwinder->thread.stack_pointer = stack_pointer;
     unwinder->registers[number] = stack_pointer;
     unwinder->known_registers = UINT64_C(1) << number;
     stack_memory_forget(&unwinder->memory);
     struct memo_departure departure;
     const struct capture *known =
-        memo_find(&unwinder->memo, pc, stack_pointer, read_cell, unwinder, &departure);
+        unwinder_memo_find(&unwinder->memo, &unwinder->thread, &departure);
     if (known) {
         unwinder->statistics.hits++;
         *ret = known;
         return TMPALLOC_OK;
     }
-    if (unwind(unwinder, pc, &departure, ret) != TMPALLOC_OK)
+    if (unwind(unwinder, &departure, ret) != TMPALLOC_OK)
         return error_no_memory(error);
     return TMPALLOC_OK;
 }

@@ -3,7 +3,7 @@
  * Unwinding follows the modules' call frame information (.eh_frame, else .debug_frame), read by
  * libdw; where there is none, frame pointers as far as the code shows that they are there (see
  * frame_code.h); where there are none the stack ends, marked truncated.  Results are memoised by
- * what was read: see unwinder_memo.h.  Only what a walk depends on counts as read; at the entry of
+ * what was read: see memo.h.  Only what a walk depends on counts as read; at the entry of
  * a function that is, as a rule, stack memory and no register besides the two given. */
 #ifndef TMPALLOC_UNWINDER_H
 #define TMPALLOC_UNWINDER_H

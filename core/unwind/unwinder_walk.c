@@ -30,16 +30,16 @@ void walk_deinit(struct walk *walk) {
 }
 
 /* False: the cell is missing, or there is no memory for logging it. */
-static bool read_cell(struct walk *walk, enum memo_kind kind, int64_t place, bool relative,
+static bool read_cell(struct walk *walk, enum unwinder_cell_kind kind, int64_t place, bool relative,
                       struct walk_value *ret) {
     if (MEMORY_RESERVE(walk->cells, &walk->cell_capacity, walk->cell_count + 1)) {
         walk->status = TMPALLOC_E_NOMEM;
         return false;
     }
-    struct memo_cell asked = {.kind = kind, .place = place, .relative = relative};
-    struct memo_cell seen = memo_observe(&asked, walk->stack_pointer, walk->read, walk->read_arg);
+    struct unwinder_cell asked = {.kind = kind, .place = place, .relative = relative};
+    struct unwinder_cell seen = unwinder_cell_observe(&asked, walk->thread);
     walk->cells[walk->cell_count++] = seen;
-    *ret = (struct walk_value){.bits = seen.value + (relative ? walk->stack_pointer : 0),
+    *ret = (struct walk_value){.bits = seen.value + (relative ? walk->thread->stack_pointer : 0),
                                .based = relative};
     return !seen.missing;
 }
@@ -48,8 +48,8 @@ static bool pin(void *arg) {
     struct walk *walk = arg;
     struct walk_value ignored;
     if (!walk->pinned)
-        walk->pinned =
-            read_cell(walk, MEMO_REGISTER, walk->processor->frames.stack_pointer, false, &ignored);
+        walk->pinned = read_cell(walk, UNWINDER_REGISTER, walk->processor->frames.stack_pointer,
+                                 false, &ignored);
     return walk->pinned;
 }
 
@@ -57,8 +57,8 @@ static bool load(struct walk *walk, struct walk_value address, bool relative,
                  struct walk_value *ret) {
     if (!address.based && !pin(walk))
         return false;
-    return read_cell(walk, MEMO_MEMORY, (int64_t)(address.bits - walk->stack_pointer), relative,
-                     ret);
+    return read_cell(walk, UNWINDER_MEMORY, (int64_t)(address.bits - walk->thread->stack_pointer),
+                     relative, ret);
 }
 
 static bool load_address(void *arg, struct walk_value address, struct walk_value *ret) {
@@ -72,7 +72,7 @@ static bool get_value(struct activation *activation, uint32_t number, bool relat
     const struct location *location = &activation->registers[number];
     switch (location->kind) {
     case LOCATION_REGISTER:
-        return read_cell(walk, MEMO_REGISTER, location->number, relative, ret);
+        return read_cell(walk, UNWINDER_REGISTER, location->number, relative, ret);
     case LOCATION_MEMORY:
         return load(walk, location->value, relative, ret);
     case LOCATION_VALUE:
@@ -170,7 +170,7 @@ static bool believe(const struct activation *activation, const struct unwind_row
     uint64_t pc = activation->registers[unwind_program_counter(processor)].value.bits;
     return !row->guessed ||
            (is_frame_pointer(activation, cfa) &&
-            processor->frame_agrees(walk->read_code, walk->read_arg, pc - !activation->exact,
+            processor->frame_agrees(walk->read_code, walk->read_code_arg, pc - !activation->exact,
                                     row->known, return_address));
 }
 
@@ -207,7 +207,8 @@ static struct walk_frame *add_frame(struct walk *walk, const struct activation *
     struct walk_frame *frame = &walk->frames[walk->frame_count++];
     *frame = (struct walk_frame){
         .pc = activation->registers[unwind_program_counter(processor)].value.bits,
-        .cfa_offset = known ? (int64_t)(stack_pointer->value.bits - walk->stack_pointer) : 0,
+        .cfa_offset =
+            known ? (int64_t)(stack_pointer->value.bits - walk->thread->stack_pointer) : 0,
         .exact = activation->exact};
     return frame;
 }
@@ -239,7 +240,7 @@ static bool visit(struct activation *activation) {
     }
     /* The kernel made the handler return to here; nothing was called from here. */
     frame->exact = frame->exact || row->signal;
-    frame->cfa_offset = (int64_t)(cfa.bits - walk->stack_pointer);
+    frame->cfa_offset = (int64_t)(cfa.bits - walk->thread->stack_pointer);
     return !at_limit(walk, row) && step(activation, row, cfa);
 }
 
@@ -249,16 +250,16 @@ static void know_stack_pointer(struct activation *activation) {
     get_base(activation, activation->walk->processor->frames.stack_pointer, &ignored);
 }
 
-int walk_run(struct walk *walk, uint64_t pc, uint64_t stack_pointer) {
+int walk_run(struct walk *walk, const struct unwinder_thread *thread) {
     const struct processor_frames *frames = &walk->processor->frames;
     struct activation activation = {.walk = walk, .exact = true};
     for (uint32_t i = 0; i < frames->count; i++)
         activation.registers[i] = (struct location){.kind = LOCATION_REGISTER, .number = i};
     activation.registers[frames->stack_pointer] =
-        (struct location){.kind = LOCATION_VALUE, .value = {stack_pointer, .based = true}};
+        (struct location){.kind = LOCATION_VALUE, .value = {thread->stack_pointer, .based = true}};
     activation.registers[unwind_program_counter(walk->processor)] =
-        (struct location){.kind = LOCATION_VALUE, .value = {.bits = pc}};
-    walk->stack_pointer = stack_pointer;
+        (struct location){.kind = LOCATION_VALUE, .value = {.bits = thread->pc}};
+    walk->thread = thread;
     walk->frame_count = walk->cell_count = 0;
     walk->truncated = walk->incomplete = walk->pinned = false;
     walk->status = TMPALLOC_OK;

@@ -19,29 +19,28 @@ struct walk {
     const struct processor *processor;
     struct modules *modules;
     struct unwind_rules *rules;
-    memo_read read;
     frame_code_read read_code;
-    void *read_arg; /* of both */
+    void *read_code_arg;
     uint32_t depth_limit;
 
     /* Results of the latest walk. */
     struct walk_frame *frames;
     size_t frame_count;
     size_t frame_capacity;
-    struct memo_cell *cells;
+    struct unwinder_cell *cells;
     size_t cell_count;
     size_t cell_capacity;
     bool truncated;  /* it ended before the outermost frame: */
     bool incomplete; /* at an address or a memory cell that nothing is known of */
 
-    uint64_t stack_pointer;
+    const struct unwinder_thread *thread;
     bool pinned; /* the log has the stack pointer itself */
     int status;
 };
 
 void walk_deinit(struct walk *walk);
 
-/* Walks the stack of a thread whose cells `read` gives.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
-int walk_run(struct walk *walk, uint64_t pc, uint64_t stack_pointer);
+/* Walks the stack of a thread.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int walk_run(struct walk *walk, const struct unwinder_thread *thread);
 
 #endif

@@ -17,8 +17,6 @@
 /* Slots of the predictor: more than the places that a program allocates at in turn. */
 #define PREDICTOR_BITS 10
 
-/* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
-
 #define WORD_BYTES ((uintptr_t)8)
 
 /* A walk met code objects: the layout is what we believe. */
@@ -38,7 +36,7 @@ struct python_cache {
     struct python_self self;
     struct python_node *last; /* found; NULL: nothing that the next one follows */
     struct python_node *predictor[1 << PREDICTOR_BITS];
-    struct python_memo memo;
+    struct memo memo;
     struct log log;
     struct map entries; /* hash of places -> struct python_entry */
     struct arena entry_arena;
@@ -66,7 +64,7 @@ void python_cache_forget(struct python_cache *cache) {
 void python_cache_destroy(struct python_cache *cache) {
     if (!cache)
         return;
-    python_memo_deinit(&cache->memo);
+    memo_deinit(&cache->memo);
     memory_release(cache->log.cells);
     map_deinit(&cache->entries);
     arena_deinit(&cache->entry_arena);
@@ -247,7 +245,7 @@ static uint64_t innermost(uintptr_t thread) {
 /* Code objects died since the entry was found: memory is the same, but may mean something else. */
 static struct python_entry *renew(struct python_cache *cache, struct python_node *node,
                                   uint64_t deaths) {
-    struct python_entry *entry = walk(cache, node->thread);
+    struct python_entry *entry = walk(cache, node->node.root);
     if (entry && !cache->log.unstable) {
         node->result = entry;
         node->made = deaths;
@@ -257,7 +255,7 @@ static struct python_entry *renew(struct python_cache *cache, struct python_node
 }
 
 static bool is_right(const struct python_node *node, uintptr_t thread) {
-    return node->thread == thread && python_node_agrees(node, 0) == node->cell_count &&
+    return node->node.root == thread && python_node_agrees(node) &&
            node->made == python_codes_deaths();
 }
 
@@ -270,9 +268,9 @@ static void note_found(struct python_cache *cache, struct python_node *node) {
 /* Finds the node by all means, or makes it. */
 static struct python_entry *search(struct python_cache *cache, uintptr_t thread,
                                    struct python_node **slot) {
-    struct python_departure departure;
+    struct memo_departure departure;
     uint64_t deaths = python_codes_deaths();
-    struct python_node *guess = *slot && (*slot)->thread == thread ? *slot : NULL;
+    struct python_node *guess = *slot && (*slot)->node.root == thread ? *slot : NULL;
     struct python_node *node = python_memo_find(&cache->memo, thread, guess, &departure);
     if (node) {
         *slot = node;

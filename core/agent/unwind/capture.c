@@ -13,8 +13,6 @@
 /* Slots of the predictor: more than the allocations that a program alternates between. */
 #define PREDICTOR_BITS 11
 
-/* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
-
 /* After so many new stacks for which there was no memory a walk is in vain: from then on one of so
  * many is tried all the same. */
 #define TRIED_WITHOUT_MEMORY 64
@@ -24,7 +22,7 @@ struct capture_cache {
     uint32_t refused; /* new stacks in a row for which there was no memory */
     uint64_t history; /* made of the node that was found last */
     const struct capture_node *predictor[1 << PREDICTOR_BITS];
-    struct capture_memo memo;
+    struct memo memo;
     struct cfi_rows *rows;
     struct capture_walk walk;
     const struct capture_node *walked; /* what was made of it; NULL: nothing */
@@ -59,7 +57,7 @@ void capture_cache_forget(struct capture_cache *cache) {
 void capture_cache_destroy(struct capture_cache *cache) {
     if (!cache)
         return;
-    capture_memo_deinit(&cache->memo);
+    memo_deinit(&cache->memo);
     capture_walk_deinit(&cache->walk);
     cfi_rows_destroy(cache->rows);
     map_deinit(&cache->entries);
@@ -70,7 +68,7 @@ void capture_cache_destroy(struct capture_cache *cache) {
 /* Entries stay: what they say was true, and may be so again. */
 static __attribute__((noinline)) void follow_generation(struct capture_cache *cache,
                                                         uint32_t current) {
-    capture_memo_clear(&cache->memo);
+    memo_clear(&cache->memo);
     cfi_rows_clear(cache->rows);
     memset(cache->predictor, 0, sizeof cache->predictor);
     cache->history = 0;
@@ -121,7 +119,7 @@ static struct capture_entry *find_entry(struct capture_cache *cache) {
 struct unknown {
     struct capture_cache *cache;
     struct capture_start start;
-    struct capture_departure departure;
+    struct memo_departure departure;
     struct capture_entry *entry;
     const struct capture_node *node;
 };
@@ -158,7 +156,7 @@ static __attribute__((noinline)) struct capture_entry *
 search(struct capture_cache *cache, struct capture_start start, const struct capture_node **slot) {
     struct unknown unknown = {.cache = cache, .start = start};
     const struct capture_node *guess = *slot;
-    if (guess && guess->return_address != *(const uint64_t *)start.return_slot)
+    if (guess && guess->node.root != *(const uint64_t *)start.return_slot)
         guess = NULL;
     const struct capture_node *node =
         capture_memo_find(&cache->memo, &start, guess, &unknown.departure);
@@ -183,7 +181,7 @@ struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t retur
     uint64_t hash = ((return_address + cache->history) ^ return_slot << 20) * HASH_SPREAD;
     const struct capture_node **slot = &cache->predictor[hash >> (64 - PREDICTOR_BITS)];
     const struct capture_node *node = *slot;
-    if (node && node->return_address == return_address && capture_node_fits(node, &start) &&
+    if (node && node->node.root == return_address && capture_node_fits(node, &start) &&
         capture_node_agrees(node, &start)) {
         cache->history = history_of(node);
         return node->entry;
