@@ -21,10 +21,10 @@ from tmpalloc_lldb_process import (
 #: callback is given to a breakpoint, and that fails while another callback runs.
 NAME = "tmpalloc"
 _LOADER_NAME = "tmpalloc_loader"
-#: Offset of r_state in struct r_debug of <link.h>, and its value before files are unloaded.  A
+#: Words before r_state in struct r_debug of <link.h>, and its value before files are unloaded.  A
 #: breakpoint that is in a file when it is unloaded can't be set again: LLDB's server believes that
 #: it still is.
-_STATE_OFFSET, _RT_DELETE = 24, 2
+_STATE_WORDS, _RT_DELETE = 3, 2
 
 
 def _loader_address(target):
@@ -193,7 +193,8 @@ class LldbEvents(Host):
             return False
         address = symbol.GetStartAddress().GetLoadAddress(process.GetTarget())
         error = lldb.SBError()
-        state = process.ReadUnsignedFromMemory(address + _STATE_OFFSET, 4, error)
+        place = address + _STATE_WORDS * process.GetAddressByteSize()
+        state = process.ReadUnsignedFromMemory(place, 4, error)
         return error.Success() and state == _RT_DELETE
 
     def notice(self):

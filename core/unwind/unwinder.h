@@ -49,9 +49,9 @@ int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_poin
                      struct error *error, const struct capture **ret);
 
 /* The rules for an exact frame, as unwind_rules_find() gives them. */
-struct unwind_row;
+struct unwinder_row;
 int unwinder_row(struct unwinder *unwinder, const struct frame *place, struct error *error,
-                 const struct unwind_row **ret);
+                 const struct unwinder_row **ret);
 
 /* Forgets everything memoised and every capture (another process, perhaps of another processor). */
 void unwinder_reset(struct unwinder *unwinder);

@@ -11,13 +11,14 @@
 struct unwind_rules {
     const struct processor *processor;
     struct modules *modules;
-    struct map rows; /* hash of module and offset -> struct unwind_row */
+    struct map rows; /* hash of module and offset -> struct unwinder_row */
     struct arena arena;
-    struct unwind_row made_at_run_time; /* for code of no file */
+    struct unwinder_row made_at_run_time; /* for code of no file */
 };
 
-static struct unwind_rule at_offset(int64_t offset) {
-    return (struct unwind_rule){.kind = UNWIND_AT_OFFSET, .offset = offset};
+static struct unwind_rule at_offset(uint32_t target, int64_t offset) {
+    return (struct unwind_rule){
+        .kind = UNWIND_AT_OFFSET, .target = (uint8_t)target, .offset = offset};
 }
 
 /* The return address on top, and the frame pointer of the caller below it if it was pushed. */
@@ -25,14 +26,13 @@ static void set_frame(const struct processor *processor, struct unwind_row *row,
                       bool pushed) {
     const struct processor_frames *frames = &processor->frames;
     int64_t bytes = frames->frame_bytes;
+    row->simple = true;
     row->cfa = (struct unwind_rule){
-        .kind = UNWIND_REGISTER, .number = base, .offset = pushed ? bytes : bytes / 2};
-    for (uint32_t i = 0; i < frames->count; i++)
-        row->registers[i].kind = UNWIND_SAME;
-    row->registers[frames->stack_pointer].kind = UNWIND_OFFSET;
-    row->registers[unwind_program_counter(processor)] = at_offset(-bytes / 2);
+        .kind = UNWIND_REGISTER, .number = (uint8_t)base, .offset = pushed ? bytes : bytes / 2};
+    row->return_address = at_offset(unwind_program_counter(processor), -bytes / 2);
+    row->count = 0;
     if (pushed)
-        row->registers[frames->frame_pointer] = at_offset(-bytes);
+        row->rules[row->count++] = at_offset(frames->frame_pointer, -bytes);
 }
 
 static void guess(const struct processor *processor, struct unwind_row *row, bool known) {
@@ -42,9 +42,11 @@ static void guess(const struct processor *processor, struct unwind_row *row, boo
 }
 
 static int init_row(struct unwind_rules *rules, struct unwind_row *row) {
-    row->registers =
-        arena_allocate(&rules->arena, rules->processor->frames.count, sizeof row->registers[0]);
-    return row->registers ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
+    row->cfa.kind = UNWIND_UNDEFINED;
+    row->return_address.kind = UNWIND_UNDEFINED;
+    row->rules =
+        arena_allocate(&rules->arena, rules->processor->frames.count, sizeof row->rules[0]);
+    return row->rules ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
 int unwind_rules_create(const struct processor *processor, struct modules *modules,
@@ -54,12 +56,12 @@ int unwind_rules_create(const struct processor *processor, struct modules *modul
         return TMPALLOC_E_NOMEM;
     rules->processor = processor;
     rules->modules = modules;
-    if (init_row(rules, &rules->made_at_run_time) != TMPALLOC_OK) {
+    if (init_row(rules, &rules->made_at_run_time.row) != TMPALLOC_OK) {
         unwind_rules_destroy(rules);
         return TMPALLOC_E_NOMEM;
     }
     if (processor->frame_agrees)
-        guess(processor, &rules->made_at_run_time, false);
+        guess(processor, &rules->made_at_run_time.row, false);
     *ret = rules;
     return TMPALLOC_OK;
 }
@@ -74,12 +76,13 @@ void unwind_rules_destroy(struct unwind_rules *rules) {
 
 /* The operations belong to libdw, some of them only as long as its frame. */
 static int keep_expression(struct unwind_rules *rules, const Dwarf_Op *operations, size_t count,
-                           struct expression *ret) {
+                           struct unwind_rule *ret) {
     Dwarf_Op *copy = arena_allocate(&rules->arena, count, sizeof *copy);
     if (!copy)
         return TMPALLOC_E_NOMEM;
     memcpy(copy, operations, count * sizeof *copy);
-    *ret = (struct expression){.operations = copy, .count = count};
+    ret->operations = copy;
+    ret->operation_count = (uint32_t)count;
     return TMPALLOC_OK;
 }
 
@@ -90,9 +93,9 @@ static bool is_register_offset(const Dwarf_Op *operation, struct unwind_rule *re
         *ret = (struct unwind_rule){.kind = UNWIND_REGISTER,
                                     .number = atom - DW_OP_breg0,
                                     .offset = (int64_t)operation->number};
-    else if (atom == DW_OP_bregx)
+    else if (atom == DW_OP_bregx && operation->number < PROCESSOR_REGISTERS)
         *ret = (struct unwind_rule){.kind = UNWIND_REGISTER,
-                                    .number = (uint32_t)operation->number,
+                                    .number = (uint8_t)operation->number,
                                     .offset = (int64_t)operation->number2};
     return ret->kind == UNWIND_REGISTER;
 }
@@ -104,14 +107,14 @@ static int read_cfa(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwin
         (count == 1 && is_register_offset(operations, &row->cfa)))
         return TMPALLOC_OK;
     row->cfa.kind = UNWIND_VALUE;
-    return keep_expression(rules, operations, count, &row->cfa.expression);
+    return keep_expression(rules, operations, count, &row->cfa);
 }
 
-static bool is_register(const Dwarf_Op *operation, uint32_t *ret) {
+static bool is_register(const Dwarf_Op *operation, uint64_t *ret) {
     uint8_t atom = operation->atom;
     if (atom != DW_OP_regx && (atom < DW_OP_reg0 || atom > DW_OP_reg31))
         return false;
-    *ret = atom == DW_OP_regx ? (uint32_t)operation->number : (uint32_t)atom - DW_OP_reg0;
+    *ret = atom == DW_OP_regx ? operation->number : (uint64_t)atom - DW_OP_reg0;
     return true;
 }
 
@@ -124,11 +127,20 @@ static bool is_cfa_offset(const Dwarf_Op *operations, size_t count, int64_t *ret
     return true;
 }
 
+/* Vector registers and the like have numbers too: rules for them go nowhere. */
+static void set_register(struct unwind_rules *rules, uint64_t number, struct unwind_rule *rule) {
+    bool fits = number < rules->processor->frames.count;
+    rule->kind = fits ? UNWIND_REGISTER : UNWIND_UNDEFINED;
+    rule->number = fits ? (uint8_t)number : 0;
+}
+
+/* The rule stays as it is where there is none. */
 static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int number,
                          struct unwind_rule *rule) {
     Dwarf_Op memory[3];
     Dwarf_Op *operations;
     size_t count;
+    uint64_t other;
     if (dwarf_frame_register(frame, number, memory, &operations, &count) != 0)
         return TMPALLOC_OK;
     if (count == 0) {
@@ -137,8 +149,8 @@ static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int num
     }
     bool is_value = operations[count - 1].atom == DW_OP_stack_value;
     count -= is_value;
-    if (count == 1 && is_register(operations, &rule->number)) {
-        rule->kind = UNWIND_REGISTER;
+    if (count == 1 && is_register(operations, &other)) {
+        set_register(rules, other, rule);
         return TMPALLOC_OK;
     }
     if (is_cfa_offset(operations, count, &rule->offset)) {
@@ -146,20 +158,33 @@ static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int num
         return TMPALLOC_OK;
     }
     rule->kind = is_value ? UNWIND_VALUE : UNWIND_AT_ADDRESS;
-    return keep_expression(rules, operations, count, &rule->expression);
+    return keep_expression(rules, operations, count, rule);
 }
 
-static int read_row(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwind_row *row) {
-    int column = dwarf_frame_info(frame, &row->start, &row->end, &row->signal);
-    int pc = (int)unwind_program_counter(rules->processor);
+static int read_rules(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwind_row *row) {
+    uint32_t pc = unwind_program_counter(rules->processor);
+    for (uint32_t i = 0; i < pc; i++) {
+        struct unwind_rule rule = {.kind = UNWIND_UNDEFINED, .target = (uint8_t)i};
+        if (read_register(rules, frame, (int)i, &rule) != TMPALLOC_OK)
+            return TMPALLOC_E_NOMEM;
+        if (rule.kind != UNWIND_SAME)
+            row->rules[row->count++] = rule;
+    }
+    return TMPALLOC_OK;
+}
+
+static int read_row(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwinder_row *ret) {
+    struct unwind_row *row = &ret->row;
+    int column = dwarf_frame_info(frame, &ret->start, &ret->end, &row->signal);
+    uint32_t pc = unwind_program_counter(rules->processor);
+    row->return_address.target = (uint8_t)pc;
     int status = read_cfa(rules, frame, row);
-    for (int i = 0; status == TMPALLOC_OK && i < pc; i++)
-        status = read_register(rules, frame, i, &row->registers[i]);
     if (status == TMPALLOC_OK)
-        status = read_register(rules, frame, column, &row->registers[pc]);
-    if (column != pc && row->registers[pc].kind == UNWIND_SAME)
-        row->registers[pc] =
-            (struct unwind_rule){.kind = UNWIND_REGISTER, .number = (uint32_t)column};
+        status = read_rules(rules, frame, row);
+    if (status == TMPALLOC_OK)
+        status = read_register(rules, frame, column, &row->return_address);
+    if (column != (int)pc && row->return_address.kind == UNWIND_SAME)
+        set_register(rules, (uint64_t)column, &row->return_address);
     return status;
 }
 
@@ -196,9 +221,10 @@ static const uint8_t *find_code(Dwfl_Module *file, uint64_t address, uint64_t *c
 
 /* A function that begins without a frame pointer and hasn't pushed it yet is about to. */
 static void read_code(const struct processor *processor, Dwfl_Module *file, uint64_t start,
-                      struct unwind_row *row) {
+                      struct unwinder_row *ret) {
+    struct unwind_row *row = &ret->row;
     uint32_t stack_pointer = processor->frames.stack_pointer;
-    uint64_t left, count = row->place.offset - start;
+    uint64_t left, count = ret->place.offset - start;
     const uint8_t *code = find_code(file, start, &left);
     if (!code || left < count)
         return;
@@ -217,7 +243,7 @@ static void read_code(const struct processor *processor, Dwfl_Module *file, uint
     }
 }
 
-static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwind_row *row) {
+static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwinder_row *row) {
     const struct intervals *functions;
     uint64_t start;
     row->start = row->place.offset;
@@ -229,15 +255,15 @@ static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwin
     if (function_symbols_covering(functions, row->place.offset, &start))
         read_code(rules->processor, file, start, row);
     else
-        guess(rules->processor, row, false);
+        guess(rules->processor, &row->row, false);
     return TMPALLOC_OK;
 }
 
 /* A row without rules remembers that there are none. */
 static int create_row(struct unwind_rules *rules, const struct frame *place,
-                      struct unwind_row **ret) {
-    struct unwind_row *row = arena_allocate(&rules->arena, 1, sizeof *row);
-    if (!row || init_row(rules, row) != TMPALLOC_OK)
+                      struct unwinder_row **ret) {
+    struct unwinder_row *row = arena_allocate(&rules->arena, 1, sizeof *row);
+    if (!row || init_row(rules, &row->row) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     row->place = *place;
     *ret = row;
@@ -250,31 +276,31 @@ static int create_row(struct unwind_rules *rules, const struct frame *place,
     return status;
 }
 
-static struct unwind_row *find_row(struct unwind_rules *rules, uint64_t hash,
-                                   const struct frame *place) {
+static struct unwinder_row *find_row(struct unwind_rules *rules, uint64_t hash,
+                                     const struct frame *place) {
     uint64_t value;
     if (!map_get(&rules->rows, hash, &value))
         return NULL;
-    struct unwind_row *row = (struct unwind_row *)(uintptr_t)value;
+    struct unwinder_row *row = (struct unwinder_row *)(uintptr_t)value;
     bool same = row->place.module == place->module && row->place.offset == place->offset;
     return same ? row : NULL;
 }
 
 int unwind_rules_find(struct unwind_rules *rules, const struct frame *frame,
-                      const struct unwind_row **ret) {
+                      const struct unwinder_row **ret) {
     *ret = NULL;
     if (frame->module == FRAME_NO_MODULE) {
-        *ret = rules->made_at_run_time.guessed ? &rules->made_at_run_time : NULL;
+        *ret = rules->made_at_run_time.row.guessed ? &rules->made_at_run_time : NULL;
         return TMPALLOC_OK;
     }
     struct frame place = {
         .module = frame->module, .offset = frame->offset - !frame->exact, .exact = 1};
     uint64_t hash = map_hash(place.offset) ^ map_hash(place.module);
-    struct unwind_row *row = find_row(rules, hash, &place);
+    struct unwinder_row *row = find_row(rules, hash, &place);
     if (!row && (create_row(rules, &place, &row) != TMPALLOC_OK ||
                  map_put(&rules->rows, hash, (uintptr_t)row)))
         return TMPALLOC_E_NOMEM;
-    if (row->cfa.kind != UNWIND_UNDEFINED)
+    if (row->row.cfa.kind != UNWIND_UNDEFINED)
         *ret = row;
     return TMPALLOC_OK;
 }

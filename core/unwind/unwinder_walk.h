@@ -1,13 +1,12 @@
-/* One walk from the innermost frame outwards, with a log of what it read.
- *
- * Registers of outer frames are kept as places and read only when a rule needs them, so that the
- * log holds nothing that the result doesn't depend on: a saved register that no later rule uses
- * must not make an equal stack look like another one.  Code isn't logged: it doesn't change. */
+/* One walk (walk.h) of the debugger's from the innermost frame outwards, with a log of what it
+ * read.
+ */
 #ifndef TMPALLOC_UNWINDER_WALK_H
 #define TMPALLOC_UNWINDER_WALK_H
 
 #include "unwind/unwinder_memo.h"
 #include "unwind/unwinder_rules.h"
+#include "unwind/walk.h"
 
 struct walk_frame {
     uint64_t pc;
@@ -16,6 +15,8 @@ struct walk_frame {
 };
 
 struct walk {
+    struct walk_state state;
+    struct walk_side side;
     const struct processor *processor;
     struct modules *modules;
     struct unwind_rules *rules;
@@ -34,7 +35,6 @@ struct walk {
     bool incomplete; /* at an address or a memory cell that nothing is known of */
 
     const struct unwinder_thread *thread;
-    bool pinned; /* the log has the stack pointer itself */
     int status;
 };
 

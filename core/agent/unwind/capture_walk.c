@@ -1,23 +1,11 @@
 #include "agent/unwind/capture_walk.h"
 
+#include "agent/x86_64/frame_registers.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
 
 #define WORD_BYTES 8
-
-enum location_kind {
-    LOCATION_UNKNOWN,
-    LOCATION_FRAME_POINTER, /* the frame pointer at the start */
-    LOCATION_MEMORY,        /* at the address `value` */
-    LOCATION_VALUE          /* `value` itself */
-};
-
-/* A recovery and the frame that it is for. */
-struct step {
-    struct capture_walk *walk;
-    struct walk_value cfa;
-};
 
 void capture_walk_deinit(struct capture_walk *walk) {
     memory_release(walk->pcs);
@@ -38,132 +26,25 @@ static bool log_cell(struct capture_walk *walk, int64_t place, struct walk_value
     return true;
 }
 
-static bool pin(struct capture_walk *walk) {
-    struct walk_value ignored;
-    if (!walk->pinned)
-        walk->pinned = log_cell(walk, CELL_STACK_POINTER, &ignored);
-    return walk->pinned;
+static struct capture_walk *walk_of(struct walk_state *state) {
+    return (struct capture_walk *)state;
 }
 
-static bool load(struct capture_walk *walk, struct walk_value address, bool relative,
-                 struct walk_value *ret) {
-    if (!address.based && !pin(walk))
-        return false;
-    if (address.bits % WORD_BYTES || !capture_pages_readable(&walk->pages, address.bits)) {
+/* Other registers than these two are unknown at the start. */
+static bool read_register(struct walk_state *state, uint32_t number, bool relative,
+                          struct walk_value *ret) {
+    int64_t place = number == CFI_STACK_POINTER ? CELL_STACK_POINTER : CELL_FRAME_POINTER;
+    return log_cell(walk_of(state), place | relative, ret);
+}
+
+static bool read_memory(struct walk_state *state, uint64_t address, bool relative,
+                        struct walk_value *ret) {
+    struct capture_walk *walk = walk_of(state);
+    if (address % WORD_BYTES || !capture_pages_readable(&walk->pages, address)) {
         walk->unstable = true;
         return false;
     }
-    return log_cell(walk, (int64_t)(address.bits - walk->start.return_slot) | relative, ret);
-}
-
-/* The value of a register, as an address (`relative`) or as it is. */
-static bool get_value(struct capture_walk *walk, uint32_t number, bool relative,
-                      struct walk_value *ret) {
-    const struct walk_location *location = &walk->registers[number];
-    switch (location->kind) {
-    case LOCATION_FRAME_POINTER:
-        return log_cell(walk, CELL_FRAME_POINTER | relative, ret);
-    case LOCATION_MEMORY:
-        return load(walk, location->value, relative, ret);
-    case LOCATION_VALUE:
-        *ret = location->value;
-        return relative || !ret->based || pin(walk);
-    default:
-        return false;
-    }
-}
-
-/* A register that a rule builds an address on; it stays known for the frames outwards. */
-static bool get_base(struct capture_walk *walk, uint64_t number, struct walk_value *ret) {
-    if (number >= CFI_REGISTERS ||
-        !get_value(walk, (uint32_t)number, number != CFI_RETURN_ADDRESS, ret))
-        return false;
-    walk->registers[number] = (struct walk_location){.kind = LOCATION_VALUE, .value = *ret};
-    return true;
-}
-
-static bool register_for_expression(void *arg, uint64_t number, struct walk_value *ret) {
-    return get_base(((struct step *)arg)->walk, number, ret);
-}
-
-static bool load_for_expression(void *arg, struct walk_value address, struct walk_value *ret) {
-    return load(((struct step *)arg)->walk, address, true, ret);
-}
-
-static bool pin_for_expression(void *arg) {
-    return pin(((struct step *)arg)->walk);
-}
-
-static bool evaluate(struct step *step, const struct cfi_recovery *recovery,
-                     struct walk_value *ret) {
-    struct expression expression = {.operations = recovery->operations,
-                                    .count = recovery->operation_count};
-    struct expression_context context = {.arg = step,
-                                         .get_register = register_for_expression,
-                                         .load = load_for_expression,
-                                         .pin = pin_for_expression,
-                                         .cfa = step->cfa};
-    return expression_evaluate(&expression, &context, ret);
-}
-
-static bool find_cfa(struct step *step, const struct cfi_recovery *recovery) {
-    if (recovery->kind == CFI_EXPRESSION)
-        return evaluate(step, recovery, &step->cfa);
-    if (recovery->kind != CFI_REGISTER || !get_base(step->walk, recovery->source, &step->cfa))
-        return false;
-    step->cfa.bits += (uint64_t)recovery->offset;
-    return true;
-}
-
-static struct walk_location at_offset(uint32_t kind, struct walk_value cfa, int64_t offset) {
-    cfa.bits += (uint64_t)offset;
-    return (struct walk_location){.kind = kind, .value = cfa};
-}
-
-/* Where the caller's register is. */
-static struct walk_location locate(struct step *step, const struct cfi_recovery *recovery) {
-    struct walk_location location = {.kind = LOCATION_UNKNOWN};
-    switch (recovery->kind) {
-    case CFI_SAME:
-        return step->walk->registers[recovery->target];
-    case CFI_REGISTER:
-        return step->walk->registers[recovery->source];
-    case CFI_AT_OFFSET:
-        return at_offset(LOCATION_MEMORY, step->cfa, recovery->offset);
-    case CFI_OFFSET:
-        return at_offset(LOCATION_VALUE, step->cfa, recovery->offset);
-    case CFI_EXPRESSION:
-    case CFI_AT_EXPRESSION:
-        if (evaluate(step, recovery, &location.value))
-            location.kind = recovery->kind == CFI_EXPRESSION ? LOCATION_VALUE : LOCATION_MEMORY;
-        return location;
-    default:
-        return location;
-    }
-}
-
-/* Makes the registers those of the caller. */
-static void change_simply(struct step *step, const struct cfi_row *row) {
-    struct walk_location *registers = step->walk->registers;
-    registers[CFI_RETURN_ADDRESS] =
-        at_offset(LOCATION_MEMORY, step->cfa, row->return_address.offset);
-    registers[CFI_STACK_POINTER] = at_offset(LOCATION_VALUE, step->cfa, 0);
-    for (uint32_t i = 0; i < row->count; i++)
-        registers[row->recoveries[i].target] =
-            at_offset(LOCATION_MEMORY, step->cfa, row->recoveries[i].offset);
-}
-
-/* The same where they may depend on each other: all are located before any is changed. */
-static void change_registers(struct step *step, const struct cfi_row *row) {
-    struct walk_location *registers = step->walk->registers;
-    struct walk_location located[CFI_REGISTERS];
-    struct walk_location return_address = locate(step, &row->return_address);
-    for (uint32_t i = 0; i < row->count; i++)
-        located[i] = locate(step, &row->recoveries[i]);
-    registers[CFI_RETURN_ADDRESS] = return_address;
-    registers[CFI_STACK_POINTER] = at_offset(LOCATION_VALUE, step->cfa, 0);
-    for (uint32_t i = 0; i < row->count; i++)
-        registers[row->recoveries[i].target] = located[i];
+    return log_cell(walk, (int64_t)(address - walk->start.return_slot) | relative, ret);
 }
 
 static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
@@ -174,36 +55,20 @@ static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
     return true;
 }
 
-/* Whether a frame pointer, from which the CFA was found, is one of this frame. */
-static bool is_frame_pointer(const struct capture_walk *walk, struct walk_value cfa) {
-    uint64_t distance =
-        cfa.bits - FRAME_POINTER_BYTES - walk->registers[CFI_STACK_POINTER].value.bits;
-    return cfa.based && distance < FRAME_CODE_LIMIT && cfa.bits % WORD_BYTES == 0;
+static bool frame_agrees(struct walk_state *state, uint64_t address, bool known,
+                         uint64_t return_address) {
+    return return_address < CAPTURE_PC_LIMIT &&
+           frame_code_agrees(read_code, walk_of(state), address, known, return_address);
 }
 
-/* Goes to the caller; false: there is none, or it can't be found.  address: of the frame's
- * instruction. */
-static bool step_out(struct capture_walk *walk, const struct cfi_row *row, uint64_t address,
-                     uint64_t *pc_ret) {
-    struct step step = {.walk = walk};
-    struct walk_value pc;
-    walk->truncated = true;
-    if (walk->pc_count == walk->depth_limit || !find_cfa(&step, &row->cfa) ||
-        (row->guessed && !is_frame_pointer(walk, step.cfa)))
-        return false;
-    if (row->simple)
-        change_simply(&step, row);
-    else
-        change_registers(&step, row);
-    if (!get_value(walk, CFI_RETURN_ADDRESS, false, &pc) || pc.bits >= CAPTURE_PC_LIMIT ||
-        (row->guessed && !frame_code_agrees(read_code, walk, address, row->known, pc.bits)))
-        return false;
-    walk->registers[CFI_RETURN_ADDRESS] =
-        (struct walk_location){.kind = LOCATION_VALUE, .value = pc};
-    walk->truncated = false;
-    *pc_ret = pc.bits;
-    return pc.bits != 0;
-}
+static const struct walk_side side = {.register_count = CFI_REGISTERS,
+                                      .stack_pointer = CFI_STACK_POINTER,
+                                      .program_counter = CFI_RETURN_ADDRESS,
+                                      .frame_bytes = FRAME_POINTER_BYTES,
+                                      .return_mask = UINT64_MAX,
+                                      .read_register = read_register,
+                                      .read_memory = read_memory,
+                                      .frame_agrees = frame_agrees};
 
 /* For a frame and its bound. */
 static bool make_room(struct capture_walk *walk) {
@@ -225,38 +90,47 @@ static bool add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
 
 /* Adds a frame and finds the next; false: the walk is over. */
 static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
-    const struct cfi_row *row;
+    const struct cfi_row *found;
+    struct walk_value cfa;
     if (!add_frame(walk, *pc, *exact))
         return false;
-    int status = cfi_rows_find(walk->rows, *pc, *exact, &row);
+    int status = cfi_rows_find(walk->rows, *pc, *exact, &found);
     walk->no_memory |= status == TMPALLOC_E_NOMEM;
     walk->unstable |= status == TMPALLOC_E_BUSY;
-    walk->truncated = !row;
-    if (!row || row->return_address.kind == CFI_UNDEFINED)
+    walk->truncated = !found;
+    if (!found || found->row.return_address.kind == UNWIND_UNDEFINED)
         return false;
+    const struct unwind_row *row = &found->row;
     uint64_t address = *pc - !*exact;
-    walk->modules = (uint32_t)map_hash(walk->modules + row->identity);
+    walk->modules = (uint32_t)map_hash(walk->modules + found->identity);
     *exact = row->signal;
-    return step_out(walk, row, address, pc);
+    walk->truncated = walk->pc_count == walk->depth_limit ||
+                      !walk_find_cfa(&walk->state, &row->cfa, &cfa) ||
+                      !walk_step(&walk->state, row, cfa, address, pc) || *pc >= CAPTURE_PC_LIMIT;
+    return !walk->truncated && *pc != 0;
 }
 
 static void begin(struct capture_walk *walk, const struct capture_start *start, uint64_t pc) {
+    struct walk_location *registers = walk->state.registers;
     walk->start = *start;
     walk->pages = (struct capture_pages){.stack = start->return_slot};
     walk->pc_count = walk->bound_count = walk->cell_count = 0;
     walk->modules = 0;
-    walk->truncated = walk->unstable = walk->pinned = walk->no_memory = false;
+    walk->truncated = walk->unstable = walk->no_memory = false;
+    walk->state.side = &side;
+    walk->state.pinned = false;
     for (uint32_t i = 0; i < CFI_REGISTERS; i++)
-        walk->registers[i].kind = LOCATION_UNKNOWN;
-    walk->registers[CFI_FRAME_POINTER].kind = LOCATION_FRAME_POINTER;
-    walk->registers[CFI_STACK_POINTER] = (struct walk_location){
-        .kind = LOCATION_VALUE, .value = {.bits = start->return_slot + WORD_BYTES, .based = true}};
-    walk->registers[CFI_RETURN_ADDRESS] =
-        (struct walk_location){.kind = LOCATION_VALUE, .value = {.bits = pc}};
+        registers[i].kind = WALK_UNKNOWN;
+    registers[CFI_FRAME_POINTER] =
+        (struct walk_location){.kind = WALK_IN_REGISTER, .number = CFI_FRAME_POINTER};
+    registers[CFI_STACK_POINTER] = (struct walk_location){
+        .kind = WALK_VALUE, .value = {.bits = start->return_slot + WORD_BYTES, .based = true}};
+    registers[CFI_RETURN_ADDRESS] =
+        (struct walk_location){.kind = WALK_VALUE, .value = {.bits = pc}};
 }
 
 static uintptr_t stack_pointer(const struct capture_walk *walk) {
-    return walk->registers[CFI_STACK_POINTER].value.bits;
+    return walk->state.registers[CFI_STACK_POINTER].value.bits;
 }
 
 int capture_walk_run(struct capture_walk *walk, const struct capture_start *start) {

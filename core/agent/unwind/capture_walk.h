@@ -1,4 +1,4 @@
-/* Walking a stack by call frame information, with a log of what the walk depended on. */
+/* A walk (../../unwind/walk.h) of the calling thread's stack, with a log of what it depended on. */
 #ifndef TMPALLOC_AGENT_CAPTURE_WALK_H
 #define TMPALLOC_AGENT_CAPTURE_WALK_H
 
@@ -7,6 +7,7 @@
 #include "agent/system/capture_pages.h"
 #include "agent/unwind/capture_entry.h"
 #include "agent/unwind/cfi_rows.h"
+#include "unwind/walk.h"
 
 /* What a walk read.  `place` is eight bytes of memory that many bytes above the return slot, or,
  * with a flag among its low bits, which no place has itself, a register. */
@@ -29,13 +30,8 @@ struct capture_start {
     uintptr_t frame_pointer;
 };
 
-/* A register of the frame at hand. */
-struct walk_location {
-    uint32_t kind;
-    struct walk_value value;
-};
-
 struct capture_walk {
+    struct walk_state state;
     struct cfi_rows *rows;
     struct capture_pages pages;
     uint32_t depth_limit;
@@ -52,9 +48,7 @@ struct capture_walk {
     uint32_t modules; /* hash of the identities of the pcs' modules */
     bool truncated;
     bool unstable; /* it ended at memory that can't be read: cells don't tell an equal walk */
-    bool pinned;
     bool no_memory;
-    struct walk_location registers[CFI_REGISTERS];
 };
 
 void capture_walk_deinit(struct capture_walk *walk);

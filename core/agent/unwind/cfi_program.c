@@ -11,7 +11,7 @@ static void set_rule(struct cfi_program *program, uint64_t number, struct cfi_ru
         program->state.registers[number] = rule;
 }
 
-static void set_offset(struct cfi_program *program, uint64_t number, enum cfi_kind kind,
+static void set_offset(struct cfi_program *program, uint64_t number, enum unwind_rule_kind kind,
                        uint64_t factored) {
     int64_t offset = (int64_t)(factored * (uint64_t)program->data_factor);
     set_rule(program, number, (struct cfi_rule){.kind = (uint8_t)kind, .offset = offset});
@@ -24,11 +24,11 @@ static void restore_rule(struct cfi_program *program, uint64_t number) {
 
 static bool set_cfa(struct cfi_program *program, uint64_t number, int64_t offset) {
     program->state.cfa =
-        (struct cfi_rule){.kind = CFI_REGISTER, .source = (uint8_t)number, .offset = offset};
+        (struct cfi_rule){.kind = UNWIND_REGISTER, .source = (uint8_t)number, .offset = offset};
     return number < CFI_REGISTERS;
 }
 
-static struct cfi_rule read_expression(struct cfi_bytes *bytes, enum cfi_kind kind) {
+static struct cfi_rule read_expression(struct cfi_bytes *bytes, enum unwind_rule_kind kind) {
     uint64_t size = cfi_bytes_uleb(bytes);
     const uint8_t *expression = cfi_bytes_skip(bytes, size);
     return (struct cfi_rule){
@@ -82,15 +82,15 @@ static bool run_cfa(struct cfi_program *program, uint8_t code, struct cfi_bytes 
         number = cfi_bytes_uleb(bytes);
         return set_cfa(program, number, cfi_bytes_sleb(bytes) * program->data_factor);
     case DW_CFA_def_cfa_register:
-        return cfa->kind == CFI_REGISTER && set_cfa(program, cfi_bytes_uleb(bytes), cfa->offset);
+        return cfa->kind == UNWIND_REGISTER && set_cfa(program, cfi_bytes_uleb(bytes), cfa->offset);
     case DW_CFA_def_cfa_offset:
-        return cfa->kind == CFI_REGISTER &&
+        return cfa->kind == UNWIND_REGISTER &&
                set_cfa(program, cfa->source, (int64_t)cfi_bytes_uleb(bytes));
     case DW_CFA_def_cfa_offset_sf:
-        return cfa->kind == CFI_REGISTER &&
+        return cfa->kind == UNWIND_REGISTER &&
                set_cfa(program, cfa->source, cfi_bytes_sleb(bytes) * program->data_factor);
     case DW_CFA_def_cfa_expression:
-        *cfa = read_expression(bytes, CFI_EXPRESSION);
+        *cfa = read_expression(bytes, UNWIND_VALUE);
         return true;
     default:
         return false;
@@ -101,19 +101,19 @@ static bool run_offset(struct cfi_program *program, uint8_t code, struct cfi_byt
     uint64_t number = cfi_bytes_uleb(bytes);
     switch (code) {
     case DW_CFA_offset_extended:
-        set_offset(program, number, CFI_AT_OFFSET, cfi_bytes_uleb(bytes));
+        set_offset(program, number, UNWIND_AT_OFFSET, cfi_bytes_uleb(bytes));
         return true;
     case DW_CFA_offset_extended_sf:
-        set_offset(program, number, CFI_AT_OFFSET, (uint64_t)cfi_bytes_sleb(bytes));
+        set_offset(program, number, UNWIND_AT_OFFSET, (uint64_t)cfi_bytes_sleb(bytes));
         return true;
     case DW_CFA_GNU_negative_offset_extended:
-        set_offset(program, number, CFI_AT_OFFSET, -cfi_bytes_uleb(bytes));
+        set_offset(program, number, UNWIND_AT_OFFSET, -cfi_bytes_uleb(bytes));
         return true;
     case DW_CFA_val_offset:
-        set_offset(program, number, CFI_OFFSET, cfi_bytes_uleb(bytes));
+        set_offset(program, number, UNWIND_OFFSET, cfi_bytes_uleb(bytes));
         return true;
     case DW_CFA_val_offset_sf:
-        set_offset(program, number, CFI_OFFSET, (uint64_t)cfi_bytes_sleb(bytes));
+        set_offset(program, number, UNWIND_OFFSET, (uint64_t)cfi_bytes_sleb(bytes));
         return true;
     default:
         return false;
@@ -121,7 +121,8 @@ static bool run_offset(struct cfi_program *program, uint8_t code, struct cfi_byt
 }
 
 static bool set_source(struct cfi_program *program, uint64_t number, uint64_t source) {
-    set_rule(program, number, (struct cfi_rule){.kind = CFI_REGISTER, .source = (uint8_t)source});
+    set_rule(program, number,
+             (struct cfi_rule){.kind = UNWIND_REGISTER, .source = (uint8_t)source});
     return source < CFI_REGISTERS;
 }
 
@@ -132,18 +133,18 @@ static bool run_register(struct cfi_program *program, uint8_t code, struct cfi_b
         restore_rule(program, number);
         return true;
     case DW_CFA_undefined:
-        set_rule(program, number, (struct cfi_rule){.kind = CFI_UNDEFINED});
+        set_rule(program, number, (struct cfi_rule){.kind = UNWIND_UNDEFINED});
         return true;
     case DW_CFA_same_value:
-        set_rule(program, number, (struct cfi_rule){.kind = CFI_SAME});
+        set_rule(program, number, (struct cfi_rule){.kind = UNWIND_SAME});
         return true;
     case DW_CFA_register:
         return set_source(program, number, cfi_bytes_uleb(bytes));
     case DW_CFA_expression:
-        set_rule(program, number, read_expression(bytes, CFI_AT_EXPRESSION));
+        set_rule(program, number, read_expression(bytes, UNWIND_AT_ADDRESS));
         return true;
     case DW_CFA_val_expression:
-        set_rule(program, number, read_expression(bytes, CFI_EXPRESSION));
+        set_rule(program, number, read_expression(bytes, UNWIND_VALUE));
         return true;
     default:
         return false;
@@ -191,7 +192,7 @@ static bool run_one(struct cfi_program *program, struct cfi_bytes *bytes) {
     case DW_CFA_advance_loc:
         return advance(program, operand);
     case DW_CFA_offset:
-        set_offset(program, operand, CFI_AT_OFFSET, cfi_bytes_uleb(bytes));
+        set_offset(program, operand, UNWIND_AT_OFFSET, cfi_bytes_uleb(bytes));
         return true;
     case DW_CFA_restore:
         restore_rule(program, operand);

@@ -4,19 +4,10 @@
 
 #include "agent/unwind/cfi_bytes.h"
 #include "agent/x86_64/frame_registers.h"
-
-enum cfi_kind {
-    CFI_SAME,          /* as it was in the called frame */
-    CFI_UNDEFINED,     /* it can't be recovered */
-    CFI_AT_OFFSET,     /* in memory at CFA + offset */
-    CFI_OFFSET,        /* CFA + offset */
-    CFI_REGISTER,      /* what the register `source` is, plus offset */
-    CFI_AT_EXPRESSION, /* in memory at the address that the expression gives */
-    CFI_EXPRESSION     /* what the expression gives */
-};
+#include "unwind/unwind_row.h"
 
 struct cfi_rule {
-    uint8_t kind;   /* enum cfi_kind */
+    uint8_t kind;   /* enum unwind_rule_kind */
     uint8_t source; /* a register's number */
     uint32_t size;  /* of the expression */
     union {

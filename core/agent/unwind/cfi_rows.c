@@ -6,6 +6,7 @@
 #include "agent/unwind/cfi_functions.h"
 #include "agent/unwind/cfi_modules.h"
 #include "agent/unwind/cfi_operations.h"
+#include "agent/unwind/cfi_program.h"
 #include "agent/unwind/cfi_told.h"
 #include "support/arena.h"
 #include "support/map.h"
@@ -21,16 +22,21 @@ struct cfi_rows {
 };
 
 static struct cfi_row *create_frame_pointer_row(void) {
-    struct cfi_row *row = memory_allocate_zeroed(1, sizeof *row + sizeof row->recoveries[0]);
+    struct cfi_row *row = memory_allocate_zeroed(1, sizeof *row + sizeof row->rules[0]);
     if (!row)
         return NULL;
-    row->guessed = row->simple = true;
-    row->cfa = (struct cfi_recovery){
-        .kind = CFI_REGISTER, .source = CFI_FRAME_POINTER, .offset = FRAME_POINTER_BYTES};
-    row->return_address = (struct cfi_recovery){
-        .kind = CFI_AT_OFFSET, .target = CFI_RETURN_ADDRESS, .offset = -FRAME_POINTER_BYTES / 2};
-    row->recoveries[row->count++] = (struct cfi_recovery){
-        .kind = CFI_AT_OFFSET, .target = CFI_FRAME_POINTER, .offset = -FRAME_POINTER_BYTES};
+    row->rules[0] = (struct unwind_rule){
+        .kind = UNWIND_AT_OFFSET, .target = CFI_FRAME_POINTER, .offset = -FRAME_POINTER_BYTES};
+    row->row = (struct unwind_row){.guessed = true,
+                                   .simple = true,
+                                   .cfa = {.kind = UNWIND_REGISTER,
+                                           .number = CFI_FRAME_POINTER,
+                                           .offset = FRAME_POINTER_BYTES},
+                                   .return_address = {.kind = UNWIND_AT_OFFSET,
+                                                      .target = CFI_RETURN_ADDRESS,
+                                                      .offset = -FRAME_POINTER_BYTES / 2},
+                                   .rules = row->rules,
+                                   .count = 1};
     return row;
 }
 
@@ -80,7 +86,7 @@ static bool run_function(struct cfi_program *program, struct cfi_function *funct
 }
 
 static int decode(struct arena *arena, const struct cfi_rule *rule, bool with_cfa,
-                  struct cfi_recovery *ret) {
+                  struct unwind_rule *ret) {
     struct cfi_bytes bytes = {.at = rule->expression, .end = rule->expression + rule->size};
     Dwarf_Op *operations = arena_allocate(arena, rule->size + 1, sizeof *operations);
     uint32_t count = 0;
@@ -91,22 +97,22 @@ static int decode(struct arena *arena, const struct cfi_rule *rule, bool with_cf
     while (bytes.at < bytes.end && !bytes.failed)
         operations[count++] = cfi_operation_read(&bytes);
     if (bytes.failed)
-        *ret = (struct cfi_recovery){.kind = CFI_UNDEFINED, .target = ret->target};
+        *ret = (struct unwind_rule){.kind = UNWIND_UNDEFINED, .target = ret->target};
     else
-        *ret = (struct cfi_recovery){.kind = rule->kind,
-                                     .target = ret->target,
-                                     .operations = operations,
-                                     .operation_count = count};
+        *ret = (struct unwind_rule){.kind = rule->kind,
+                                    .target = ret->target,
+                                    .operations = operations,
+                                    .operation_count = count};
     return TMPALLOC_OK;
 }
 
 static int recover(struct arena *arena, const struct cfi_rule *rule, uint32_t target,
-                   struct cfi_recovery *ret) {
-    *ret = (struct cfi_recovery){.kind = rule->kind,
-                                 .target = (uint8_t)target,
-                                 .source = rule->source,
-                                 .offset = rule->offset};
-    if (rule->kind == CFI_EXPRESSION || rule->kind == CFI_AT_EXPRESSION)
+                   struct unwind_rule *ret) {
+    *ret = (struct unwind_rule){.kind = rule->kind,
+                                .target = (uint8_t)target,
+                                .number = rule->source,
+                                .offset = rule->offset};
+    if (rule->kind == UNWIND_VALUE || rule->kind == UNWIND_AT_ADDRESS)
         return decode(arena, rule, true, ret);
     return TMPALLOC_OK;
 }
@@ -114,30 +120,30 @@ static int recover(struct arena *arena, const struct cfi_rule *rule, uint32_t ta
 static uint32_t count_recoveries(const struct cfi_state *state, uint64_t return_column) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < CFI_REGISTERS; i++)
-        count += i != return_column && state->registers[i].kind != CFI_SAME;
+        count += i != return_column && state->registers[i].kind != UNWIND_SAME;
     return count;
 }
 
 static int fill_row(struct arena *arena, const struct cfi_state *state, uint64_t return_column,
-                    struct cfi_row *row) {
-    row->cfa = (struct cfi_recovery){
-        .kind = state->cfa.kind, .source = state->cfa.source, .offset = state->cfa.offset};
-    int status = state->cfa.kind == CFI_EXPRESSION ? decode(arena, &state->cfa, false, &row->cfa)
-                                                   : TMPALLOC_OK;
+                    struct unwind_row *row) {
+    row->cfa = (struct unwind_rule){
+        .kind = state->cfa.kind, .number = state->cfa.source, .offset = state->cfa.offset};
+    int status = state->cfa.kind == UNWIND_VALUE ? decode(arena, &state->cfa, false, &row->cfa)
+                                                 : TMPALLOC_OK;
     if (status == TMPALLOC_OK)
         status = recover(arena, &state->registers[return_column], CFI_RETURN_ADDRESS,
                          &row->return_address);
     for (uint32_t i = 0; i < CFI_REGISTERS && status == TMPALLOC_OK; i++) {
-        if (i != return_column && state->registers[i].kind != CFI_SAME)
-            status = recover(arena, &state->registers[i], i, &row->recoveries[row->count++]);
+        if (i != return_column && state->registers[i].kind != UNWIND_SAME)
+            status = recover(arena, &state->registers[i], i, &row->rules[row->count++]);
     }
     return status;
 }
 
-static bool is_simple(const struct cfi_row *row) {
-    bool simple = row->return_address.kind == CFI_AT_OFFSET;
+static bool is_simple(const struct unwind_row *row) {
+    bool simple = row->return_address.kind == UNWIND_AT_OFFSET;
     for (uint32_t i = 0; i < row->count; i++)
-        simple &= row->recoveries[i].kind == CFI_AT_OFFSET;
+        simple &= row->rules[i].kind == UNWIND_AT_OFFSET;
     return simple;
 }
 
@@ -146,14 +152,14 @@ static int create_row(struct cfi_rows *rows, const struct cfi_module *module,
     const struct cfi_state *state = &rows->program.state;
     uint32_t count = count_recoveries(state, function->return_column);
     struct cfi_row *row =
-        arena_allocate(&rows->arena, 1, sizeof *row + count * sizeof row->recoveries[0]);
+        arena_allocate(&rows->arena, 1, sizeof *row + count * sizeof row->rules[0]);
     if (!row)
         return TMPALLOC_E_NOMEM;
-    row->signal = function->signal;
+    row->row = (struct unwind_row){.signal = function->signal, .rules = row->rules};
     row->identity = module->identity;
     *ret = row;
-    int status = fill_row(&rows->arena, state, function->return_column, row);
-    row->simple = is_simple(row);
+    int status = fill_row(&rows->arena, state, function->return_column, &row->row);
+    row->row.simple = is_simple(&row->row);
     return status;
 }
 

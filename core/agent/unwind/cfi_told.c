@@ -1,5 +1,6 @@
 #include "agent/unwind/cfi_told.h"
 
+#include "agent/x86_64/frame_registers.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
 
@@ -11,12 +12,13 @@ struct told {
     const struct cfi_row *row;
 };
 
-_Static_assert((int)AGENT_RULE_SAME == CFI_SAME && (int)AGENT_RULE_UNDEFINED == CFI_UNDEFINED &&
-                   (int)AGENT_RULE_AT_OFFSET == CFI_AT_OFFSET &&
-                   (int)AGENT_RULE_OFFSET == CFI_OFFSET &&
-                   (int)AGENT_RULE_REGISTER == CFI_REGISTER &&
-                   (int)AGENT_RULE_AT_ADDRESS == CFI_AT_EXPRESSION &&
-                   (int)AGENT_RULE_VALUE == CFI_EXPRESSION && AGENT_REGISTERS == CFI_REGISTERS,
+_Static_assert((int)AGENT_RULE_SAME == UNWIND_SAME &&
+                   (int)AGENT_RULE_UNDEFINED == UNWIND_UNDEFINED &&
+                   (int)AGENT_RULE_AT_OFFSET == UNWIND_AT_OFFSET &&
+                   (int)AGENT_RULE_OFFSET == UNWIND_OFFSET &&
+                   (int)AGENT_RULE_REGISTER == UNWIND_REGISTER &&
+                   (int)AGENT_RULE_AT_ADDRESS == UNWIND_AT_ADDRESS &&
+                   (int)AGENT_RULE_VALUE == UNWIND_VALUE && AGENT_REGISTERS == CFI_REGISTERS,
                "rules mean the same");
 
 static cfi_ask asked;
@@ -30,12 +32,12 @@ static bool is_expression(const struct agent_rule *rule) {
     return rule->kind == AGENT_RULE_AT_ADDRESS || rule->kind == AGENT_RULE_VALUE;
 }
 
-static struct cfi_recovery recover(const struct agent_rule *rule, uint32_t target,
-                                   const Dwarf_Op *operations) {
-    struct cfi_recovery recovery = {.kind = rule->kind,
-                                    .target = (uint8_t)target,
-                                    .source = rule->source,
-                                    .operation_count = rule->operation_count};
+static struct unwind_rule recover(const struct agent_rule *rule, uint32_t target,
+                                  const Dwarf_Op *operations) {
+    struct unwind_rule recovery = {.kind = rule->kind,
+                                   .target = (uint8_t)target,
+                                   .number = rule->source,
+                                   .operation_count = rule->operation_count};
     if (is_expression(rule))
         recovery.operations = operations + rule->first_operation;
     else
@@ -73,22 +75,23 @@ static Dwarf_Op *copy_operations(const struct agent_code *code) {
 
 static struct cfi_row *create_row(const struct agent_code *code, uint32_t identity) {
     struct cfi_row *row =
-        memory_allocate_zeroed(1, sizeof *row + CFI_REGISTERS * sizeof row->recoveries[0]);
+        memory_allocate_zeroed(1, sizeof *row + CFI_REGISTERS * sizeof row->rules[0]);
     const Dwarf_Op *operations = row ? copy_operations(code) : NULL;
     if (!operations) {
         memory_release(row);
         return NULL;
     }
     row->identity = identity;
-    row->signal = code->signal;
-    row->guessed = code->answer != AGENT_FRAME_KNOWN;
-    row->known = code->answer != AGENT_FRAME_UNSURE;
-    row->cfa = recover(&code->cfa, 0, operations);
-    row->return_address =
-        recover(&code->registers[CFI_RETURN_ADDRESS], CFI_RETURN_ADDRESS, operations);
+    row->row = (struct unwind_row){.signal = code->signal,
+                                   .guessed = code->answer != AGENT_FRAME_KNOWN,
+                                   .known = code->answer != AGENT_FRAME_UNSURE,
+                                   .cfa = recover(&code->cfa, 0, operations),
+                                   .return_address = recover(&code->registers[CFI_RETURN_ADDRESS],
+                                                             CFI_RETURN_ADDRESS, operations),
+                                   .rules = row->rules};
     for (uint32_t i = 0; i < CFI_REGISTERS; i++) {
         if (needs_recovery(code, i))
-            row->recoveries[row->count++] = recover(&code->registers[i], i, operations);
+            row->rules[row->row.count++] = recover(&code->registers[i], i, operations);
     }
     return row;
 }
