@@ -39,6 +39,7 @@ struct profile_site {
     uint64_t count;        /* temporaries at the profile's threshold */
     uint64_t bytes;
     struct site_counters counters;
+    const struct chain_counters *chains; /* NULL: there were none */
     uint64_t same_scope; /* freed while the call of the location's function was still active */
     uint64_t same_scope_bytes;
     const struct site_distance *by_distance; /* max_threshold + 1 */
@@ -50,6 +51,7 @@ struct profile_site {
     const int64_t *threads; /* ascending */
     size_t thread_count;
     enum profile_pattern pattern;
+    bool adds_text;  /* its chains are of a Python text or bytes that is added to */
     size_t location; /* index in stack.symbols of the site's location */
     struct profile_stack stack;
     struct profile_stack free_stacks[SITE_FREE_STACKS];

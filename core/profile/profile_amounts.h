@@ -12,12 +12,15 @@ struct profile_sums {
     uint64_t bytes;
     uint64_t allocations;
     uint64_t allocated_bytes;
+    uint64_t chain_steps;
+    uint64_t chain_bytes;
 };
 
 /* False: a sum would be too large. */
 bool profile_amount_add(uint64_t *sum, uint64_t part);
 
-/* Adds a site's counters, its temporaries of all distances; false: a sum would be too large. */
+/* Adds a site's counters, its temporaries of all distances, and its growth chains; false: a sum
+ * would be too large. */
 bool profile_sums_add(struct profile_sums *sums, const struct profile *profile,
                       const struct profile_site *site);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/profile_advice.h"
 #include "profile/profile_charge.h"
 #include "profile/profile_threshold.h"
 #include "support/memory.h"
@@ -204,6 +205,22 @@ static int expand_free_stacks(struct builder *builder, const struct snapshot_sit
     return TMPALLOC_OK;
 }
 
+/* By the interpreter's frames, which may be left out of the stack. */
+static int find_added_text(struct builder *builder, const struct stack *stack,
+                           struct profile_site *site) {
+    for (uint32_t i = 0; i < stack->count && stack->frames[i].module != FRAME_PYTHON; i++) {
+        const struct symbol *resolved;
+        size_t count;
+        int status =
+            symbolizer_resolve(builder->source->symbolizer, &stack->frames[i], &resolved, &count);
+        if (status != TMPALLOC_OK)
+            return status;
+        for (size_t k = 0; k < count; k++)
+            site->adds_text |= profile_adds_text(resolved[k].function);
+    }
+    return TMPALLOC_OK;
+}
+
 static int build_site(struct builder *builder, const struct snapshot_site *from,
                       struct profile_site *site) {
     struct profile *profile = builder->profile;
@@ -215,8 +232,13 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     site->stack = expansion->stack;
     site->stack_number = from->stack;
     site->counters = from->counters;
+    if (from->chains && !(site->chains = keep_copy(profile, from->chains, 1, sizeof *from->chains)))
+        return TMPALLOC_E_NOMEM;
     site->thread_count = from->thread_count;
     status = copy_arrays(profile, from, site);
+    const struct stack *stack = stacks_get(builder->source->stacks, from->stack);
+    if (status == TMPALLOC_OK && site->chains && has_python(stack))
+        status = find_added_text(builder, stack, site);
     if (status == TMPALLOC_OK)
         status = copy_scopes(profile, from->scopes, site);
     return status == TMPALLOC_OK ? expand_free_stacks(builder, from, site) : status;

@@ -134,10 +134,26 @@ static int add_native(const struct merging *merging, const struct profile_site *
     return add_frames(merging, part->native, native);
 }
 
+static int add_chains(const struct merging *merging, const struct chain_counters *part,
+                      const struct chain_counters **ret) {
+    if (!part)
+        return TMPALLOC_OK;
+    struct chain_counters *sum = keep(merging, 1, sizeof *sum);
+    if (!sum)
+        return no_memory(merging);
+    *sum = *part;
+    if (*ret)
+        chain_counters_add(sum, *ret);
+    *ret = sum;
+    return TMPALLOC_OK;
+}
+
 static int add_part(const struct merging *merging, const struct profile_site *part,
                     struct profile_site *site) {
     site_counters_add(&site->counters, &part->counters);
     int status = add_distances(merging, part->by_distance, &site->by_distance);
+    if (status == TMPALLOC_OK)
+        status = add_chains(merging, part->chains, &site->chains);
     if (status == TMPALLOC_OK)
         status = add_threads(merging, part, site);
     if (status == TMPALLOC_OK)

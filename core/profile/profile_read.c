@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/profile_chains.h"
 #include "profile/profile_names.h"
 #include "support/memory.h"
 #include "support/text.h"
@@ -291,6 +292,20 @@ static int read_counters(const struct profile_reader *reader, const json_t *obje
     return get_numbers(reader, object, fields, sizeof fields / sizeof *fields);
 }
 
+static int read_chains(const struct profile_reader *reader, const json_t *object,
+                       const struct chain_counters **ret) {
+    const json_t *numbers = json_object_get(object, "chains");
+    struct chain_counters *chains;
+    if (!numbers)
+        return TMPALLOC_OK;
+    if (!(chains = arena_allocate(&reader->profile->storage, 1, sizeof *chains)))
+        return no_memory(reader);
+    if (!profile_chains_read(numbers, chains))
+        return profile_read_refuse(reader, "chains", "no list of growth chains' numbers");
+    *ret = chains->count > 0 ? chains : NULL;
+    return TMPALLOC_OK;
+}
+
 static int read_id(struct profile_reader *reader, const json_t *object, struct profile_site *site) {
     uint64_t id, other;
     int status = get_number(reader, object, "id", INT32_MAX, &id);
@@ -313,6 +328,8 @@ static int read_site(struct profile_reader *reader, const json_t *object,
     if (status == TMPALLOC_OK)
         status = read_distances(reader, object, "by_distance", &by_distance);
     site->by_distance = by_distance;
+    if (status == TMPALLOC_OK)
+        status = read_chains(reader, object, &site->chains);
     if (status == TMPALLOC_OK && !profile_sums_add(&reader->sums, reader->profile, site))
         status = profile_read_refuse(reader, "the sum of all sites up to that", "too large");
     if (status == TMPALLOC_OK)

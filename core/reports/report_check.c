@@ -182,16 +182,19 @@ static void append_frames(const struct check *check, const struct profile_site *
 static void append_worst(const struct check *check, const struct report_pair *pair,
                          struct text *text) {
     const struct profile_site *site = pair->site;
-    const char *advice = profile_site_advice(site);
+    struct text advice;
+    text_init(&advice);
     text_printf(text, "Worst is site %u: ", site->id);
     append_amount(text, pair->after);
     if (exceeds_baseline(check)) {
         text_append(text, ", before ");
         append_amount(text, pair->before);
     }
-    if (advice)
-        text_printf(text, "; %s", advice);
+    if (profile_append_advice(&advice, site, site->chains))
+        text_printf(text, "; %s", text_get(&advice));
     text_append(text, "\n");
+    text->failed |= advice.failed;
+    text_deinit(&advice);
     append_frames(check, site, text);
 }
 

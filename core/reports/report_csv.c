@@ -8,7 +8,8 @@
 
 static const char header[] =
     "id,count,bytes,allocations,allocated_bytes,min_size,max_size,larger,equal,by_realloc,"
-    "same_scope,pattern,function,file,line,module,stack\r\n";
+    "same_scope,chains,chain_steps,chain_bytes,longest_chain,largest_chain,pattern,function,file,"
+    "line,module,stack\r\n";
 
 /* A quoted field, and no formula: spreadsheets evaluate text that starts with one of these. */
 static void append_field(struct text *text, const char *string) {
@@ -40,6 +41,16 @@ static void append_printable_field(struct text *text, const char *string, struct
     text->failed |= scratch->failed;
 }
 
+/* Empty fields where there are none. */
+static void append_chains(struct text *text, const struct chain_counters *chains) {
+    if (chains)
+        text_printf(text, ",%llu,%llu,%llu,%llu,%llu", (unsigned long long)chains->count,
+                    (unsigned long long)chains->steps, (unsigned long long)chains->replaced_bytes,
+                    (unsigned long long)chains->longest, (unsigned long long)chains->largest);
+    else
+        text_append(text, ",,,,,");
+}
+
 static void append_numbers(struct text *text, const struct profile_site *site) {
     const uint64_t numbers[] = {site->count,
                                 site->bytes,
@@ -56,6 +67,7 @@ static void append_numbers(struct text *text, const struct profile_site *site) {
     text_append(text, ",");
     if (profile_knows_scope(site))
         text_printf(text, "%llu", (unsigned long long)site->same_scope);
+    append_chains(text, site->chains);
 }
 
 static void append_location(struct text *text, const struct symbol *symbol, struct text *scratch) {
@@ -81,7 +93,7 @@ static void append_site(struct text *text, const struct profile_site *site, stru
 /* What the other rows lack to the totals. */
 static void append_suppressed(struct text *text, const struct profile_suppressed *suppressed) {
     if (suppressed->count > 0)
-        text_printf(text, ",%llu,%llu,,,,,,,,,,(suppressed),,,,\r\n",
+        text_printf(text, ",%llu,%llu,,,,,,,,,,,,,,,(suppressed),,,,\r\n",
                     (unsigned long long)suppressed->count, (unsigned long long)suppressed->bytes);
 }
 

@@ -42,12 +42,22 @@ static json_t *stack_array(struct symbol_values *places, const struct profile_st
     return value_checked(array, failed);
 }
 
+static json_t *advice_of(const struct report_row *row) {
+    struct text text;
+    text_init(&text);
+    json_t *result =
+        profile_append_advice(&text, row->site, row->chains) ? value_take(&text) : json_null();
+    text_deinit(&text);
+    return result;
+}
+
 static int set_site(json_t *object, struct symbol_values *places, const struct report_rows *rows,
-                    const struct profile_site *site) {
+                    const struct report_row *row) {
+    const struct profile_site *site = row->site;
     const char *pattern =
         site->pattern == PATTERN_NONE ? NULL : profile_pattern_name(site->pattern);
     int failed = json_object_set_new(object, "pattern", value_text(pattern));
-    failed |= json_object_set_new(object, "advice", value_text(profile_site_advice(site)));
+    failed |= json_object_set_new(object, "advice", advice_of(row));
     failed |= json_object_set_new(object, "site", value_count(site->id));
     if (rows->options->by_stack)
         failed |= json_object_set_new(object, "stack", stack_array(places, &site->stack));
@@ -69,7 +79,7 @@ static json_t *row_object(struct symbol_values *places, const struct report_rows
     failed |= json_object_set_new(object, "scope_percent",
                                   percent_of(row->own_same_scope, row->own_known_scope));
     if (row->site)
-        failed |= set_site(object, places, rows, row->site);
+        failed |= set_site(object, places, rows, row);
     return value_checked(object, failed);
 }
 

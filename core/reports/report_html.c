@@ -101,6 +101,18 @@ static json_t *scopes_array(const struct profile *profile, const struct profile_
     return value_checked(array, failed);
 }
 
+/* What it says, and how many temporaries that is about. */
+static json_t *growth_object(const struct profile_site *site) {
+    struct text text;
+    text_init(&text);
+    profile_append_growth(&text, site);
+    json_t *object = json_object();
+    int failed = json_object_set_new(object, "advice", value_take(&text));
+    failed |= json_object_set_new(object, "steps", value_count(site->chains->steps));
+    text_deinit(&text);
+    return value_checked(object, failed);
+}
+
 static json_t *site_object(struct calls *calls, const struct profile *profile,
                            const struct profile_site *site) {
     const struct site_counters *counters = &site->counters;
@@ -117,6 +129,8 @@ static json_t *site_object(struct calls *calls, const struct profile *profile,
                                   value_count(stack_node(calls, &site->stack, site->location)));
     failed |= json_object_set_new(object, "stack", value_count(stack_node(calls, &site->stack, 0)));
     failed |= json_object_set_new(object, "frees", free_nodes_array(calls, site));
+    if (site->chains)
+        failed |= json_object_set_new(object, "growth", growth_object(site));
     failed |= json_object_set_new(object, "distances", distances_array(profile, site->by_distance));
     failed |= json_object_set_new(object, "scopes", scopes_array(profile, site));
     note_allocators(calls, site);

@@ -171,6 +171,8 @@ static json_t *site_object(struct document *document, const struct profile_site 
     failed |= json_object_set_new(object, "same_scope",
                                   profile_knows_scope(site) ? value_count(site->same_scope)
                                                             : json_null());
+    if (site->chains)
+        failed |= json_object_set_new(object, "chains", value_chains(site->chains));
     failed |= json_object_set_new(object, "pattern", value_text(pattern));
     failed |=
         json_object_set_new(object, "location", frame_object(document, profile_location(site)));

@@ -28,6 +28,18 @@ static struct report_row *get_row(struct report_rows *rows, const struct symbol 
     return number < rows->count ? &rows->items[number] : add_row(rows, symbol);
 }
 
+static int count_chains(struct report_rows *rows, struct report_row *row,
+                        const struct profile_site *site) {
+    if (!site->chains)
+        return TMPALLOC_OK;
+    if (!row->chains)
+        row->chains = arena_allocate(&rows->storage, 1, sizeof *row->chains);
+    if (!row->chains)
+        return TMPALLOC_E_NOMEM;
+    chain_counters_add(row->chains, site->chains);
+    return TMPALLOC_OK;
+}
+
 static void count_own(struct report_row *row, const struct profile_site *site,
                       struct report_amount amount) {
     row->own.count += amount.count;
@@ -64,7 +76,7 @@ static int count_through(struct report_rows *rows, const struct report_row *row,
 static int add_site_by_location(struct report_rows *rows, const struct profile_site *site,
                                 struct report_amount amount) {
     struct report_row *own = get_row(rows, profile_location(site));
-    if (!own)
+    if (!own || count_chains(rows, own, site) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     count_own(own, site, amount);
     int status = count_through(rows, own, site, amount);
@@ -82,7 +94,7 @@ static int add_site_by_location(struct report_rows *rows, const struct profile_s
 static int add_site_by_stack(struct report_rows *rows, const struct profile_site *site,
                              struct report_amount amount) {
     struct report_row *row = add_row(rows, profile_location(site));
-    if (!row)
+    if (!row || count_chains(rows, row, site) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     count_own(row, site, amount);
     count_total(row, site, amount);
@@ -227,6 +239,7 @@ void report_rows_release(struct report_rows *rows) {
     stack_filter_destroy(rows->filter);
     report_through_release(&rows->through);
     memory_release(rows->items);
+    arena_deinit(&rows->storage);
 }
 
 struct report_amount report_rows_hidden(const struct report_rows *rows, size_t shown) {
@@ -239,19 +252,22 @@ struct report_amount report_rows_hidden(const struct report_rows *rows, size_t s
 }
 
 /* Mixed sizes are too frequent for a line each. */
-const char *report_row_advice(const struct report_row *row) {
-    return row->site && row->site->pattern != PATTERN_MIXED ? profile_site_advice(row->site) : NULL;
+bool report_row_has_advice(const struct report_row *row) {
+    const struct profile_site *site = row->site;
+    return site && site->pattern != PATTERN_NONE &&
+           (site->pattern != PATTERN_MIXED || profile_grows(site, row->chains));
 }
 
 size_t report_rows_append_advice(const struct report_rows *rows, const struct report_row *row,
                                  struct text *text) {
-    const char *advice = report_row_advice(row);
-    if (!advice)
+    if (!report_row_has_advice(row))
         return 0;
     struct text line;
     text_init(&line);
     labels_append(rows->labels, row->location, &line);
-    text_printf(&line, " %s (tmpalloc site %u)\n", advice, row->site->id);
+    text_append(&line, " ");
+    profile_append_advice(&line, row->site, row->chains);
+    text_printf(&line, " (tmpalloc site %u)\n", row->site->id);
     size_t lines = width_wrap(text, text_get(&line), rows->options->columns);
     text->failed |= line.failed;
     text_deinit(&line);

@@ -8,6 +8,7 @@
 #include "reports/report.h"
 #include "reports/report_selection.h"
 #include "reports/report_through.h"
+#include "support/arena.h"
 
 /* One location, or one stack. */
 struct report_row {
@@ -15,6 +16,7 @@ struct report_row {
     const struct profile_site *site; /* the one with most bytes; NULL: no own temporaries */
     struct report_amount site_amount;
     struct report_amount own;
+    struct chain_counters *chains; /* of all its sites; NULL: there are none */
     uint64_t own_allocations;
     uint64_t own_same_scope;
     uint64_t own_known_scope; /* own temporaries of which that is known */
@@ -32,6 +34,7 @@ struct report_rows {
     size_t count;
     size_t capacity;
     struct stack_filter *filter;
+    struct arena storage;
     struct labels *labels;         /* their names */
     struct report_through through; /* what they call, by their order */
     size_t candidates;             /* rows that there would be without the filter */
@@ -48,8 +51,8 @@ size_t report_rows_shown(const struct report_rows *rows);
 /* All temporaries but those of the first rows. */
 struct report_amount report_rows_hidden(const struct report_rows *rows, size_t shown);
 
-/* NULL when there is nothing to advise. */
-const char *report_row_advice(const struct report_row *row);
+/* Whether there is something to advise. */
+bool report_row_has_advice(const struct report_row *row);
 /* Appends what the lines below the table say of a row, wrapped; returns how many lines these are.
  */
 size_t report_rows_append_advice(const struct report_rows *rows, const struct report_row *row,

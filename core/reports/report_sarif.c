@@ -216,7 +216,8 @@ static json_t *annotated_object(struct findings *findings, const struct finding 
 
 static json_t *message_object(struct findings *findings, const struct finding *finding) {
     struct text *text = &findings->scratch;
-    const char *advice = profile_site_advice(finding->site);
+    struct text advice;
+    text_init(&advice);
     profile_append_location(text, finding->location);
     text_append(text, ": ");
     text_append_count(text, finding->count);
@@ -226,8 +227,10 @@ static json_t *message_object(struct findings *findings, const struct finding *f
     report_append_percent(text, finding->count, finding->allocations);
     text_append(text, " of what is allocated here is freed again almost at once");
     text_append(text, ".");
-    if (advice)
-        text_printf(text, " %c%s.", toupper((unsigned char)*advice), advice + 1);
+    if (profile_append_advice(&advice, finding->site, finding->site->chains) && !advice.failed)
+        text_printf(text, " %c%s.", toupper((unsigned char)*advice.data), advice.data + 1);
+    text->failed |= advice.failed;
+    text_deinit(&advice);
     return text_object(value_take(text));
 }
 

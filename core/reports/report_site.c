@@ -64,6 +64,38 @@ static void append_sizes(const struct profile_site *site, struct text *text) {
     text_append(text, " as large\n");
 }
 
+static void append_final_sizes(const struct chain_counters *chains, struct text *text) {
+    const char *separator = "; ";
+    for (uint32_t k = 0; k < CHAIN_SIZES; k++) {
+        if (chains->final_sizes[k] == 0 || chains->final_sizes[k] == chains->count)
+            continue;
+        text_append(text, separator);
+        text_append_count(text, chains->final_sizes[k]);
+        text_append(text, " to at most ");
+        text_append_size(text, k < 64 ? UINT64_C(1) << k : UINT64_MAX);
+        separator = ", ";
+    }
+}
+
+static void append_chains(const struct profile_site *site, struct text *text) {
+    const struct chain_counters *chains = site->chains;
+    if (!chains)
+        return;
+    text_append(text, "  Grown        ");
+    text_append_count(text, chains->count);
+    text_printf(text, " buffer%s, ", plural(chains->count));
+    text_append_count(text, chains->steps);
+    text_printf(text, " time%s, at most ", plural(chains->steps));
+    text_append_count(text, chains->longest);
+    text_append(text, " each, the largest to ");
+    text_append_count(text, chains->largest);
+    text_append(text, "B; ");
+    text_append_size(text, chains->replaced_bytes);
+    text_append(text, " replaced");
+    append_final_sizes(chains, text);
+    text_append(text, "\n");
+}
+
 static void append_ends(const struct profile_site *site, struct text *text) {
     text_append(text, "  Freed        ");
     if (profile_knows_scope(site))
@@ -86,9 +118,12 @@ static void append_threads(const struct profile_site *site, struct text *text) {
 }
 
 static void append_pattern(const struct profile_site *site, struct text *text) {
-    const char *advice = profile_site_advice(site);
-    if (advice)
-        text_printf(text, "  Pattern      %s\n", advice);
+    struct text advice;
+    text_init(&advice);
+    if (profile_append_advice(&advice, site, site->chains))
+        text_printf(text, "  Pattern      %s\n", text_get(&advice));
+    text->failed |= advice.failed;
+    text_deinit(&advice);
 }
 
 static void append_free_stack(const struct profile_site *site, size_t number, struct text *text) {
@@ -226,6 +261,7 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
     append_title(site, text);
     append_temporaries(profile, site, text);
     append_sizes(site, text);
+    append_chains(site, text);
     append_ends(site, text);
     append_threads(site, text);
     append_pattern(site, text);

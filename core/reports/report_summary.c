@@ -22,7 +22,8 @@ static void print_location(const struct report_rows *rows, const struct report_r
 static void print_row(const struct report_rows *rows, const struct report_row *row,
                       struct table *table) {
     const struct profile *profile = rows->profile;
-    table_add_row(table, TABLE_NO_PARENT, report_row_advice(row) ? TABLE_STRIKING : TABLE_NORMAL);
+    table_add_row(table, TABLE_NO_PARENT,
+                  report_row_has_advice(row) ? TABLE_STRIKING : TABLE_NORMAL);
     if (rows->options->by_stack) {
         struct text *place = table_add_cell(table);
         text_printf(place, "site %u: ", row->site->id);
@@ -67,7 +68,7 @@ static void print_hidden(const struct report_rows *rows, size_t shown, struct ta
 static size_t advised(const struct report_rows *rows, size_t first, size_t shown) {
     size_t count = 0;
     for (size_t i = first; i < shown; i++)
-        count += report_row_advice(&rows->items[i]) != NULL;
+        count += report_row_has_advice(&rows->items[i]);
     return count;
 }
 
@@ -77,7 +78,7 @@ static void print_more_advice(const struct report_rows *rows, size_t first, size
     size_t count = advised(rows, first, shown), named = 0;
     text_printf(text, "Advice for %zu more row%s: tmpalloc site ", count, count == 1 ? "" : "s");
     for (size_t i = first; i < shown && named < SITES_NAMED; i++) {
-        if (report_row_advice(&rows->items[i]))
+        if (report_row_has_advice(&rows->items[i]))
             text_printf(text, "%s%u", named++ ? ", " : "", rows->items[i].site->id);
     }
     text_append(text, named < count ? ", ...\n" : "\n");

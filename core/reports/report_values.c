@@ -45,6 +45,28 @@ json_t *value_checked(json_t *value, int failed) {
     return NULL;
 }
 
+static json_t *final_sizes(const struct chain_counters *chains) {
+    json_t *array = json_array();
+    int failed = 0;
+    for (uint32_t k = 0; k < CHAIN_SIZES; k++) {
+        if (chains->final_sizes[k] > 0)
+            failed |= json_array_append_new(
+                array, json_pack("[io]", (int)k, value_count(chains->final_sizes[k])));
+    }
+    return value_checked(array, failed);
+}
+
+json_t *value_chains(const struct chain_counters *chains) {
+    json_t *object = json_object();
+    int failed = json_object_set_new(object, "count", value_count(chains->count));
+    failed |= json_object_set_new(object, "steps", value_count(chains->steps));
+    failed |= json_object_set_new(object, "replaced_bytes", value_count(chains->replaced_bytes));
+    failed |= json_object_set_new(object, "longest", value_count(chains->longest));
+    failed |= json_object_set_new(object, "largest", value_count(chains->largest));
+    failed |= json_object_set_new(object, "final_sizes", final_sizes(chains));
+    return value_checked(object, failed);
+}
+
 void symbol_values_init(struct symbol_values *values,
                         json_t *(*create)(const struct symbol *symbol, void *arg), void *arg) {
     *values = (struct symbol_values){.create = create, .arg = arg};

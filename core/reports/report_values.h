@@ -15,6 +15,8 @@ json_t *value_take(struct text *text); /* what was composed in *text, which is e
 
 json_t *value_strings(const char *const *strings); /* an array; NULL is null */
 
+json_t *value_chains(const struct chain_counters *chains);
+
 /* json_object_set_new() and json_array_append_new() accept NULL values as a failure and own what
  * they are given even then: so the sum of their answers is all that need be looked at.  Returns the
  * value, or NULL and releases it. */

@@ -264,6 +264,8 @@ static void subtract_site(struct snapshot_site *later, const struct snapshot_sit
     subtract_counters(&later->counters, &earlier->counters);
     if (earlier->chains)
         chain_counters_subtract(later->chains, earlier->chains);
+    if (later->chains && later->chains->steps == 0)
+        later->chains = NULL;
     for (size_t d = 0; d < distances; d++) {
         later->by_distance[d].count -= earlier->by_distance[d].count;
         later->by_distance[d].bytes -= earlier->by_distance[d].bytes;

@@ -39,6 +39,12 @@ def test_the_growth_rule_of_lists_gives_what_memray_says_of_the_example():
     assert (len(sizes), in_megabytes(sum(sizes))) == (78, "72.486MB")
 
 
+LIST_ADVICE = (
+    "foo at list_growth.py:4 grows step by step: 1 buffer grew 77 times to 8,448,672B; reserve that "
+    "size once and 77 allocations and up to 64.429MB of copying go away (tmpalloc site"
+)
+
+
 @pytest.mark.parametrize(
     "example, row",
     [("list_growth", ("72.486MB", 78, "grows")), ("list_growth_fixed", ("7.629MB", 1))],
@@ -50,6 +56,7 @@ def test_the_agent_shows_the_list_that_grows_and_the_one_that_is_reserved(debugg
     assert result.exit_statuses == [0], result.text
     for summary in result.outputs[2:]:
         assert row_of(summary, "foo") == row
+        assert (LIST_ADVICE in " ".join(summary.split())) == ("grows" in row)
 
 
 def test_breakpoints_show_the_same_of_a_shorter_list(debugger, tmp_path):
@@ -67,6 +74,18 @@ def test_breakpoints_show_the_same_of_a_shorter_list(debugger, tmp_path):
     assert result.exit_statuses == [0], result.text
     for summary in result.outputs[4:]:
         assert row_of(summary, "foo") == (in_megabytes(sum(sizes)), len(sizes), "grows")
+        advice = f"1 buffer grew {len(sizes) - 1} times to {sizes[-1]:,}B; reserve that size once"
+        assert advice in " ".join(summary.split())
+
+
+def test_a_text_that_is_added_to_is_told_to_be_joined(debugger, tmp_path):
+    program = tmp_path / "text.py"
+    program.write_text("text = ''\nfor i in range(3000):\n    text += 'some words'\n")
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc summary --filter text.py:3"]
+    result = debugger.session(PYTHON, steps, [program])
+    assert result.exit_statuses == [0], result.text
+    summary = " ".join(result.outputs[-1].split())
+    assert "1 buffer grew" in summary and "; join the parts once and" in summary
 
 
 # --- merged stacks -----------------------------------------------------------------------------------

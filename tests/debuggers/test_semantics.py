@@ -295,6 +295,35 @@ def test_growing_containers_are_recognized(cxx_cases):
         assert site["larger"] == site["allocations"] - 1
 
 
+def grown(sizes):
+    """The chains of one buffer that had these sizes."""
+    return {
+        "count": 1,
+        "steps": len(sizes) - 1,
+        "replaced_bytes": sum(sizes[:-1]),
+        "longest": len(sizes) - 1,
+        "largest": sizes[-1],
+        "final_sizes": [[(sizes[-1] - 1).bit_length(), 1]],
+    }
+
+
+def test_a_buffer_that_grows_is_one_chain(c_cases, cxx_cases):
+    documents = {**c_cases[0], **cxx_cases[0]}
+    buffers = {
+        "realloc_grows": [16, 32, 64, 128, 256],
+        "vector_grows": [4 << i for i in range(11)],
+        "string_grows": [31, 61, 121, 241, 481, 961, 1921],
+    }
+    for case, sizes in buffers.items():
+        chains = [site["chains"] for site in documents[case]["sites"] if "chains" in site]
+        assert chains == [grown(sizes)], case
+
+
+def test_what_never_grows_has_no_chains(c_cases):
+    for case in ("realloc_in_place", "freed_by_another_thread", "thread_exits", "own_windows"):
+        assert not any("chains" in site for site in c_cases[0][case]["sites"]), case
+
+
 def test_new_that_fails_counts_only_its_exception(cxx_cases):
     document = cxx_cases[0]["bad_alloc"]
     assert counted(document)["by_distance"][0][0] == document["totals"]["allocations"] == 2
@@ -340,6 +369,7 @@ def site_by_site(document):
             "lines": [(frame["file"], frame["line"]) for frame in site["stack"]],
             "threads": len(site["threads"]),
             "free stacks": stacks_of(site["free_stacks"]),
+            "chains": site.get("chains"),
             **{field: site[field] for field in fields},
         }
         for site in document["sites"]

@@ -220,6 +220,18 @@ static void add_threads(struct snapshot_site *site, char **words, size_t count) 
     site->thread_count = count;
 }
 
+static void add_chains(struct snapshot_site *site, char **words, size_t count) {
+    struct chain_counters *chains = checked(calloc(1, sizeof *chains));
+    *chains = (struct chain_counters){.count = number(words[0]),
+                                      .steps = number(words[1]),
+                                      .replaced_bytes = number(words[2]),
+                                      .longest = number(words[3]),
+                                      .largest = number(words[4])};
+    for (size_t i = 5; i + 1 < count; i += 2)
+        chains->final_sizes[number(words[i])] = number(words[i + 1]);
+    site->chains = chains;
+}
+
 static void parse_counters(struct snapshot_site *site, const char *keyword, char *rest) {
     char *words[WORDS_MAX] = {0};
     size_t count = split(rest, " ", words, WORDS_MAX);
@@ -238,6 +250,8 @@ static void parse_counters(struct snapshot_site *site, const char *keyword, char
         site->counters.equal = number(words[0]);
     } else if (strcmp(keyword, "realloc") == 0) {
         site->counters.by_realloc = number(words[0]);
+    } else if (strcmp(keyword, "chains") == 0) {
+        add_chains(site, words, count);
     } else if (strcmp(keyword, "threads") == 0) {
         add_threads(site, words, count);
     } else if (strcmp(keyword, "scope") == 0) {

@@ -11,8 +11,8 @@
  *   site ID...                                   a call stack, innermost first; "..." at its end
  *                                                means truncated; the lines below belong to it:
  *   temporaries DISTANCE COUNT BYTES | allocations COUNT BYTES | sizes MIN MAX | larger N | equal N
- *   realloc N | threads TID... | scope DISTANCE SHARED_FRAMES COUNT BYTES | free ID...
- *   block ADDRESS SIZE AGE TID
+ *   chains COUNT STEPS REPLACED_BYTES LONGEST LARGEST K CHAINS... | realloc N | threads TID... |
+ * scope DISTANCE SHARED_FRAMES COUNT BYTES | free ID... block ADDRESS SIZE AGE TID
  */
 #ifndef DESCRIPTION_H
 #define DESCRIPTION_H

@@ -62,6 +62,10 @@ CASES = {
     "sarif": "example sarif --folder /home/user/example",
     "csv": "example csv",
     "csv_names": "names csv",
+    "growth_summary": "growth summary",
+    "growth_site": "growth site 3",
+    "growth_json": "growth json",
+    "growth_csv": "growth csv",
 }
 
 #: Reports that people read.

@@ -63,7 +63,7 @@ def saved(driver, tmp_path):
     return Saved(driver, tmp_path)
 
 
-@pytest.mark.parametrize("description", ["example", "names", "none"])
+@pytest.mark.parametrize("description", ["example", "names", "none", "growth"])
 def test_saved_results_give_the_same_reports_byte_for_byte(driver, saved, description):
     path = saved.save(description)
     for report in REPORTS:

@@ -81,9 +81,19 @@ export class Model {
   // What to do about a site; null: nothing.
   advice(site) {
     if (site.count < this.data.patternNeeds) return null;
+    if (this.grows(site)) return this.#sentence(site.growth.advice);
     const itself =
       site.scope !== null && site.scope * 100 >= site.count * this.data.itselfPercent;
-    const text = this.data.advice[site.pattern][itself ? 1 : 0];
+    return this.#sentence(this.data.advice[site.pattern][itself ? 1 : 0]);
+  }
+
+  // Whether growth chains are most of what there is to say.
+  grows({ pattern, growth, count }) {
+    if (!growth) return false;
+    return pattern === "grows" || (pattern === "mixed" && growth.steps >= Math.floor(count / 2));
+  }
+
+  #sentence(text) {
     return `${text[0].toUpperCase()}${text.slice(1)}.`;
   }
 
