@@ -1,5 +1,6 @@
 #include "names/debug_files.h"
 
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -17,6 +18,7 @@ struct wanted {
     GElf_Word crc;
     struct elf_stamp program; /* the file itself must not be taken for its debug file */
     struct elf_build_id build_id;
+    bool others; /* those that don't match are looked for */
 };
 
 int debug_files_find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
@@ -35,11 +37,13 @@ static bool crc_matches(int fd, uint32_t expected) {
     return got == 0 && crc == expected;
 }
 
+static bool is_program(int fd, const struct wanted *wanted) {
+    struct elf_stamp stamp;
+    return !elf_file_stamp(fd, &stamp) || elf_stamp_equal(&stamp, &wanted->program);
+}
+
 /* Build ids decide when both files have one, else the checksum. */
 static bool debug_files_matches(int fd, const struct wanted *wanted) {
-    struct elf_stamp stamp;
-    if (!elf_file_stamp(fd, &stamp) || elf_stamp_equal(&stamp, &wanted->program))
-        return false;
     Elf *elf = elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL);
     if (!elf || elf_kind(elf) != ELF_K_ELF) {
         elf_end(elf);
@@ -63,7 +67,8 @@ static int try_open(const struct wanted *wanted, char **found_name, const char *
     if (fd < 0)
         return -1;
     /* elfutils frees the name. */
-    char *copy = debug_files_matches(fd, wanted) ? strdup(path) : NULL;
+    bool found = !is_program(fd, wanted) && debug_files_matches(fd, wanted) != wanted->others;
+    char *copy = found ? strdup(path) : NULL;
     if (!copy) {
         close(fd);
         return -1;
@@ -105,8 +110,7 @@ static int debug_files_search(const struct wanted *wanted, const char *directori
 }
 
 static int find_by_link(Dwfl_Module *module, const char *directories, const char *program,
-                        const char *link_name, GElf_Word crc, char **found_name) {
-    struct wanted wanted = {.name = link_name, .crc = crc};
+                        struct wanted wanted, char **found_name) {
     GElf_Addr bias;
     Elf *elf = dwfl_module_getelf(module, &bias);
     if (!elf || !elf_path_stamp(program, &wanted.program))
@@ -129,8 +133,57 @@ int debug_files_find(Dwfl_Module *module, void **userdata, const char *name, Dwa
     /* Without a checksum this is the search for a dwz file.  It has been looked for by build id; by
      * name libdw does it itself, when the first reference into it is followed. */
     if (fd < 0 && file_name && link_name && link_crc != 0 && strchr(link_name, '/') == NULL)
-        fd = find_by_link(module, *userdata, file_name, link_name, link_crc, found_name);
+        fd = find_by_link(module, *userdata, file_name,
+                          (struct wanted){.name = link_name, .crc = link_crc}, found_name);
     if (fd < 0)
         errno = 0;
     return fd;
+}
+
+static bool lacks_dwz(Dwarf *dwarf, char *name, size_t size) {
+    const char *linked;
+    const void *build_id;
+    if (dwelf_dwarf_gnu_debugaltlink(dwarf, &linked, &build_id) <= 0 || dwarf_getalt(dwarf))
+        return false;
+    snprintf(name, size, "%s", linked);
+    return true;
+}
+
+static bool is_compressed(int fd) {
+    struct elf_facts facts;
+    return elf_file_facts(fd, &facts) && facts.compressed;
+}
+
+static enum debug_lack take_lack(int fd, enum debug_lack lack, char *found, char *name,
+                                 size_t size) {
+    snprintf(name, size, "%s", found ? found : "");
+    free(found);
+    close(fd);
+    return lack;
+}
+
+/* Why there is no debug information at all. */
+static enum debug_lack find_lack(Dwfl_Module *module, char *name, size_t size) {
+    struct wanted wanted = {.others = true};
+    const char *program = NULL;
+    char *found = NULL;
+    void **directories;
+    GElf_Addr bias;
+    Elf *elf = dwfl_module_getelf(module, &bias);
+    wanted.name = elf ? dwelf_elf_gnu_debuglink(elf, &wanted.crc) : NULL;
+    dwfl_module_info(module, &directories, NULL, NULL, NULL, NULL, &program, NULL);
+    int fd =
+        debug_files_find(module, directories, program, 0, program, wanted.name, wanted.crc, &found);
+    if (fd >= 0)
+        return take_lack(fd, is_compressed(fd) ? DEBUG_LACKS_READABLE : DEBUG_LACKS_NOTHING, found,
+                         name, size);
+    if (program && wanted.name && !strchr(wanted.name, '/'))
+        fd = find_by_link(module, *directories, program, wanted, &found);
+    return fd >= 0 ? take_lack(fd, DEBUG_LACKS_OWN, found, name, size) : DEBUG_LACKS_NOTHING;
+}
+
+enum debug_lack debug_files_lack(Dwfl_Module *module, Dwarf *dwarf, char *name, size_t size) {
+    if (dwarf)
+        return lacks_dwz(dwarf, name, size) ? DEBUG_LACKS_DWZ : DEBUG_LACKS_NOTHING;
+    return find_lack(module, name, size);
 }

@@ -1,5 +1,6 @@
 #include "names/symbolizer.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ struct debug_module {
     Dwarf_Addr bias;           /* what to take off an address for DWARF */
     const char *build_id;      /* in hexadecimal digits; NULL: there is none */
     const char **directories;  /* of compilation; NULL: not looked for */
+    enum debug_lack lack;
+    const char *lacked; /* the file */
 };
 
 /* A cached answer. */
@@ -153,6 +156,14 @@ static int build_id_digits(struct symbolizer *symbolizer, uint32_t module, const
     return build_id->size > 0 ? take_text(symbolizer, ret) : TMPALLOC_OK;
 }
 
+static int note_lack(struct symbolizer *symbolizer, Dwfl_Module *file, Dwarf *dwarf,
+                     struct debug_module *module) {
+    char name[PATH_MAX];
+    module->lack = file ? debug_files_lack(file, dwarf, name, sizeof name) : DEBUG_LACKS_NOTHING;
+    return module->lack == DEBUG_LACKS_NOTHING ? TMPALLOC_OK
+                                               : intern_string(symbolizer, name, &module->lacked);
+}
+
 static int open_debug_module(struct symbolizer *symbolizer, uint32_t number,
                              struct debug_module **ret) {
     if (grow_debug_modules(symbolizer, (size_t)number + 1) != TMPALLOC_OK)
@@ -164,6 +175,7 @@ static int open_debug_module(struct symbolizer *symbolizer, uint32_t number,
     Dwfl_Module *file = modules_dwfl(symbolizer->modules, number);
     Dwarf *dwarf = file ? dwfl_module_getdwarf(file, &module->bias) : NULL;
     if ((dwarf && !module->units && debug_units_create(dwarf, &module->units) != TMPALLOC_OK) ||
+        note_lack(symbolizer, file, dwarf, module) != TMPALLOC_OK ||
         build_id_digits(symbolizer, number, &module->build_id) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     module->opened = true;
@@ -354,6 +366,19 @@ size_t symbolizer_missing(const struct symbolizer *symbolizer, const char **name
         sum += count;
     }
     return sum;
+}
+
+size_t symbolizer_lacking(const struct symbolizer *symbolizer, enum debug_lack lack,
+                          const char **name_ret, const char **module_ret) {
+    size_t count = 0;
+    for (size_t i = 0; i < symbolizer->debug_module_count; i++) {
+        const struct debug_module *module = &symbolizer->debug_modules[i];
+        if (module->lack != lack || count++ > 0)
+            continue;
+        *name_ret = module->lacked;
+        *module_ret = modules_path(symbolizer->modules, (uint32_t)i);
+    }
+    return count;
 }
 
 static uint64_t hash_frame(const struct frame *frame) {

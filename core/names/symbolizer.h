@@ -2,6 +2,7 @@
 #ifndef TMPALLOC_SYMBOLIZER_H
 #define TMPALLOC_SYMBOLIZER_H
 
+#include "names/debug_files.h"
 #include "names/modules.h"
 
 /* One function activation; inlined functions have one of their own.  Strings belong to the
@@ -41,5 +42,8 @@ const char *const *symbolizer_directories(struct symbolizer *symbolizer, const c
  * left out; the first one's name, and the path of the module that names it. */
 size_t symbolizer_missing(const struct symbolizer *symbolizer, const char **name_ret,
                           const char **module_ret);
+/* How many modules whose names were looked for lack this; the first one's file and path. */
+size_t symbolizer_lacking(const struct symbolizer *symbolizer, enum debug_lack lack,
+                          const char **name_ret, const char **module_ret);
 
 #endif

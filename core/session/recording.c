@@ -375,20 +375,39 @@ const struct symbol *recording_find_location(const struct recording *recording,
     return locate(&stack, location);
 }
 
+static void tell_lack(struct recording *recording, enum debug_lack lack, const char *what) {
+    const char *file, *module;
+    char more[48] = "";
+    size_t count = symbolizer_lacking(recording->symbolizer, lack, &file, &module);
+    if (count == 0 || recording->told_lacks[lack])
+        return;
+    recording->told_lacks[lack] = true;
+    if (count > 1)
+        snprintf(more, sizeof(more), " (the same of %zu more)", count - 1);
+    host_message(recording->host, "tmpalloc: %s: %s %s%s", module, file, what, more);
+}
+
 /* Known only when names were looked for. */
 static void tell_what_is_missing(struct recording *recording) {
     const char *file, *module;
     char more[32] = "";
+    tell_lack(recording, DEBUG_LACKS_DWZ,
+              "with a part of its debug information (dwz) isn't found: names may be missing");
+    tell_lack(recording, DEBUG_LACKS_OWN, "isn't of the same build, so there are no lines");
+    tell_lack(
+        recording, DEBUG_LACKS_READABLE,
+        "is compressed in a way that elfutils here can't read (zstd?), so there are no lines");
     size_t count = symbolizer_missing(recording->symbolizer, &file, &module);
     if (count == 0 || recording->told_missing)
         return;
     recording->told_missing = true;
     if (count > 1)
         snprintf(more, sizeof(more), " and %zu more", count - 1);
-    host_message(recording->host,
-                 "tmpalloc: %s: its debug information in %s%s isn't found (elfutils reads .dwp "
-                 "files since 0.191): lines, but no inlined functions",
-                 module, file, more);
+    host_message(
+        recording->host,
+        "tmpalloc: %s: its debug information in %s%s isn't found or can't be read (elfutils "
+        "reads .dwp files since 0.191): lines, but no inlined functions",
+        module, file, more);
 }
 
 int recording_profile(struct recording *recording, const struct recording_query *query,

@@ -344,6 +344,90 @@ def test_split_debug_information_that_is_not_there_is_told_in_one_line(debugger,
     assert "isn't found" not in result.outputs[3], result.text
 
 
+INLINED = """
+#include <stdlib.h>
+struct Box { void *fill() const { return malloc(10); } };
+static inline __attribute__((always_inline)) void *inner(const Box &box) { return box.fill(); }
+__attribute__((noinline)) static void outer(const Box &box) { free(inner(box)); }
+int main() { outer(Box()); return 0; }
+"""
+
+
+@pytest.fixture
+def inlined(compile):
+    """Builds a C++ program in which Box::fill is inlined."""
+
+    def build(*flags, name="program"):
+        return compile(INLINED, "-O1", "-fno-builtin", *flags, name=name, language="cpp")
+
+    return build
+
+
+def summarize(debugger, program):
+    result = debugger.session(program, ["tmpalloc start", debugger.run(), "tmpalloc summary -r 0"])
+    return result.outputs[2]
+
+
+def change(*command):
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"there is no {command[0]} here")
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"{command[0]} here can't do it")
+
+
+def test_types_in_a_section_of_their_own_are_found(debugger, inlined):
+    program = inlined("-gdwarf-4", "-fdebug-types-section")
+    assert "Box::fill at " in summarize(debugger, program)
+
+
+def test_a_file_of_shared_debug_information_that_is_not_there_is_told(debugger, inlined):
+    programs = [inlined(), inlined("-DANOTHER", name="another")]
+    common = programs[0].parent / "common.debug"
+    change("dwz", "-m", common, *programs)
+    assert common.exists()
+    assert "Box::fill at " in summarize(debugger, programs[0])
+    common.unlink()
+    assert "/common.debug with a part of its debug information (dwz)" in summarize(debugger, programs[0])
+
+
+def keep_debug(program, file, *options):
+    change("objcopy", "--only-keep-debug", *options, program, file)
+
+
+@pytest.mark.parametrize("identity", [[], ["-Wl,--build-id=none"]], ids=["build id", "checksum"])
+def test_a_debug_file_of_another_build_is_told(debugger, inlined, identity):
+    program, other = inlined(*identity), inlined("-O2", *identity, name="other")
+    file = program.parent / "program.debug"
+    keep_debug(program, file)
+    change("objcopy", "--strip-debug", f"--add-gnu-debuglink={file}", program)
+    told = "program.debug isn't of the same build, so there are no lines"
+    text = summarize(debugger, program)
+    assert "Box::fill at " in text and told not in text
+    keep_debug(other, file)
+    text = summarize(debugger, program)
+    assert told in text and "outer in program" in text
+    file.unlink()
+    assert told not in summarize(debugger, program)
+
+
+def test_a_debug_file_that_cannot_be_decompressed_is_told(debugger, inlined):
+    program = inlined()
+    file = program.parent / "program.debug"
+    keep_debug(program, file, "--compress-debug-sections=zstd")
+    change("objcopy", "--strip-debug", f"--add-gnu-debuglink={file}", program)
+    text = summarize(debugger, program)
+    assert "program.debug is compressed in a way" in text or "Box::fill at " in text
+
+
+def test_split_debug_information_that_cannot_be_decompressed_is_told(debugger, inlined):
+    program = inlined("-gsplit-dwarf")
+    (file,) = program.parent.glob("*.dwo")
+    change("objcopy", "--compress-debug-sections=zstd", file)
+    text = summarize(debugger, program)
+    assert f"{file.name} isn't found or can't be read" in text or "Box::fill at " in text
+
+
 def test_all_split_debug_information_that_is_not_there_is_counted(debugger, compile, tmp_path):
     other = tmp_path / "other.c"
     other.write_text("#include <stdlib.h>\nvoid give(void *block) { free(block); }\n")
