@@ -447,3 +447,33 @@ def test_sums_that_do_not_fit_are_refused(saved):
     )
     assert "sum of these files is too large" in saved.error([many, many])
     saved.report(many, "site", 1)
+
+
+def chains_of(saved, paths):
+    sites = json.loads(saved.report(paths, "json"))["sites"]
+    return [site["chains"] for site in sites if "chains" in site]
+
+
+def test_growth_chains_of_several_files_are_summed(saved):
+    path = saved.save("growth")
+    other = saved.save("growth", "other.json")
+    for once, twice in zip(chains_of(saved, path), chains_of(saved, [path, other]), strict=True):
+        assert twice == {
+            **{name: 2 * once[name] for name in ("count", "steps", "replaced_bytes")},
+            **{name: once[name] for name in ("longest", "largest")},
+            "final_sizes": [[k, 2 * count] for k, count in once["final_sizes"]],
+        }
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("count", -1), ("count", 10**9), ("steps", "1"), ("largest", None), ("final_sizes", None),
+     ("final_sizes", [[65, 1]]), ("final_sizes", [[-1, 1]]), ("final_sizes", [[4, 1], [4, 1]]),
+     ("final_sizes", [[4, -1]]), ("final_sizes", [[4, 10**9]]), ("final_sizes", [4])],
+)  # fmt: skip
+def test_chains_that_can_not_be_are_refused(saved, name, value):
+    def damage(profile):
+        profile["sites"][0]["chains"][name] = value
+
+    path = saved.change(saved.save("growth"), damage)
+    assert "chains of site 1 is no list of growth chains' numbers" in saved.error(path)
