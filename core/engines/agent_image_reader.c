@@ -10,7 +10,9 @@
 /* Higher addresses are not a program's; a stack's address and an entry point fit one map key. */
 #define ADDRESS_LIMIT (UINT64_C(1) << 57)
 
-_Static_assert(AGENT_FIRST_OTHER <= 64, "an index has six bits");
+#define ENTRY_BITS 7
+
+_Static_assert(AGENT_ENTRY_POINTS_LIMIT <= 1 << ENTRY_BITS, "each entry point has a key");
 
 int image_reader_damaged(struct image_reader *reader, const char *what, uint64_t number) {
     return error_set(reader->error, TMPALLOC_E_HOST,
@@ -219,7 +221,7 @@ int image_reader_stack(struct image_reader *reader, uint64_t address, uint32_t e
         return image_reader_damaged(reader, "entry point", entry_point);
     if (address >= ADDRESS_LIMIT)
         return image_reader_damaged(reader, "stack address", address);
-    uint64_t key = address << 6 | entry_point, known;
+    uint64_t key = address << ENTRY_BITS | entry_point, known;
     if (map_get(&reader->numbers, key, &known)) {
         *ret = (uint32_t)known;
         return TMPALLOC_OK;
