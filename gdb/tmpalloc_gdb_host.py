@@ -12,6 +12,7 @@ from tmpalloc_gdb_calls import Selection, call, run_to
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
 from tmpalloc_gdb_process import core_file, core_signal, is_readable, loaded_files, program
 from tmpalloc_gdb_settings import setting, skips
+from tmpalloc_gdb_values import pointers_in, value_of
 
 _WRAPPER = "exec-wrapper"
 
@@ -223,12 +224,14 @@ class GdbHost(GdbEvents):
 
     def evaluate(self, expression):
         with setting("may-call-functions", "off"):
-            value = gdb.parse_and_eval(expression)
-            if value.type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
-                value = value.referenced_value()
+            value = value_of(expression)
             if value.type.strip_typedefs().code == gdb.TYPE_CODE_ARRAY:
                 value = value.address
             return int(value)
+
+    def pointers(self, expression, depth):
+        with setting("may-call-functions", "off"):
+            return list(pointers_in(value_of(expression), expression, depth))
 
     def select_frame(self, key, pc, inlined):
         self._threads[key].switch()

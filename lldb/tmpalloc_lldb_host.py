@@ -17,7 +17,7 @@ from tmpalloc_lldb_process import (
     program,
     stop_signal,
 )
-from tmpalloc_lldb_variables import evaluate, set_variable
+from tmpalloc_lldb_variables import evaluate, pointers, set_variable
 
 #: Names of the function that ends a process, of which LLDB knows one.
 _EXITS = ("_exit", "_Exit", "__GI__exit")
@@ -245,6 +245,10 @@ class LldbHost(LldbEvents):
     def evaluate(self, expression):
         frame = self.selected_process().GetSelectedThread().GetSelectedFrame()
         return evaluate(self.debugger.GetSelectedTarget(), frame, expression)
+
+    def pointers(self, expression, depth):
+        frame = self.selected_process().GetSelectedThread().GetSelectedFrame()
+        return pointers(self.debugger.GetSelectedTarget(), frame, expression, depth)
 
     def select_frame(self, key, pc, inlined):
         process = self.selected_process()

@@ -2,6 +2,8 @@
 
 import lldb
 
+_STRUCTS = (lldb.eTypeClassStruct, lldb.eTypeClassClass, lldb.eTypeClassUnion)
+
 
 def set_variable(target, name, number):
     """Gives an unsigned number a name that begins with a dollar sign."""
@@ -23,8 +25,8 @@ def set_variable(target, name, number):
         raise RuntimeError(error.GetCString())
 
 
-def evaluate(target, frame, expression):
-    """The number that an expression gives; of an array its address.  Nothing runs in the program."""
+def _value_of(target, frame, expression):
+    """The value of an expression, or what it refers to.  Nothing runs in the program."""
     options = lldb.SBExpressionOptions()
     options.SetAllowJIT(False)
     options.SetSuppressPersistentResult(True)
@@ -33,8 +35,12 @@ def evaluate(target, frame, expression):
     if not value or value.GetError().Fail():
         evaluating = frame or target
         value = evaluating.EvaluateExpression(expression, options)
-    if value.GetType().IsReferenceType():
-        value = value.Dereference()
+    return value.Dereference() if value.GetType().IsReferenceType() else value
+
+
+def evaluate(target, frame, expression):
+    """The number that an expression gives; of an array its address."""
+    value = _value_of(target, frame, expression)
     if value.GetType().GetCanonicalType().IsArrayType():
         return value.GetLoadAddress()
     error = lldb.SBError()
@@ -42,3 +48,41 @@ def evaluate(target, frame, expression):
     if error.Fail() or value.GetError().Fail():
         raise RuntimeError(value.GetError().GetCString() or error.GetCString())
     return number
+
+
+def pointers(target, frame, expression, depth):
+    """Yields (name, value) of each pointer in a struct: see struct tmpalloc_host."""
+    value = _value_of(target, frame, expression)
+    if value.GetError().Fail():
+        raise RuntimeError(value.GetError().GetCString())
+    yield from _pointers_in(value.GetNonSyntheticValue(), expression, depth)
+
+
+def _pointers_in(value, name, depth):
+    kind = value.GetType().GetCanonicalType()
+    if kind.IsPointerType():
+        yield name, value.GetValueAsUnsigned()
+    if kind.GetTypeClass() not in _STRUCTS:
+        return
+    members = _members(value)
+    bases = {kind.GetDirectBaseClassAtIndex(i).GetName() for i in range(kind.num_bases)}
+    for member in members:
+        is_base = member.GetName() in bases
+        deeper = depth if is_base or len(members) == 1 else depth - 1
+        unnamed = is_base or not member.GetName()
+        if deeper >= 0:
+            inner = name if unnamed else f"{name}.{member.GetName()}"
+            yield from _pointers_in(member, inner, deeper)
+
+
+def _members(value):
+    """Those that hold something."""
+    count = value.GetNumChildren()
+    members = [value.GetChildAtIndex(i, lldb.eNoDynamicValues, False) for i in range(count)]
+    return [member.GetNonSyntheticValue() for member in members if not _is_empty(member)]
+
+
+def _is_empty(value):
+    kind = value.GetType().GetCanonicalType()
+    struct = kind.GetTypeClass() in _STRUCTS
+    return value.GetByteSize() == 0 or (struct and not _members(value.GetNonSyntheticValue()))

@@ -1,12 +1,10 @@
-#include <errno.h>
-#include <stdlib.h>
-
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "commands/commands_values.h"
+#include "reports/report_blocks.h"
 #include "session/session_blocks.h"
+#include "session/session_catch.h"
 #include "session/session_results.h"
-
-#define MOST_WORDS 64 /* of an expression */
 
 static const struct tmpalloc_option_info live_options[] = {
     {"threshold", 't', "N", NULL, "only blocks with at most so many allocations since"},
@@ -52,53 +50,33 @@ static int run_live(const struct command_call *call) {
     return status;
 }
 
-static bool is_number(const char *text, uint64_t *ret) {
-    char *end;
-    errno = 0;
-    *ret = strtoull(text, &end, text[0] == '0' ? 0 : 10);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
-}
-
-static int evaluate(const struct command_call *call, const char *words, uint64_t *ret) {
-    struct error problem;
-    int status = host_evaluate(&call->session->host, words, ret, &problem);
-    if (status == TMPALLOC_OK)
+static int explain(const struct command_call *call, const struct profile *profile,
+                   struct command_address *address) {
+    struct profile_block caught;
+    bool is_caught = session_caught_block(call->session, profile, &caught);
+    int status = command_find_address(call, profile, is_caught ? &caught : NULL, address);
+    if (status != TMPALLOC_OK)
         return status;
-    if (status == TMPALLOC_E_STATE)
-        return error_set(call->error, status, "%s", problem.text);
-    return error_set(call->error, TMPALLOC_E_ARGUMENT,
-                     "no address '%s': a number (0x1234) or an expression of this stop that gives "
-                     "one, without a call, is accepted",
-                     words);
-}
-
-/* A number, or what the debugger makes of the words. */
-static int find_address(const struct command_call *call, uint64_t *ret) {
-    struct text expression;
-    text_init(&expression);
-    for (size_t i = 0; i < call->arguments->word_count; i++)
-        text_printf(&expression, "%s%s", i ? " " : "", call->arguments->words[i]);
-    const char *words = text_get(&expression);
-    int status = TMPALLOC_OK;
-    if (expression.failed)
-        status = error_no_memory(call->error);
-    else if (!is_number(words, ret))
-        status = evaluate(call, words, ret);
-    text_deinit(&expression);
-    return status;
+    const struct report_place place = {
+        .address = address->address,
+        .member = address->member.length > 0 ? text_get(&address->member) : NULL,
+        .caught = is_caught ? &caught : NULL,
+        .this_tid = session_this_tid(call->session),
+    };
+    return report_explain(profile, &place, call->text, call->error);
 }
 
 static int run_explain(const struct command_call *call) {
-    uint64_t address;
+    struct command_address address;
     struct profile *profile = NULL;
     int status = session_check_blocks(call->session, call->error);
     if (status == TMPALLOC_OK)
-        status = find_address(call, &address);
-    if (status == TMPALLOC_OK)
         status = open_blocks(call, &profile);
-    if (status == TMPALLOC_OK)
-        status = report_explain(profile, address, session_this_tid(call->session), call->text,
-                                call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    command_address_init(&address);
+    status = explain(call, profile, &address);
+    command_address_deinit(&address);
     profile_destroy(profile);
     return status;
 }
@@ -113,10 +91,12 @@ const struct command command_live = {
 };
 
 const struct command command_explain = {
-    .info = {"explain", "ADDRESS",
-             "Show which block holds ADDRESS, and what freeing it now would make of it.\n"
-             "ADDRESS is a number or an expression of the debugger: a pointer, $rdi.",
-             explain_options, 1, MOST_WORDS},
+    .info =
+        {"explain", "ADDRESS",
+         "Show which block holds ADDRESS, and what freeing it now would make of it.\n"
+         "ADDRESS is a number or an expression of the debugger: a pointer, $rdi, a std::string,\n"
+         "a vector, of which the first pointer into a block is followed.",
+         explain_options, 1, COMMAND_EXPRESSION_WORDS},
     .run = run_explain,
     .wraps = true,
 };

@@ -1,5 +1,6 @@
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "commands/commands_values.h"
 #include "session/session_catch.h"
 #include "session/session_watch.h"
 
@@ -71,16 +72,15 @@ static const struct tmpalloc_option_info watch_options[] = {
 
 static int run_watch(const struct command_call *call) {
     const char *word = call->arguments->words[0];
-    uint64_t site;
+    uint32_t site;
     if (arguments_given(call->arguments, "delete") == (word != NULL))
         return error_set(call->error, TMPALLOC_E_ARGUMENT,
                          "watch takes a site's number, or --delete");
     if (!word)
         return session_watch_delete(call->session, call->text, call->error);
-    int status = number_parse(word, "a site", 1, UINT32_MAX, &site, call->error);
-    return status == TMPALLOC_OK
-               ? session_watch_site(call->session, (uint32_t)site, call->text, call->error)
-               : status;
+    int status = command_site_id(call, &site);
+    return status == TMPALLOC_OK ? session_watch_site(call->session, site, call->text, call->error)
+                                 : status;
 }
 
 const struct command command_watch = {
@@ -89,7 +89,7 @@ const struct command command_watch = {
          "Stop wherever the next block of a site is used, by a hardware watchpoint.\n"
          "Its first 8 bytes are watched from its allocation to its free; then it is said how\n"
          "often the program has stopped, or that they were never read or written. One block is\n"
-         "watched at a time.",
-         watch_options, 0, 1},
+         "watched at a time. SITE is a number, or an expression of the debugger that gives one.",
+         watch_options, 0, COMMAND_EXPRESSION_WORDS},
     .run = run_watch,
 };

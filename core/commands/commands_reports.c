@@ -1,5 +1,6 @@
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "commands/commands_values.h"
 #include "profile/profile_suppress.h"
 #include "reports/report_data.h"
 #include "session/session_results.h"
@@ -157,8 +158,8 @@ static int run_list(const struct command_call *call) {
 }
 
 static int run_site(const struct command_call *call) {
-    uint64_t id;
-    int status = number_parse(call->arguments->words[0], "a site", 1, UINT32_MAX, &id, call->error);
+    uint32_t id;
+    int status = command_site_id(call, &id);
     if (status != TMPALLOC_OK)
         return status;
     struct report_options options;
@@ -169,7 +170,7 @@ static int run_site(const struct command_call *call) {
     if (status == TMPALLOC_OK)
         status = open_profile(call, &profile);
     if (status == TMPALLOC_OK)
-        status = report_site(profile, (uint32_t)id, &options, call->text, call->error);
+        status = report_site(profile, id, &options, call->text, call->error);
     profile_destroy(profile);
     return status;
 }
@@ -191,7 +192,7 @@ int command_write_report(const struct command_call *call, const struct profile *
                          report_function *report, const char *path) {
     struct text content;
     text_init(&content);
-    int status = report(profile, &content, call->error);
+    int status = report_for_file(profile, report, path, &content, call->error);
     if (status == TMPALLOC_OK && content.failed)
         status = error_no_memory(call->error);
     if (status == TMPALLOC_OK)
@@ -250,8 +251,9 @@ const struct command command_list = {
 
 const struct command command_site = {
     .info = {"site", "ID",
-             "Show one call site in full; ID is a number of the summary's last lines.",
-             site_options, 1, 1},
+             "Show one call site in full; ID is a number of the summary's last lines, or an\n"
+             "expression of the debugger: $_tmpalloc_site (in LLDB $tmpalloc_site).",
+             site_options, 1, COMMAND_EXPRESSION_WORDS},
     .run = run_site,
     .wraps = true,
 };

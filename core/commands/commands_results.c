@@ -1,7 +1,7 @@
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
 #include "profile/profile_load.h"
-#include "profile/profile_threshold.h"
+#include "profile/profile_view.h"
 #include "reports/report_diff.h"
 #include "session/session_results.h"
 

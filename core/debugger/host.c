@@ -204,6 +204,15 @@ int host_evaluate(struct host *host, const char *expression, uint64_t *ret, stru
     return status;
 }
 
+int host_pointers(struct host *host, const char *expression, uint32_t depth,
+                  tmpalloc_emit_pointer emit, void *emit_arg, struct error *error) {
+    const char *what = "look into a struct";
+    int status = host_check_sandbox(host, error, what);
+    if (status != TMPALLOC_OK)
+        return status;
+    return CALL(host, pointers, what, error, expression, depth, emit, emit_arg);
+}
+
 int host_quit(struct host *host, int32_t exit_status, struct error *error) {
     return CALL(host, quit, "quit", error, exit_status);
 }

@@ -92,6 +92,9 @@ int host_skips(struct host *host, tmpalloc_emit_skip emit, void *arg, struct err
  * debugger would do there. */
 int host_set_variable(struct host *host, const char *name, uint64_t number, struct error *error);
 int host_evaluate(struct host *host, const char *expression, uint64_t *ret, struct error *error);
+/* Calls emit for each pointer in the struct that an expression gives, see struct tmpalloc_host. */
+int host_pointers(struct host *host, const char *expression, uint32_t depth,
+                  tmpalloc_emit_pointer emit, void *emit_arg, struct error *error);
 int host_quit(struct host *host, int32_t exit_status, struct error *error);
 int host_select_frame(struct host *host, uint64_t key, uint64_t pc, uint32_t inlined,
                       struct error *error);

@@ -15,7 +15,7 @@ enum charge_by charge_by_name(const char *name) {
     return strcmp(name, "innermost") == 0 ? CHARGE_BY_INNERMOST : CHARGE_BY_CALLER;
 }
 
-static const char *name_of(enum charge_by by) {
+const char *charge_rule_name(enum charge_by by) {
     const char *const *name = charge_by_names;
     while (charge_by_name(*name) != by)
         name++;
@@ -105,7 +105,7 @@ int charge_settings_set(struct charge_settings *settings, const char *name, cons
 const char *charge_settings_get(const struct charge_settings *settings, const char *name) {
     const struct charge_pattern *pattern = find_pattern((struct charge_settings *)settings, name);
     if (!pattern)
-        return name_of(settings->by);
+        return charge_rule_name(settings->by);
     return pattern->text ? pattern->text : "";
 }
 

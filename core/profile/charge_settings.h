@@ -15,6 +15,7 @@ enum charge_by { CHARGE_BY_CALLER, CHARGE_BY_OWN, CHARGE_BY_INNERMOST };
 extern const char *const charge_by_names[];
 /* By one of these names. */
 enum charge_by charge_by_name(const char *name);
+const char *charge_rule_name(enum charge_by by);
 
 /* An extended regular expression; `text` NULL: there is none. */
 struct charge_pattern {

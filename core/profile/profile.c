@@ -15,9 +15,16 @@ const struct symbol *profile_location(const struct profile_site *site) {
     return site->stack.symbols[site->location];
 }
 
-bool profile_knows_scope(const struct profile_site *site) {
-    bool cut = site->stack.truncated || !site->same_scope_by_distance;
+static bool is_cut(const struct profile_site *site) {
+    bool cut = site->stack.truncated;
     for (size_t i = 0; i < site->free_stack_count; i++)
         cut |= site->free_stacks[i].truncated;
+    return cut;
+}
+
+bool profile_knows_scope(const struct profile_site *site) {
+    bool cut = is_cut(site);
+    for (size_t i = 0; i < site->part_count; i++)
+        cut |= is_cut(site->parts[i]);
     return !cut;
 }

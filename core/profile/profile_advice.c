@@ -49,15 +49,6 @@ bool profile_adds_text(const char *function) {
     return false;
 }
 
-/* Frames further out may be other buffers' reasons. */
-static enum language python_language(const struct profile_site *site) {
-    const struct profile_stack *stack = site->native ? &site->native->stack : &site->stack;
-    bool adds = site->adds_text;
-    for (size_t i = 0; i < stack->count && !stack->symbols[i]->python; i++)
-        adds |= profile_adds_text(stack->symbols[i]->function);
-    return adds ? LANGUAGE_PYTHON_TEXT : LANGUAGE_PYTHON;
-}
-
 static bool has_extension(const char *file, const char *const *extensions) {
     const char *point = file ? strrchr(file, '.') : NULL;
     while (point && *extensions && strcmp(point + 1, *extensions) != 0)
@@ -83,7 +74,7 @@ static enum language language_of(const struct profile_site *site) {
     static const char *const cxx[] = {"cc", "cpp", "cxx", "C", "hpp", "hh", "hxx", "tcc", NULL};
     const struct symbol *location = profile_location(site);
     if (location->python)
-        return python_language(site);
+        return site->adds_text ? LANGUAGE_PYTHON_TEXT : LANGUAGE_PYTHON;
     if (has_extension(location->file, c))
         return LANGUAGE_C;
     if (has_extension(location->file, rust))

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/profile_advice.h"
 #include "profile/profile_charge.h"
-#include "profile/profile_threshold.h"
+#include "profile/shown_frames.h"
 #include "support/memory.h"
 #include "support/progress.h"
 
@@ -22,8 +21,6 @@ struct builder {
     struct expansion *expansions;
     const struct symbol **symbols; /* of the stack that is being expanded */
     size_t symbol_capacity;
-    uint32_t *frames_out; /* of each of them */
-    size_t frame_capacity;
 };
 
 static const struct symbol unknown_symbol;
@@ -36,84 +33,48 @@ static void *keep_copy(struct profile *profile, const void *items, size_t count,
     return copy;
 }
 
-static bool has_python(const struct stack *stack) {
-    for (uint32_t i = 0; i < stack->count; i++) {
-        if (stack->frames[i].module == FRAME_PYTHON)
-            return true;
-    }
-    return false;
-}
-
-static uint32_t count_native(const struct stack *stack) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < stack->count; i++)
-        count += stack->frames[i].module != FRAME_PYTHON;
-    return count;
-}
-
-/* Of the stack's symbols so far. */
 static int reserve_symbols(struct builder *builder, size_t needed) {
-    if (MEMORY_RESERVE(builder->symbols, &builder->symbol_capacity, needed) ||
-        MEMORY_RESERVE(builder->frames_out, &builder->frame_capacity, needed))
+    if (MEMORY_RESERVE(builder->symbols, &builder->symbol_capacity, needed))
         return TMPALLOC_E_NOMEM;
     return TMPALLOC_OK;
 }
 
-/* Appends a frame's symbols, of which `frames_out` native frames are further out or their own. */
-static int add_symbols(struct builder *builder, const struct frame *frame, uint32_t frames_out,
-                       struct profile_stack *stack) {
-    const struct symbol *resolved;
-    size_t count;
-    int status = symbolizer_resolve(builder->source->symbolizer, frame, &resolved, &count);
-    if (status == TMPALLOC_OK)
-        status = reserve_symbols(builder, stack->count + count);
-    for (size_t k = 0; k < count && status == TMPALLOC_OK; k++) {
-        builder->frames_out[stack->count] = frames_out;
-        builder->symbols[stack->count++] = &resolved[k];
-    }
-    return status;
-}
-
+/* *ret's symbols are the builder's own.  An allocation was seen at its entry point, whatever that
+ * is called. */
 static int collect_symbols(struct builder *builder, const struct stack *stack,
                            struct profile_stack *ret) {
-    uint32_t left_out = has_python(stack) ? builder->source->interpreter : FRAME_NO_MODULE;
-    uint32_t frames_out = count_native(stack);
-    ret->truncated = stack->truncated;
+    size_t total = 0, entry_count = 0;
     for (uint32_t i = 0; i < stack->count; i++) {
-        const struct frame *frame = &stack->frames[i];
-        int status = TMPALLOC_OK;
-        if (i == 0 || left_out == FRAME_NO_MODULE || frame->module != left_out)
-            status = add_symbols(builder, frame, frames_out, ret);
+        const struct symbol *resolved;
+        size_t count;
+        int status =
+            symbolizer_resolve(builder->source->symbolizer, &stack->frames[i], &resolved, &count);
+        if (status == TMPALLOC_OK)
+            status = reserve_symbols(builder, total + count);
         if (status != TMPALLOC_OK)
             return status;
-        frames_out -= frame->module != FRAME_PYTHON;
-        /* An allocation was seen at its entry point, whatever that is called. */
-        if (i == 0 && frame->exact && stack->count > 1)
-            ret->entry_count = ret->count;
+        for (size_t k = 0; k < count; k++)
+            builder->symbols[total++] = &resolved[k];
+        if (i == 0 && stack->frames[0].exact && stack->count > 1)
+            entry_count = total;
     }
+    if (total == 0 && reserve_symbols(builder, 1) != TMPALLOC_OK)
+        return TMPALLOC_E_NOMEM;
+    if (total == 0)
+        builder->symbols[total++] = &unknown_symbol;
+    *ret = (struct profile_stack){builder->symbols, total, entry_count, stack->truncated};
     return TMPALLOC_OK;
 }
 
 static int expand_stack(struct builder *builder, const struct stack *stack,
                         struct expansion *expansion) {
-    static const struct symbol *const unknown_stack[] = {&unknown_symbol};
     int status = collect_symbols(builder, stack, &expansion->stack);
     if (status != TMPALLOC_OK)
         return status;
-    if (expansion->stack.count == 0) {
-        expansion->stack.symbols = unknown_stack;
-        expansion->stack.count = 1;
-    } else {
-        expansion->stack.symbols = keep_copy(builder->profile, builder->symbols,
-                                             expansion->stack.count, sizeof *builder->symbols);
-        expansion->stack.frames_out =
-            keep_copy(builder->profile, builder->frames_out, expansion->stack.count,
-                      sizeof *builder->frames_out);
-        if (!expansion->stack.symbols || !expansion->stack.frames_out)
-            return TMPALLOC_E_NOMEM;
-    }
-    expansion->done = true;
-    return TMPALLOC_OK;
+    expansion->stack.symbols = keep_copy(builder->profile, builder->symbols, expansion->stack.count,
+                                         sizeof *builder->symbols);
+    expansion->done = expansion->stack.symbols != NULL;
+    return expansion->done ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
 static int expand(struct builder *builder, uint32_t number, const struct expansion **ret) {
@@ -127,16 +88,12 @@ static int expand(struct builder *builder, uint32_t number, const struct expansi
     return TMPALLOC_OK;
 }
 
-static struct charge_source charge_source_of(const struct profile_source *source) {
-    return (struct charge_source){.settings = source->settings,
-                                  .executable = source->executable,
-                                  .directories = source->directories,
-                                  .incomplete = source->incomplete};
-}
-
 static int find_location(const struct profile_source *source, const struct profile_stack *stack,
                          size_t *ret) {
-    const struct charge_source judged_by = charge_source_of(source);
+    const struct charge_source judged_by = {.settings = source->settings,
+                                            .executable = source->executable,
+                                            .directories = source->directories,
+                                            .incomplete = source->incomplete};
     struct charge *charge;
     int status = charge_create(&judged_by, &charge);
     if (status != TMPALLOC_OK)
@@ -148,17 +105,14 @@ static int find_location(const struct profile_source *source, const struct profi
 
 int profile_expand(const struct profile_source *source, uint32_t stack_number,
                    struct profile_stack *ret, size_t *location_ret) {
+    const char *const interpreters[] = {source->interpreter, NULL};
     struct builder builder = {.source = source};
-    struct profile_stack stack = {.count = 0};
-    int status = reserve_symbols(&builder, 1);
-    if (status == TMPALLOC_OK)
-        status = collect_symbols(&builder, stacks_get(source->stacks, stack_number), &stack);
-    if (status == TMPALLOC_OK && stack.count == 0)
-        builder.symbols[stack.count++] = &unknown_symbol;
-    stack.symbols = builder.symbols;
+    struct profile_stack stack;
+    int status = collect_symbols(&builder, stacks_get(source->stacks, stack_number), &stack);
+    if (status == TMPALLOC_OK && source->interpreter)
+        stack.count = shown_frames_choose(interpreters, &stack, builder.symbols);
     if (status == TMPALLOC_OK && location_ret)
         status = find_location(source, &stack, location_ret);
-    memory_release(builder.frames_out);
     if (status == TMPALLOC_OK)
         *ret = stack;
     else
@@ -170,16 +124,19 @@ void profile_stack_release(struct profile_stack *stack) {
     memory_release((void *)stack->symbols);
 }
 
-static int copy_scopes(struct profile *profile, const struct site_scope *from,
+static int copy_scopes(struct profile *profile, const struct snapshot_site *from,
                        struct profile_site *site) {
-    for (; from; from = from->next) {
-        struct site_scope *copy = keep_copy(profile, from, 1, sizeof *from);
+    struct site_scope *first = NULL, **end = &first;
+    for (const struct site_scope *scope = from->scopes; scope; scope = scope->next) {
+        struct site_scope *copy = arena_allocate(&profile->storage, 1, sizeof *copy);
         if (!copy)
             return TMPALLOC_E_NOMEM;
-        copy->next = (struct site_scope *)site->scopes;
-        site->scopes = copy;
+        *copy = *scope;
+        copy->next = NULL;
+        *end = copy;
+        end = &copy->next;
     }
-    site->has_scopes = true;
+    site->scopes = first;
     return TMPALLOC_OK;
 }
 
@@ -205,22 +162,6 @@ static int expand_free_stacks(struct builder *builder, const struct snapshot_sit
     return TMPALLOC_OK;
 }
 
-/* By the interpreter's frames, which may be left out of the stack. */
-static int find_added_text(struct builder *builder, const struct stack *stack,
-                           struct profile_site *site) {
-    for (uint32_t i = 0; i < stack->count && stack->frames[i].module != FRAME_PYTHON; i++) {
-        const struct symbol *resolved;
-        size_t count;
-        int status =
-            symbolizer_resolve(builder->source->symbolizer, &stack->frames[i], &resolved, &count);
-        if (status != TMPALLOC_OK)
-            return status;
-        for (size_t k = 0; k < count; k++)
-            site->adds_text |= profile_adds_text(resolved[k].function);
-    }
-    return TMPALLOC_OK;
-}
-
 static int build_site(struct builder *builder, const struct snapshot_site *from,
                       struct profile_site *site) {
     struct profile *profile = builder->profile;
@@ -236,12 +177,14 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
         return TMPALLOC_E_NOMEM;
     site->thread_count = from->thread_count;
     status = copy_arrays(profile, from, site);
-    const struct stack *stack = stacks_get(builder->source->stacks, from->stack);
-    if (status == TMPALLOC_OK && site->chains && has_python(stack))
-        status = find_added_text(builder, stack, site);
     if (status == TMPALLOC_OK)
-        status = copy_scopes(profile, from->scopes, site);
+        status = copy_scopes(profile, from, site);
     return status == TMPALLOC_OK ? expand_free_stacks(builder, from, site) : status;
+}
+
+static int compare_ids(const void *left, const void *right) {
+    const struct profile_site *a = left, *b = right;
+    return (a->id > b->id) - (a->id < b->id);
 }
 
 static int build_sites(struct builder *builder) {
@@ -252,17 +195,16 @@ static int build_sites(struct builder *builder) {
     if (!profile->sites)
         return TMPALLOC_E_NOMEM;
     profile->site_count = snapshot->site_count;
-    int status = TMPALLOC_OK;
     for (size_t i = 0; i < snapshot->site_count; i++) {
-        status = progress_step("symbolizing", i, snapshot->site_count, "call stacks");
+        int status = progress_step("symbolizing", i, snapshot->site_count, "call stacks");
         if (status == TMPALLOC_OK)
             status = build_site(builder, &snapshot->sites[i], &profile->sites[i]);
         if (status != TMPALLOC_OK)
             return status;
     }
-    const struct charge_source judged_by = charge_source_of(builder->source);
-    status = profile_charge(profile, &judged_by, builder->source->by);
-    return status == TMPALLOC_OK ? profile_judge(profile) : status;
+    if (profile->site_count > 0)
+        qsort(profile->sites, profile->site_count, sizeof *profile->sites, compare_ids);
+    return TMPALLOC_OK;
 }
 
 static int compare_blocks(const void *left, const void *right) {
@@ -299,18 +241,18 @@ static int copy_string(struct profile *profile, const char *string, const char *
     return string && !*ret ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
 }
 
-static int copy_arguments(struct profile *profile, const char *const *arguments) {
-    if (!arguments)
+static int copy_list(struct profile *profile, const char *const *strings, const char *const **ret) {
+    if (!strings)
         return TMPALLOC_OK;
     size_t count = 0;
-    while (arguments[count])
+    while (strings[count])
         count++;
     const char **copy = arena_allocate(&profile->storage, count + 1, sizeof *copy);
     if (!copy)
         return TMPALLOC_E_NOMEM;
-    profile->arguments = copy;
+    *ret = copy;
     for (size_t i = 0; i < count; i++) {
-        if (copy_string(profile, arguments[i], &copy[i]) != TMPALLOC_OK)
+        if (copy_string(profile, strings[i], &copy[i]) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
     }
     return TMPALLOC_OK;
@@ -321,12 +263,19 @@ static int copy_process(struct profile *profile, const struct profile_source *so
     if (copy_string(profile, source->engine, &profile->engine) != TMPALLOC_OK ||
         copy_string(profile, source->executable, &profile->executable) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
-    return copy_arguments(profile, source->arguments);
+    const char *const interpreters[] = {source->interpreter, NULL};
+    int status = copy_list(profile, source->arguments, &profile->arguments);
+    if (status == TMPALLOC_OK)
+        status = copy_list(profile, source->directories, &profile->directories);
+    if (status == TMPALLOC_OK && source->interpreter)
+        status = copy_list(profile, interpreters, &profile->interpreters);
+    return status;
 }
 
 static int build(struct profile *profile, const struct profile_source *source) {
     struct builder builder = {.source = source, .profile = profile};
     profile->totals = source->snapshot->totals;
+    profile->unmatched = source->incomplete;
     int status = copy_process(profile, source);
     if (status != TMPALLOC_OK)
         return status;
@@ -339,22 +288,15 @@ static int build(struct profile *profile, const struct profile_source *source) {
         status = build_blocks(&builder);
     memory_release(builder.expansions);
     memory_release(builder.symbols);
-    memory_release(builder.frames_out);
     return status;
 }
 
-int profile_create(const struct profile_source *source, uint32_t threshold, struct error *error,
-                   struct profile **ret) {
-    uint32_t max_threshold = source->snapshot->max_threshold;
-    int status = profile_check_threshold(max_threshold, threshold, error);
-    if (status != TMPALLOC_OK)
-        return status;
+int profile_create(const struct profile_source *source, struct error *error, struct profile **ret) {
     struct profile *profile = memory_allocate_zeroed(1, sizeof *profile);
     if (!profile)
         return error_no_memory(error);
-    profile->threshold = threshold;
-    profile->max_threshold = max_threshold;
-    status = build(profile, source);
+    profile->max_threshold = source->snapshot->max_threshold;
+    int status = build(profile, source);
     if (status != TMPALLOC_OK) {
         profile_destroy(profile);
         return error_of_status(error, status);

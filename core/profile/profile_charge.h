@@ -1,4 +1,4 @@
-/* Who is charged for a call stack, and so the locations of a profile's sites. */
+/* Who is charged for a call stack. */
 #ifndef TMPALLOC_PROFILE_CHARGE_H
 #define TMPALLOC_PROFILE_CHARGE_H
 
@@ -20,9 +20,5 @@ size_t profile_find_location(struct charge *charge, const struct profile_stack *
 /* The frame that the charged one calls, unless that is an allocator; NULL: it is. */
 const struct symbol *profile_find_through(struct charge *charge, const struct profile_stack *stack,
                                           size_t location);
-
-/* Gives the profile, which has none, a `charge` by this source, and its sites the location and what
- * depends on that.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
-int profile_charge(struct profile *profile, const struct charge_source *source, enum charge_by by);
 
 #endif

@@ -1,11 +1,13 @@
 #include "profile/profile_load.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "profile/profile_json.h"
 #include "profile/profile_read.h"
-#include "profile/profile_threshold.h"
+#include "profile/profile_read_2.h"
 #include "support/file_read.h"
+#include "support/gzip.h"
 #include "support/memory.h"
 #include "support/progress.h"
 
@@ -13,16 +15,32 @@
 /* Of what is parsed at once: jansson takes about 100 bytes for each. */
 #define MOST_VALUES (UINT64_C(4) << 20)
 
-/* What a file has but for its sites and numbered frames. */
+/* What a file has but for its lists. */
 static const char *const members[] = {"schema",   "engine",  "threshold", "max_threshold",
                                       "complete", "process", "totals",    "build_ids"};
+
+typedef int read_item(struct profile_reader *reader, const json_t *item);
+
+/* The lists, of which an item refers to those of the lists above it, or of its own. */
+static const struct list {
+    const char *name;
+    read_item *read;
+    uint32_t since; /* version of the schema */
+    bool needed;
+} lists[] = {
+    {"strings", profile_read_2_string, 2, true},
+    {"frames", profile_read_frame, 1, false},
+    {"stacks", profile_read_2_stack, 2, true},
+    {"sites", profile_read_site, 1, true},
+};
+
+#define LISTS (sizeof lists / sizeof *lists)
 
 /* The text's outer structure is looked at first, then one piece after the other is parsed. */
 struct loading {
     struct profile_reader reader;
     const char *text;
-    struct json_piece frames; /* the arrays that are parsed item by item; NULL: there is none */
-    struct json_piece sites;
+    struct json_piece lists[LISTS]; /* parsed item by item; NULL: there is none */
 };
 
 static int cut_short(const struct loading *loading) {
@@ -50,7 +68,7 @@ static int parse_piece(const struct loading *loading, const struct json_piece *p
                        json_t **ret) {
     json_error_t problem;
     if (count_values(piece) > MOST_VALUES)
-        return profile_read_refuse(&loading->reader, "an item", "too large");
+        return profile_reader_refuse(&loading->reader, "an item", "too large");
     *ret = json_loadb(piece->start, piece->size, JSON_DECODE_ANY, &problem);
     if (*ret)
         return TMPALLOC_OK;
@@ -58,8 +76,6 @@ static int parse_piece(const struct loading *loading, const struct json_piece *p
         return error_no_memory(loading->reader.error);
     return no_json(loading, piece->start + problem.position);
 }
-
-typedef int read_item(struct profile_reader *reader, const json_t *item);
 
 /* Parses and reads the items of an array one by one. */
 static int read_array(struct loading *loading, const struct json_piece *array, read_item *read) {
@@ -82,29 +98,39 @@ static int read_array(struct loading *loading, const struct json_piece *array, r
     return step == JSON_END ? TMPALLOC_OK : refuse_step(loading, &walk, step);
 }
 
+static int compare_ids(const void *left, const void *right) {
+    const struct profile_site *a = left, *b = right;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
 /* The sites become part of the profile's storage. */
 static int keep_sites(struct loading *loading) {
     struct profile *profile = loading->reader.profile;
     struct profile_site *sites =
         arena_allocate(&profile->storage, profile->site_count, sizeof *sites);
-    if (sites && profile->site_count > 0)
+    if (sites && profile->site_count > 0) {
         memcpy(sites, profile->sites, profile->site_count * sizeof *sites);
+        qsort(sites, profile->site_count, sizeof *sites, compare_ids);
+    }
     memory_release(profile->sites);
     profile->sites = sites;
-    return sites && profile_judge(profile) == TMPALLOC_OK ? TMPALLOC_OK
-                                                          : error_no_memory(loading->reader.error);
+    return sites ? TMPALLOC_OK : error_no_memory(loading->reader.error);
 }
 
-static int read_sites(struct loading *loading) {
-    if (!loading->sites.start || *loading->sites.start != '[')
-        return profile_read_refuse(&loading->reader, "sites", "no list");
-    if (loading->frames.start && *loading->frames.start != '[')
-        return profile_read_refuse(&loading->reader, "frames", "no list");
+static int read_list(struct loading *loading, size_t number) {
+    const struct list *list = &lists[number];
+    const struct json_piece *piece = &loading->lists[number];
+    if (list->since > loading->reader.version || (!piece->start && !list->needed))
+        return TMPALLOC_OK;
+    if (!piece->start || *piece->start != '[')
+        return profile_reader_refuse(&loading->reader, list->name, "no list");
+    return read_array(loading, piece, list->read);
+}
+
+static int read_lists(struct loading *loading) {
     int status = TMPALLOC_OK;
-    if (loading->frames.start)
-        status = read_array(loading, &loading->frames, profile_read_frame);
-    if (status == TMPALLOC_OK)
-        status = read_array(loading, &loading->sites, profile_read_site);
+    for (size_t i = 0; i < LISTS && status == TMPALLOC_OK; i++)
+        status = read_list(loading, i);
     if (status == TMPALLOC_OK)
         return keep_sites(loading);
     memory_release(loading->reader.profile->sites);
@@ -118,10 +144,10 @@ static bool is_named(const struct json_piece *name, const char *wanted) {
 
 static int read_member(struct loading *loading, const struct json_piece *name,
                        const struct json_piece *value) {
-    if (is_named(name, "sites"))
-        loading->sites = *value;
-    if (is_named(name, "frames"))
-        loading->frames = *value;
+    for (size_t i = 0; i < LISTS; i++) {
+        if (is_named(name, lists[i].name))
+            loading->lists[i] = *value;
+    }
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         json_t *member;
         if (!is_named(name, members[i]))
@@ -141,7 +167,7 @@ static int read_members(struct loading *loading, const struct json_piece *text) 
     struct json_piece name, value;
     enum json_step step = json_walk_init(&walk, text);
     if (step == JSON_ITEM && !walk.object)
-        return profile_read_refuse(&loading->reader, "it", "no object");
+        return profile_reader_refuse(&loading->reader, "it", "no object");
     while (step == JSON_ITEM && (step = json_walk_next(&walk, &name, &value)) == JSON_ITEM) {
         int status = read_member(loading, &name, &value);
         if (status != TMPALLOC_OK)
@@ -156,7 +182,7 @@ static int read_all(struct loading *loading, const struct json_piece *text) {
     int status = read_members(loading, text);
     if (status == TMPALLOC_OK)
         status = profile_read_root(&loading->reader);
-    return status == TMPALLOC_OK ? read_sites(loading) : status;
+    return status == TMPALLOC_OK ? read_lists(loading) : status;
 }
 
 int profile_parse(const char *text, size_t size_bytes, const char *name, struct error *error,
@@ -174,7 +200,9 @@ int profile_parse(const char *text, size_t size_bytes, const char *name, struct 
     int status = reader->root ? read_all(&loading, &whole) : error_no_memory(error);
     profile_symbols_deinit(&reader->symbols);
     json_decref(reader->root);
-    memory_release(reader->numbered);
+    memory_release(reader->strings);
+    memory_release(reader->frames);
+    memory_release(reader->stacks);
     map_deinit(&reader->ids);
     if (status == TMPALLOC_OK)
         *ret = profile;
@@ -183,10 +211,24 @@ int profile_parse(const char *text, size_t size_bytes, const char *name, struct 
     return status;
 }
 
+/* The text of a file that may be compressed. */
+static int read_text(const char *path, struct text *ret, struct error *error) {
+    struct text bytes;
+    text_init(&bytes);
+    int status = file_read_whole(path, LARGEST_FILE_BYTES, &bytes, error);
+    if (status == TMPALLOC_OK && gzip_is_compressed(&bytes)) {
+        status = gzip_expand(ret, &bytes, LARGEST_FILE_BYTES, path, error);
+        text_deinit(&bytes);
+    } else {
+        *ret = bytes;
+    }
+    return status;
+}
+
 int profile_load(const char *path, struct error *error, struct profile **ret) {
     struct text text;
     text_init(&text);
-    int status = file_read_whole(path, LARGEST_FILE_BYTES, &text, error);
+    int status = read_text(path, &text, error);
     if (status == TMPALLOC_OK)
         status = profile_parse(text_get(&text), text.length, path, error, ret);
     text_deinit(&text);

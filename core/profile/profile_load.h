@@ -1,4 +1,4 @@
-/* Results that `tmpalloc save` or `tmpalloc report json` wrote, read again.
+/* Results that `tmpalloc save` or `tmpalloc report json` wrote, read again; compressed ones, too.
  *
  * A file is not trusted: whatever it holds gives a profile whose reports are safe to make and whose
  * sums fit 63 bits, or one line that says what is wrong with it. */
@@ -7,8 +7,8 @@
 
 #include "profile/profile.h"
 
-/* The results at the threshold that the file names; profile_at() gives the others.  It depends on
- * nothing else.  TMPALLOC_OK; TMPALLOC_E_IO when the file can't be read or holds something else;
+/* The results as they were recorded, at the threshold that the file names.  They depend on nothing
+ * else.  TMPALLOC_OK; TMPALLOC_E_IO when the file can't be read or holds something else;
  * TMPALLOC_E_NOMEM.  *ret is untouched then. */
 int profile_load(const char *path, struct error *error, struct profile **ret);
 

@@ -1,11 +1,10 @@
 #include "profile/profile_merge.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "profile/profile_amounts.h"
 #include "profile/profile_match.h"
-#include "profile/profile_threshold.h"
+#include "profile/site_sums.h"
 #include "support/memory.h"
 #include "support/progress.h"
 
@@ -33,39 +32,6 @@ static void *keep(const struct merging *merging, size_t count, size_t size_bytes
     return arena_allocate(&merging->sum->storage, count, size_bytes);
 }
 
-/* Adds the first distances; *ret is the sum's own. */
-static int add_distances(const struct merging *merging, const struct site_distance *part,
-                         const struct site_distance **ret) {
-    size_t count = (size_t)merging->sum->max_threshold + 1;
-    struct site_distance *sum = keep(merging, count, sizeof *sum);
-    if (!sum)
-        return no_memory(merging);
-    memcpy(sum, part, count * sizeof *sum);
-    if (*ret)
-        site_distances_add(sum, *ret, count);
-    *ret = sum;
-    return TMPALLOC_OK;
-}
-
-/* Both lists ascend. */
-static int add_threads(const struct merging *merging, const struct profile_site *part,
-                       struct profile_site *site) {
-    int64_t *threads = keep(merging, site->thread_count + part->thread_count, sizeof *threads);
-    if (!threads)
-        return no_memory(merging);
-    size_t count = 0, a = 0, b = 0;
-    while (a < site->thread_count || b < part->thread_count) {
-        bool is_known = b == part->thread_count ||
-                        (a < site->thread_count && site->threads[a] <= part->threads[b]);
-        int64_t thread = is_known ? site->threads[a++] : part->threads[b++];
-        if (count == 0 || threads[count - 1] != thread)
-            threads[count++] = thread;
-    }
-    site->threads = threads;
-    site->thread_count = count;
-    return TMPALLOC_OK;
-}
-
 static int has_free_stack(const struct merging *merging, const struct profile_site *site,
                           const struct profile_stack *stack, bool *ret) {
     uint32_t wanted, number;
@@ -91,80 +57,49 @@ static int add_free_stacks(const struct merging *merging, const struct profile_s
     return TMPALLOC_OK;
 }
 
-/* Known of the sum where it is of each part. */
+static struct site_scope *find_scope(struct site_scope *scopes, const struct site_scope *like) {
+    while (scopes &&
+           (scopes->distance != like->distance || scopes->shared_frames != like->shared_frames))
+        scopes = scopes->next;
+    return scopes;
+}
+
+/* Onto copies of the sum's own. */
 static int add_scopes(const struct merging *merging, const struct profile_site *part,
                       struct profile_site *site) {
-    site->has_scopes &= part->has_scopes;
-    for (const struct site_scope *from = part->scopes; site->has_scopes && from;
-         from = from->next) {
-        struct site_scope *scope = keep(merging, 1, sizeof *scope);
-        if (!scope)
-            return no_memory(merging);
-        *scope = *from;
-        scope->next = (struct site_scope *)site->scopes;
-        site->scopes = scope;
+    const struct site_scope *lists[] = {site->scopes, part->scopes};
+    struct site_scope *sum = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct site_scope *scope = lists[i]; scope; scope = scope->next) {
+            struct site_scope *known = find_scope(sum, scope);
+            if (!known) {
+                known = keep(merging, 1, sizeof *known);
+                if (!known)
+                    return no_memory(merging);
+                *known = (struct site_scope){sum, scope->distance, scope->shared_frames, 0, 0};
+                sum = known;
+            }
+            known->count += scope->count;
+            known->bytes += scope->bytes;
+        }
     }
-    return TMPALLOC_OK;
-}
-
-/* What depends on the frames that are shown. */
-static int add_frames(const struct merging *merging, const struct profile_site *part,
-                      struct profile_site *site) {
-    int status = TMPALLOC_OK;
-    if (!part->same_scope_by_distance || part->location != site->location)
-        site->same_scope_by_distance = NULL;
-    if (site->same_scope_by_distance)
-        status =
-            add_distances(merging, part->same_scope_by_distance, &site->same_scope_by_distance);
-    if (status == TMPALLOC_OK)
-        status = add_scopes(merging, part, site);
-    return status == TMPALLOC_OK ? add_free_stacks(merging, part, site) : status;
-}
-
-/* The interpreter's own frames of a site that has none of these are among its others. */
-static int add_native(const struct merging *merging, const struct profile_site *part,
-                      struct profile_site *site) {
-    if (!part->native || !site->native)
-        return TMPALLOC_OK;
-    struct profile_site *native = keep(merging, 1, sizeof *native);
-    if (!native)
-        return no_memory(merging);
-    *native = *site->native;
-    site->native = native;
-    return add_frames(merging, part->native, native);
-}
-
-static int add_chains(const struct merging *merging, const struct chain_counters *part,
-                      const struct chain_counters **ret) {
-    if (!part)
-        return TMPALLOC_OK;
-    struct chain_counters *sum = keep(merging, 1, sizeof *sum);
-    if (!sum)
-        return no_memory(merging);
-    *sum = *part;
-    if (*ret)
-        chain_counters_add(sum, *ret);
-    *ret = sum;
+    site->scopes = sum;
     return TMPALLOC_OK;
 }
 
 static int add_part(const struct merging *merging, const struct profile_site *part,
                     struct profile_site *site) {
-    site_counters_add(&site->counters, &part->counters);
-    int status = add_distances(merging, part->by_distance, &site->by_distance);
-    if (status == TMPALLOC_OK)
-        status = add_chains(merging, part->chains, &site->chains);
-    if (status == TMPALLOC_OK)
-        status = add_threads(merging, part, site);
-    if (status == TMPALLOC_OK)
-        status = add_frames(merging, part, site);
-    return status == TMPALLOC_OK ? add_native(merging, part, site) : status;
+    struct profile *sum = merging->sum;
+    int status = site_sums_add(&sum->storage, sum->max_threshold, part, site);
+    if (status != TMPALLOC_OK)
+        return no_memory(merging);
+    status = add_scopes(merging, part, site);
+    return status == TMPALLOC_OK ? add_free_stacks(merging, part, site) : status;
 }
 
 /* Numbers of the match are those of the sum's sites. */
 static int find_site(struct merging *merging, const struct profile_site *part, uint32_t *ret) {
-    const struct profile_stack *stack = part->native ? &part->native->stack : &part->stack;
-    if (profile_match_stack(merging->match, stack, 0, ret) != TMPALLOC_OK)
+    if (profile_match_stack(merging->match, &part->stack, 0, ret) != TMPALLOC_OK)
         return no_memory(merging);
     if (MEMORY_RESERVE(merging->sum->sites, &merging->capacity, merging->sum->site_count + 1))
         return no_memory(merging);
@@ -200,17 +135,8 @@ static int add_totals(const struct merging *merging, const struct snapshot_total
     return fits ? TMPALLOC_OK : too_large(merging);
 }
 
-static int compare_ids(const void *left, const void *right) {
-    const struct profile_site *a = left;
-    const struct profile_site *b = right;
-    return (a->id > b->id) - (a->id < b->id);
-}
-
-/* Site by site in the order of their ids, which what is added keeps. */
 static int add_profile(struct merging *merging, const struct profile *part) {
     int status = add_totals(merging, &part->totals);
-    if (part->site_count > 0)
-        qsort(part->sites, part->site_count, sizeof *part->sites, compare_ids);
     for (size_t i = 0; i < part->site_count && status == TMPALLOC_OK; i++) {
         status = error_of_status(merging->error,
                                  progress_step("summing up", i, part->site_count, "call sites"));
@@ -226,9 +152,12 @@ static void describe(struct profile *const *profiles, size_t count, struct profi
     sum->executable = profiles[0]->executable;
     sum->max_threshold = profiles[0]->max_threshold;
     sum->incomplete = profiles[0]->incomplete;
+    sum->unmatched = profiles[0]->unmatched;
+    sum->directories = profiles[0]->directories;
     for (size_t i = 1; i < count; i++) {
         const struct profile *other = profiles[i];
         sum->incomplete |= other->incomplete;
+        sum->unmatched |= other->unmatched;
         if (other->max_threshold < sum->max_threshold)
             sum->max_threshold = other->max_threshold;
         if (strcmp(other->engine, sum->engine) != 0)
@@ -242,6 +171,39 @@ static void describe(struct profile *const *profiles, size_t count, struct profi
         sum->threshold = sum->max_threshold;
 }
 
+static bool is_listed(const char *const *list, size_t count, const char *path) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i], path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static size_t count_interpreters(const struct profile *profile) {
+    size_t count = 0;
+    while (profile->interpreters && profile->interpreters[count])
+        count++;
+    return count;
+}
+
+static int list_interpreters(const struct merging *merging, struct profile *const *profiles,
+                             size_t count) {
+    size_t most = 0, listed = 0;
+    for (size_t i = 0; i < count; i++)
+        most += count_interpreters(profiles[i]);
+    const char **list = keep(merging, most + 1, sizeof *list);
+    if (!list)
+        return no_memory(merging);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < count_interpreters(profiles[i]); k++) {
+            if (!is_listed(list, listed, profiles[i]->interpreters[k]))
+                list[listed++] = profiles[i]->interpreters[k];
+        }
+    }
+    merging->sum->interpreters = listed > 0 ? list : NULL;
+    return TMPALLOC_OK;
+}
+
 /* The sites of a sum move to its storage, with what they refer to. */
 static int finish(struct merging *merging, struct profile **profiles, size_t count) {
     struct profile *sum = merging->sum;
@@ -252,10 +214,6 @@ static int finish(struct merging *merging, struct profile **profiles, size_t cou
         memcpy(sites, sum->sites, sum->site_count * sizeof *sites);
     memory_release(sum->sites);
     sum->sites = sites;
-    if (profile_judge(sum) != TMPALLOC_OK) {
-        sum->sites = NULL;
-        return no_memory(merging);
-    }
     for (size_t i = 0; i < count; i++) {
         arena_take(&sum->storage, &profiles[i]->storage);
         profile_destroy(profiles[i]);
@@ -268,7 +226,7 @@ static int merge(struct merging *merging, struct profile **profiles, size_t coun
         profile_match_create(true, &merging->free_match) != TMPALLOC_OK)
         return no_memory(merging);
     describe(profiles, count, merging->sum);
-    int status = TMPALLOC_OK;
+    int status = list_interpreters(merging, profiles, count);
     for (size_t i = 0; i < count && status == TMPALLOC_OK; i++) {
         merging->is_first = i == 0;
         status = add_profile(merging, profiles[i]);

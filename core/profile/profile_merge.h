@@ -1,4 +1,4 @@
-/* Results of several runs as one. */
+/* Recorded results of several runs as one. */
 #ifndef TMPALLOC_PROFILE_MERGE_H
 #define TMPALLOC_PROFILE_MERGE_H
 

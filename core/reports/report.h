@@ -44,10 +44,6 @@ int report_tree(const struct profile *profile, const struct report_options *opti
  * the youngest first; same_scope doesn't matter. */
 int report_live(const struct profile *profile, uint64_t max_age,
                 const struct report_options *options, struct text *text, struct error *error);
-/* The block of these that holds an address, and what freeing it now would make of it; this_tid (0:
- * unknown) is the thread that the user looks at. */
-int report_explain(const struct profile *profile, uint64_t address, int64_t this_tid,
-                   struct text *text, struct error *error);
 /* Fails with TMPALLOC_E_ARGUMENT for an unknown id. */
 int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
                 struct text *text, struct error *error);
@@ -56,9 +52,9 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
  * TMPALLOC_E_ARGUMENT: no call stack has it, or several files are meant. */
 int report_list(const struct profile *profile, const char *word,
                 const struct report_options *options, struct text *text, struct error *error);
-/* Schema tmpalloc/1 on one line: the fields of struct profile, innermost frames first.  What is
- * unknown, also the process's arguments and the pattern of few temporaries, is null.
- * profile_load() reads it. */
+/* Schema tmpalloc/2 on one line: the recorded sites of the profile's, with all frames, innermost
+ * first.  What is unknown, also the process's arguments and the pattern of few temporaries, is
+ * null.  profile_load() reads it. */
 int report_json(const struct profile *profile, struct text *text, struct error *error);
 /* For flamegraph.pl: one line per site with temporaries, `outermost;...;innermost BYTES`. */
 int report_folded(const struct profile *profile, struct text *text, struct error *error);
@@ -85,5 +81,8 @@ typedef int report_function(const struct profile *profile, struct text *text, st
 report_function *report_format(const char *name);
 /* NULL-terminated. */
 extern const char *const report_format_names[];
+/* Appends what a file of this name gets: JSON is compressed for a FILE.gz. */
+int report_for_file(const struct profile *profile, report_function *report, const char *path,
+                    struct text *text, struct error *error);
 
 #endif

@@ -1,6 +1,9 @@
+#include "reports/report_blocks.h"
+
 #include <inttypes.h>
 
 #include "profile/labels.h"
+#include "profile/profile_names.h"
 #include "profile/stack_filter.h"
 #include "reports/report_selection.h"
 #include "reports/report_stack.h"
@@ -126,31 +129,42 @@ int report_live(const struct profile *profile, uint64_t max_age,
 }
 
 /* A block of no bytes has an address all the same. */
-static bool holds(const struct profile_block *block, uint64_t address) {
-    uint64_t offset = address - block->address;
-    return offset < block->size_bytes || offset == 0;
+bool report_block_holds(const struct profile_block *block, uint64_t address) {
+    uint64_t offset = block ? address - block->address : 0;
+    return block && (offset < block->size_bytes || offset == 0);
 }
 
-static const struct profile_block *find(const struct profile *profile, uint64_t address) {
+const struct profile_block *report_find_block(const struct profile *profile, uint64_t address) {
     for (size_t i = 0; i < profile->block_count; i++) {
-        if (holds(&profile->blocks[i], address))
+        if (report_block_holds(&profile->blocks[i], address))
             return &profile->blocks[i];
     }
     return NULL;
 }
 
-static void append_unknown(const struct profile *profile, uint64_t address, struct text *text) {
-    text_printf(text, "0x%" PRIx64 " is in no block that can still become temporary: ", address);
+static void append_address(const struct report_place *place, struct text *text) {
+    if (place->member) {
+        profile_append_printable(text, place->member);
+        text_append(text, ", ");
+    }
+    text_printf(text, "0x%" PRIx64, place->address);
+}
+
+static void append_unknown(const struct profile *profile, const struct report_place *place,
+                           struct text *text) {
+    append_address(place, text);
     text_printf(text,
-                "freed (or caught at its free), followed by more than %" PRIu32
-                " other allocations of its thread, ",
+                " is in no block that can still become temporary: freed (or caught at its free), "
+                "followed by more than %" PRIu32 " other allocations of its thread, ",
                 profile->max_threshold);
     text_append(text, "whose thread has ended, from before tracking began, or no heap memory\n");
 }
 
-static void append_title(const struct profile_block *block, uint64_t address, struct text *text) {
-    uint64_t offset = address - block->address;
-    text_printf(text, "0x%" PRIx64 " is ", address);
+static void append_title(const struct profile_block *block, const struct report_place *place,
+                         struct text *text) {
+    uint64_t offset = place->address - block->address;
+    append_address(place, text);
+    text_append(text, " is ");
     if (offset > 0) {
         text_append_count(text, offset);
         text_printf(text, " byte%s into the", offset == 1 ? "" : "s");
@@ -167,8 +181,18 @@ static void append_title(const struct profile_block *block, uint64_t address, st
 static void append_age(const struct profile_block *block, struct text *text) {
     text_append(text, "  Age          ");
     text_append_count(text, block->age);
-    text_printf(text, " other allocation%s of thread %" PRId64 " since\n",
-                block->age == 1 ? "" : "s", block->tid);
+    text_printf(text, " other allocation%s of ", block->age == 1 ? "" : "s");
+    if (block->tid != 0)
+        text_printf(text, "thread %" PRId64 " since\n", block->tid);
+    else
+        text_append(text, "its thread since\n");
+}
+
+static void append_threshold(const struct profile *profile, const struct profile_block *block,
+                             struct text *text) {
+    text_printf(text, ": temporary at threshold %" PRIu64, block->age);
+    if (block->age < profile->max_threshold)
+        text_append(text, " and above");
 }
 
 static void append_verdict(const struct profile *profile, const struct profile_block *block,
@@ -178,9 +202,7 @@ static void append_verdict(const struct profile *profile, const struct profile_b
         text_append(text, "this thread");
     else
         text_printf(text, "thread %" PRId64, block->tid);
-    text_printf(text, ": temporary at threshold %" PRIu64, block->age);
-    if (block->age < profile->max_threshold)
-        text_append(text, " and above");
+    append_threshold(profile, block, text);
     if (this_tid == block->tid)
         text_append(text, "; by another thread: never\n");
     else if (this_tid != 0)
@@ -189,17 +211,29 @@ static void append_verdict(const struct profile *profile, const struct profile_b
         text_append(text, "; by any other: never\n");
 }
 
-int report_explain(const struct profile *profile, uint64_t address, int64_t this_tid,
+static void append_caught(const struct profile *profile, const struct profile_block *block,
+                          struct text *text) {
+    text_append(text, "  Caught       about to be freed by its thread");
+    append_threshold(profile, block, text);
+    text_append(text, "\n");
+}
+
+int report_explain(const struct profile *profile, const struct report_place *place,
                    struct text *text, struct error *error) {
-    const struct profile_block *block = find(profile, address);
+    bool caught = report_block_holds(place->caught, place->address);
+    const struct profile_block *block =
+        caught ? place->caught : report_find_block(profile, place->address);
     if (!block) {
-        append_unknown(profile, address, text);
-    } else {
-        append_title(block, address, text);
-        append_age(block, text);
-        append_verdict(profile, block, this_tid, text);
-        text_append(text, "\nAllocated at\n");
-        report_append_stack(&block->site->stack, block->site->location, text);
+        append_unknown(profile, place, text);
+        return report_end(TMPALLOC_OK, text, error);
     }
+    append_title(block, place, text);
+    append_age(block, text);
+    if (caught)
+        append_caught(profile, block, text);
+    else
+        append_verdict(profile, block, place->this_tid, text);
+    text_append(text, "\nAllocated at\n");
+    report_append_stack(&block->site->stack, block->site->location, text);
     return report_end(TMPALLOC_OK, text, error);
 }

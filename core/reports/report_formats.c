@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "reports/report.h"
+#include "support/gzip.h"
 
 const char *const report_format_names[] = {"json",  "csv",   "folded", "speedscope",
                                            "pprof", "sarif", "html",   NULL};
@@ -14,4 +15,24 @@ report_function *report_format(const char *name) {
             return functions[i];
     }
     return NULL;
+}
+
+static bool is_compressed(report_function *report, const char *path) {
+    static const char suffix[] = ".gz";
+    size_t length = strlen(path), suffix_length = strlen(suffix);
+    return report == report_json && length > suffix_length &&
+           strcmp(path + length - suffix_length, suffix) == 0;
+}
+
+int report_for_file(const struct profile *profile, report_function *report, const char *path,
+                    struct text *text, struct error *error) {
+    struct text whole;
+    if (!is_compressed(report, path))
+        return report(profile, text, error);
+    text_init(&whole);
+    int status = report(profile, &whole, error);
+    if (status == TMPALLOC_OK)
+        status = gzip_compress(text, &whole, error);
+    text_deinit(&whole);
+    return status;
 }

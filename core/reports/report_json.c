@@ -1,259 +1,386 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
 #include "profile/profile_advice.h"
+#include "profile/profile_charge.h"
+#include "profile/profile_threshold.h"
+#include "profile/shown_frames.h"
 #include "reports/report.h"
+#include "reports/report_numbered.h"
+#include "reports/report_selection.h"
 #include "reports/report_values.h"
+#include "support/memory.h"
 #include "support/progress.h"
 
-static json_t *hexadecimal(uint64_t value) {
-    char digits[19];
-    snprintf(digits, sizeof digits, "0x%llx", (unsigned long long)value);
-    return json_string(digits);
+/* A document on its way.  Most of it are numbers, millions of them: they are written as text at
+ * once, by a tree of values it would take minutes. */
+struct document {
+    const struct profile *profile;
+    struct profile_site *sites; /* as they were recorded, in the order of the document */
+    size_t site_count;
+    struct report_numbered numbered;
+    const struct symbol **symbols; /* room for those of any stack */
+    struct text *text;
+};
+
+/* Values. */
+
+static void append_number(struct text *text, uint64_t number) {
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    text_append_bytes(text, &digits[at], sizeof digits - at);
+}
+
+/* What JSON's readers can hold. */
+static void append_count(struct text *text, const char *name, uint64_t count) {
+    text_append(text, name);
+    append_number(text, count > INT64_MAX ? INT64_MAX : count);
+}
+
+static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
+    struct text *text = arg;
+    text_append_bytes(text, chunk, size_bytes);
+    return text->failed ? -1 : 0;
+}
+
+/* Takes the value. */
+static void append_value(struct text *text, const char *name, json_t *value) {
+    text_append(text, name);
+    if (!value ||
+        json_dump_callback(value, append_chunk, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+        text->failed = true;
+    json_decref(value);
+}
+
+static void append_string_number(const struct document *document, const char *name,
+                                 const char *string) {
+    text_append(document->text, name);
+    if (string)
+        append_number(document->text, report_numbered_string(&document->numbered, string));
+    else
+        text_append(document->text, "null");
+}
+
+static void append_bool(struct text *text, const char *name, bool value) {
+    text_append(text, name);
+    text_append(text, value ? "true" : "false");
+}
+
+/* Trailing zeros are left out. */
+static void append_distances(const struct document *document, const char *name,
+                             const struct site_distance *by_distance) {
+    struct text *text = document->text;
+    uint32_t count = document->profile->max_threshold + 1;
+    while (count > 0 && by_distance[count - 1].count == 0 && by_distance[count - 1].bytes == 0)
+        count--;
+    text_append(text, name);
+    for (uint32_t i = 0; i < count; i++) {
+        append_count(text, i ? ",[" : "[", by_distance[i].count);
+        append_count(text, ",", by_distance[i].bytes);
+        text_append(text, "]");
+    }
+    text_append(text, "]");
+}
+
+/* The head. */
+
+static json_t *list_of(const char *const *strings) {
+    static const char *const none[] = {NULL};
+    return value_strings(strings ? strings : none);
+}
+
+static void append_process(const struct document *document) {
+    const struct profile *profile = document->profile;
+    struct text *text = document->text;
+    text_printf(text, ",\"process\":{\"pid\":%" PRId64, profile->pid);
+    append_value(text, ",\"executable\":", value_text(profile->executable));
+    append_value(text, ",\"arguments\":", value_strings(profile->arguments));
+    text_append(text, ",\"status\":null,\"signal\":null,\"children\":[]");
+    append_value(text, ",\"directories\":", value_strings(profile->directories));
+    append_value(text, ",\"interpreters\":", list_of(profile->interpreters));
+    append_bool(text, ",\"unmatched\":", profile->unmatched);
+    append_bool(text, ",\"outlived\":", profile->incomplete);
+    append_bool(text, ",\"limited\":", profile->limited);
+    text_append(text, "}");
+}
+
+static void append_totals(const struct document *document) {
+    const struct profile *profile = document->profile;
+    const struct snapshot_totals *totals = &profile->totals;
+    struct text *text = document->text;
+    append_count(text, ",\"totals\":{\"allocations\":", totals->allocations);
+    append_count(text, ",\"allocated_bytes\":", totals->allocated_bytes);
+    append_count(text, ",\"deallocations\":", totals->deallocations);
+    append_count(text, ",\"cross_thread_frees\":", totals->cross_thread_frees);
+    append_count(text, ",\"dropped\":", totals->dropped);
+    append_count(text, ",\"suppressed\":", profile->suppressed.count);
+    append_count(text, ",\"temporary\":{\"count\":", profile->count);
+    append_count(text, ",\"bytes\":", profile->bytes);
+    text_append(text, "},\"by_distance\":[");
+    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
+        append_count(text, i ? ",{\"distance\":" : "{\"distance\":", i);
+        append_count(text, ",\"count\":", profile->by_distance[i].count);
+        append_count(text, ",\"bytes\":", profile->by_distance[i].bytes);
+        text_append(text, "}");
+    }
+    text_append(text, "]}");
+}
+
+static bool is_complete(const struct document *document) {
+    const struct profile *profile = document->profile;
+    bool complete = !profile->incomplete && !profile->limited && profile->totals.dropped == 0;
+    for (size_t i = 0; i < document->site_count && complete; i++)
+        complete = profile_knows_scope(&document->sites[i]);
+    return complete;
+}
+
+static void append_head(const struct document *document) {
+    const struct profile *profile = document->profile;
+    struct text *text = document->text;
+    append_value(text, "{\"schema\":\"tmpalloc/2\",\"engine\":", value_text(profile->engine));
+    append_count(text, ",\"threshold\":", profile->threshold);
+    append_count(text, ",\"max_threshold\":", profile->max_threshold);
+    append_value(text, ",\"charge\":", value_text(charge_rule_name(profile->by)));
+    append_bool(text, ",\"complete\":", is_complete(document));
+    append_process(document);
 }
 
 /* A path that is no UTF-8 can't be a key. */
-static int note_build_id(json_t *build_ids, const struct symbol *symbol) {
-    if (!symbol->module || !symbol->build_id || json_object_get(build_ids, symbol->module))
-        return 0;
-    json_t *digits = value_text(symbol->build_id);
-    if (!digits)
-        return -1;
-    json_object_set_new(build_ids, symbol->module, digits);
-    return 0;
-}
-
-/* The build ids of modules are collected in `arg`. */
-static json_t *new_frame(const struct symbol *symbol, void *arg) {
-    json_t *frame = json_object();
-    int failed = note_build_id(arg, symbol);
-    failed |= json_object_set_new(frame, "address", hexadecimal(symbol->address));
-    failed |= json_object_set_new(frame, "offset", hexadecimal(symbol->offset));
-    failed |= json_object_set_new(frame, "function", value_text(symbol->function));
-    failed |= json_object_set_new(frame, "file", value_text(symbol->file));
-    failed |= json_object_set_new(frame, "line", value_count(symbol->line));
-    failed |= json_object_set_new(frame, "module", value_text(symbol->module));
-    failed |= json_object_set_new(frame, "inlined", json_boolean(symbol->inlined));
-    failed |=
-        json_object_set_new(frame, "language", value_text(symbol->python ? "python" : "native"));
-    return value_checked(frame, failed);
-}
-
-/* A document on its way. */
-struct document {
-    const struct profile *profile;
-    struct symbol_values frames;
-    json_t *numbered;   /* frames that stacks refer to by their place here */
-    struct map numbers; /* address of a symbol to that place */
-};
-
-/* How a frame is written in a stack; a new reference. */
-typedef json_t *frame_value(struct document *document, const struct symbol *symbol);
-
-static json_t *frame_object(struct document *document, const struct symbol *symbol) {
-    return value_of_symbol(&document->frames, symbol);
-}
-
-static json_t *frame_number(struct document *document, const struct symbol *symbol) {
-    uint64_t key = (uint64_t)(uintptr_t)symbol, number = json_array_size(document->numbered);
-    if (map_get(&document->numbers, key, &number))
-        return value_count(number);
-    int failed = json_array_append_new(document->numbered, frame_object(document, symbol));
-    failed |= map_put(&document->numbers, key, number);
-    return value_checked(value_count(number), failed);
-}
-
-static json_t *stack_array(struct document *document, const struct profile_stack *stack,
-                           frame_value *value) {
-    json_t *array = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < stack->count; i++)
-        failed |= json_array_append_new(array, value(document, stack->symbols[i]));
-    return value_checked(array, failed);
-}
-
-static json_t *free_stacks_array(struct document *document, const struct profile_site *site,
-                                 frame_value *value) {
-    json_t *array = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < site->free_stack_count; i++)
-        failed |= json_array_append_new(array, stack_array(document, &site->free_stacks[i], value));
-    return value_checked(array, failed);
-}
-
-static json_t *free_truncated_array(const struct profile_site *site) {
-    json_t *array = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < site->free_stack_count; i++)
-        failed |= json_array_append_new(array, json_boolean(site->free_stacks[i].truncated));
-    return value_checked(array, failed);
-}
-
-static json_t *amount(uint64_t count, uint64_t bytes) {
+static json_t *build_ids_object(const struct document *document) {
     json_t *object = json_object();
-    int failed = json_object_set_new(object, "count", value_count(count));
-    failed |= json_object_set_new(object, "bytes", value_count(bytes));
-    return value_checked(object, failed);
-}
-
-static json_t *numbered_amount(uint32_t distance, const struct site_distance *at) {
-    json_t *object = json_object();
-    int failed = json_object_set_new(object, "distance", value_count(distance));
-    failed |= json_object_set_new(object, "count", value_count(at->count));
-    failed |= json_object_set_new(object, "bytes", value_count(at->bytes));
-    return value_checked(object, failed);
-}
-
-static json_t *distances_array(const struct profile *profile,
-                               const struct site_distance *by_distance, bool numbered) {
-    json_t *array = json_array();
     int failed = 0;
-    for (uint32_t i = 0; i <= profile->max_threshold; i++) {
-        const struct site_distance *at = &by_distance[i];
-        json_t *item = numbered ? numbered_amount(i, at) : amount(at->count, at->bytes);
-        failed |= json_array_append_new(array, item);
+    for (size_t i = 0; i < document->numbered.frame_count; i++) {
+        const struct symbol *symbol = document->numbered.frames[i].symbol;
+        if (!symbol->module || !symbol->build_id || json_object_get(object, symbol->module))
+            continue;
+        json_t *digits = value_text(symbol->build_id);
+        failed |= !digits;
+        if (digits)
+            json_object_set_new(object, symbol->module, digits);
     }
-    return value_checked(array, failed);
+    return value_checked(object, failed);
 }
 
-static json_t *threads_array(const struct profile_site *site) {
-    json_t *array = json_array();
-    int failed = 0;
+/* What is named by number. */
+
+static void append_strings(const struct document *document) {
+    text_append(document->text, ",\"strings\":[");
+    for (size_t i = 0; i < document->numbered.string_count; i++)
+        append_value(document->text, i ? "," : "", value_text(document->numbered.strings[i]));
+    text_append(document->text, "]");
+}
+
+static void append_frame(const struct document *document, const struct numbered_frame *frame) {
+    const struct symbol *symbol = frame->symbol;
+    struct text *text = document->text;
+    text_printf(text, "{\"address\":\"0x%" PRIx64 "\",\"offset\":\"0x%" PRIx64 "\"",
+                symbol->address, symbol->offset);
+    append_string_number(document, ",\"function\":", symbol->function);
+    append_string_number(document, ",\"file\":", symbol->file);
+    append_count(text, ",\"line\":", symbol->line);
+    append_string_number(document, ",\"module\":", symbol->module);
+    append_bool(text, ",\"inlined\":", symbol->inlined);
+    text_append(text, symbol->python ? ",\"language\":\"python\"" : ",\"language\":\"native\"");
+    const char *kind = frame->entry
+                           ? charge_kind_name(CHARGE_ALLOCATOR)
+                           : charge_kind_name(charge_kind(document->profile->charge, symbol));
+    append_value(text, ",\"kind\":", value_text(kind));
+    text_append(text, frame->entry ? ",\"entry\":true}" : "}");
+}
+
+static void append_frames(const struct document *document) {
+    text_append(document->text, ",\"frames\":[");
+    for (size_t i = 0; i < document->numbered.frame_count; i++) {
+        text_append(document->text, i ? "," : "");
+        append_frame(document, &document->numbered.frames[i]);
+    }
+    text_append(document->text, "]");
+}
+
+static int append_stacks(const struct document *document) {
+    const struct report_numbered *numbered = &document->numbered;
+    text_append(document->text, ",\"stacks\":[");
+    for (size_t i = 0; i < numbered->stack_count; i++) {
+        const struct profile_stack *stack = numbered->stacks[i];
+        int status = progress_step("writing", i, numbered->stack_count, "call stacks");
+        if (status != TMPALLOC_OK)
+            return status;
+        text_append(document->text, i ? ",[" : "[");
+        for (size_t k = 0; k < stack->count; k++)
+            append_count(document->text, k ? "," : "",
+                         report_numbered_frame(numbered, stack->symbols[k]));
+        text_append(document->text, "]");
+    }
+    text_append(document->text, "]");
+    return TMPALLOC_OK;
+}
+
+/* Sites. */
+
+static void append_counters(const struct document *document, const struct profile_site *site) {
+    const struct site_counters *counters = &site->counters;
+    struct text *text = document->text;
+    append_count(text, "{\"id\":", site->id);
+    append_count(text, ",\"count\":", site->count);
+    append_count(text, ",\"bytes\":", site->bytes);
+    append_count(text, ",\"allocations\":", counters->allocations);
+    append_count(text, ",\"allocated_bytes\":", counters->allocated_bytes);
+    append_distances(document, ",\"by_distance\":[", site->by_distance);
+    append_count(text, ",\"min_size\":", counters->min_size);
+    append_count(text, ",\"max_size\":", counters->max_size);
+    append_count(text, ",\"larger\":", counters->larger);
+    append_count(text, ",\"equal\":", counters->equal);
+    append_count(text, ",\"by_realloc\":", counters->by_realloc);
+}
+
+static void append_threads(struct text *text, const struct profile_site *site) {
+    text_append(text, ",\"threads\":[");
     for (size_t i = 0; i < site->thread_count; i++)
-        failed |= json_array_append_new(array, json_integer(site->threads[i]));
-    return value_checked(array, failed);
+        text_printf(text, "%s%" PRId64, i ? "," : "", site->threads[i]);
+    text_append(text, "]");
 }
 
-/* What depends on the frames that are shown. */
-static int set_frames(json_t *object, struct document *document, const struct profile_site *site,
-                      frame_value *value) {
-    int failed = json_object_set_new(object, "stack", stack_array(document, &site->stack, value));
-    failed |= json_object_set_new(object, "truncated", json_boolean(site->stack.truncated));
-    failed |= json_object_set_new(object, "location_index", value_count(site->location));
-    failed |= json_object_set_new(
-        object, "same_scope_by_distance",
-        site->same_scope_by_distance
-            ? distances_array(document->profile, site->same_scope_by_distance, false)
-            : json_null());
-    failed |= json_object_set_new(object, "free_stacks", free_stacks_array(document, site, value));
-    failed |= json_object_set_new(object, "free_truncated", free_truncated_array(site));
-    return failed;
+static void append_scopes(struct text *text, const struct profile_site *site) {
+    text_append(text, ",\"scopes\":[");
+    for (const struct site_scope *scope = site->scopes; scope; scope = scope->next) {
+        append_count(text, scope == site->scopes ? "[" : ",[", scope->distance);
+        append_count(text, ",", scope->shared_frames);
+        append_count(text, ",", scope->count);
+        append_count(text, ",", scope->bytes);
+        text_append(text, "]");
+    }
+    text_append(text, "]");
 }
 
-/* Its stacks are long and much alike. */
-static json_t *native_object(struct document *document, const struct profile_site *native) {
-    json_t *object = json_object();
-    return value_checked(object, set_frames(object, document, native, frame_number));
+static void append_free_stacks(const struct document *document, const struct profile_site *site) {
+    struct text *text = document->text;
+    bool truncated = false;
+    text_append(text, ",\"free_stacks\":[");
+    for (size_t i = 0; i < site->free_stack_count; i++) {
+        const struct profile_stack *stack = &site->free_stacks[i];
+        append_count(text, i ? ",{\"stack\":" : "{\"stack\":",
+                     report_numbered_stack(&document->numbered, stack));
+        text_append(text, stack->truncated ? ",\"truncated\":true}" : "}");
+        truncated |= stack->truncated;
+    }
+    append_bool(text, "],\"free_truncated\":", truncated);
 }
 
-static int set_counters(json_t *object, const struct profile *profile,
-                        const struct profile_site *site) {
-    int failed = 0;
-    failed |= json_object_set_new(object, "id", value_count(site->id));
-    failed |= json_object_set_new(object, "count", value_count(site->count));
-    failed |= json_object_set_new(object, "bytes", value_count(site->bytes));
-    failed |= json_object_set_new(object, "allocations", value_count(site->counters.allocations));
-    failed |=
-        json_object_set_new(object, "allocated_bytes", value_count(site->counters.allocated_bytes));
-    failed |= json_object_set_new(object, "by_distance",
-                                  distances_array(profile, site->by_distance, false));
-    failed |= json_object_set_new(object, "min_size", value_count(site->counters.min_size));
-    failed |= json_object_set_new(object, "max_size", value_count(site->counters.max_size));
-    failed |= json_object_set_new(object, "larger", value_count(site->counters.larger));
-    failed |= json_object_set_new(object, "equal", value_count(site->counters.equal));
-    failed |= json_object_set_new(object, "by_realloc", value_count(site->counters.by_realloc));
-    return failed;
+/* Places in the recorded stack, of those that are charged where the interpreter isn't shown. */
+static void append_locations(const struct document *document, const struct profile_site *site) {
+    const char *const *interpreters = document->profile->interpreters;
+    struct profile_stack shown = site->stack;
+    shown.symbols = document->symbols;
+    shown.count = shown_frames_choose(interpreters, &site->stack, document->symbols);
+    for (const char *const *name = charge_by_names; *name; name++) {
+        size_t location =
+            profile_find_location(document->profile->charge, &shown, charge_by_name(*name));
+        text_printf(document->text, "%s\"%s\":", name == charge_by_names ? ",\"location\":{" : ",",
+                    *name);
+        append_count(document->text, "", shown_frames_place(interpreters, &site->stack, location));
+    }
+    text_append(document->text, "}");
 }
 
-static json_t *site_object(struct document *document, const struct profile_site *site) {
-    json_t *object = json_object();
-    int failed = set_counters(object, document->profile, site);
+static void append_site(const struct document *document, const struct profile_site *site) {
+    struct text *text = document->text;
+    append_counters(document, site);
+    append_threads(text, site);
+    append_scopes(text, site);
+    if (site->chains)
+        append_value(text, ",\"chains\":", value_chains(site->chains));
     const char *pattern =
         site->pattern == PATTERN_NONE ? NULL : profile_pattern_name(site->pattern);
-    failed |= json_object_set_new(object, "threads", threads_array(site));
-    failed |= json_object_set_new(object, "same_scope",
-                                  profile_knows_scope(site) ? value_count(site->same_scope)
-                                                            : json_null());
-    if (site->chains)
-        failed |= json_object_set_new(object, "chains", value_chains(site->chains));
-    failed |= json_object_set_new(object, "pattern", value_text(pattern));
-    failed |=
-        json_object_set_new(object, "location", frame_object(document, profile_location(site)));
-    failed |= set_frames(object, document, site, frame_object);
-    if (site->native)
-        failed |= json_object_set_new(object, "native", native_object(document, site->native));
-    return value_checked(object, failed);
+    append_value(text, ",\"pattern\":", value_text(pattern));
+    append_count(text, ",\"stack\":", report_numbered_stack(&document->numbered, &site->stack));
+    append_locations(document, site);
+    append_bool(text, ",\"truncated\":", site->stack.truncated);
+    append_free_stacks(document, site);
+    text_append(text, "}");
 }
 
-static json_t *sites_array(struct document *document) {
-    const struct profile *profile = document->profile;
-    json_t *array = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < profile->site_count && !failed; i++) {
-        failed |= progress_step("writing", i, profile->site_count, "call sites");
-        failed |= json_array_append_new(array, site_object(document, &profile->sites[i]));
+static int append_sites(const struct document *document) {
+    text_append(document->text, ",\"sites\":[");
+    for (size_t i = 0; i < document->site_count; i++) {
+        int status = progress_step("writing", i, document->site_count, "call sites");
+        if (status != TMPALLOC_OK)
+            return status;
+        text_append(document->text, i ? "," : "");
+        append_site(document, &document->sites[i]);
     }
-    return value_checked(array, failed);
+    text_append(document->text, "]");
+    return TMPALLOC_OK;
 }
 
-static json_t *totals_object(const struct profile *profile) {
-    const struct snapshot_totals *totals = &profile->totals;
-    json_t *object = json_object();
-    int failed = 0;
-    failed |= json_object_set_new(object, "allocations", value_count(totals->allocations));
-    failed |= json_object_set_new(object, "allocated_bytes", value_count(totals->allocated_bytes));
-    failed |= json_object_set_new(object, "deallocations", value_count(totals->deallocations));
-    failed |=
-        json_object_set_new(object, "cross_thread_frees", value_count(totals->cross_thread_frees));
-    failed |= json_object_set_new(object, "dropped", value_count(totals->dropped));
-    failed |= json_object_set_new(object, "temporary", amount(profile->count, profile->bytes));
-    failed |= json_object_set_new(object, "by_distance",
-                                  distances_array(profile, profile->by_distance, true));
-    if (profile->suppressed.count > 0)
-        failed |= json_object_set_new(object, "suppressed",
-                                      amount(profile->suppressed.count, profile->suppressed.bytes));
-    return value_checked(object, failed);
+/* Collecting. */
+
+static size_t count_recorded(const struct profile *profile) {
+    size_t count = 0;
+    for (size_t i = 0; i < profile->site_count; i++)
+        count += profile->sites[i].part_count;
+    return count;
 }
 
-static json_t *process_object(const struct profile *profile) {
-    json_t *object = json_object();
-    int failed = json_object_set_new(object, "pid", json_integer(profile->pid));
-    failed |= json_object_set_new(object, "executable", value_text(profile->executable));
-    failed |= json_object_set_new(object, "arguments", value_strings(profile->arguments));
-    return value_checked(object, failed);
+static int list_sites(struct document *document) {
+    const struct profile *profile = document->profile;
+    document->sites = memory_allocate_zeroed(count_recorded(profile), sizeof *document->sites);
+    if (!document->sites)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < profile->site_count; i++) {
+        for (size_t k = 0; k < profile->sites[i].part_count; k++) {
+            struct profile_site *site = &document->sites[document->site_count++];
+            *site = *profile->sites[i].parts[k];
+            profile_judge_site(profile, site);
+        }
+    }
+    profile_sort_sites(document->sites, document->site_count);
+    return TMPALLOC_OK;
 }
 
-/* The sites, and what is collected with them. */
-static int set_sites(json_t *object, const struct profile *profile) {
-    json_t *build_ids = json_object();
-    struct document document = {.profile = profile, .numbered = json_array()};
-    symbol_values_init(&document.frames, new_frame, build_ids);
-    map_init(&document.numbers);
-    json_t *sites = sites_array(&document);
-    int failed = json_object_set_new(object, "build_ids", build_ids);
-    if (json_array_size(document.numbered) > 0)
-        failed |= json_object_set(object, "frames", document.numbered);
-    failed |= json_object_set_new(object, "sites", sites);
-    json_decref(document.numbered);
-    map_deinit(&document.numbers);
-    symbol_values_deinit(&document.frames);
-    return failed;
+static int number_all(struct document *document) {
+    size_t deepest = 1;
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < document->site_count && status == TMPALLOC_OK; i++) {
+        const struct profile_site *site = &document->sites[i];
+        if (site->stack.count > deepest)
+            deepest = site->stack.count;
+        status = report_numbered_add(&document->numbered, &site->stack);
+        for (size_t k = 0; k < site->free_stack_count && status == TMPALLOC_OK; k++)
+            status = report_numbered_add(&document->numbered, &site->free_stacks[k]);
+    }
+    if (status == TMPALLOC_OK)
+        status = report_numbered_place(&document->numbered);
+    document->symbols = memory_allocate_zeroed(deepest, sizeof *document->symbols);
+    return document->symbols ? status : TMPALLOC_E_NOMEM;
 }
 
-static json_t *profile_object(const struct profile *profile) {
-    json_t *object = json_object();
-    int failed = 0;
-    failed |= json_object_set_new(object, "schema", value_text("tmpalloc/1"));
-    failed |= json_object_set_new(object, "engine", value_text(profile->engine));
-    failed |= json_object_set_new(object, "threshold", value_count(profile->threshold));
-    failed |= json_object_set_new(object, "max_threshold", value_count(profile->max_threshold));
-    failed |= json_object_set_new(object, "complete", json_boolean(!profile->incomplete));
-    failed |= json_object_set_new(object, "process", process_object(profile));
-    failed |= json_object_set_new(object, "totals", totals_object(profile));
-    failed |= set_sites(object, profile);
-    return value_checked(object, failed);
+static int append_document(struct document *document) {
+    int status = list_sites(document);
+    if (status == TMPALLOC_OK)
+        status = number_all(document);
+    if (status != TMPALLOC_OK)
+        return status;
+    append_head(document);
+    append_value(document->text, ",\"build_ids\":", build_ids_object(document));
+    append_totals(document);
+    append_strings(document);
+    append_frames(document);
+    status = append_stacks(document);
+    if (status == TMPALLOC_OK)
+        status = append_sites(document);
+    text_append(document->text, "}\n");
+    return status;
 }
 
 int report_json(const struct profile *profile, struct text *text, struct error *error) {
-    json_t *object = profile_object(profile);
-    int status = value_append(text, object, error);
-    json_decref(object);
-    return status;
+    struct document document = {.profile = profile, .text = text};
+    report_numbered_init(&document.numbered);
+    int status = append_document(&document);
+    report_numbered_deinit(&document.numbered);
+    memory_release(document.symbols);
+    memory_release(document.sites);
+    return report_end(status, text, error);
 }

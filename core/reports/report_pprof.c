@@ -4,9 +4,9 @@
 #include "profile/profile_names.h"
 #include "profile/profile_suppress.h"
 #include "reports/report.h"
-#include "reports/report_gzip.h"
 #include "reports/report_pprof.pb-c.h"
 #include "support/arena.h"
+#include "support/gzip.h"
 #include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
@@ -404,7 +404,7 @@ static int write_compressed(const Pprof__Profile *message, struct text *text, st
     text_init(&output.text);
     pprof__profile__pack_to_buffer(message, &output.base);
     int status =
-        output.text.failed ? error_no_memory(error) : report_gzip(text, &output.text, error);
+        output.text.failed ? error_no_memory(error) : gzip_compress(text, &output.text, error);
     text_deinit(&output.text);
     return status;
 }

@@ -24,15 +24,23 @@ struct report_amount report_select(const struct profile_site *site,
     return (struct report_amount){site->count, site->bytes};
 }
 
+static bool has_id(const struct profile_site *site, uint32_t id) {
+    size_t i = 0;
+    while (i < site->part_count && site->parts[i]->id != id)
+        i++;
+    return i < site->part_count;
+}
+
 int report_find_site(const struct profile *profile, uint32_t id, const struct profile_site **ret,
                      struct error *error) {
     if (profile->site_count == 0)
         return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: there are no sites", id);
     uint32_t last = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
-        if (profile->sites[i].id > last)
-            last = profile->sites[i].id;
-        if (profile->sites[i].id != id)
+        const struct profile_site *site = &profile->sites[i];
+        if (site->part_count > 0 && site->parts[site->part_count - 1]->id > last)
+            last = site->parts[site->part_count - 1]->id;
+        if (!has_id(&profile->sites[i], id))
             continue;
         *ret = &profile->sites[i];
         return TMPALLOC_OK;

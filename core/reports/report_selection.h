@@ -16,7 +16,7 @@ bool report_has_thread(const struct profile_site *site, const struct report_opti
 struct report_amount report_select(const struct profile_site *site,
                                    const struct report_options *options);
 
-/* The site with this id; TMPALLOC_E_ARGUMENT says which there are. */
+/* The site with this id, or that sums it; TMPALLOC_E_ARGUMENT says which there are. */
 int report_find_site(const struct profile *profile, uint32_t id, const struct profile_site **ret,
                      struct error *error);
 

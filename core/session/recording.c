@@ -342,6 +342,9 @@ struct profile_source recording_source(const struct recording *recording,
     const struct tmpalloc_process *process = &recording->process;
     const char *executable = process->executable[0] ? process->executable : NULL;
     const char *unmatched;
+    uint32_t interpreter = view->native_frames
+                               ? FRAME_NO_MODULE
+                               : interpreted_stacks_runtime_module(recording->modules);
     return (struct profile_source){
         .stacks = tracker_stacks(recording->tracker),
         .symbolizer = recording->symbolizer,
@@ -353,8 +356,8 @@ struct profile_source recording_source(const struct recording *recording,
         .incomplete = modules_unmatched(recording->modules, &unmatched) > 0 || recording->placeless,
         .settings = view->settings,
         .by = view->by,
-        .interpreter = view->native_frames ? FRAME_NO_MODULE
-                                           : interpreted_stacks_runtime_module(recording->modules),
+        .interpreter =
+            interpreter == FRAME_NO_MODULE ? NULL : modules_path(recording->modules, interpreter),
     };
 }
 
@@ -410,74 +413,34 @@ static void tell_what_is_missing(struct recording *recording) {
         module, file, more);
 }
 
+/* What was recorded since the mark; NULL: since the start. */
+static int record(struct recording *recording, const struct mark *since, struct error *error,
+                  struct profile **ret) {
+    struct snapshot snapshot;
+    int status = recording_snapshot(recording, &snapshot, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (since)
+        snapshot_subtract(&snapshot, &since->snapshot);
+    struct profile_source source = recording_source(recording, &(struct profile_view){0});
+    source.snapshot = &snapshot;
+    status = profile_create(&source, error, ret);
+    snapshot_deinit(&snapshot);
+    return status;
+}
+
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret) {
     const struct mark *mark = query->since ? find_mark(recording, query->since) : NULL;
+    struct profile *recorded = NULL;
     if (query->since && !mark)
         return refuse_mark(recording, query->since, error);
-    struct snapshot snapshot;
-    int status = recording_snapshot(recording, &snapshot, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    if (mark)
-        snapshot_subtract(&snapshot, &mark->snapshot);
-    struct profile_source source = recording_source(recording, &query->view);
-    source.snapshot = &snapshot;
-    status = profile_create(&source, query->view.threshold, error, ret);
-    snapshot_deinit(&snapshot);
+    int status = record(recording, mark, error, &recorded);
+    if (status == TMPALLOC_OK)
+        status = profile_at_take(recorded, &query->view, error, ret);
     if (status == TMPALLOC_OK)
         tell_what_is_missing(recording);
+    else
+        profile_destroy(recorded);
     return status;
-}
-
-/* Whether nothing was left out of one view that is in the other. */
-static bool is_same_view(const struct profile_site *a, const struct profile_site *b) {
-    bool same = a->stack.count == b->stack.count;
-    for (size_t i = 0; i < a->free_stack_count; i++)
-        same &= a->free_stacks[i].count == b->free_stacks[i].count;
-    return same;
-}
-
-/* Both are of one snapshot, so their sites are in the same order. */
-static void link_native(struct profile *profile, const struct profile *native) {
-    for (size_t i = 0; i < profile->site_count; i++) {
-        if (!is_same_view(&profile->sites[i], &native->sites[i]))
-            profile->sites[i].native = &native->sites[i];
-    }
-}
-
-/* *native_ret: the same with the interpreter's frames, or NULL when there are none. */
-static int make_views(struct recording *recording, struct snapshot *snapshot,
-                      const struct profile_view *view, struct error *error, struct profile **ret,
-                      struct profile **native_ret) {
-    struct profile_source source = recording_source(recording, view);
-    source.snapshot = snapshot;
-    int status = profile_create(&source, view->threshold, error, ret);
-    if (status != TMPALLOC_OK || source.interpreter == FRAME_NO_MODULE)
-        return status;
-    source.interpreter = FRAME_NO_MODULE;
-    status = profile_create(&source, view->threshold, error, native_ret);
-    if (status == TMPALLOC_OK)
-        link_native(*ret, *native_ret);
-    return status;
-}
-
-int recording_whole_profile(struct recording *recording, const struct profile_view *view,
-                            struct error *error, struct profile **ret,
-                            struct profile **native_ret) {
-    struct snapshot snapshot;
-    struct profile *profile = NULL, *native = NULL;
-    int status = recording_snapshot(recording, &snapshot, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    status = make_views(recording, &snapshot, view, error, &profile, &native);
-    snapshot_deinit(&snapshot);
-    if (status != TMPALLOC_OK) {
-        profile_destroy(profile);
-        profile_destroy(native);
-        return status;
-    }
-    *ret = profile;
-    *native_ret = native;
-    return TMPALLOC_OK;
 }

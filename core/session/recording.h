@@ -4,7 +4,7 @@
 
 #include "names/process_files.h"
 #include "profile/profile_build.h"
-#include "profile/profile_threshold.h"
+#include "profile/profile_view.h"
 #include "support/text.h"
 #include "tables/tracker.h"
 #include "unwind/interpreted_stacks.h"
@@ -88,8 +88,7 @@ struct recording_query {
     const char *since; /* counted from this mark; NULL: from the start */
 };
 
-/* What profiles are made of, without a snapshot.  Refers to the recording and to the view's
- * settings. */
+/* What profiles are made of, without a snapshot.  Refers to the recording. */
 struct profile_source recording_source(const struct recording *recording,
                                        const struct profile_view *view);
 
@@ -100,10 +99,5 @@ const struct symbol *recording_find_location(const struct recording *recording,
 /* The profile must not outlive the recording. */
 int recording_profile(struct recording *recording, const struct recording_query *query,
                       struct error *error, struct profile **ret);
-
-/* All there is to save, whatever frames the view shows: the sites have their `native`, which
- * belongs to *native_ret (NULL: none has).  To be destroyed in this order. */
-int recording_whole_profile(struct recording *recording, const struct profile_view *view,
-                            struct error *error, struct profile **ret, struct profile **native_ret);
 
 #endif

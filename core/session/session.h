@@ -63,6 +63,7 @@ struct session_catches {
     struct session_catch items[ENGINE_CATCHES];
     uint32_t last_id;
     struct engine_catches engine; /* the same places */
+    size_t shown_count;           /* of engine.caught, at the present stop */
     struct map decided;           /* of a stack: the bits that engine.decide gives */
 };
 

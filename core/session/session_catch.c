@@ -92,6 +92,7 @@ void session_catches_begin(struct session *session) {
     struct session_catches *catches = &session->catches;
     for (size_t i = 0; i < ENGINE_CATCHES; i++)
         catches->engine.items[i].matches = 0;
+    catches->shown_count = 0;
     catches->engine.caught_count = 0;
     changed(catches);
 }
@@ -274,6 +275,13 @@ static void append_names(const struct session_catches *catches, uint32_t bits, s
     }
 }
 
+static bool has_stack(const struct profile_site *site, uint32_t stack) {
+    size_t i = 0;
+    while (i < site->part_count && site->parts[i]->stack_number != stack)
+        i++;
+    return i < site->part_count;
+}
+
 /* The number of the call site in the reports at the session's threshold; 0: it has none. */
 static uint32_t find_site(struct session *session, uint32_t stack) {
     const struct recording_query query = {.view = session_view(session)};
@@ -283,7 +291,7 @@ static uint32_t find_site(struct session *session, uint32_t stack) {
         session_profile(session, &query, NULL, &profile) != TMPALLOC_OK)
         return 0;
     for (size_t i = 0; i < profile->site_count && id == 0; i++)
-        id = profile->sites[i].stack_number == stack ? profile->sites[i].id : 0;
+        id = has_stack(&profile->sites[i], stack) ? profile->sites[i].id : 0;
     profile_destroy(profile);
     return id;
 }
@@ -400,9 +408,29 @@ void session_catches_show(struct session *session) {
     struct session_catches *catches = &session->catches;
     for (size_t i = 0; i < catches->engine.caught_count; i++)
         show(session, &catches->engine.caught[i]);
+    catches->shown_count = catches->engine.caught_count;
     catches->engine.caught_count = 0;
     for (size_t i = 0; i < ENGINE_CATCHES; i++) {
         if (catches->items[i].done)
             clear(catches, i);
     }
+}
+
+bool session_caught_block(const struct session *session, const struct profile *profile,
+                          struct profile_block *ret) {
+    const struct session_catches *catches = &session->catches;
+    const struct engine_caught *caught = catches->engine.caught;
+    if (catches->shown_count == 0)
+        return false;
+    caught += catches->shown_count - 1;
+    for (size_t i = 0; i < profile->site_count; i++) {
+        if (!has_stack(&profile->sites[i], caught->stack))
+            continue;
+        *ret = (struct profile_block){.address = caught->address,
+                                      .size_bytes = caught->size_bytes,
+                                      .age = caught->distance,
+                                      .site = &profile->sites[i]};
+        return true;
+    }
+    return false;
 }

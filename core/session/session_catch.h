@@ -38,4 +38,9 @@ void session_catches_hit(struct session *session);
 /* The program stopped: tells what is caught, and selects the frame that frees it. */
 void session_catches_show(struct session *session);
 
+/* The block that $_tmpalloc_addr is of, which is about to be freed; false: no catch has stopped the
+ * program here. */
+bool session_caught_block(const struct session *session, const struct profile *profile,
+                          struct profile_block *ret);
+
 #endif

@@ -2,7 +2,7 @@
 
 #include "profile/profile_load.h"
 #include "profile/profile_merge.h"
-#include "profile/profile_threshold.h"
+#include "profile/profile_view.h"
 #include "profile/stack_filter.h"
 #include "reports/report.h"
 #include "session/session_engine.h"
@@ -141,7 +141,7 @@ static int write_profile(const struct profile *profile, const char *path, bool f
                          struct text *text, struct error *error) {
     struct text content;
     text_init(&content);
-    int status = report_json(profile, &content, error);
+    int status = report_for_file(profile, report_json, path, &content, error);
     if (status == TMPALLOC_OK)
         status = file_write_whole(path, force, &content, error);
     if (status == TMPALLOC_OK) {
@@ -153,30 +153,27 @@ static int write_profile(const struct profile *profile, const char *path, bool f
     return status;
 }
 
-static int save_recording(struct session *session, const char *path, bool force, struct text *text,
-                          struct error *error) {
-    struct profile *profile, *native;
-    int status = session_engine_update(session, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    session_tell_source(session);
-    uint32_t most = recording_max_threshold(session->recording);
+/* What the user sees by default, as far as it was recorded, with all frames. */
+static struct profile_view whole_view(const struct session *session) {
     struct profile_view view = session_view(session);
-    view.threshold = view.threshold < most ? view.threshold : most;
-    status = recording_whole_profile(session->recording, &view, error, &profile, &native);
-    if (status != TMPALLOC_OK)
-        return status;
-    profile->incomplete = session_is_incomplete(session);
-    status = write_profile(profile, path, force, text, error);
-    profile_destroy(profile);
-    profile_destroy(native);
-    return status;
+    uint32_t most = view.threshold;
+    if (session->loaded)
+        most = session->loaded->max_threshold;
+    else if (session->recording)
+        most = recording_max_threshold(session->recording);
+    if (view.threshold > most)
+        view.threshold = most;
+    view.native_frames = true;
+    return view;
 }
 
 int session_save(struct session *session, const char *path, bool force, struct text *text,
                  struct error *error) {
-    if (session->loaded)
-        return write_profile(session->loaded, path, force, text, error);
-    int status = session_need_recording(session, error);
-    return status == TMPALLOC_OK ? save_recording(session, path, force, text, error) : status;
+    const struct recording_query query = {.view = whole_view(session)};
+    struct profile *profile = NULL;
+    int status = session_profile(session, &query, error, &profile);
+    if (status == TMPALLOC_OK)
+        status = write_profile(profile, path, force, text, error);
+    profile_destroy(profile);
+    return status;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "profile/profile_names.h"
-#include "profile/profile_threshold.h"
+#include "profile/profile_view.h"
 #include "reports/report.h"
 #include "session/session_catch.h"
 #include "session/session_engine.h"

@@ -107,8 +107,10 @@ static int find_stack(struct session *session, uint32_t site, uint32_t *ret, str
     if (status != TMPALLOC_OK)
         return status;
     status = report_find_site(profile, site, &found, error);
-    if (status == TMPALLOC_OK)
-        *ret = found->stack_number;
+    for (size_t i = 0; status == TMPALLOC_OK && i < found->part_count; i++) {
+        if (found->parts[i]->id == site)
+            *ret = found->parts[i]->stack_number;
+    }
     profile_destroy(profile);
     return status;
 }

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 12
+#define TMPALLOC_HOST_VERSION 13
 
 /** The process that a debugger has selected now. */
 struct tmpalloc_process {
@@ -74,6 +74,8 @@ typedef int (*tmpalloc_emit_thread)(void *emit_arg, const struct tmpalloc_thread
 typedef int (*tmpalloc_emit_skip)(void *emit_arg, const struct tmpalloc_skip *skip);
 /** The same with a breakpoint's address. */
 typedef int (*tmpalloc_emit_address)(void *emit_arg, uint64_t address);
+/** The same with a pointer and what a program calls it. */
+typedef int (*tmpalloc_emit_pointer)(void *emit_arg, const char *name, uint64_t value);
 
 /** How a breakpoint is set. */
 enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1 };
@@ -191,6 +193,13 @@ struct tmpalloc_host {
     /** Evaluates an expression in the selected frame, with no call of a function of the process: a
      *  number or a pointer is stored in *ret as it is, of an array its address. */
     void (*evaluate)(void *arg, const char *expression, uint64_t *ret, int *status);
+
+    /** Evaluates an expression like evaluate, and calls emit(emit_arg, name, value) for each
+     * pointer in the struct that it gives, those of its members in their place: of structs that are
+     * up to `depth` members deep, of which bases and what is all that its struct holds don't count.
+     */
+    void (*pointers)(void *arg, const char *expression, uint32_t depth, tmpalloc_emit_pointer emit,
+                     void *emit_arg, int *status);
 
     /** Sets a hardware watchpoint on 1, 2, 4 or 8 bytes, as if the user had: the program stops
      *  after each read and write of them.  There is one at a time; may be called while a hit is

@@ -1,10 +1,10 @@
 """Functions that the user names and a compiler has copied: into callers, and with other arguments."""
 
-import json
 import re
 import subprocess
 
 import pytest
+from library.results import read_results
 from library.support import PROGRAMS, number
 
 FLAGS = ["-O2", "-fno-builtin"]
@@ -76,7 +76,7 @@ def tracked(debugger, program, start):
     steps = [start, debugger.run(), f"tmpalloc report json {report} --force", "tmpalloc status"]
     result = debugger.session(program, steps)
     assert result.exit_statuses == [0], result.text
-    return json.loads(report.read_text()), result.outputs[1], result.outputs[3]
+    return read_results(report), result.outputs[1], result.outputs[3]
 
 
 def sizes(document, function):

@@ -1,9 +1,9 @@
 """Functions that the user names: allocators of any signature, and where tracking is to happen."""
 
-import json
 import re
 
 import pytest
+from library.results import read_results
 from library.support import C_FLAGS, PROGRAMS, allocations, counted, number, sizes, track
 
 CUSTOM = [
@@ -60,7 +60,7 @@ def tracked_from_the_start(debugger, program, start):
     steps = [start, debugger.run(), f"tmpalloc report json {report} --force"]
     result = debugger.session(program, steps)
     assert result.exit_statuses == [0], result.text
-    return json.loads(report.read_text()), result.outputs
+    return read_results(report), result.outputs
 
 
 def of_main(document):

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from library.published import read_pprof, read_sarif, read_speedscope
+from library.results import read_results
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -21,7 +22,7 @@ STATEMENTS = (
 
 def sums_of_formats(folder):
     """Count and bytes of all temporaries, as each format has them."""
-    document = json.loads((folder / "report.json").read_text())
+    document = read_results(folder / "report.json")
     with (folder / "report.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     folded = (folder / "report.folded").read_text().splitlines()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from library.results import read_results
 from library.support import C_FLAGS, PROGRAMS
 
 #: As the unwinder of C++ has it, none of its own, and none of any kind.
@@ -32,7 +33,7 @@ def tracked(debugger, program, args, start):
     result = debugger.session(program, steps, args)
     assert result.exit_statuses == [3], result.text
     assert result.stdout == b"done\n"
-    document = json.loads(report.read_text())
+    document = read_results(report)
     assert document["totals"]["dropped"] == 0
     return document
 
@@ -139,7 +140,7 @@ def test_a_process_that_runs_already_has_the_same_stacks(debugger, compile, plug
         steps.insert(0, f"settings set target.run-args {args[0]}")
     result = debugger.session(program, steps, args)
     assert result.exit_statuses == [3], result.text
-    document = json.loads(report.read_text())
+    document = read_results(report)
     check_whole(document, 100, "make", "pair", "loop", "main")
     check_whole(document, 500, "plugin_pair", "plugin_work", "late", "main")
 

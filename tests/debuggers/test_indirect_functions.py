@@ -3,12 +3,12 @@
 Their symbols have the address of a resolver, which the dynamic linker asks for the function.
 """
 
-import json
 import re
 import subprocess
 from collections import Counter
 
 import pytest
+from library.results import read_results
 from library.support import C_FLAGS, PROGRAMS, number, start_process, track
 
 pytestmark = pytest.mark.usefixtures("library")
@@ -63,7 +63,7 @@ def test_an_indirect_allocator_counts_from_the_start_of_the_program(debugger, pr
     steps = [start, debugger.run(), f"tmpalloc report json {report}"]
     result = debugger.session(program, steps, ["called before"])
     assert result.exit_statuses == [0], result.text
-    check(json.loads(report.read_text()), rounds=2)
+    check(read_results(report), rounds=2)
     assert "malloc, free, realloc, calloc in libindirect.so" in result.text
 
 
@@ -77,7 +77,7 @@ def test_an_indirect_allocator_counts_after_attach(debugger, program, start):
         steps += [debugger.continue_(), f"tmpalloc report json {report}", debugger.detach()]
         result = debugger.session(None, steps)
         assert report.exists(), result.text
-        check(json.loads(report.read_text()))
+        check(read_results(report))
         assert process.wait(60) == 0
     finally:
         process.kill()
@@ -107,7 +107,7 @@ def test_a_static_executable_with_an_indirect_allocator_is_counted(
     report = debugger.directory / "report.json"
     steps = ["tmpalloc start", debugger.run(), f"tmpalloc report json {report}"]
     result = debugger.session(program, steps)
-    check(json.loads(report.read_text()))
+    check(read_results(report))
     assert "4 entry points (malloc, free, realloc, calloc in program)" in result.text
 
 
@@ -150,4 +150,4 @@ def test_indirect_functions_that_the_user_names_count_from_the_start(
     steps = [f"{start} {option}", debugger.run(), f"tmpalloc report json {report}"]
     result = debugger.session(pool, steps)
     assert result.exit_statuses == [0], result.text
-    assert json.loads(report.read_text())["totals"]["temporary"] == counts
+    assert read_results(report)["totals"]["temporary"] == counts

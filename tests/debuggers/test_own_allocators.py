@@ -1,8 +1,8 @@
 """Programs whose allocator is in the executable: nothing stands between it and its callers."""
 
-import json
 
 import pytest
+from library.results import read_results
 from library.support import C_FLAGS, PROGRAMS
 
 pytestmark = pytest.mark.usefixtures("library")
@@ -29,7 +29,7 @@ def run_tracked(debugger, program, start):
     result = debugger.session(program, steps)
     assert result.exit_statuses == [0], result.text
     assert report.exists(), result.text
-    return json.loads(report.read_text()), result
+    return read_results(report), result
 
 
 def allocations(document):

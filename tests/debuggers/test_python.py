@@ -1,6 +1,5 @@
 """Python functions as locations, in both engines and both debuggers."""
 
-import json
 import os
 import re
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from library.cpython import MAIN, PYTHON, clean_environment, needs_python, sizes_of_growing_list
+from library.results import read_results
 from library.support import PROGRAMS, ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -150,7 +150,7 @@ def test_an_extension_beneath_a_python_callback_shows_the_whole_chain(
         f"tmpalloc report folded {graph}",
     ]
     debugger.session(PYTHON, steps, ["-S", chain])
-    frames = stack_of_size(json.loads(folded.read_text()), 54321)
+    frames = stack_of_size(read_results(folded), 54321)
     shown = [(f["language"], f["function"], f["line"]) for f in frames if f["function"] != "malloc"]
     assert [(language, function) for language, function, _ in shown[:6]] == [
         ("native", "allocate_below"),
@@ -162,7 +162,7 @@ def test_an_extension_beneath_a_python_callback_shows_the_whole_chain(
     ]
     assert [line for language, _, line in shown if language == "python"] == [5, 8, 10]
     assert not any("_PyEval" in (f["function"] or "") for f in frames)
-    all_frames = stack_of_size(json.loads(native.read_text()), 54321)
+    all_frames = stack_of_size(read_results(native, native_frames=True), 54321)
     names = [f["function"] for f in all_frames]
     loop = "_PyEval_EvalFrameDefault"
     order = ["leaf", "inner", loop, "call", "outer", "<module>", loop, MAIN]

@@ -1,10 +1,10 @@
 """CPython's object allocator, counted as an allocator of its own."""
 
-import json
 import subprocess
 
 import pytest
 from library.cpython import PYTHON, clean_environment, needs_python, sizes_of_growing_list
+from library.results import read_results
 from library.support import PROGRAMS, number
 
 pytestmark = [pytest.mark.usefixtures("library"), needs_python]
@@ -103,7 +103,7 @@ def test_each_call_is_counted_once_and_stop_undoes_it(
     result = debugger.session(stripped, steps, arguments)
     assert result.exit_statuses == [0], result.text
     assert "CPython's object allocator and" in result.outputs[-5]
-    document = json.loads(report.read_text())
+    document = read_results(report)
     assert document["totals"]["allocations"] == allocations
     assert document["totals"]["allocated_bytes"] == size_bytes
     assert document["totals"]["deallocations"] == frees
@@ -126,7 +126,7 @@ def test_small_objects_are_seen_from_the_program_s_start(
     result = debugger.session(stripped, steps, ["-S", program, 200])
     assert result.exit_statuses == [0], result.text
     found = {}
-    for site in json.loads((tmp_path / "report.json").read_text())["sites"]:
+    for site in read_results(tmp_path / "report.json")["sites"]:
         location = site["location"]
         key = location["function"], location["line"]
         found.setdefault(key, []).append(site)

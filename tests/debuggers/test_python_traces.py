@@ -1,6 +1,5 @@
 """What Python functions allocate, against a trace of the same run."""
 
-import json
 import os
 import re
 from collections import defaultdict
@@ -8,6 +7,7 @@ from collections import defaultdict
 import pytest
 from library.cpython import PYTHON, clean_environment, dump_variables, needs_python
 from library.model import Model
+from library.results import read_results
 from library.support import PROGRAMS
 
 pytestmark = [pytest.mark.usefixtures("library"), needs_python]
@@ -94,7 +94,7 @@ def run_traced(debugger, tracer, kind, directory):
     arguments = ["-S", PROGRAMS / "python_kinds.py", kind]
     result = debugger.session(PYTHON, steps, arguments, env={"SHELL": "/bin/sh"})
     assert result.exit_statuses == [0], result.text
-    reports = {threshold: json.loads(file.read_text()) for threshold, file in files.items()}
+    reports = {threshold: read_results(file) for threshold, file in files.items()}
     return list(read_trace(trace)), reports
 
 
@@ -125,6 +125,6 @@ def test_two_runs_agree_exactly(debugger, tmp_path, kind):
         arguments = ["-S", PROGRAMS / "python_kinds.py", kind]
         result = debugger.session(PYTHON, steps, arguments, env={"SHELL": "/bin/sh"})
         assert result.exit_statuses == [0], result.text
-        reports.append(json.loads(file.read_text()))
+        reports.append(read_results(file))
     assert counts_of_report(reports[0]) == counts_of_report(reports[1])
     assert reports[0]["totals"] == reports[1]["totals"]

@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter, namedtuple
 
 import pytest
+from library.results import read_results
 from library.support import C_FLAGS, PROGRAMS, counted, sizes, track
 
 ENGINES = ("agent", "breakpoint")
@@ -140,7 +141,7 @@ def run_cases(debugger, program, start, names, args=()):
         steps += [debugger.continue_()]
     result = debugger.session(program, steps, [*args, *names])
     assert all(report.exists() for report in reports.values()), result.text
-    return {name: json.loads(report.read_text()) for name, report in reports.items()}, result
+    return {name: read_results(report) for name, report in reports.items()}, result
 
 
 @pytest.fixture
@@ -439,7 +440,7 @@ def test_blocks_from_before_tracking_are_plain_deallocations(debugger, stages, l
     steps = [debugger.break_at("stage"), debugger.run(), debugger.continue_(), start]
     steps += [debugger.continue_(), f"tmpalloc report json {report}"]
     debugger.session(stages, steps)
-    document = json.loads(report.read_text())
+    document = read_results(report)
     assert sizes(document) == {10: 1, 100: 1}
     assert (document["totals"]["deallocations"], document["totals"]["temporary"]["count"]) == (2, 1)
 
@@ -451,7 +452,7 @@ def test_windows_are_flushed(debugger, stages, library, flush, start):
     steps += ["tmpalloc reset"] if flush == "reset" else ["tmpalloc stop", start]
     steps += [debugger.continue_(), f"tmpalloc report json {report}"]
     result = debugger.session(stages, steps)
-    document = json.loads(report.read_text())
+    document = read_results(report)
     parts = 1 if flush == "reset" else 2
     # The block that the first stage kept is freed in the second, as one that nobody knows.
     assert document["totals"]["allocations"] == 2 * parts, result.text
@@ -463,7 +464,7 @@ def test_counters_go_on_and_windows_too_when_tracking_does(debugger, stages, lib
     report = debugger.directory / "report.json"
     steps = [debugger.break_at("stage"), debugger.run(), start, *[debugger.continue_()] * 4]
     debugger.session(stages, [*steps, f"tmpalloc report json {report}"])
-    document = json.loads(report.read_text())
+    document = read_results(report)
     assert sizes(document) == {10: 4, 100: 4}
     assert counted(document)["by_distance"] == {0: (4 + 3, 40 + 300)}
 
@@ -514,7 +515,7 @@ def test_each_free_of_one_address_counts_when_another_thread_allocates_there(
     steps = [debugger.break_at("begin"), debugger.break_at("end"), debugger.run(), start]
     steps += [debugger.continue_(), f"tmpalloc report json {report}", debugger.continue_()]
     result = debugger.session(program, steps)
-    totals = json.loads(report.read_text())["totals"]
+    totals = read_results(report)["totals"]
     assert (totals["allocations"], totals["deallocations"]) == (20, 20), result.text
     assert totals["cross_thread_frees"] == 20 and totals["temporary"]["count"] == 0
     assert result.exit_statuses == [5], result.text

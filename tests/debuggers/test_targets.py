@@ -1,6 +1,5 @@
 """Kinds of programs and of connections: the same heap calls count the same everywhere."""
 
-import json
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from library.results import read_results
 from library.support import PROGRAMS, soname, wait_for
 
 SOURCES = {"C": PROGRAMS / "fixed_work.c", "C++": PROGRAMS / "fixed_work.cpp"}
@@ -68,7 +68,7 @@ def track_work(debugger, program, start, before=(), begin=None):
     ]
     result = debugger.session(program, steps)
     assert report.exists(), result.text
-    return json.loads(report.read_text()), result
+    return read_results(report), result
 
 
 def assert_work(document, language):
@@ -84,7 +84,7 @@ def assert_ended_as_ever(result):
 
 
 def sites_of(report, function):
-    document = json.loads(report.read_text())
+    document = read_results(report)
     return [
         (site["allocations"], site["allocated_bytes"], site["count"])
         for site in document["sites"]
@@ -231,7 +231,7 @@ def test_an_attached_process_runs_on_after_detach_and_ends_normally(
             "tmpalloc status",
         ]
         result = debugger.session(None, steps)
-        assert_work(json.loads(report.read_text()), "C")
+        assert_work(read_results(report), "C")
         assert "work at fixed_work.c" in result.outputs[8], result.text
         assert "detached" in result.outputs[10], result.text
         time.sleep(0.1)

@@ -1,9 +1,9 @@
 """Programs that call their allocator, or have it called, in unusual ways run as without tmpalloc."""
 
-import json
 import subprocess
 
 import pytest
+from library.results import read_results
 from library.support import C_FLAGS, PROGRAMS, allocations, counted, track
 
 pytestmark = pytest.mark.usefixtures("library")
@@ -23,7 +23,7 @@ def run_preloaded(debugger, program):
     steps = ["tmpalloc start --engine agent", debugger.run(), f"tmpalloc report json {report}"]
     result = debugger.session(program, steps)
     assert result.exit_statuses == [0], result.text + result.stderr.decode()
-    return json.loads(report.read_text())
+    return read_results(report)
 
 
 def allocations_of(document, function):

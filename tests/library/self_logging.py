@@ -1,9 +1,9 @@
 """A program that logs its own heap calls: what an engine counted, and what the model says of the log."""
 
-import json
 from collections import Counter
 
 from library import model, streams
+from library.results import read_results
 from library.support import PROGRAMS
 
 SELF_LOGGING = PROGRAMS / "self_logging.c"
@@ -24,7 +24,7 @@ def session(debugger, program, args, start):
     ]
     result = debugger.session(program, steps, args)
     assert report.exists(), result.text
-    return json.loads(report.read_text()), result
+    return read_results(report), result
 
 
 def by_function(document):

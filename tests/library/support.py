@@ -1,6 +1,5 @@
 """Functions that many tests share."""
 
-import json
 import os
 import re
 import subprocess
@@ -109,7 +108,7 @@ def track(debugger, program, start, args=()):
     result = debugger.session(program, steps, args)
     assert report.exists(), result.text
     assert result.exit_statuses == [0], result.text
-    return json.loads(report.read_text()), result.outputs[3]
+    return read_results(report), result.outputs[3]
 
 
 def sizes(document):

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from library.results import expanded
 from library.support import built
 
 HERE = Path(__file__).resolve().parent
@@ -53,6 +54,10 @@ class Driver:
         done = self.run(description, *arguments, **more)
         assert done.returncode == 0, done.stdout
         return done.stdout.decode(errors="surrogateescape")
+
+    def results(self, description, *arguments):
+        """What the json report holds."""
+        return expanded(self.report(description, "json", *arguments))
 
     def error(self, description, *arguments, **more):
         """The line of a report that must fail."""

@@ -1,5 +1,6 @@
 #include "description.h"
 #include "profile/profile_build.h"
+#include "profile/profile_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -316,6 +317,8 @@ static void parse_line(struct description *description, char *line) {
         description->engine = field_text(rest);
     else if (strcmp(keyword, "process") == 0)
         parse_process(description, rest);
+    else if (strcmp(keyword, "interpreter") == 0)
+        description->interpreter = field_text(rest);
     else if (strcmp(keyword, "threshold") == 0)
         parse_threshold(description, rest);
     else if (strcmp(keyword, "totals") == 0)
@@ -345,7 +348,7 @@ void description_read(struct description *description) {
     free(line);
 }
 
-int description_profile(struct description *description, struct error *error,
+int description_profile(struct description *description, bool native_frames, struct error *error,
                         struct profile **ret) {
     struct profile_source source = {
         .snapshot = &description->snapshot,
@@ -354,8 +357,16 @@ int description_profile(struct description *description, struct error *error,
         .engine = description->engine,
         .pid = description->pid,
         .executable = description->executable,
+        .interpreter = description->interpreter,
     };
     if (description->has_arguments)
         source.arguments = (const char *const *)description->arguments;
-    return profile_create(&source, description->threshold, error, ret);
+    const struct profile_view view = {description->threshold, native_frames};
+    struct profile *recorded = NULL;
+    int status = profile_create(&source, error, &recorded);
+    if (status == TMPALLOC_OK)
+        status = profile_at_take(recorded, &view, error, ret);
+    if (status != TMPALLOC_OK)
+        profile_destroy(recorded);
+    return status;
 }

@@ -4,6 +4,7 @@
  * newline.
  *
  *   engine NAME | process PID EXECUTABLE ARGUMENT... | threshold ASKED LARGEST
+ *   interpreter MODULE                           whose own frames can be left out
  *   totals ALLOCATIONS BYTES DEALLOCATIONS CROSS_THREAD_FREES DROPPED
  *   frame ID | FUNCTION | FILE:LINE | MODULE     a physical frame (python ID: a Python frame)
  *   build-id MODULE HEX                          of the frames above that are in this module
@@ -37,6 +38,7 @@ struct description {
     char *engine;
     int64_t pid;
     char *executable;
+    char *interpreter;
     char *arguments[WORDS_MAX];
     bool has_arguments;
     uint32_t threshold;
@@ -49,6 +51,7 @@ uint64_t number(const char *word);
 
 /* Reads a description from standard input; what is wrong with it ends the program. */
 void description_read(struct description *description);
-int description_profile(struct description *description, struct error *error, struct profile **ret);
+int description_profile(struct description *description, bool native_frames, struct error *error,
+                        struct profile **ret);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "profile/profile_load.h"
 #include "profile/profile_merge.h"
-#include "profile/profile_threshold.h"
+#include "profile/profile_view.h"
 #include "reports/report_check.h"
 #include "reports/report_diff.h"
 #include "support/file_read.h"
@@ -58,7 +58,7 @@ static void make_reports(const struct profile *loaded, uint32_t threshold, bool 
     };
     struct error error;
     struct profile *profile;
-    const struct profile_view view = {.threshold = threshold, .native_frames = native_frames};
+    const struct profile_view view = {threshold, native_frames};
     if (profile_at(loaded, &view, &error, &profile) != TMPALLOC_OK)
         return;
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)

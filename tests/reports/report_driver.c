@@ -15,7 +15,8 @@
 #include "profile/profile_load.h"
 #include "profile/profile_merge.h"
 #include "profile/profile_suppress.h"
-#include "profile/profile_threshold.h"
+#include "profile/profile_view.h"
+#include "reports/report_blocks.h"
 #include "reports/report_check.h"
 #include "reports/report_diff.h"
 #include "support/clock.h"
@@ -62,8 +63,8 @@ static int print_comparison(const struct invocation *invocation, const struct pr
     int status = profile_load(invocation->before, error, &loaded);
     if (status != TMPALLOC_OK)
         return status;
-    const struct profile_view view = {.threshold = profile->threshold};
-    status = profile_at(loaded, &view, error, &before);
+    status =
+        profile_at(loaded, &(struct profile_view){.threshold = profile->threshold}, error, &before);
     if (status == TMPALLOC_OK) {
         status = diff ? report_diff(before, profile, &invocation->options, text, error)
                       : print_check(profile, before, text, error);
@@ -88,8 +89,10 @@ static int print_report(const struct invocation *invocation, const struct profil
     if (strcmp(report, "list") == 0)
         return report_list(profile, invocation->id, &invocation->options, text, error);
     if (strcmp(report, "explain") == 0)
-        return report_explain(profile, number(invocation->id), invocation->options.tid, text,
-                              error);
+        return report_explain(profile,
+                              &(struct report_place){.address = number(invocation->id),
+                                                     .this_tid = invocation->options.tid},
+                              text, error);
     if (strcmp(report, "diff") == 0 || strcmp(report, "check") == 0)
         return print_comparison(invocation, profile, text, error);
     report_function *format = report_format(report);
@@ -134,8 +137,7 @@ static int load_and_print(const struct invocation *invocation, struct text *text
     int status = load(invocation, error, &loaded);
     if (status != TMPALLOC_OK)
         return status;
-    struct profile_view view = {.threshold = loaded->threshold,
-                                .native_frames = invocation->native_frames};
+    struct profile_view view = {loaded->threshold, invocation->native_frames};
     if (invocation->threshold)
         view.threshold = (uint32_t)number(invocation->threshold);
     status = profile_at(loaded, &view, error, &profile);
@@ -152,7 +154,7 @@ static int build_and_print(const struct invocation *invocation, struct descripti
     if (invocation->load_count > 0)
         return load_and_print(invocation, text, error);
     struct profile *profile;
-    int status = description_profile(description, error, &profile);
+    int status = description_profile(description, invocation->native_frames, error, &profile);
     if (status != TMPALLOC_OK)
         return status;
     status = suppress_and_print(invocation, profile, text, error);

@@ -1,6 +1,5 @@
 """Formats that other programs read, checked by what those programs' authors published."""
 
-import json
 import re
 
 import pytest
@@ -17,7 +16,7 @@ def speedscope(driver):
 @pytest.mark.parametrize("description", DESCRIPTIONS)
 def test_speedscope_shows_every_temporary_by_bytes_and_by_count(driver, speedscope, description):
     document = speedscope(description)
-    wanted = json.loads(driver.report(description, "json"))["totals"]["temporary"]
+    wanted = driver.results(description)["totals"]["temporary"]
     by_bytes, by_count = document["profiles"]
     assert (by_bytes["unit"], by_count["unit"]) == ("bytes", "none")
     assert by_bytes["samples"] == by_count["samples"]
@@ -59,7 +58,7 @@ def fingerprint(result):
 @pytest.mark.parametrize("description", DESCRIPTIONS)
 def test_sarif_has_one_result_for_each_location_with_temporaries(driver, sarif, description):
     results = sarif(description)["results"]
-    sites = json.loads(driver.report(description, "json"))["sites"]
+    sites = driver.results(description)["sites"]
     places = [(s["location"]["function"], s["location"]["address"]) for s in sites if s["count"]]
     assert len(results) == len(set(places)) == len({fingerprint(r) for r in results})
     assert sum(r["properties"]["count"] for r in results) == sum(s["count"] for s in sites)
@@ -200,7 +199,7 @@ def test_pprof_has_all_sites_and_their_sums(driver, pprof, description):
         ("alloc_space", "bytes"),
     ]
     assert strings[profile.default_sample_type] == "temporary_space"
-    sites = json.loads(driver.report(description, "json"))["sites"]
+    sites = driver.results(description)["sites"]
     keys = ("count", "bytes", "allocations", "allocated_bytes")
     assert [tuple(s.value) for s in profile.sample] == [tuple(s[k] for k in keys) for s in sites]
 

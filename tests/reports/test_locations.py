@@ -1,6 +1,5 @@
 """Which frame is the location of a site: the first one that is no allocator and no library's."""
 
-import json
 
 import pytest
 
@@ -66,7 +65,7 @@ site
   allocations 1 1
   threads 1
 """
-    sites = json.loads(driver.report(text.encode(), "json"))["sites"]
+    sites = driver.results(text.encode())["sites"]
     assert [s["location"]["function"] for s in sites] == ["malloc", None]
 
 
@@ -87,7 +86,7 @@ site malloc f main
 def charged(driver, function="-", file="-", module="/app/program"):
     """The location of what main allocates by way of such a function."""
     text = STACK.format(function=function, file=file, module=module)
-    (site,) = json.loads(driver.report(text.encode(), "json"))["sites"]
+    (site,) = driver.results(text.encode())["sites"]
     return site["location"]["function"]
 
 

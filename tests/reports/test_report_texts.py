@@ -10,12 +10,13 @@ import pytest
 FRAME = {
     "address": str,
     "offset": str,
-    "function": (str, type(None)),
-    "file": (str, type(None)),
+    "function": (int, type(None)),
+    "file": (int, type(None)),
     "line": int,
-    "module": (str, type(None)),
+    "module": (int, type(None)),
     "inlined": bool,
     "language": str,
+    "kind": (str, type(None)),
 }
 
 
@@ -26,28 +27,28 @@ def check_keys(value, types):
         assert isinstance(value[key], kind), key
 
 
-def check_frame(frame):
-    check_keys(frame, FRAME)
+def check_frame(frame, strings):
+    check_keys({key: frame[key] for key in frame if key != "entry"}, FRAME)
     assert re.fullmatch("0x[0-9a-f]+", frame["address"])
     assert re.fullmatch("0x[0-9a-f]+", frame["offset"])
     assert frame["language"] in ("native", "python")
+    for name in ("function", "file", "module"):
+        assert frame[name] is None or 0 <= frame[name] < len(strings)
 
 
-def check_site(site, max_threshold):
+def check_site(site, profile):
     numbers = "id count bytes allocations allocated_bytes by_distance min_size max_size larger "
-    numbers += "equal by_realloc threads"
+    numbers += "equal by_realloc threads scopes"
     types = {name: (int, list) for name in numbers.split()}
-    others = {"same_scope": (int, type(None)), "pattern": (str, type(None)), "location": dict, "stack": list, "truncated": bool}
-    others.update({"location_index": int, "same_scope_by_distance": list, "free_stacks": list})
-    check_keys(site, {**types, **others, "free_truncated": list})
-    assert site["stack"][site["location_index"]] == site["location"]
-    assert len(site["same_scope_by_distance"]) == len(site["by_distance"])
-    assert len(site["free_truncated"]) == len(site["free_stacks"])
-    assert [list(d) for d in site["by_distance"]] == [["count", "bytes"]] * (max_threshold + 1)
+    others = {"pattern": (str, type(None)), "stack": int, "location": dict, "truncated": bool}
+    check_keys(site, {**types, **others, "free_stacks": list, "free_truncated": bool})
+    stacks, threshold = profile["stacks"], profile["max_threshold"]
+    assert all(0 <= place < len(stacks[site["stack"]]) for place in site["location"].values())
+    assert len(site["by_distance"]) <= threshold + 1 and [0, 0] not in site["by_distance"][-1:]
+    assert all(len(pair) == 2 for pair in site["by_distance"])
+    assert all(len(scope) == 4 and scope[0] <= threshold for scope in site["scopes"])
+    assert all(free["stack"] < len(stacks) for free in site["free_stacks"])
     assert site["pattern"] in ("grows", "repeats", "mixed", None)
-    for stack in [site["stack"], *site["free_stacks"]]:
-        for frame in stack:
-            check_frame(frame)
 
 
 @pytest.mark.parametrize("name", ["example", "names", "none"])
@@ -60,15 +61,20 @@ def test_json_has_the_schema(driver, name):
             "engine": str,
             "threshold": int,
             "max_threshold": int,
+            "charge": str,
             "complete": bool,
             "process": dict,
-            "totals": dict,
             "build_ids": dict,
+            "totals": dict,
+            "strings": list,
+            "frames": list,
+            "stacks": list,
             "sites": list,
         },
     )
-    assert profile["schema"] == "tmpalloc/1"
-    assert list(profile["process"]) == ["pid", "executable", "arguments"]
+    assert profile["schema"] == "tmpalloc/2"
+    process = ["pid", "executable", "arguments", "status", "signal", "children"]
+    assert list(profile["process"])[:6] == process
     check_keys(
         profile["totals"],
         {
@@ -77,6 +83,7 @@ def test_json_has_the_schema(driver, name):
             "deallocations": int,
             "cross_thread_frees": int,
             "dropped": int,
+            "suppressed": int,
             "temporary": dict,
             "by_distance": list,
         },
@@ -84,11 +91,15 @@ def test_json_has_the_schema(driver, name):
     distances = profile["totals"]["by_distance"]
     assert [d["distance"] for d in distances] == list(range(profile["max_threshold"] + 1))
     for site in profile["sites"]:
-        check_site(site, profile["max_threshold"])
+        check_site(site, profile)
+    for frame in profile["frames"]:
+        check_frame(frame, profile["strings"])
+    assert len(set(profile["strings"])) == len(profile["strings"])
+    assert all(0 <= f < len(profile["frames"]) for stack in profile["stacks"] for f in stack)
 
 
 def test_json_sums_agree(driver):
-    profile = json.loads(driver.report("example", "json"))
+    profile = driver.results("example")
     for i, distance in enumerate(profile["totals"]["by_distance"]):
         for key in ("count", "bytes"):
             assert sum(s["by_distance"][i][key] for s in profile["sites"]) == distance[key]
@@ -97,9 +108,9 @@ def test_json_sums_agree(driver):
 
 def test_json_marks_inlined_and_python_frames(driver):
     text = driver.site_at("/src/f.py", 3).replace(b"frame f", b"python f")
-    frames = json.loads(driver.report(text, "json"))["sites"][0]["stack"]
+    frames = driver.results(text)["sites"][0]["stack"]
     assert [f["language"] for f in frames] == ["native", "python"]
-    stack = json.loads(driver.report("example", "json"))["sites"][1]["stack"]
+    stack = driver.results("example")["sites"][1]["stack"]
     assert [f["inlined"] for f in stack[:4]] == [False, True, True, False]
     assert len({f["address"] for f in stack[1:4]}) == 1
 

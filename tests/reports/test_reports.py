@@ -1,6 +1,5 @@
 """Reports: from descriptions of profiles to golden texts."""
 
-import json
 import os
 import re
 import resource
@@ -296,7 +295,7 @@ def pattern_of(driver, temporaries, allocations, larger=0, equal=0, threads=(1,)
         f"equal {equal}",
         "threads " + " ".join(map(str, threads)),
     ]
-    return json.loads(driver.report(description([items]), "json"))["sites"][0]["pattern"]
+    return driver.results(description([items]))["sites"][0]["pattern"]
 
 
 @pytest.mark.parametrize(
@@ -358,15 +357,15 @@ def test_sites_are_listed_by_bytes_then_count_then_first_sight_and_numbered_by_t
         return [f"temporaries 0 {count} {size}", "allocations 9 9", "threads 1"]
 
     text = description([site(1, 5), site(2, 5), site(1, 5), site(9, 4), site(1, 6)])
-    sites = json.loads(driver.report(text, "json"))["sites"]
+    sites = driver.results(text)["sites"]
     assert [s["id"] for s in sites] == [5, 2, 1, 3, 4]
     assert [s["location"]["function"] for s in sites] == ["f4", "f1", "f0", "f2", "f3"]
 
 
 def test_temporaries_beyond_the_threshold_do_not_count(driver):
     sites = [["temporaries 0 1 10", "temporaries 2 5 50", "allocations 9 90", "threads 1"]]
-    at_one = json.loads(driver.report(description(sites, threshold="1 3"), "json"))
-    at_two = json.loads(driver.report(description(sites, threshold="2 3"), "json"))
+    at_one = driver.results(description(sites, threshold="1 3"))
+    at_two = driver.results(description(sites, threshold="2 3"))
     assert at_one["totals"]["temporary"] == {"count": 1, "bytes": 10}
     assert at_two["totals"]["temporary"] == {"count": 6, "bytes": 60}
     assert at_one["totals"]["by_distance"] == at_two["totals"]["by_distance"]
@@ -392,7 +391,7 @@ site new allocate main
   scope {scope} 70
   threads 1
 """
-    assert json.loads(driver.report(text.encode(), "json"))["sites"][0]["same_scope"] == count
+    assert driver.results(text.encode())["sites"][0]["same_scope"] == count
 
 
 @pytest.mark.parametrize("number", [0, 8, 99, 4294967295])
@@ -472,7 +471,7 @@ site malloc f ...
     assert row.split()[-2] == "-" and header.split()[-2] == "Scope"
     assert "repeats one size: reuse a buffer or a pool" in advice
     assert "an unknown number (stacks were cut) within the same call" in driver.report(text, "site", 1)
-    assert json.loads(driver.report(text, "json"))["sites"][0]["same_scope"] is None
+    assert driver.results(text)["sites"][0]["same_scope"] is None
 
 
 def source_lines(text):

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 12
+HOST_VERSION = 13
 
 STOP = 1
 OK = 0
@@ -108,6 +108,7 @@ EmitModule = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Module))
 EmitThread = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Thread))
 EmitSkip = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Skip))
 EmitAddress = ctypes.CFUNCTYPE(c_int, c_void_p, c_uint64)
+EmitPointer = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_uint64)
 
 #: Primitives of struct tmpalloc_host in their order, each with its callback type.
 PRIMITIVES = {
@@ -146,6 +147,9 @@ PRIMITIVES = {
     "quit": ctypes.CFUNCTYPE(None, c_void_p, c_int32, Status),
     "select_frame": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint64, c_uint32, Status),
     "evaluate": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, POINTER(c_uint64), Status),
+    "pointers": ctypes.CFUNCTYPE(
+        None, c_void_p, c_char_p, c_uint32, EmitPointer, c_void_p, Status
+    ),
     "insert_watchpoint": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, Status),
     "end_watchpoint": ctypes.CFUNCTYPE(None, c_void_p, POINTER(c_uint64), Status),
     "progress": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, Status),

@@ -150,6 +150,10 @@ class Host:
         """The number that an expression gives in the selected frame, without calling anything."""
         raise NotImplementedError
 
+    def pointers(self, expression, depth):
+        """Yields (name, value) of each pointer in a struct: see struct tmpalloc_host."""
+        raise NotImplementedError
+
     def insert_watchpoint(self, address, size):
         """Sets a watchpoint of the user on the bytes at an address."""
         raise NotImplementedError
@@ -313,6 +317,11 @@ class Host:
 
     def _c_evaluate(self, expression, ret):
         ret[0] = self.evaluate(expression.decode()) & _WORD_MASK
+
+    def _c_pointers(self, expression, depth, emit, emit_arg):
+        for name, value in self.pointers(expression.decode(), depth):
+            if emit(emit_arg, self.encode(name), value & _WORD_MASK) != binding.OK:
+                raise RuntimeError("the core refused a pointer")
 
     def _c_insert_watchpoint(self, address, size):
         self.insert_watchpoint(address, size)

@@ -1,0 +1,66 @@
+#include "profile/site_sums.h"
+
+#include <string.h>
+
+static int add_distances(struct arena *storage, uint32_t max_threshold,
+                         const struct site_distance *part, const struct site_distance **ret) {
+    size_t count = (size_t)max_threshold + 1;
+    struct site_distance *sum = arena_allocate(storage, count, sizeof *sum);
+    if (!sum)
+        return TMPALLOC_E_NOMEM;
+    memcpy(sum, part, count * sizeof *sum);
+    site_distances_add(sum, *ret, count);
+    *ret = sum;
+    return TMPALLOC_OK;
+}
+
+static int add_chains(struct arena *storage, const struct chain_counters *part,
+                      const struct chain_counters **ret) {
+    if (!part)
+        return TMPALLOC_OK;
+    struct chain_counters *sum = arena_allocate(storage, 1, sizeof *sum);
+    if (!sum)
+        return TMPALLOC_E_NOMEM;
+    *sum = *part;
+    if (*ret)
+        chain_counters_add(sum, *ret);
+    *ret = sum;
+    return TMPALLOC_OK;
+}
+
+/* Both lists ascend. */
+static int add_threads(struct arena *storage, const struct profile_site *part,
+                       struct profile_site *sum) {
+    int64_t *threads =
+        arena_allocate(storage, sum->thread_count + part->thread_count, sizeof *threads);
+    if (!threads)
+        return TMPALLOC_E_NOMEM;
+    size_t count = 0, a = 0, b = 0;
+    while (a < sum->thread_count || b < part->thread_count) {
+        bool is_known = b == part->thread_count ||
+                        (a < sum->thread_count && sum->threads[a] <= part->threads[b]);
+        int64_t thread = is_known ? sum->threads[a++] : part->threads[b++];
+        if (count == 0 || threads[count - 1] != thread)
+            threads[count++] = thread;
+    }
+    sum->threads = threads;
+    sum->thread_count = count;
+    return TMPALLOC_OK;
+}
+
+int site_sums_add(struct arena *storage, uint32_t max_threshold, const struct profile_site *part,
+                  struct profile_site *sum) {
+    if (!sum->by_distance) {
+        sum->counters = part->counters;
+        sum->by_distance = part->by_distance;
+        sum->threads = part->threads;
+        sum->thread_count = part->thread_count;
+        sum->chains = part->chains;
+        return TMPALLOC_OK;
+    }
+    site_counters_add(&sum->counters, &part->counters);
+    int status = add_distances(storage, max_threshold, part->by_distance, &sum->by_distance);
+    if (status == TMPALLOC_OK)
+        status = add_chains(storage, part->chains, &sum->chains);
+    return status == TMPALLOC_OK ? add_threads(storage, part, sum) : status;
+}

@@ -1,0 +1,13 @@
+/* Sums of sites, of several runs or of a row that stands for several. */
+#ifndef TMPALLOC_SITE_SUMS_H
+#define TMPALLOC_SITE_SUMS_H
+
+#include "profile/profile.h"
+
+/* Adds a part's counters, temporaries by distance and threads to the sum, whose lists are kept in
+ * `storage` and of which none is there when this is the first part.  TMPALLOC_OK or
+ * TMPALLOC_E_NOMEM. */
+int site_sums_add(struct arena *storage, uint32_t max_threshold, const struct profile_site *part,
+                  struct profile_site *sum);
+
+#endif
