@@ -72,6 +72,8 @@ def descendants(pid):
 class Terminal:
     """A debugger at a pseudo-terminal, as a user has it."""
 
+    #: Erased from the screen, and so no line of its own.
+    PROGRESS = re.compile(r"tmpalloc: [a-z ]+ \d+( of \d+)? [a-z ]+(?=[A-Z/]|tmpalloc:)")
     ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|[\r\x0f\x07]|.\x08")
 
     def __init__(self, command, prompt, directory, columns=100, rows=40):
@@ -135,6 +137,18 @@ class Terminal:
             if time.monotonic() > deadline:
                 raise AssertionError(f"no prompt in {self._unread()!r}")
         return text + self.expect(r"(?s).*\Z")
+
+    def pages(self, line, seconds=SECONDS):
+        """Types a line; returns the pages that the debugger makes of the output, asking for each."""
+        end = rf"(?s).*?(?:--Type <RET>[^\n]*--|{re.escape(self._prompt)}\Z)"
+        self.send(line)
+        self.expect(re.escape(line) + "\n", seconds)
+        pages = [self.expect(end, seconds)]
+        while "--Type <RET>" in pages[-1]:
+            self.send("")
+            pages.append(self.expect(end, seconds))
+        text = [re.sub(rf"--Type <RET>.*|{re.escape(self._prompt)}", "", page) for page in pages]
+        return [self.PROGRESS.sub("", page) for page in text]
 
     def _at_prompt(self):
         return self.ESCAPES.sub(b"", self.raw).decode(errors="replace").endswith(self._prompt)
