@@ -1,7 +1,9 @@
 #include "reports/report_diff.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "profile/profile_names.h"
 #include "reports/report_pairs.h"
 #include "reports/report_table.h"
 #include "support/memory.h"
@@ -19,6 +21,8 @@ struct row {
     struct report_pair pair;
     enum change change;
     size_t order; /* of first sight */
+    size_t text;  /* what it is called, in the names of the diff */
+    bool alike;   /* another is called so, too */
 };
 
 struct diff {
@@ -105,10 +109,49 @@ static void print_cells(const struct report_pair *pair, struct table *table) {
     text_append_count(table_add_cell(table), pair->after.count);
 }
 
+static int compare_names(const void *left, const void *right, void *arg) {
+    const struct row *const *a = left, *const *b = right;
+    const char *names = arg;
+    return strcmp(names + (*a)->text, names + (*b)->text);
+}
+
+/* Rows that read the same are to show all of their callers, with whole names: in these they differ.
+ */
+static int find_alike(struct row *rows, size_t count, struct text *names) {
+    struct row **sorted = memory_allocate_zeroed(count + 1, sizeof *sorted);
+    if (!sorted)
+        return TMPALLOC_E_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &rows[i];
+        rows[i].text = names->length;
+        report_append_callers(names, rows[i].pair.site);
+        text_append_bytes(names, "", 1);
+    }
+    int status = names->failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+    if (status == TMPALLOC_OK && count > 0)
+        qsort_r(sorted, count, sizeof *sorted, compare_names, names->data);
+    for (size_t i = 1; i < count && status == TMPALLOC_OK; i++) {
+        if (compare_names(&sorted[i - 1], &sorted[i], names->data) == 0)
+            sorted[i - 1]->alike = sorted[i]->alike = true;
+    }
+    memory_release(sorted);
+    return status;
+}
+
+static void append_all_callers(struct text *text, const struct profile_site *site) {
+    for (size_t i = site->location; i < site->stack.count; i++) {
+        text_append(text, i > site->location ? " < " : "");
+        profile_append_name(text, site->stack.symbols[i]);
+    }
+}
+
 static void print_row(const struct row *row, struct table *table) {
     bool striking = row->change == NEW || row->change == WORSE;
     table_add_row(table, TABLE_NO_PARENT, striking ? TABLE_STRIKING : TABLE_NORMAL);
-    report_append_callers(table_add_cell(table), row->pair.site);
+    if (row->alike)
+        append_all_callers(table_add_cell(table), row->pair.site);
+    else
+        report_append_callers(table_add_cell(table), row->pair.site);
     print_cells(&row->pair, table);
     table_add_cell_string(table, change_names[row->change]);
 }
@@ -141,8 +184,14 @@ static void append_counts(const struct diff *diff, uint32_t threshold, struct te
     text_printf(text, " at threshold %u\n", threshold);
 }
 
-static int print(const struct diff *diff, struct text *text) {
+static int print(struct diff *diff, struct text *text) {
     struct table *table;
+    struct text names;
+    text_init(&names);
+    int named = find_alike(diff->rows, diff->count, &names);
+    text_deinit(&names);
+    if (named != TMPALLOC_OK)
+        return named;
     int status = table_create(diff_columns, sizeof diff_columns / sizeof *diff_columns,
                               diff->options, &table);
     if (status != TMPALLOC_OK)

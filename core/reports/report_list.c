@@ -1,7 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "names/short_name.h"
 #include "profile/locations.h"
 #include "profile/profile_advice.h"
 #include "profile/profile_names.h"
@@ -52,7 +51,7 @@ static bool is_function(const struct target *target, const struct symbol *symbol
     if (is_name(target, symbol->function))
         return true;
     text_init(&name);
-    short_name_append(&name, symbol->function);
+    profile_append_short_name(&name, symbol);
     bool same = is_name(target, text_get(&name));
     text_deinit(&name);
     return same;
