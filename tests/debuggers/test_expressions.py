@@ -15,7 +15,9 @@ struct Middle { int number; Inner inner; };
 struct Outer { long number; Middle middle; void *nothing; };
 struct Deep { int number; Outer outer; };
 struct Deeper { int number; Deep deep; };
-static void look(std::string &reference) { (void)reference; }
+static void look(std::string &reference) {
+    (void)reference.size();
+}
 int main() {
     std::string text(300, 'x'), small("x");
     std::vector<int> numbers(77);
@@ -72,7 +74,8 @@ fn main() {
 """)
     program = tmp_path / "texts"
     subprocess.run(["rustc", "-g", "-o", program, source], check=True)
-    steps = [start, debugger.break_at("texts::look"), debugger.run(), "up"]
+    look = {"gdb": "texts::look", "lldb": "look"}[debugger.name]
+    steps = [start, debugger.break_at(look), debugger.run(), "up"]
     steps += ["tmpalloc explain text", "tmpalloc explain numbers"]
     result = debugger.session(program, steps)
     text, numbers = result.outputs[4:]
