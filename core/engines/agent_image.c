@@ -34,13 +34,14 @@ static uint32_t count_shared_frames(const struct image_reader *reader, uint32_t 
 }
 
 static int add_scope(struct image_reader *reader, struct snapshot_site *part, uint32_t distance,
-                     uint32_t shared_frames) {
+                     uint32_t shared_frames, uint32_t free_stack) {
     struct site_scope *scope = arena_allocate(&reader->scopes, 1, sizeof *scope);
     if (!scope)
         return error_no_memory(reader->error);
     *scope = (struct site_scope){.next = part->scopes,
                                  .distance = distance,
                                  .shared_frames = shared_frames,
+                                 .free_stack = free_stack,
                                  .count = reader->free->by_distance[distance].count,
                                  .bytes = reader->free->by_distance[distance].bytes};
     part->scopes = scope;
@@ -50,7 +51,7 @@ static int add_scope(struct image_reader *reader, struct snapshot_site *part, ui
 /* Adds the way to free that is in reader->free. */
 static int add_free(struct image_reader *reader, struct snapshot_site *part) {
     const struct agent_free *free = reader->free;
-    uint32_t stack, shared_frames = 0;
+    uint32_t stack = SITE_NO_STACK, shared_frames = 0;
     int status = TMPALLOC_OK;
     if (free->stack != 0) {
         status = image_reader_stack(reader, free->stack, free->entry_point, &stack);
@@ -63,7 +64,7 @@ static int add_free(struct image_reader *reader, struct snapshot_site *part) {
         part->by_distance[d].count += free->by_distance[d].count;
         part->by_distance[d].bytes += free->by_distance[d].bytes;
         if (free->by_distance[d].count > 0)
-            status = add_scope(reader, part, d, shared_frames);
+            status = add_scope(reader, part, d, shared_frames, stack);
     }
     return status;
 }

@@ -66,7 +66,8 @@ static int note_new_call(const struct free_sites *sites, const struct free_call 
         (struct site_free_call){.return_address = call->return_address,
                                 .stack_pointer = call->stack_pointer,
                                 .allocation_stack_pointer = site->allocation_stack_pointer,
-                                .shared_frames = shared};
+                                .shared_frames = shared,
+                                .stack = stack};
     return TMPALLOC_OK;
 }
 
@@ -86,5 +87,5 @@ int free_sites_note(struct free_sites *sites, const struct free_call *call,
         if (status != TMPALLOC_OK)
             return status;
     }
-    return tracker_count_scope(freed, site->last_free.shared_frames);
+    return tracker_count_scope(freed, site->last_free.shared_frames, site->last_free.stack);
 }

@@ -39,6 +39,14 @@ static size_t plain_length(const char *name) {
     return length;
 }
 
+bool name_is_of_same_function(const char *one, const char *other) {
+    static const char cold[] = ".cold";
+    const char *end = strstr(one, cold), *other_end = strstr(other, cold);
+    size_t length = end ? (size_t)(end - one) : strlen(one);
+    size_t other_length = other_end ? (size_t)(other_end - other) : strlen(other);
+    return length == other_length && strncmp(one, other, length) == 0;
+}
+
 bool name_copy_plain(const char *name, char *ret, size_t size) {
     size_t length = plain_length(name);
     if (length >= size)

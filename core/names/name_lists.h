@@ -12,6 +12,9 @@
  * room for it. */
 bool name_copy_plain(const char *name, char *ret, size_t size);
 
+/* Whether both are of one function, but for what a compiler adds to the name of its cold part. */
+bool name_is_of_same_function(const char *one, const char *other);
+
 /* What follows the prefix; NULL: the name doesn't begin with it. */
 const char *name_skip_prefix(const char *name, const char *prefix);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names/name_lists.h"
 #include "profile/profile_charge.h"
 #include "profile/shown_frames.h"
 #include "support/memory.h"
@@ -124,19 +125,81 @@ void profile_stack_release(struct profile_stack *stack) {
     memory_release((void *)stack->symbols);
 }
 
-static int copy_scopes(struct profile *profile, const struct snapshot_site *from,
-                       struct profile_site *site) {
-    struct site_scope *first = NULL, **end = &first;
-    for (const struct site_scope *scope = from->scopes; scope; scope = scope->next) {
-        struct site_scope *copy = arena_allocate(&profile->storage, 1, sizeof *copy);
-        if (!copy)
-            return TMPALLOC_E_NOMEM;
-        *copy = *scope;
-        copy->next = NULL;
-        *end = copy;
-        end = &copy->next;
+/* The n-th native frame, counted from the outermost one as 1; NULL: there are fewer. */
+static const struct frame *native_frame(const struct stack *stack, uint32_t n) {
+    for (uint32_t i = stack->count; i-- > 0;) {
+        if (stack->frames[i].module != FRAME_PYTHON && --n == 0)
+            return &stack->frames[i];
     }
-    site->scopes = first;
+    return NULL;
+}
+
+/* Name of the function that a frame is of, not of what is inlined there; NULL: unknown. */
+static int physical_function(const struct builder *builder, const struct frame *frame,
+                             const char **ret) {
+    const struct symbol *symbols;
+    size_t count;
+    int status = symbolizer_resolve(builder->source->symbolizer, frame, &symbols, &count);
+    if (status == TMPALLOC_OK)
+        *ret = symbols[count - 1].function;
+    return status;
+}
+
+/* The innermost shared frame may have gone, with another function in its place: after a tail call,
+ * or where functions are called by a pointer. */
+static int count_shared(const struct builder *builder, const struct snapshot_site *site,
+                        const struct site_scope *scope, uint32_t *ret) {
+    const struct stacks *stacks = builder->source->stacks;
+    const char *one, *other;
+    *ret = scope->shared_frames;
+    if (scope->free_stack == SITE_NO_STACK || scope->shared_frames == 0)
+        return TMPALLOC_OK;
+    const struct frame *allocating =
+        native_frame(stacks_get(stacks, site->stack), scope->shared_frames);
+    const struct frame *freeing =
+        native_frame(stacks_get(stacks, scope->free_stack), scope->shared_frames);
+    if (!allocating || !freeing || allocating->module == FRAME_NO_MODULE)
+        return TMPALLOC_OK;
+    int status = physical_function(builder, allocating, &one);
+    if (status == TMPALLOC_OK)
+        status = physical_function(builder, freeing, &other);
+    if (status == TMPALLOC_OK && one && other)
+        *ret -= !name_is_of_same_function(one, other);
+    return status;
+}
+
+/* In the order in which they come; `list` is what the site has. */
+static struct site_scope *get_scope(struct profile *profile, struct site_scope **list,
+                                    uint32_t distance, uint32_t shared_frames) {
+    while (*list && ((*list)->distance != distance || (*list)->shared_frames != shared_frames))
+        list = &(*list)->next;
+    if (*list)
+        return *list;
+    struct site_scope *scope = arena_allocate(&profile->storage, 1, sizeof *scope);
+    if (!scope)
+        return NULL;
+    *scope = (struct site_scope){
+        .distance = distance, .shared_frames = shared_frames, .free_stack = SITE_NO_STACK};
+    *list = scope;
+    return scope;
+}
+
+/* Whatever they were freed by. */
+static int copy_scopes(struct builder *builder, const struct snapshot_site *from,
+                       struct profile_site *site) {
+    struct site_scope *list = NULL;
+    for (const struct site_scope *part = from->scopes; part; part = part->next) {
+        uint32_t shared;
+        int status = count_shared(builder, from, part, &shared);
+        if (status != TMPALLOC_OK)
+            return status;
+        struct site_scope *sum = get_scope(builder->profile, &list, part->distance, shared);
+        if (!sum)
+            return TMPALLOC_E_NOMEM;
+        sum->count += part->count;
+        sum->bytes += part->bytes;
+    }
+    site->scopes = list;
     return TMPALLOC_OK;
 }
 
@@ -178,7 +241,7 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     site->thread_count = from->thread_count;
     status = copy_arrays(profile, from, site);
     if (status == TMPALLOC_OK)
-        status = copy_scopes(profile, from, site);
+        status = copy_scopes(builder, from, site);
     return status == TMPALLOC_OK ? expand_free_stacks(builder, from, site) : status;
 }
 

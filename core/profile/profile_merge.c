@@ -76,7 +76,9 @@ static int add_scopes(const struct merging *merging, const struct profile_site *
                 known = keep(merging, 1, sizeof *known);
                 if (!known)
                     return no_memory(merging);
-                *known = (struct site_scope){sum, scope->distance, scope->shared_frames, 0, 0};
+                *known = (struct site_scope){.next = sum,
+                                             .distance = scope->distance,
+                                             .shared_frames = scope->shared_frames};
                 sum = known;
             }
             known->count += scope->count;

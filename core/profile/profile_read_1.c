@@ -124,7 +124,11 @@ static int add_scope(struct profile_reader *reader, uint32_t distance,
     struct site_scope *scope = arena_allocate(&reader->profile->storage, 1, sizeof *scope);
     if (!scope)
         return profile_reader_no_memory(reader);
-    *scope = (struct site_scope){*scopes, distance, shared_frames, part->count, part->bytes};
+    *scope = (struct site_scope){.next = *scopes,
+                                 .distance = distance,
+                                 .shared_frames = shared_frames,
+                                 .count = part->count,
+                                 .bytes = part->bytes};
     *scopes = scope;
     return TMPALLOC_OK;
 }

@@ -141,16 +141,19 @@ void site_count_temporary(struct site *site, uint64_t size_bytes, uint64_t dista
 }
 
 int site_count_scope(struct site_table *table, struct site *site, uint32_t distance,
-                     uint32_t shared_frames, uint64_t size_bytes) {
+                     uint32_t shared_frames, uint32_t free_stack, uint64_t size_bytes) {
     struct site_scope *scope = site->scopes;
-    while (scope && (scope->distance != distance || scope->shared_frames != shared_frames))
+    while (scope && (scope->distance != distance || scope->shared_frames != shared_frames ||
+                     scope->free_stack != free_stack))
         scope = scope->next;
     if (!scope) {
         scope = arena_allocate(&table->storage, 1, sizeof *scope);
         if (!scope)
             return TMPALLOC_E_NOMEM;
-        *scope = (struct site_scope){
-            .next = site->scopes, .distance = distance, .shared_frames = shared_frames};
+        *scope = (struct site_scope){.next = site->scopes,
+                                     .distance = distance,
+                                     .shared_frames = shared_frames,
+                                     .free_stack = free_stack};
         site->scopes = scope;
     }
     scope->count++;

@@ -19,14 +19,16 @@ struct site_distance {
     uint64_t bytes;
 };
 
-/* How many temporaries of one distance were freed while their `shared_frames` outermost frames
- * were still the same activations. */
+/* How many temporaries of one distance were freed, with one stack, while their `shared_frames`
+ * outermost frames were still the same activations, as far as addresses tell: the innermost of
+ * these may be another function, called from the same place. */
 struct site_scope {
     struct site_scope *next;
     uint32_t distance;
     uint32_t shared_frames;
     uint64_t count;
     uint64_t bytes;
+    uint32_t free_stack; /* number in struct stacks; SITE_NO_STACK: unknown */
 };
 
 /* The freeing call of the latest temporary, as far as comparing needs it.  All zeros: none since
@@ -36,6 +38,7 @@ struct site_free_call {
     uint64_t stack_pointer;
     uint64_t allocation_stack_pointer;
     uint32_t shared_frames;
+    uint32_t stack;
 };
 
 struct site_counters {
@@ -92,7 +95,7 @@ void site_count_temporary(struct site *site, uint64_t size_bytes, uint64_t dista
                           bool by_realloc);
 /* TMPALLOC_OK, or TMPALLOC_E_NOMEM when the temporary was not counted. */
 int site_count_scope(struct site_table *table, struct site *site, uint32_t distance,
-                     uint32_t shared_frames, uint64_t size_bytes);
+                     uint32_t shared_frames, uint32_t free_stack, uint64_t size_bytes);
 /* A fifth distinct free stack is not kept. */
 void site_add_free_stack(struct site *site, uint32_t stack);
 /* The same for a list of SITE_FREE_STACKS numbers. */

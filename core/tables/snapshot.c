@@ -74,7 +74,8 @@ static void add_free_stacks(struct snapshot_site *site, const struct snapshot_si
 
 static struct site_scope *find_scope(struct site_scope *scope, const struct site_scope *like) {
     while (scope &&
-           (scope->distance != like->distance || scope->shared_frames != like->shared_frames))
+           (scope->distance != like->distance || scope->shared_frames != like->shared_frames ||
+            scope->free_stack != like->free_stack))
         scope = scope->next;
     return scope;
 }

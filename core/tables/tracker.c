@@ -254,10 +254,11 @@ void tracker_later(const struct tracker *tracker, const struct tracker_release *
     detector_later(tracker->detector, release->thread->window, &release->block, number, ret);
 }
 
-int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames) {
+int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames,
+                        uint32_t free_stack) {
     const struct detector_block *block = &release->block;
     return site_count_scope(release->thread->sites, block->site, (uint32_t)block->distance,
-                            shared_frames, block->size_bytes);
+                            shared_frames, free_stack, block->size_bytes);
 }
 
 void tracker_flush(struct tracker *tracker) {

@@ -68,7 +68,8 @@ void tracker_later(const struct tracker *tracker, const struct tracker_release *
                    uint64_t number, struct detector_block *ret);
 /* Counts how many outermost frames of the allocation's stack were still there when the temporary
  * was freed.  TMPALLOC_OK, or TMPALLOC_E_NOMEM when it was not counted. */
-int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames);
+int tracker_count_scope(const struct tracker_release *release, uint32_t shared_frames,
+                        uint32_t free_stack);
 
 /* Empties all windows, or this thread's; zeroes the counters and empties all windows. */
 void tracker_flush(struct tracker *tracker);

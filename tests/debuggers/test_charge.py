@@ -161,3 +161,10 @@ def test_a_catch_selects_the_frame_that_it_is_to_charge(debugger, start, compile
     caller, own = result.outputs[7], result.outputs[10]
     assert "copy_name (" in caller or "`copy_name" in caller
     assert "main (" in own or "`main" in own
+
+
+def test_a_function_in_the_place_of_another_is_not_the_same_call(debugger, start, compile):
+    program = compile(PROGRAMS / "scopes.c", "-g", "-O2")
+    (summary,) = outputs(debugger, program, start, ["tmpalloc summary"])
+    rows = re.findall(r"(?m)^(\w+) at scopes\.c:\d+ .* (\d+) +100\.00% +([\d.]+)%", summary)
+    assert sorted(rows) == [("hand_on", "2", "0.00"), ("keep", "2", "100.00"), ("make", "2", "0.00")]

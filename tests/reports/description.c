@@ -193,6 +193,7 @@ static void add_scope(struct snapshot_site *site, char **words) {
     scope->shared_frames = (uint32_t)number(words[1]);
     scope->count = number(words[2]);
     scope->bytes = number(words[3]);
+    scope->free_stack = SITE_NO_STACK;
     site->scopes = scope;
 }
 

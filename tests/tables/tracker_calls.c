@@ -61,7 +61,7 @@ static void make_temporary(struct tracker *tracker, struct tracker_thread *threa
     CHECK(tracker_allocated(tracker, thread, 0x100, 8, stack, &site) == 0);
     tracker_freed(tracker, thread, 0x100, false, &release);
     CHECK(release.verdict == DETECTOR_TEMPORARY && release.block.site == site);
-    CHECK(tracker_count_scope(&release, shared_frames) == 0);
+    CHECK(tracker_count_scope(&release, shared_frames, SITE_NO_STACK) == 0);
     site_add_free_stack(site, free_stack);
 }
 
