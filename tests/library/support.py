@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from library.results import read_results
+
 TESTS = Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
 BUILD = Path(os.environ.get("TMPALLOC_BUILD") or ROOT / ".build")
