@@ -10,7 +10,7 @@ struct unwinder_node {
     struct unwinder_cell cells[];
 };
 
-static struct unwinder_node *of(const struct memo_node *node) {
+static struct unwinder_node *unwinder_node_of(const struct memo_node *node) {
     return (struct unwinder_node *)(uintptr_t)node;
 }
 
@@ -25,9 +25,9 @@ struct unwinder_cell unwinder_cell_observe(const struct unwinder_cell *cell,
     return seen;
 }
 
-static bool look(const void *arg, const struct memo_node *node, uint32_t number,
-                 struct memo_departure *ret) {
-    const struct unwinder_cell *cell = &of(node)->cells[number];
+static bool unwinder_memo_look(const void *arg, const struct memo_node *node, uint32_t number,
+                               struct memo_departure *ret) {
+    const struct unwinder_cell *cell = &unwinder_node_of(node)->cells[number];
     struct unwinder_cell seen = unwinder_cell_observe(cell, arg);
     ret->value = seen.value;
     ret->missing = seen.missing;
@@ -36,15 +36,16 @@ static bool look(const void *arg, const struct memo_node *node, uint32_t number,
 
 const void *unwinder_memo_find(const struct memo *memo, const struct unwinder_thread *thread,
                                struct memo_departure *ret) {
-    const struct memo_node *node = memo_find(memo, thread->pc, NULL, look, thread, ret);
-    return node ? of(node)->result : NULL;
+    const struct memo_node *node =
+        memo_find(memo, thread->pc, NULL, unwinder_memo_look, thread, ret);
+    return node ? unwinder_node_of(node)->result : NULL;
 }
 
-static bool departs(const struct memo_departure *departure, const struct unwinder_cell *cells,
-                    uint32_t count) {
+static bool unwinder_memo_departs(const struct memo_departure *departure,
+                                  const struct unwinder_cell *cells, uint32_t count) {
     if (!departure->node || departure->cell >= count)
         return !departure->node;
-    const struct unwinder_cell *there = &of(departure->node)->cells[departure->cell];
+    const struct unwinder_cell *there = &unwinder_node_of(departure->node)->cells[departure->cell];
     const struct unwinder_cell *here = &cells[departure->cell];
     return here->kind == there->kind && here->place == there->place &&
            here->relative == there->relative && here->value == departure->value &&
@@ -53,7 +54,7 @@ static bool departs(const struct memo_departure *departure, const struct unwinde
 
 int unwinder_memo_add(struct memo *memo, uint64_t pc, const struct memo_departure *departure,
                       const struct unwinder_cell *cells, uint32_t count, const void *result) {
-    if (!departs(departure, cells, count))
+    if (!unwinder_memo_departs(departure, cells, count))
         return TMPALLOC_OK;
     struct unwinder_node *node = memo_allocate(memo, sizeof *node + count * sizeof *cells);
     if (!node)

@@ -72,13 +72,13 @@ static bool at_limit(struct walk *walk, const struct unwind_row *row) {
     return true;
 }
 
-static bool give_up(struct walk *walk) {
+static bool walk_give_up(struct walk *walk) {
     walk->truncated = walk->incomplete = true;
     return false;
 }
 
 /* Adds a frame and finds the next; false: the walk is over. */
-static bool visit(struct walk *walk, uint64_t *pc, bool *exact) {
+static bool walk_visit(struct walk *walk, uint64_t *pc, bool *exact) {
     struct walk_value cfa;
     const struct unwinder_row *found;
     struct walk_frame *frame = add_frame(walk, *pc, *exact);
@@ -90,7 +90,7 @@ static bool visit(struct walk *walk, uint64_t *pc, bool *exact) {
         return false;
     }
     if (!found || !walk_find_cfa(&walk->state, &found->row.cfa, &cfa))
-        return give_up(walk);
+        return walk_give_up(walk);
     const struct unwind_row *row = &found->row;
     uint64_t address = *pc - !*exact;
     /* The kernel made the handler return to here; nothing was called from here. */
@@ -99,10 +99,10 @@ static bool visit(struct walk *walk, uint64_t *pc, bool *exact) {
     *exact = row->signal;
     if (at_limit(walk, row) || row->return_address.kind == UNWIND_UNDEFINED)
         return false;
-    return walk_step(&walk->state, row, cfa, address, pc) ? *pc != 0 : give_up(walk);
+    return walk_step(&walk->state, row, cfa, address, pc) ? *pc != 0 : walk_give_up(walk);
 }
 
-static void begin(struct walk *walk, const struct unwinder_thread *thread) {
+static void walk_begin(struct walk *walk, const struct unwinder_thread *thread) {
     const struct processor *processor = walk->processor;
     struct walk_location *registers = walk->state.registers;
     walk->side = (struct walk_side){.register_count = processor->frames.count,
@@ -126,12 +126,12 @@ static void begin(struct walk *walk, const struct unwinder_thread *thread) {
 int walk_run(struct walk *walk, const struct unwinder_thread *thread) {
     uint64_t pc = thread->pc;
     bool exact = true;
-    begin(walk, thread);
+    walk_begin(walk, thread);
     walk->thread = thread;
     walk->frame_count = walk->cell_count = 0;
     walk->truncated = walk->incomplete = false;
     walk->status = TMPALLOC_OK;
-    while (visit(walk, &pc, &exact))
+    while (walk_visit(walk, &pc, &exact))
         continue;
     return walk->status;
 }

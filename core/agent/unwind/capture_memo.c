@@ -2,7 +2,7 @@
 
 #include "tmpalloc/status.h"
 
-static struct capture_node *of(const struct memo_node *node) {
+static struct capture_node *capture_node_of(const struct memo_node *node) {
     return (struct capture_node *)(uintptr_t)node;
 }
 
@@ -22,10 +22,10 @@ static uint64_t value_of(const struct capture_node *node, uint32_t cell) {
     return node->cells[cell].value - (flags & CELL_RELATIVE ? node->start.return_slot : 0);
 }
 
-static bool look(const void *arg, const struct memo_node *node, uint32_t cell,
-                 struct memo_departure *ret) {
-    ret->value = capture_cell_read(place_of(of(node), cell), arg);
-    return ret->value == value_of(of(node), cell);
+static bool capture_memo_look(const void *arg, const struct memo_node *node, uint32_t cell,
+                              struct memo_departure *ret) {
+    ret->value = capture_cell_read(place_of(capture_node_of(node), cell), arg);
+    return ret->value == value_of(capture_node_of(node), cell);
 }
 
 const struct capture_node *capture_memo_find(const struct memo *memo,
@@ -33,8 +33,8 @@ const struct capture_node *capture_memo_find(const struct memo *memo,
                                              const struct capture_node *guess,
                                              struct memo_departure *ret) {
     uint64_t return_address = *(const uint64_t *)start->return_slot;
-    struct memo_node *first = guess ? &of(&guess->node)->node : NULL;
-    return of(memo_find(memo, return_address, first, look, start, ret));
+    struct memo_node *first = guess ? &capture_node_of(&guess->node)->node : NULL;
+    return capture_node_of(memo_find(memo, return_address, first, capture_memo_look, start, ret));
 }
 
 static void keep_cells(struct capture_node *node, const struct capture_walk *walk) {
@@ -53,11 +53,12 @@ static void keep_cells(struct capture_node *node, const struct capture_walk *wal
     node->cells[node->node.cell_count] = (struct capture_cell){.value = ~node->node.root};
 }
 
-static bool departs(const struct capture_walk *walk, const struct memo_departure *departure) {
+static bool capture_memo_departs(const struct capture_walk *walk,
+                                 const struct memo_departure *departure) {
     if (!departure->node || departure->cell >= walk->cell_count)
         return !departure->node;
     const struct capture_cell *here = &walk->cells[departure->cell];
-    return here->place == place_of(of(departure->node), departure->cell) &&
+    return here->place == place_of(capture_node_of(departure->node), departure->cell) &&
            here->value == departure->value;
 }
 
@@ -66,7 +67,7 @@ const struct capture_node *capture_memo_add(struct memo *memo,
                                             const struct capture_walk *walk,
                                             struct capture_entry *entry) {
     size_t bytes = (walk->cell_count + 1) * sizeof walk->cells[0] + walk->cell_count;
-    if (!departs(walk, departure))
+    if (!capture_memo_departs(walk, departure))
         return NULL;
     struct capture_node *node = memo_allocate(memo, sizeof *node + bytes);
     if (!node)

@@ -26,7 +26,7 @@ static bool log_cell(struct capture_walk *walk, int64_t place, struct walk_value
     return true;
 }
 
-static struct capture_walk *walk_of(struct walk_state *state) {
+static struct capture_walk *capture_walk_of(struct walk_state *state) {
     return (struct capture_walk *)state;
 }
 
@@ -34,12 +34,12 @@ static struct capture_walk *walk_of(struct walk_state *state) {
 static bool read_register(struct walk_state *state, uint32_t number, bool relative,
                           struct walk_value *ret) {
     int64_t place = number == CFI_STACK_POINTER ? CELL_STACK_POINTER : CELL_FRAME_POINTER;
-    return log_cell(walk_of(state), place | relative, ret);
+    return log_cell(capture_walk_of(state), place | relative, ret);
 }
 
 static bool read_memory(struct walk_state *state, uint64_t address, bool relative,
                         struct walk_value *ret) {
-    struct capture_walk *walk = walk_of(state);
+    struct capture_walk *walk = capture_walk_of(state);
     if (address % WORD_BYTES || !capture_pages_readable(&walk->pages, address)) {
         walk->unstable = true;
         return false;
@@ -58,7 +58,7 @@ static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
 static bool frame_agrees(struct walk_state *state, uint64_t address, bool known,
                          uint64_t return_address) {
     return return_address < CAPTURE_PC_LIMIT &&
-           frame_code_agrees(read_code, walk_of(state), address, known, return_address);
+           frame_code_agrees(read_code, capture_walk_of(state), address, known, return_address);
 }
 
 static const struct walk_side side = {.register_count = CFI_REGISTERS,
@@ -89,7 +89,7 @@ static bool add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
 }
 
 /* Adds a frame and finds the next; false: the walk is over. */
-static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
+static bool capture_walk_visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
     const struct cfi_row *found;
     struct walk_value cfa;
     if (!add_frame(walk, *pc, *exact))
@@ -110,7 +110,8 @@ static bool visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
     return !walk->truncated && *pc != 0;
 }
 
-static void begin(struct capture_walk *walk, const struct capture_start *start, uint64_t pc) {
+static void capture_walk_begin(struct capture_walk *walk, const struct capture_start *start,
+                               uint64_t pc) {
     struct walk_location *registers = walk->state.registers;
     walk->start = *start;
     walk->pages = (struct capture_pages){.stack = start->return_slot};
@@ -136,8 +137,8 @@ static uintptr_t stack_pointer(const struct capture_walk *walk) {
 int capture_walk_run(struct capture_walk *walk, const struct capture_start *start) {
     uint64_t pc = *(const uint64_t *)start->return_slot;
     bool exact = false;
-    begin(walk, start, pc);
-    while (visit(walk, &pc, &exact))
+    capture_walk_begin(walk, start, pc);
+    while (capture_walk_visit(walk, &pc, &exact))
         walk->bounds[walk->bound_count++] = stack_pointer(walk);
     return walk->no_memory ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
 }
@@ -146,7 +147,7 @@ int capture_walk_run(struct capture_walk *walk, const struct capture_start *star
 static bool visit_outwards(struct capture_walk *walk, uint64_t *pc, bool *exact, bool *interrupted,
                            uintptr_t *slot) {
     *interrupted |= *exact;
-    if (!visit(walk, pc, exact))
+    if (!capture_walk_visit(walk, pc, exact))
         return false;
     *slot = stack_pointer(walk) - WORD_BYTES;
     return true;
@@ -158,7 +159,7 @@ enum capture_path capture_walk_to(struct capture_walk *walk, const struct captur
     uintptr_t slot = start->return_slot;
     uint32_t depth_limit = walk->depth_limit;
     bool exact = false, interrupted = false;
-    begin(walk, start, pc);
+    capture_walk_begin(walk, start, pc);
     walk->depth_limit = CAPTURE_DEPTH_LIMIT;
     /* Only signals change from one stack to another that may be anywhere. */
     while (slot != outer_slot && (interrupted || slot < outer_slot) &&
