@@ -15,7 +15,8 @@ test_packages=(bubblewrap python3 python3-pytest python3-pytest-xdist clang g++ 
     libxml2-utils libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg
     heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema
     protobuf-compiler python3-protobuf golang-github-google-pprof-dev chromium chromium-driver
-    python3-selenium musl-tools xz-utils dwz)
+    python3-selenium musl-tools xz-utils dwz qemu-user gdb-multiarch gcc-aarch64-linux-gnu
+    libc6-dev-arm64-cross)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -67,6 +68,9 @@ have_content() { # PACKAGE
         libgoogle-perftools-dev) pkg-config --exists libtcmalloc_minimal ;;
         libmimalloc-dev) compgen -G '/usr/include/mimalloc*' ;;
         musl-tools) command -v musl-gcc ;;
+        qemu-user) command -v qemu-aarch64 ;;
+        gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
+        libc6-dev-arm64-cross) [[ -e /usr/aarch64-linux-gnu/include/stdlib.h ]] ;;
         libxml2-utils) command -v xmllint ;;
         libc6-dev) [[ -e /usr/include/stdlib.h ]] ;;
         ninja-build) command -v ninja ;;

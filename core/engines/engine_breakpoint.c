@@ -124,8 +124,8 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
                               const struct tmpalloc_process *process, struct error *error) {
     engine->pid = process->pid;
     engine->processor = processor_find(process->architecture);
-    if (!engine->processor || !engine->processor->is_tried)
-        return error_set(error, TMPALLOC_E_UNSUPPORTED, "architecture '%s' is not supported: %s is",
+    if (!engine->processor)
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, "architecture '%s' is not supported: %s are",
                          process->architecture, processor_names());
     struct entry_points found = {0};
     int resolved =

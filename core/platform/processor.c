@@ -29,7 +29,7 @@ const struct processor *processor_of_machine(uint16_t elf_machine) {
 }
 
 const char *processor_names(void) {
-    return processor_x86_64.name;
+    return "x86_64 and aarch64";
 }
 
 uint32_t processor_argument(const struct processor *processor, uint64_t number) {

@@ -45,7 +45,6 @@ struct processor {
     uint16_t elf_machine;   /* EM_* */
     uint8_t word_bytes;
     uint8_t watch_bytes; /* that one watchpoint can take */
-    bool is_tried;       /* whole sessions were run on it: else no engine takes it */
 
     const char *stack_pointer;
     const char *result;
@@ -87,7 +86,7 @@ extern const struct processor processor_aarch64;
 const struct processor *processor_find(const char *name);
 /* That of an ELF file; NULL: it isn't known. */
 const struct processor *processor_of_machine(uint16_t elf_machine);
-/* Names of those that were tried, for messages. */
+/* Their names, for messages. */
 const char *processor_names(void);
 
 /* The number of the argument, from 1 on, that is in the register which call frame information has

@@ -57,7 +57,6 @@ const struct processor processor_x86_64 = {
     .other_name = "i386:x86-64",
     .elf_machine = EM_X86_64,
     .word_bytes = 8,
-    .is_tried = true,
     .watch_bytes = 8, /* Intel SDM, volume 3, "Debug Address Registers" */
     .stack_pointer = "rsp",
     .result = "rax",

@@ -165,7 +165,7 @@ static int follow_processor(struct unwinder *unwinder, struct error *error) {
     if (!processor)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the architecture of the process is not "
-                         "supported: %s is",
+                         "supported: %s are",
                          processor_names());
     struct unwind_rules *rules;
     if (unwind_rules_create(processor, unwinder->modules, &rules) != TMPALLOC_OK)

@@ -1,0 +1,80 @@
+"""A program of another processor, under QEMU's GDB server, counts what it counts on this one.
+
+Only GDB: Debian's gdb-multiarch knows all processors, and QEMU's user mode has no other server.
+"""
+
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+from library.support import ROOT, execute
+
+NEEDED = ("aarch64-linux-gnu-gcc", "qemu-aarch64", "gdb-multiarch")
+SYSTEM = "/usr/aarch64-linux-gnu"
+PROGRAM = """
+#include <stdlib.h>
+static __attribute__((noinline)) void use(void *block) { __asm__ volatile("" : : "r"(block) : "memory"); }
+static __attribute__((noinline)) void temporary(size_t size) {
+    void *block = malloc(size);
+    use(block);
+    free(block);
+}
+static __attribute__((noinline)) void grow(void) {
+    char *block = NULL;
+    for (size_t size = 1; size < 5; size++)
+        use(block = realloc(block, size * 1000));
+    free(block);
+}
+int main(void) {
+    void *kept = calloc(7, 11);
+    for (int i = 1; i <= 10; i++)
+        temporary(100 * i);
+    grow();
+    use(kept);
+    return 0;
+}
+"""
+
+
+def summary(debugger, program, *target):
+    """At exit(), of what happened since main() by breakpoints."""
+    commands = [
+        *("set pagination off", "set width 0", f"source {ROOT / 'gdb' / 'tmpalloc_gdb.py'}"),
+        *target,
+        *("break main", "continue" if target else "run"),
+        *("tmpalloc start --engine breakpoint", "break exit", "continue", "tmpalloc summary", "kill"),
+    ]
+    options = [word for command in commands for word in ("-ex", command)]
+    output = execute(debugger, "-nx", "-batch", *options, program)
+    assert "breakpoint engine" in output and "Location" in output, output
+    lines = output[output.index("Location") :].splitlines()
+    return [line for line in lines if "Inferior" not in line and "killed" not in line]
+
+
+def free_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def test_a_program_of_aarch64_counts_what_it_counts_here(tmp_path):
+    missing = [name for name in NEEDED if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    source, port = tmp_path / "program.c", free_port()
+    source.write_text(PROGRAM)
+    here, there = tmp_path / "here", tmp_path / "there"
+    for compiler, program in (("gcc", here), ("aarch64-linux-gnu-gcc", there)):
+        execute(compiler, "-g", "-O1", "-fno-builtin", "-o", program, source)
+    emulator = subprocess.Popen(["qemu-aarch64", "-L", SYSTEM, "-g", str(port), there])
+    try:
+        time.sleep(1)
+        target = (f"set sysroot {SYSTEM}", f"target remote 127.0.0.1:{port}")
+        seen = summary("gdb-multiarch", there, *target)
+    finally:
+        emulator.kill()
+        emulator.wait()
+    assert seen == summary("gdb", here)
+    assert any("temporary at program.c" in line and " 10 " in line for line in seen), seen
