@@ -6,10 +6,10 @@ Only GDB: Debian's gdb-multiarch knows all processors, and QEMU's user mode has 
 import shutil
 import socket
 import subprocess
-import time
+from pathlib import Path
 
 import pytest
-from library.support import ROOT, execute
+from library.support import ROOT, execute, wait_for
 
 NEEDED = ("aarch64-linux-gnu-gcc", "qemu-aarch64", "gdb-multiarch")
 SYSTEM = "/usr/aarch64-linux-gnu"
@@ -59,6 +59,12 @@ def free_port():
         return server.getsockname()[1]
 
 
+def is_listening(port):
+    """Looked up, since the first connection is the debugger's."""
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in sockets)
+
+
 def test_a_program_of_aarch64_counts_what_it_counts_here(tmp_path):
     missing = [name for name in NEEDED if not shutil.which(name)]
     if missing:
@@ -70,7 +76,7 @@ def test_a_program_of_aarch64_counts_what_it_counts_here(tmp_path):
         execute(compiler, "-g", "-O1", "-fno-builtin", "-o", program, source)
     emulator = subprocess.Popen(["qemu-aarch64", "-L", SYSTEM, "-g", str(port), there])
     try:
-        time.sleep(1)
+        wait_for(lambda: is_listening(port))
         target = (f"set sysroot {SYSTEM}", f"target remote 127.0.0.1:{port}")
         seen = summary("gdb-multiarch", there, *target)
     finally:
