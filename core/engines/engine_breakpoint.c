@@ -125,8 +125,9 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
     engine->pid = process->pid;
     engine->processor = processor_find(process->architecture);
     if (!engine->processor)
-        return error_set(error, TMPALLOC_E_UNSUPPORTED, "architecture '%s' is not supported: %s are",
-                         process->architecture, processor_names());
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "architecture '%s' is not supported: %s are", process->architecture,
+                         processor_names());
     struct entry_points found = {0};
     int resolved =
         entry_points_resolve(engine->parts.modules, &engine->options.entries, &found, error);
