@@ -25,7 +25,7 @@ static void a_catch_stops_at_the_free_and_is_told_then(void) {
     uint64_t *stack = make_stack(caller_a, 5);
     say("catch", TMPALLOC_E_STATE);
     say("start", TMPALLOC_OK);
-    say("catch --at no_such_place", TMPALLOC_OK);
+    say("catch --at no_such_place$", TMPALLOC_OK); /* which names of functions can't tell */
     say("catch --min-size 50 --once", TMPALLOC_OK);
     say("catch --delete 3", TMPALLOC_E_ARGUMENT);
     allocate(stack, 100, 0x1000);
@@ -38,7 +38,7 @@ static void a_catch_stops_at_the_free_and_is_told_then(void) {
     CHECK(strstr(world.message, "catch 2: 0x1000 of 100B is about to be freed, distance 1"));
     CHECK(strstr(world.message, "\n  10B caller_a"));
     CHECK(world.size == 100 && world.selected_pc == (uintptr_t)caller_a + 1);
-    CHECK(says("status", "catch 1             threshold 1, at no_such_place: 0 matches\n"));
+    CHECK(says("status", "catch 1             threshold 1, at no_such_place$: 0 matches\n"));
     say("catch --delete 2", TMPALLOC_E_ARGUMENT);
     say("catch --delete", TMPALLOC_OK);
 }
