@@ -18,7 +18,7 @@ CORE = ROOT / "core"
 #: Options for sources of the core that a test compiles by itself.
 CORE_FLAGS = (
     f"-I{CORE}", f"-I{ROOT}/include", f"-I{TESTS}/library",
-    "-D_GNU_SOURCE", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra",
+    "-D_GNU_SOURCE", "-DTMPALLOC_CHECKS_ABORT=1", "-std=gnu11", "-g", "-O2", "-Wall", "-Wextra",
 )  # fmt: skip
 
 #: Programs to track; those in C are compiled with C_FLAGS.

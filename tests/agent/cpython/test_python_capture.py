@@ -16,7 +16,7 @@ NAMES = re.findall(r"^def (\w+)\(\):", KINDS.read_text(), re.MULTILINE)
 SOURCES = core_sources(
     "python_*.c", "c_library.c", "capture_pages.c", "loaded_file.c", "loaded_symbols.c", "own_stack.c",
     "own_stack_switch.S", "kernel_memory.c", "sandbox_state.c", "arena.c", "map.c", "memory.c",
-    "memory_libc.c", "memo.c",
+    "memory_libc.c", "memo.c", "check_trap.c",
 )  # fmt: skip
 # Functions of the file that are no programs of their own.
 HELPERS = {"compress"}

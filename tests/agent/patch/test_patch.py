@@ -7,8 +7,8 @@ from library.support import CORE_FLAGS, LIBRARIES, core_sources, execute, soname
 
 HERE = Path(__file__).resolve().parent
 SHARED = core_sources(
-    "memory.c", "map.c", "memory_mmap.c", "c_library.c", "capture_pages.c", "kernel_memory.c",
-    "loaded_file.c", "loaded_symbols.c", "sandbox_state.c",
+    "memory.c", "map.c", "memory_mmap.c", "c_library.c", "capture_pages.c", "check_trap.c",
+    "kernel_memory.c", "loaded_file.c", "loaded_symbols.c", "sandbox_state.c",
 )  # fmt: skip
 PATCHING = core_sources(
     "patch.c", "stub_pages.c", "code_function.c", "code_instruction.c", "code_move.c", "cfi_bytes.c",

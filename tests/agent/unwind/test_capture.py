@@ -11,8 +11,8 @@ from library.support import CORE_FLAGS, core_sources, execute
 HERE = Path(__file__).resolve().parent
 SOURCES = core_sources(
     "capture*.c", "cfi_*.c", "c_library.c", "loaded_file.c", "own_stack.c", "own_stack_switch.S",
-    "sandbox_state.c", "arena.c", "map.c", "memory.c", "memory_libc.c", "frame_code_x86_64.c",
-    "memo.c", "unwinder_expression.c",
+    "sandbox_state.c", "arena.c", "check_trap.c", "map.c", "memory.c", "memory_libc.c",
+    "frame_code_x86_64.c", "memo.c", "unwinder_expression.c",
 )  # fmt: skip
 # More for a longer run: 24000 are about three million captures per compiler.
 ROUNDS = int(os.environ.get("TMPALLOC_CAPTURE_ROUNDS", "400"))
