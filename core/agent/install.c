@@ -103,17 +103,17 @@ static uint32_t find_same(const struct installation *installation, uint32_t numb
     return HOOK_COUNT;
 }
 
-/* The function leads to the hook, too, for whoever is bound to it (RTLD_DEEPBIND, dlsym() on its
- * library); what this library exports goes there straight, but for a function with another name,
- * whose hook it leads to. */
+/* Calls go by the function itself, as do those of whoever is bound to it (RTLD_DEEPBIND, dlsym() on
+ * its library). */
 static void lead_to_patched(struct installation *installation, uint32_t number,
                             uintptr_t function) {
-    bool has_other_name = find_same(installation, number, function) != HOOK_COUNT;
-    if (has_other_name)
+    uint32_t same = find_same(installation, number, function);
+    if (same != HOOK_COUNT)
         note(installation, number, function, AGENT_PATCHED);
     else if (patch(installation, number, function) != TMPALLOC_OK)
         note(installation, number, function, AGENT_INTERPOSED);
-    hooks_route(number, has_other_name ? function : hook_list[number].counting);
+    bool patched = installation->hooking[number] == AGENT_PATCHED;
+    hooks_route(number, patched ? function : hook_list[number].counting);
 }
 
 /* The program is bound to this library's function, unless that has nothing to do: then whoever is
@@ -197,17 +197,8 @@ int install_functions(struct agent_image *image, const struct agent_function *fu
     return status;
 }
 
-/* What this library exports goes to the function as long as its code doesn't lead to the hook. */
-static void pass_by_hooks(const struct agent_image *image) {
-    for (uint32_t i = 0; i <= HOOK_dlclose; i++) {
-        if (interposed[i] && image->hooking[place_of(i)] == AGENT_PATCHED)
-            hooks_route(i, interposed[i]);
-    }
-}
-
 /* What can't be changed is still told. */
 void install_undo(struct agent_image *image) {
-    pass_by_hooks(image);
     object_allocator_hooks_undo();
     patch_undo();
     relocations_undo();

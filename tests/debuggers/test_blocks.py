@@ -90,7 +90,7 @@ def same_in_core(debugger, program, core, expected):
 
 def test_what_is_no_address_and_no_time_for_blocks_is_one_line(debugger, start, program):
     saved = debugger.directory / "saved.json"
-    accepted = "a number (0x1234) or an expression of this stop that gives one, without a call"
+    accepted = "a number or an expression of this stop that gives one, without a call"
     addresses = ["nonsense", "12x", "stage()", "logs[0]", "0x10000000000000000", "held +"]
     steps = ["tmpalloc live", start, "tmpalloc explain 4", debugger.break_at("stage")]
     steps += [debugger.run(), *(f"tmpalloc explain {address}" for address in addresses)]

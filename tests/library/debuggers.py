@@ -17,7 +17,7 @@ from library.support import ROOT
 #: A session is given up after so long: traced Python programs take minutes on a slow machine.
 SECONDS = 300
 #: Columns of the log that a session writes: names in it are whole.
-WIDE = "250"
+WIDE = "1000"
 
 
 class Result:
