@@ -57,8 +57,8 @@ def core_sources(*patterns):
 
 
 def number(status, name):
-    """A number that `tmpalloc status` shows."""
-    found = re.search(rf"(?m)^{name} +([\d,]+)", status)
+    """A number that `tmpalloc status` shows, in a line of its own where there is no room."""
+    found = re.search(rf"(?m)^{name}\s+([\d,]+)", status)
     assert found, status
     return int(found[1].replace(",", ""))
 
