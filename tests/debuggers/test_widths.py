@@ -1,6 +1,5 @@
 """How wide lines are: on a terminal, in its pages, and in a log."""
 
-import re
 
 import pytest
 from library.support import C_FLAGS
