@@ -144,6 +144,7 @@ int command_report_options(const struct arguments *arguments,
         .same_scope = arguments_given(arguments, "same-scope"),
         .filter = filter ? filter_ret : NULL,
         .tid = (int64_t)tid,
+        .place = arguments->words[0],
     };
     return TMPALLOC_OK;
 }

@@ -111,7 +111,8 @@ int command_open_report(const struct command_call *call, struct profile **ret) {
 typedef int table_report(const struct profile *profile, const struct report_options *options,
                          struct text *text, struct error *error);
 
-static int run_table(const struct command_call *call, table_report *report) {
+/* `own`: charged so where the line doesn't say how. */
+static int run_table(const struct command_call *call, bool own, table_report *report) {
     struct report_options options;
     regex_t filter;
     int status =
@@ -119,7 +120,7 @@ static int run_table(const struct command_call *call, table_report *report) {
     if (status != TMPALLOC_OK)
         return status;
     struct profile *profile = NULL;
-    status = command_open_report(call, &profile);
+    status = open_report(call, own, &profile);
     if (status == TMPALLOC_OK)
         status = report(profile, &options, call->text, call->error);
     profile_destroy(profile);
@@ -129,32 +130,19 @@ static int run_table(const struct command_call *call, table_report *report) {
 }
 
 static int run_summary(const struct command_call *call) {
-    return run_table(call, report_summary);
+    return run_table(call, false, report_summary);
 }
 
 static int summary_data(const struct command_call *call) {
-    return run_table(call, report_summary_data);
+    return run_table(call, false, report_summary_data);
 }
 
 static int run_tree(const struct command_call *call) {
-    return run_table(call, report_tree);
+    return run_table(call, false, report_tree);
 }
 
 static int run_list(const struct command_call *call) {
-    struct report_options options;
-    regex_t filter;
-    int status =
-        command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
-    if (status != TMPALLOC_OK)
-        return status;
-    struct profile *profile = NULL;
-    status = open_report(call, true, &profile);
-    if (status == TMPALLOC_OK)
-        status = report_list(profile, call->arguments->words[0], &options, call->text, call->error);
-    profile_destroy(profile);
-    if (options.filter)
-        regfree(&filter);
-    return status;
+    return run_table(call, true, report_list);
 }
 
 static int run_site(const struct command_call *call) {

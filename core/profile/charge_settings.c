@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "names/name_lists.h"
 #include "profile/expressions.h"
 #include "support/memory.h"
 
@@ -64,12 +65,6 @@ static struct charge_pattern *find_pattern(struct charge_settings *settings, con
     return strcmp(name, "wrapper") == 0 ? &settings->wrapper : NULL;
 }
 
-static bool is_one_of(const char *word, const char *const *words) {
-    while (*words && strcmp(*words, word) != 0)
-        words++;
-    return *words != NULL;
-}
-
 static int refuse(const char *problem, const char *word, const char *const *accepted,
                   struct error *error) {
     struct text names;
@@ -86,7 +81,7 @@ int charge_settings_refuse(const char *name, struct error *error) {
 }
 
 static int set_by(struct charge_settings *settings, const char *value, struct error *error) {
-    if (*value && !is_one_of(value, charge_by_names))
+    if (*value && !name_is_one_of(value, charge_by_names))
         return refuse("bad value for charge", value, charge_by_names, error);
     settings->by = charge_by_name(value);
     return TMPALLOC_OK;
@@ -97,7 +92,7 @@ int charge_settings_set(struct charge_settings *settings, const char *name, cons
     struct charge_pattern *pattern = find_pattern(settings, name);
     if (pattern)
         return set_pattern(pattern, value, error);
-    if (!is_one_of(name, charge_setting_names))
+    if (!name_is_one_of(name, charge_setting_names))
         return charge_settings_refuse(name, error);
     return set_by(settings, value, error);
 }
@@ -156,17 +151,9 @@ void charge_settings_clear_skips(struct charge_settings *settings) {
     settings->skip_count = 0;
 }
 
-/* "b/c.h" ends "/a/b/c.h" and "b/c.h", but not "ab/c.h". */
-static bool ends_path(const char *path, const char *end) {
-    size_t length = strlen(path), wanted = strlen(end);
-    if (wanted == 0 || length < wanted || strcmp(path + length - wanted, end) != 0)
-        return false;
-    return length == wanted || *end == '/' || path[length - wanted - 1] == '/';
-}
-
 static bool matches_file(const struct charge_skip *skip, const char *file) {
     if (!skip->glob)
-        return ends_path(file, skip->file);
+        return text_ends_path(file, skip->file, strlen(skip->file));
     const char *name = strchr(skip->file, '/') ? NULL : strrchr(file, '/');
     return fnmatch(skip->file, name ? name + 1 : file, 0) == 0;
 }
@@ -183,7 +170,8 @@ static bool matches(const struct charge_skip *skip, const char *function, const 
                     const char *module) {
     return (!skip->function || (function && matches_function(skip, function))) &&
            (!skip->file || (file && matches_file(skip, file))) &&
-           (!skip->library || (module && ends_path(module, skip->library)));
+           (!skip->library ||
+            (module && text_ends_path(module, skip->library, strlen(skip->library))));
 }
 
 bool charge_settings_skip(const struct charge_settings *settings, const char *function,

@@ -15,37 +15,14 @@ struct label {
 struct labels {
     struct locations *locations;
     struct label *items; /* by number of the location */
-    struct text texts;   /* NUL-terminated, one after the other */
+    size_t capacity;
+    struct text texts; /* NUL-terminated, one after the other */
 };
-
-static int collect(struct labels *labels, const struct symbol *const *symbols, size_t count) {
-    if (count == 0)
-        return TMPALLOC_OK;
-    labels->items = memory_allocate_zeroed(count, sizeof *labels->items);
-    if (!labels->items)
-        return TMPALLOC_E_NOMEM;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t known = locations_count(labels->locations);
-        uint32_t number = locations_intern(labels->locations, symbols[i]);
-        if (number == LOCATION_NONE)
-            return TMPALLOC_E_NOMEM;
-        if (number < known)
-            continue;
-        labels->items[number] = (struct label){symbols[i], labels->texts.length, {.path_parts = 1}};
-        profile_append_location(&labels->texts, symbols[i]);
-        text_append_bytes(&labels->texts, "", 1);
-    }
-    return labels->texts.failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
-}
 
 static int compare(const void *left, const void *right, void *arg) {
     const struct label *const *a = left, *const *b = right;
     const char *texts = arg;
     return strcmp(texts + (*a)->text, texts + (*b)->text);
-}
-
-static bool differ(const char *a, const char *b) {
-    return a != b && (!a || !b || strcmp(a, b) != 0);
 }
 
 static const char *get_path(const struct symbol *symbol) {
@@ -54,7 +31,7 @@ static const char *get_path(const struct symbol *symbol) {
 
 static void tell_apart(struct label *one, struct label *other) {
     const char *path = get_path(one->symbol), *other_path = get_path(other->symbol);
-    bool names = differ(one->symbol->function, other->symbol->function);
+    bool names = !text_same(one->symbol->function, other->symbol->function);
     size_t parts = path && other_path ? profile_parts_that_differ(path, other_path) : 1;
     one->detail.whole_name |= names;
     other->detail.whole_name |= names;
@@ -72,7 +49,7 @@ static void tell_group_apart(struct label **group, size_t count) {
     }
 }
 
-static int tell_all_apart(struct labels *labels) {
+int labels_tell_apart(struct labels *labels) {
     size_t count = locations_count(labels->locations);
     struct label **sorted = count > 0 ? memory_allocate_zeroed(count, sizeof *sorted) : NULL;
     if (!sorted)
@@ -90,21 +67,31 @@ static int tell_all_apart(struct labels *labels) {
     return TMPALLOC_OK;
 }
 
-int labels_create(const struct symbol *const *symbols, size_t count, struct labels **ret) {
+int labels_create(struct labels **ret) {
     struct labels *labels = memory_allocate_zeroed(1, sizeof *labels);
     if (!labels)
         return TMPALLOC_E_NOMEM;
     text_init(&labels->texts);
     int status = locations_create(&labels->locations);
     if (status == TMPALLOC_OK)
-        status = collect(labels, symbols, count);
-    if (status == TMPALLOC_OK)
-        status = tell_all_apart(labels);
-    if (status == TMPALLOC_OK)
         *ret = labels;
     else
         labels_destroy(labels);
     return status;
+}
+
+int labels_add(struct labels *labels, const struct symbol *symbol) {
+    uint32_t known = locations_count(labels->locations);
+    uint32_t number = locations_intern(labels->locations, symbol);
+    if (number < known)
+        return TMPALLOC_OK;
+    if (number == LOCATION_NONE ||
+        MEMORY_RESERVE(labels->items, &labels->capacity, (size_t)number + 1))
+        return TMPALLOC_E_NOMEM;
+    labels->items[number] = (struct label){symbol, labels->texts.length, {.path_parts = 1}};
+    profile_append_location(&labels->texts, symbol);
+    text_append_bytes(&labels->texts, "", 1);
+    return labels->texts.failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
 }
 
 void labels_destroy(struct labels *labels) {

@@ -7,11 +7,14 @@
 
 struct labels;
 
-/* Of the locations that a table shows.  Those that read the same by their short names
- * (profile_append_location()) get the whole name, or as much of the path as differs.  TMPALLOC_OK
- * or TMPALLOC_E_NOMEM; the symbols are referred to. */
-int labels_create(const struct symbol *const *symbols, size_t count, struct labels **ret);
+int labels_create(struct labels **ret);     /* TMPALLOC_OK or TMPALLOC_E_NOMEM */
 void labels_destroy(struct labels *labels); /* NULL is allowed */
+
+/* Adds a location that a table shows, which is referred to.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int labels_add(struct labels *labels, const struct symbol *symbol);
+/* After the last one: those that read the same by their short names (profile_append_location()) get
+ * the whole name, or as much of the path as differs.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int labels_tell_apart(struct labels *labels);
 
 /* Appends the name of one of these locations. */
 void labels_append(const struct labels *labels, const struct symbol *symbol, struct text *text);

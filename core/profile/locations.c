@@ -5,6 +5,7 @@
 #include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
+#include "support/text.h"
 
 struct location {
     const struct symbol *symbol;
@@ -46,13 +47,9 @@ static uint64_t hash_symbol(const struct symbol *symbol) {
     return symbol->function ? hash : map_hash(hash ^ symbol->offset);
 }
 
-static bool same_string(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_location(const struct symbol *a, const struct symbol *b) {
-    return a->line == b->line && same_string(a->function, b->function) &&
-           same_string(a->file, b->file) && (a->file || same_string(a->module, b->module)) &&
+    return a->line == b->line && text_same(a->function, b->function) &&
+           text_same(a->file, b->file) && (a->file || text_same(a->module, b->module)) &&
            (a->function || a->offset == b->offset);
 }
 

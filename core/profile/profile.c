@@ -1,5 +1,7 @@
 #include "profile/profile.h"
 
+#include <stdlib.h>
+
 #include "profile/charge.h"
 #include "support/memory.h"
 
@@ -9,6 +11,14 @@ void profile_destroy(struct profile *profile) {
     charge_destroy(profile->charge);
     arena_deinit(&profile->storage);
     memory_release(profile);
+}
+
+bool profile_has_python(const struct profile_stack *stack) {
+    for (size_t i = 0; i < stack->count; i++) {
+        if (stack->symbols[i]->python)
+            return true;
+    }
+    return false;
 }
 
 const struct symbol *profile_location(const struct profile_site *site) {
@@ -27,4 +37,14 @@ bool profile_knows_scope(const struct profile_site *site) {
     for (size_t i = 0; i < site->part_count; i++)
         cut |= is_cut(site->parts[i]);
     return !cut;
+}
+
+static int compare_ids(const void *left, const void *right) {
+    const struct profile_site *a = left, *b = right;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+void profile_order_sites(struct profile *profile) {
+    if (profile->site_count > 0)
+        qsort(profile->sites, profile->site_count, sizeof *profile->sites, compare_ids);
 }

@@ -106,9 +106,13 @@ struct profile {
 
 void profile_destroy(struct profile *profile); /* NULL is allowed */
 
+/* Whether a function of Python's is in the stack. */
+bool profile_has_python(const struct profile_stack *stack);
 /* The symbol of the site's location. */
 const struct symbol *profile_location(const struct profile_site *site);
 /* Whether same_scope of a view is known: no stack of the site was cut, of its frees either. */
 bool profile_knows_scope(const struct profile_site *site);
+/* By id, as sites that were recorded are. */
+void profile_order_sites(struct profile *profile);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "names/name_lists.h"
+
 /* One size is enough for so many of a site's buffers. */
 #define MOST_PERCENT 90
 
@@ -32,21 +34,15 @@ const char *profile_pattern_advice(enum profile_pattern pattern, bool frees_itse
 
 /* Growth. */
 
-static bool begins_with(const char *string, const char *prefix) {
-    return string && strncmp(string, prefix, strlen(prefix)) == 0;
-}
-
 bool profile_adds_text(const char *function) {
-    static const char *const prefixes[] = {
-        "PyUnicode_Append", "PyUnicode_Concat",    "PyUnicode_Resize",
-        "unicode_resize",   "unicode_concatenate", "resize_compact",
-        "PyBytes_Concat",   "_PyBytes_Resize",     "bytes_concat",
+    static const char *const names[] = {
+        "PyUnicode_Append*",    "PyUnicode_Concat*",
+        "PyUnicode_Resize*",    "unicode_resize*",
+        "unicode_concatenate*", "resize_compact*",
+        "PyBytes_Concat*",      "_PyBytes_Resize*",
+        "bytes_concat*",        NULL,
     };
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (begins_with(function, prefixes[i]))
-            return true;
-    }
-    return false;
+    return function && name_is_like_one_of(function, names);
 }
 
 static bool has_extension(const char *file, const char *const *extensions) {
@@ -58,12 +54,13 @@ static bool has_extension(const char *file, const char *const *extensions) {
 
 /* Headers, and code without debug information, by what they call to allocate. */
 static enum language called_language(const struct profile_site *site) {
+    static const char *const rust[] = {"alloc::*", "<alloc::*", "__rust_*", NULL};
+    static const char *const cxx[] = {"std::*", "operator new*", NULL};
     for (size_t i = 0; i <= site->location; i++) {
         const char *function = site->stack.symbols[i]->function;
-        if (begins_with(function, "alloc::") || begins_with(function, "<alloc::") ||
-            begins_with(function, "__rust_"))
+        if (function && name_is_like_one_of(function, rust))
             return LANGUAGE_RUST;
-        if (begins_with(function, "std::") || begins_with(function, "operator new"))
+        if (function && name_is_like_one_of(function, cxx))
             return LANGUAGE_CXX;
     }
     return LANGUAGE_C;

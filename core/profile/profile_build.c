@@ -6,6 +6,7 @@
 #include "names/name_lists.h"
 #include "profile/profile_charge.h"
 #include "profile/shown_frames.h"
+#include "profile/site_sums.h"
 #include "support/memory.h"
 #include "support/progress.h"
 
@@ -168,22 +169,6 @@ static int count_shared(const struct builder *builder, const struct snapshot_sit
     return status;
 }
 
-/* In the order in which they come; `list` is what the site has. */
-static struct site_scope *get_scope(struct profile *profile, struct site_scope **list,
-                                    uint32_t distance, uint32_t shared_frames) {
-    while (*list && ((*list)->distance != distance || (*list)->shared_frames != shared_frames))
-        list = &(*list)->next;
-    if (*list)
-        return *list;
-    struct site_scope *scope = arena_allocate(&profile->storage, 1, sizeof *scope);
-    if (!scope)
-        return NULL;
-    *scope = (struct site_scope){
-        .distance = distance, .shared_frames = shared_frames, .free_stack = SITE_NO_STACK};
-    *list = scope;
-    return scope;
-}
-
 /* Whatever they were freed by. */
 static int copy_scopes(struct builder *builder, const struct snapshot_site *from,
                        struct profile_site *site) {
@@ -191,13 +176,10 @@ static int copy_scopes(struct builder *builder, const struct snapshot_site *from
     for (const struct site_scope *part = from->scopes; part; part = part->next) {
         uint32_t shared;
         int status = count_shared(builder, from, part, &shared);
+        if (status == TMPALLOC_OK)
+            status = site_sums_add_scope(&builder->profile->storage, part, shared, &list);
         if (status != TMPALLOC_OK)
             return status;
-        struct site_scope *sum = get_scope(builder->profile, &list, part->distance, shared);
-        if (!sum)
-            return TMPALLOC_E_NOMEM;
-        sum->count += part->count;
-        sum->bytes += part->bytes;
     }
     site->scopes = list;
     return TMPALLOC_OK;
@@ -245,11 +227,6 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
     return status == TMPALLOC_OK ? expand_free_stacks(builder, from, site) : status;
 }
 
-static int compare_ids(const void *left, const void *right) {
-    const struct profile_site *a = left, *b = right;
-    return (a->id > b->id) - (a->id < b->id);
-}
-
 static int build_sites(struct builder *builder) {
     struct profile *profile = builder->profile;
     const struct snapshot *snapshot = builder->source->snapshot;
@@ -265,8 +242,7 @@ static int build_sites(struct builder *builder) {
         if (status != TMPALLOC_OK)
             return status;
     }
-    if (profile->site_count > 0)
-        qsort(profile->sites, profile->site_count, sizeof *profile->sites, compare_ids);
+    profile_order_sites(profile);
     return TMPALLOC_OK;
 }
 

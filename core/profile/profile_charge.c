@@ -7,14 +7,6 @@ enum charge_kind profile_kind_at(struct charge *charge, const struct profile_sta
     return i < stack->entry_count ? CHARGE_ALLOCATOR : charge_kind(charge, stack->symbols[i]);
 }
 
-static bool has_python(const struct profile_stack *stack) {
-    for (size_t i = 0; i < stack->count; i++) {
-        if (stack->symbols[i]->python)
-            return true;
-    }
-    return false;
-}
-
 /* In stacks with Python functions the interpreter's own frames stand for nobody. */
 static bool is_chargeable(struct charge *charge, const struct profile_stack *stack, size_t i,
                           enum charge_by by, bool python) {
@@ -31,7 +23,7 @@ static bool is_chargeable(struct charge *charge, const struct profile_stack *sta
 /* stack->count: there is none. */
 static size_t find_innermost(struct charge *charge, const struct profile_stack *stack,
                              enum charge_by by) {
-    bool python = by != CHARGE_BY_INNERMOST && has_python(stack);
+    bool python = by != CHARGE_BY_INNERMOST && profile_has_python(stack);
     size_t i = 0;
     while (i < stack->count && !is_chargeable(charge, stack, i, by, python))
         i++;

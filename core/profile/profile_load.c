@@ -1,6 +1,5 @@
 #include "profile/profile_load.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "profile/profile_json.h"
@@ -98,23 +97,19 @@ static int read_array(struct loading *loading, const struct json_piece *array, r
     return step == JSON_END ? TMPALLOC_OK : refuse_step(loading, &walk, step);
 }
 
-static int compare_ids(const void *left, const void *right) {
-    const struct profile_site *a = left, *b = right;
-    return (a->id > b->id) - (a->id < b->id);
-}
-
 /* The sites become part of the profile's storage. */
 static int keep_sites(struct loading *loading) {
     struct profile *profile = loading->reader.profile;
     struct profile_site *sites =
         arena_allocate(&profile->storage, profile->site_count, sizeof *sites);
-    if (sites && profile->site_count > 0) {
+    if (sites && profile->site_count > 0)
         memcpy(sites, profile->sites, profile->site_count * sizeof *sites);
-        qsort(sites, profile->site_count, sizeof *sites, compare_ids);
-    }
     memory_release(profile->sites);
     profile->sites = sites;
-    return sites ? TMPALLOC_OK : error_no_memory(loading->reader.error);
+    if (!sites)
+        return error_no_memory(loading->reader.error);
+    profile_order_sites(profile);
+    return TMPALLOC_OK;
 }
 
 static int read_list(struct loading *loading, size_t number) {

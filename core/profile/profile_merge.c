@@ -57,13 +57,6 @@ static int add_free_stacks(const struct merging *merging, const struct profile_s
     return TMPALLOC_OK;
 }
 
-static struct site_scope *find_scope(struct site_scope *scopes, const struct site_scope *like) {
-    while (scopes &&
-           (scopes->distance != like->distance || scopes->shared_frames != like->shared_frames))
-        scopes = scopes->next;
-    return scopes;
-}
-
 /* Onto copies of the sum's own. */
 static int add_scopes(const struct merging *merging, const struct profile_site *part,
                       struct profile_site *site) {
@@ -71,18 +64,8 @@ static int add_scopes(const struct merging *merging, const struct profile_site *
     struct site_scope *sum = NULL;
     for (size_t i = 0; i < 2; i++) {
         for (const struct site_scope *scope = lists[i]; scope; scope = scope->next) {
-            struct site_scope *known = find_scope(sum, scope);
-            if (!known) {
-                known = keep(merging, 1, sizeof *known);
-                if (!known)
-                    return no_memory(merging);
-                *known = (struct site_scope){.next = sum,
-                                             .distance = scope->distance,
-                                             .shared_frames = scope->shared_frames};
-                sum = known;
-            }
-            known->count += scope->count;
-            known->bytes += scope->bytes;
+            if (site_sums_add_scope(&merging->sum->storage, scope, scope->shared_frames, &sum))
+                return no_memory(merging);
         }
     }
     site->scopes = sum;

@@ -185,8 +185,13 @@ int profile_read_root(struct profile_reader *reader) {
 }
 
 int profile_read_frame(struct profile_reader *reader, const json_t *item) {
-    return reader->version == 1 ? profile_read_1_frame(reader, item)
-                                : profile_read_2_frame(reader, item);
+    if (MEMORY_RESERVE(reader->frames, &reader->frame_capacity, reader->frame_count + 1))
+        return profile_reader_no_memory(reader);
+    struct read_frame *frame = &reader->frames[reader->frame_count];
+    *frame = (struct read_frame){.entry = json_is_true(json_object_get(item, "entry"))};
+    int status = profile_reader_frame(reader, item, &frame->symbol);
+    reader->frame_count += status == TMPALLOC_OK;
+    return status;
 }
 
 int profile_read_site(struct profile_reader *reader, const json_t *item) {

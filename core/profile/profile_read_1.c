@@ -1,17 +1,5 @@
 #include "profile/profile_read_1.h"
 
-#include "support/memory.h"
-
-int profile_read_1_frame(struct profile_reader *reader, const json_t *item) {
-    if (MEMORY_RESERVE(reader->frames, &reader->frame_capacity, reader->frame_count + 1))
-        return profile_reader_no_memory(reader);
-    struct read_frame *frame = &reader->frames[reader->frame_count];
-    *frame = (struct read_frame){.symbol = NULL};
-    int status = profile_reader_frame(reader, item, &frame->symbol);
-    reader->frame_count += status == TMPALLOC_OK;
-    return status;
-}
-
 /* A frame of a stack, itself or its number. */
 static int get_frame(struct profile_reader *reader, const json_t *frame,
                      const struct symbol **ret) {

@@ -4,9 +4,6 @@
 
 #include "profile/profile_reader.h"
 
-/* One more numbered frame. */
-int profile_read_1_frame(struct profile_reader *reader, const json_t *item);
-
 /* The temporaries by distance, of which each has a place. */
 int profile_read_1_distances(const struct profile_reader *reader, const json_t *site,
                              const struct site_distance **ret);

@@ -18,16 +18,6 @@ int profile_read_2_string(struct profile_reader *reader, const json_t *item) {
     return status;
 }
 
-int profile_read_2_frame(struct profile_reader *reader, const json_t *item) {
-    if (MEMORY_RESERVE(reader->frames, &reader->frame_capacity, reader->frame_count + 1))
-        return profile_reader_no_memory(reader);
-    struct read_frame *frame = &reader->frames[reader->frame_count];
-    *frame = (struct read_frame){.entry = json_is_true(json_object_get(item, "entry"))};
-    int status = profile_reader_frame(reader, item, &frame->symbol);
-    reader->frame_count += status == TMPALLOC_OK;
-    return status;
-}
-
 static size_t count_entries(const struct profile_reader *reader, const json_t *stack) {
     size_t count = 0, most = json_array_size(stack);
     while (count < most && reader->frames[json_integer_value(json_array_get(stack, count))].entry)

@@ -6,7 +6,6 @@
 
 /* One more of each. */
 int profile_read_2_string(struct profile_reader *reader, const json_t *item);
-int profile_read_2_frame(struct profile_reader *reader, const json_t *item);
 int profile_read_2_stack(struct profile_reader *reader, const json_t *item);
 
 /* The temporaries by distance, without zeros at the end. */

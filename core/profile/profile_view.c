@@ -11,6 +11,7 @@
 #include "support/map.h"
 #include "support/memory.h"
 #include "support/progress.h"
+#include "support/text.h"
 
 #define NO_ROW UINT32_MAX
 
@@ -71,14 +72,10 @@ static uint32_t count_outer(const struct viewing *viewing, const struct profile_
     return count;
 }
 
-static bool same_string(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_symbol(const struct symbol *a, const struct symbol *b) {
     return a == b || (a->address == b->address && a->line == b->line && a->python == b->python &&
-                      a->inlined == b->inlined && same_string(a->function, b->function) &&
-                      same_string(a->file, b->file) && same_string(a->module, b->module));
+                      a->inlined == b->inlined && text_same(a->function, b->function) &&
+                      text_same(a->file, b->file) && text_same(a->module, b->module));
 }
 
 static bool same_stack(const struct profile_stack *a, const struct profile_stack *b) {

@@ -9,19 +9,11 @@ struct choice {
     size_t innermost; /* symbols of the innermost physical frame, which is always shown */
 };
 
-static bool has_python(const struct profile_stack *stack) {
-    for (size_t i = 0; i < stack->count; i++) {
-        if (stack->symbols[i]->python)
-            return true;
-    }
-    return false;
-}
-
 static struct choice choice_of(const char *const *interpreters, const struct profile_stack *stack) {
     size_t innermost = 1;
     while (innermost < stack->count && stack->symbols[innermost - 1]->inlined)
         innermost++;
-    bool leaves_out = interpreters && has_python(stack);
+    bool leaves_out = interpreters && profile_has_python(stack);
     return (struct choice){leaves_out ? interpreters : NULL, stack, innermost};
 }
 

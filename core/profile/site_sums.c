@@ -64,3 +64,24 @@ int site_sums_add(struct arena *storage, uint32_t max_threshold, const struct pr
         status = add_chains(storage, part->chains, &sum->chains);
     return status == TMPALLOC_OK ? add_threads(storage, part, sum) : status;
 }
+
+int site_sums_add_scope(struct arena *storage, const struct site_scope *part,
+                        uint32_t shared_frames, struct site_scope **sum) {
+    struct site_scope *scope = *sum;
+    while (scope && (scope->distance != part->distance || scope->shared_frames != shared_frames)) {
+        sum = &scope->next;
+        scope = *sum;
+    }
+    if (!scope) {
+        scope = arena_allocate(storage, 1, sizeof *scope);
+        if (!scope)
+            return TMPALLOC_E_NOMEM;
+        *scope = (struct site_scope){.distance = part->distance,
+                                     .shared_frames = shared_frames,
+                                     .free_stack = SITE_NO_STACK};
+        *sum = scope;
+    }
+    scope->count += part->count;
+    scope->bytes += part->bytes;
+    return TMPALLOC_OK;
+}

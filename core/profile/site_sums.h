@@ -10,4 +10,9 @@
 int site_sums_add(struct arena *storage, uint32_t max_threshold, const struct profile_site *part,
                   struct profile_site *sum);
 
+/* Adds what a scope counts to that of `sum` with the same distance and so many shared frames,
+ * whatever freed it; new ones come last, in `storage`.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int site_sums_add_scope(struct arena *storage, const struct site_scope *part,
+                        uint32_t shared_frames, struct site_scope **sum);
+
 #endif

@@ -22,6 +22,7 @@ struct report_options {
     const regex_t *filter; /* only stacks that match; NULL: all */
     int64_t tid;           /* only sites where this thread allocated, with all their temporaries
                               (counters are sums over threads); 0: all */
+    const char *place;     /* for report_list(): FUNCTION, FILE or FILE:LINE */
 };
 
 #define REPORT_ROWS_FIT UINT32_MAX
@@ -47,11 +48,11 @@ int report_live(const struct profile *profile, uint64_t max_age,
 /* Fails with TMPALLOC_E_ARGUMENT for an unknown id. */
 int report_site(const struct profile *profile, uint32_t id, const struct report_options *options,
                 struct text *text, struct error *error);
-/* The source lines of a function or a file (FUNCTION, FILE, FILE:LINE) with the temporaries that
- * each makes itself, and the lines around; those with most bytes where not all have room.
+/* The source lines of a function or a file, options->place, with the temporaries that each makes
+ * itself, and the lines around; those with most bytes where not all have room.
  * TMPALLOC_E_ARGUMENT: no call stack has it, or several files are meant. */
-int report_list(const struct profile *profile, const char *word,
-                const struct report_options *options, struct text *text, struct error *error);
+int report_list(const struct profile *profile, const struct report_options *options,
+                struct text *text, struct error *error);
 /* Schema tmpalloc/2 on one line: the recorded sites of the profile's, with all frames, innermost
  * first.  What is unknown, also the process's arguments and the pattern of few temporaries, is
  * null.  profile_load() reads it. */

@@ -8,7 +8,6 @@
 #include "reports/report_selection.h"
 #include "reports/report_stack.h"
 #include "reports/report_table.h"
-#include "support/memory.h"
 
 #define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
 
@@ -76,15 +75,10 @@ static void print_blocks(struct live *live) {
 }
 
 static int label_blocks(struct live *live) {
-    size_t count = live->profile->block_count;
-    const struct symbol **symbols = memory_allocate_zeroed(count + 1, sizeof *symbols);
-    if (!symbols)
-        return TMPALLOC_E_NOMEM;
-    for (size_t i = 0; i < count; i++)
-        symbols[i] = profile_location(live->profile->blocks[i].site);
-    int status = labels_create(symbols, count, &live->labels);
-    memory_release(symbols);
-    return status;
+    int status = labels_create(&live->labels);
+    for (size_t i = 0; i < live->profile->block_count && status == TMPALLOC_OK; i++)
+        status = labels_add(live->labels, profile_location(live->profile->blocks[i].site));
+    return status == TMPALLOC_OK ? labels_tell_apart(live->labels) : status;
 }
 
 static void append_none(struct report_amount hidden, struct text *text) {

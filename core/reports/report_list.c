@@ -29,10 +29,7 @@ static bool ends_with(const char *string, const char *end, size_t length) {
 
 /* "/a/util.c" for "util.c" */
 static bool is_file(const struct target *target, const char *path) {
-    size_t length = target->length;
-    return path && ends_with(path, target->word, length) &&
-           (strlen(path) == length || target->word[0] == '/' ||
-            path[strlen(path) - length - 1] == '/');
+    return path && text_ends_path(path, target->word, target->length);
 }
 
 /* "std::string::append" for "append" */
@@ -186,9 +183,9 @@ static int list(const struct profile *profile, const struct report_options *opti
     return source_lines_print(lines, options, text);
 }
 
-int report_list(const struct profile *profile, const char *word,
-                const struct report_options *options, struct text *text, struct error *error) {
-    struct target target = {.word = word};
+int report_list(const struct profile *profile, const struct report_options *options,
+                struct text *text, struct error *error) {
+    struct target target = {.word = options->place};
     struct source_lines lines = {0};
     struct locations *locations = NULL;
     int status = locations_create(&locations);

@@ -24,14 +24,10 @@ void source_lines_deinit(struct source_lines *lines) {
     memory_release(lines->items);
 }
 
-static bool same_file(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static struct source_line *get_line(struct source_lines *lines, const char *file, uint32_t number) {
     for (size_t i = 0; i < lines->count; i++) {
         struct source_line *line = &lines->items[i];
-        if (line->number == number && same_file(line->file, file))
+        if (line->number == number && text_same(line->file, file))
             return line;
     }
     if (MEMORY_RESERVE(lines->items, &lines->capacity, lines->count + 1))
@@ -265,7 +261,7 @@ int source_lines_print(struct source_lines *lines, const struct report_options *
         qsort(lines->items, lines->count, sizeof *lines->items, compare_places);
     for (size_t first = 0, end; first < lines->count && status == TMPALLOC_OK; first = end) {
         const char *file = lines->items[first].file;
-        for (end = first + 1; end < lines->count && same_file(lines->items[end].file, file);)
+        for (end = first + 1; end < lines->count && text_same(lines->items[end].file, file);)
             end++;
         struct section section = {.lines = lines->items + first, .count = end - first};
         status = print_section(&section, options, text);

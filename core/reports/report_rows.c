@@ -203,14 +203,10 @@ static int compare_rows(const void *left, const void *right, void *arg) {
 }
 
 static int label_rows(struct report_rows *rows) {
-    const struct symbol **symbols = memory_allocate_zeroed(rows->count + 1, sizeof *symbols);
-    if (!symbols)
-        return TMPALLOC_E_NOMEM;
-    for (size_t i = 0; i < rows->count; i++)
-        symbols[i] = rows->items[i].location;
-    int status = labels_create(symbols, rows->count, &rows->labels);
-    memory_release(symbols);
-    return status;
+    int status = labels_create(&rows->labels);
+    for (size_t i = 0; i < rows->count && status == TMPALLOC_OK; i++)
+        status = labels_add(rows->labels, rows->items[i].location);
+    return status == TMPALLOC_OK ? labels_tell_apart(rows->labels) : status;
 }
 
 int report_rows_create(const struct profile *profile, const struct report_options *options,

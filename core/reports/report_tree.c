@@ -274,15 +274,10 @@ static int print(struct tree *tree, struct text *text) {
 }
 
 static int label_locations(struct tree *tree) {
-    size_t count = locations_count(tree->locations);
-    const struct symbol **symbols = memory_allocate_zeroed(count, sizeof *symbols);
-    if (!symbols)
-        return TMPALLOC_E_NOMEM;
-    for (size_t i = 0; i < count; i++)
-        symbols[i] = locations_get(tree->locations, (uint32_t)i);
-    int status = labels_create(symbols, count, &tree->labels);
-    memory_release(symbols);
-    return status;
+    int status = labels_create(&tree->labels);
+    for (uint32_t i = 0; i < locations_count(tree->locations) && status == TMPALLOC_OK; i++)
+        status = labels_add(tree->labels, locations_get(tree->locations, i));
+    return status == TMPALLOC_OK ? labels_tell_apart(tree->labels) : status;
 }
 
 static int grow_and_print(struct tree *tree, struct text *text) {

@@ -109,3 +109,14 @@ void text_append_count(struct text *text, uint64_t count) {
         text_append_bytes(text, &digits[i], 1);
     }
 }
+
+bool text_same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool text_ends_path(const char *path, const char *end, size_t length) {
+    size_t whole = strlen(path);
+    if (length == 0 || whole < length || strncmp(path + whole - length, end, length) != 0)
+        return false;
+    return whole == length || end[0] == '/' || path[whole - length - 1] == '/';
+}

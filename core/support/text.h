@@ -32,4 +32,10 @@ void text_append_list(struct text *text, const char *const *strings);
 void text_append_size(struct text *text, uint64_t bytes);
 void text_append_count(struct text *text, uint64_t count);
 
+/* Of strings that may be NULL, which is the same as NULL alone. */
+bool text_same(const char *a, const char *b);
+/* Whether a path ends with the first `length` bytes of `end`, at a name: "b/c.h" ends "/a/b/c.h"
+ * and "b/c.h", but not "ab/c.h"; nothing ends with "". */
+bool text_ends_path(const char *path, const char *end, size_t length);
+
 #endif

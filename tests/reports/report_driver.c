@@ -87,7 +87,7 @@ static int print_report(const struct invocation *invocation, const struct profil
     if (strcmp(report, "live") == 0)
         return report_live(profile, UINT64_MAX, &invocation->options, text, error);
     if (strcmp(report, "list") == 0)
-        return report_list(profile, invocation->id, &invocation->options, text, error);
+        return report_list(profile, &invocation->options, text, error);
     if (strcmp(report, "explain") == 0)
         return report_explain(profile,
                               &(struct report_place){.address = number(invocation->id),
@@ -380,6 +380,7 @@ int main(int argc, char **argv) {
         die("usage", "report_driver REPORT [ID] [OPTIONS] < DESCRIPTION");
     invocation.report = argv[optind];
     invocation.id = argv[optind + 1];
+    invocation.options.place = invocation.id;
     description_read(&description);
     return run(&invocation, &description);
 }
