@@ -1,5 +1,6 @@
 """Reports of described profiles."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -69,3 +70,47 @@ class Driver:
 @pytest.fixture(scope="session")
 def driver():
     return Driver(built("report_driver"))
+
+
+class Saved:
+    """Saves profiles of descriptions, and reports files."""
+
+    def __init__(self, driver, folder):
+        self._driver = driver
+        self._folder = folder
+
+    def save(self, description, name="results.json"):
+        path = self._folder / name
+        path.write_text(self._driver.report(description, "json"))
+        return path
+
+    def first(self, name="results.json"):
+        """The results of `example` as tmpalloc/1 had them."""
+        path = self._folder / name
+        path.write_bytes((HERE / "saved" / "example_1.json").read_bytes())
+        return path
+
+    def change(self, path, change):
+        """A copy of the file in which `change` has been at work."""
+        profile = json.loads(path.read_text())
+        changed = change(profile)
+        copy = self._folder / "changed.json"
+        copy.write_text(json.dumps(profile if changed is None else changed))
+        return copy
+
+    def report(self, paths, *arguments):
+        return self._driver.report(b"", *arguments, *self._load(paths))
+
+    def error(self, paths, *arguments):
+        text = self._driver.error(b"", *(arguments or ["summary"]), *self._load(paths))
+        assert text.count("\n") == 1
+        return text
+
+    def _load(self, paths):
+        paths = paths if isinstance(paths, list) else [paths]
+        return [word for path in paths for word in ("--load", path)]
+
+
+@pytest.fixture
+def saved(driver, tmp_path):
+    return Saved(driver, tmp_path)
