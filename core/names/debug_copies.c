@@ -22,14 +22,9 @@ struct search {
     int status;
 };
 
-static const char *debug_copies_get_string(Dwarf_Die *die, unsigned attribute) {
-    Dwarf_Attribute found;
-    return dwarf_formstring(dwarf_attr_integrate(die, attribute, &found));
-}
-
 static bool has_name(Dwarf_Die *function, const char *name) {
-    const char *plain = debug_copies_get_string(function, DW_AT_name);
-    const char *linkage = debug_copies_get_string(function, DW_AT_linkage_name);
+    const char *plain = debug_names_string(function, DW_AT_name);
+    const char *linkage = debug_names_string(function, DW_AT_linkage_name);
     return (plain && strcmp(plain, name) == 0) ||
            (linkage && (strcmp(linkage, name) == 0 || demangle_matches(linkage, name)));
 }

@@ -10,7 +10,7 @@
 /* Declarations that are followed from one to the next. */
 #define ORIGIN_LIMIT 16
 
-static const char *debug_names_get_string(Dwarf_Die *die, unsigned attribute) {
+const char *debug_names_string(Dwarf_Die *die, unsigned attribute) {
     Dwarf_Attribute found;
     return dwarf_formstring(dwarf_attr_integrate(die, attribute, &found));
 }
@@ -28,8 +28,8 @@ static void append_demangled(Dwarf_Die *die, const char *name, struct text *text
 }
 
 static const char *get_linkage_name(Dwarf_Die *function) {
-    const char *name = debug_names_get_string(function, DW_AT_linkage_name);
-    return name ? name : debug_names_get_string(function, DW_AT_MIPS_linkage_name);
+    const char *name = debug_names_string(function, DW_AT_linkage_name);
+    return name ? name : debug_names_string(function, DW_AT_MIPS_linkage_name);
 }
 
 bool debug_names_is_internal(Dwarf_Die *function) {
@@ -80,7 +80,7 @@ static bool has_scopes(Dwarf_Die *die) {
 
 /* Appends the part of a qualified name that one scope gives. */
 static void append_scope(Dwarf_Die *scope, struct text *text) {
-    const char *name = debug_names_get_string(scope, DW_AT_name);
+    const char *name = debug_names_string(scope, DW_AT_name);
     switch (dwarf_tag(scope)) {
     case DW_TAG_namespace:
         text_append(text, name ? name : "(anonymous namespace)");
@@ -106,7 +106,7 @@ static void append_scope(Dwarf_Die *scope, struct text *text) {
 static int outermost_scope(Dwarf_Die *scopes, int count) {
     for (int i = 1; i < count; i++) {
         if (dwarf_tag(&scopes[i]) == DW_TAG_subprogram &&
-            debug_names_get_string(&scopes[i], DW_AT_linkage_name))
+            debug_names_string(&scopes[i], DW_AT_linkage_name))
             return i;
     }
     return count - 1;
@@ -124,7 +124,7 @@ static void append_scopes(Dwarf_Die *function, struct text *text) {
 }
 
 bool debug_names_qualified(Dwarf_Die *function, struct text *text) {
-    const char *name = debug_names_get_string(function, DW_AT_name);
+    const char *name = debug_names_string(function, DW_AT_name);
     if (!name)
         return false;
     append_scopes(function, text);

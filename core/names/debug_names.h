@@ -6,6 +6,9 @@
 
 #include "support/text.h"
 
+/* An attribute that is text, of this entry or of what it is a copy of; NULL: it has none. */
+const char *debug_names_string(Dwarf_Die *die, unsigned attribute);
+
 /* Appends the demangled linkage name of a function.  False: it has none, or only one that the C
  * library uses for calls within itself. */
 bool debug_names_linkage(Dwarf_Die *function, struct text *text);
