@@ -236,8 +236,10 @@ class GdbHost(GdbEvents):
     def select_frame(self, key, pc, inlined):
         self._threads[key].switch()
         frame = gdb.newest_frame()
-        while frame.pc() != pc:
+        while frame and frame.pc() != pc:
             frame = frame.older()
+        if frame is None:
+            raise gdb.error(f"no frame at {pc:#x}")
         for _ in range(inlined):
             if frame.type() == gdb.INLINE_FRAME:
                 frame = frame.older()

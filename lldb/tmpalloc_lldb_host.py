@@ -253,10 +253,13 @@ class LldbHost(LldbEvents):
     def select_frame(self, key, pc, inlined):
         process = self.selected_process()
         thread = process.GetThreadByIndexID(key & _INDEX_MASK)
-        frame = next(frame for frame in thread if frame.GetPC() == pc)
+        frames = iter(thread)
+        frame = next((frame for frame in frames if frame.GetPC() == pc), None)
+        if frame is None:
+            raise RuntimeError(f"no frame at {pc:#x}")
         for _ in range(inlined):
             if frame.IsInlined():
-                frame = frame.GetParent()
+                frame = next(frames)
         process.SetSelectedThread(thread)
         thread.SetSelectedFrame(frame.GetFrameID())
 

@@ -367,22 +367,31 @@ static void select_frame(struct session *session, const struct engine_caught *ca
     uint32_t inlined = 0;
     while (inlined < location && stack.symbols[location - inlined - 1]->inlined)
         inlined++;
-    host_select_frame(&session->host, caught->thread, stack.symbols[location]->address, inlined,
-                      NULL);
+    struct error error;
+    if (host_select_frame(&session->host, caught->thread, stack.symbols[location]->address, inlined,
+                          &error) != TMPALLOC_OK)
+        host_message(&session->host, "tmpalloc: catch: %s", error.text);
     profile_stack_release(&stack);
 }
 
 static void name_numbers(struct session *session, const struct engine_caught *caught,
                          uint32_t site) {
-    struct host *host = &session->host;
-    if (host_set_variable(host, "addr", caught->address, NULL) == TMPALLOC_E_STATE) {
-        host_show(host, "tmpalloc: in a seccomp sandbox the debugger can't name numbers: its "
-                        "variables are as they were");
-        return;
-    }
-    host_set_variable(host, "size", caught->size_bytes, NULL);
-    host_set_variable(host, "distance", caught->distance, NULL);
-    host_set_variable(host, "site", site, NULL);
+    const struct {
+        const char *name;
+        uint64_t number;
+    } numbers[] = {{"addr", caught->address},
+                   {"size", caught->size_bytes},
+                   {"distance", caught->distance},
+                   {"site", site}};
+    struct error error;
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; status == TMPALLOC_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        status = host_set_variable(&session->host, numbers[i].name, numbers[i].number, &error);
+    if (status == TMPALLOC_E_STATE)
+        host_show(&session->host, "tmpalloc: in a seccomp sandbox the debugger can't name numbers: "
+                                  "its variables are as they were");
+    else if (status != TMPALLOC_OK)
+        host_message(&session->host, "tmpalloc: catch: %s", error.text);
 }
 
 static void show_wrapped(struct session *session, const struct text *text) {

@@ -137,6 +137,32 @@ def test_catches_rest_while_nothing_is_tracked_and_work_in_the_next_run(debugger
     assert "1 catch deleted" in outputs[13] and "rests" not in outputs[14]
 
 
+INLINED = """
+#include <vector>
+static void fill(std::vector<int> &numbers, int count) {
+    for (int i = 0; i < count; i++)
+        numbers.push_back(i);
+}
+int main() {
+    std::vector<int> numbers;
+    fill(numbers, 100);
+    return numbers.size() == 100 ? 3 : 1;
+}
+"""
+
+
+def test_the_charged_frame_is_selected_and_shown_among_inlined_ones(debugger, start, compile):
+    program = compile(INLINED, "-O2", language="cpp")
+    frame = {"gdb": "frame", "lldb": "frame info"}[debugger.name]
+    steps = [start, "tmpalloc catch --at ^fill --once", debugger.run(), frame, "up", frame]
+    result = debugger.session(program, [*steps, debugger.continue_()])
+    stop, selected, _, outer = result.outputs[2:6]
+    assert "numbers.push_back(i);" in stop.partition("Freed at ")[2], stop
+    assert re.search(r"fill ?\(.*program.cpp:5", selected), selected
+    assert re.search(r"main\b.*program.cpp:9", outer), outer
+    assert result.exit_statuses == [3]
+
+
 PYTHON = """
 def grow():
     numbers = []

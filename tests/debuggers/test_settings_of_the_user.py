@@ -88,3 +88,14 @@ def test_the_reason_of_a_primitive_that_fails_is_shown(debugger, program, primit
     assert ("KeyError" in result.text) == ("KeyError" in error)
     # Many hits may fail in the same way: one line for all of them.
     assert result.text.count("an event was lost") <= 1
+
+
+@pytest.mark.parametrize("primitive", ["select_frame", "set_variable"])
+def test_what_fails_at_a_catch_is_told(debugger, primitive, start, compile):
+    program = compile(PROGRAMS / "caught.cpp", "-O0", "-pthread", "-fno-builtin")
+    script = debugger.directory / "breaks.py"
+    script.write_text(BREAK.format(primitive=primitive, error="RuntimeError('the reason')"))
+    steps = [start, "tmpalloc catch --at make --once", debugger.source(script), debugger.run()]
+    stop = debugger.session(program, [*steps, debugger.continue_()]).outputs[3]
+    assert stop.count("tmpalloc: catch: ") == 1, stop
+    assert stop.count("the reason") == 1
