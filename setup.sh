@@ -10,13 +10,13 @@ python=/usr/bin/python3
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libdw-dev libelf-dev libsmartcols-dev
     libpopt-dev libjansson-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev zlib1g-dev
-    nodejs npm esbuild gdb)
+    esbuild node-d3-hierarchy gdb)
 test_packages=(bubblewrap python3 python3-pytest python3-pytest-xdist clang g++ gdbserver jq sqlite3 git perl
     libxml2-utils libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev python3-dbg libc6-dbg
     heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema
     protobuf-compiler python3-protobuf golang-github-google-pprof-dev chromium chromium-driver
     python3-selenium musl-tools xz-utils dwz qemu-user gdb-multiarch gcc-aarch64-linux-gnu
-    libc6-dev-arm64-cross)
+    libc6-dev-arm64-cross nodejs npm)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -81,6 +81,7 @@ have_content() { # PACKAGE
         python3-selenium) "$python" -c 'import selenium' ;;
         chromium-driver) command -v chromedriver ;;
         nodejs) command -v node ;;
+        node-d3-hierarchy) [[ -e /usr/share/nodejs/d3-hierarchy/package.json ]] ;;
         python3-protobuf) "$python" -c 'import google.protobuf' ;;
         protobuf-compiler) command -v protoc ;;
         golang-github-google-pprof-dev)

@@ -2,6 +2,7 @@
 
 #include "profile/locations.h"
 #include "profile/profile_advice.h"
+#include "profile/profile_charge.h"
 #include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
 #include "reports/report.h"
@@ -14,8 +15,6 @@
 #define FRAME_CUT 0
 #define ROOT      0
 
-enum frame_kind { KIND_NATIVE, KIND_PYTHON, KIND_ALLOCATOR, KIND_CUT };
-
 /* All stacks as one tree of calls: a stack is the number of its innermost node.  A node's number is
  * greater than its caller's; the root, which is no frame, has 0. */
 struct calls {
@@ -24,7 +23,7 @@ struct calls {
     uint32_t node_count;
     json_t *callers; /* by node, from 1 */
     json_t *frames;
-    struct map allocators; /* frames that a site's location called */
+    struct map entries; /* frames that are an allocator's since they were counted */
     bool failed;
 };
 
@@ -54,11 +53,11 @@ static uint32_t stack_node(struct calls *calls, const struct profile_stack *stac
     return node;
 }
 
-static void note_allocators(struct calls *calls, const struct profile_site *site) {
-    for (size_t i = 0; i < site->location; i++) {
-        uint32_t frame = frame_number(calls, site->stack.symbols[i]);
-        calls->failed |= map_put(&calls->allocators, frame, 0) != 0;
-    }
+static void note_entry(struct calls *calls, struct charge *charge,
+                       const struct profile_stack *stack) {
+    if (stack->count == 0 || profile_kind_at(charge, stack, 0) != CHARGE_ALLOCATOR)
+        return;
+    calls->failed |= map_put(&calls->entries, frame_number(calls, stack->symbols[0]), 0) != 0;
 }
 
 static json_t *free_nodes_array(struct calls *calls, const struct profile_site *site) {
@@ -133,7 +132,7 @@ static json_t *site_object(struct calls *calls, const struct profile *profile,
         failed |= json_object_set_new(object, "growth", growth_object(site));
     failed |= json_object_set_new(object, "distances", distances_array(profile, site->by_distance));
     failed |= json_object_set_new(object, "scopes", scopes_array(profile, site));
-    note_allocators(calls, site);
+    note_entry(calls, profile->charge, &site->stack);
     return value_checked(object, failed);
 }
 
@@ -148,35 +147,37 @@ static json_t *sites_array(struct calls *calls, const struct profile *profile) {
     return value_checked(array, failed);
 }
 
-static enum frame_kind frame_kind(const struct calls *calls, uint32_t frame,
-                                  const struct symbol *symbol) {
+/* As the page's colours are called; NULL: unknown. */
+static const char *kind_name(const struct calls *calls, struct charge *charge, uint32_t frame,
+                             const struct symbol *symbol) {
     uint64_t known;
-    if (map_get(&calls->allocators, frame, &known))
-        return KIND_ALLOCATOR;
-    return symbol->python ? KIND_PYTHON : KIND_NATIVE;
+    if (map_get(&calls->entries, frame, &known))
+        return charge_kind_name(CHARGE_ALLOCATOR);
+    enum charge_kind kind = charge_kind(charge, symbol);
+    return symbol->python && kind == CHARGE_OWN ? "python" : charge_kind_name(kind);
 }
 
-static json_t *frame_array(const char *name, const struct symbol *symbol, enum frame_kind kind) {
+static json_t *frame_array(const char *name, const struct symbol *symbol, const char *kind) {
     json_t *array = json_array();
     int failed = json_array_append_new(array, json_string(name));
     failed |= json_array_append_new(array, value_text(symbol->file));
     failed |= json_array_append_new(array, value_count(symbol->line));
     failed |= json_array_append_new(array, value_text(symbol->module));
-    failed |= json_array_append_new(array, value_count(kind));
+    failed |= json_array_append_new(array, value_text(kind));
     return value_checked(array, failed);
 }
 
-static json_t *frames_array(const struct calls *calls) {
+static json_t *frames_array(const struct calls *calls, struct charge *charge) {
     static const struct symbol unknown;
     struct text name;
     text_init(&name);
     json_t *array = json_array();
-    int failed = json_array_append_new(array, frame_array("...", &unknown, KIND_CUT));
+    int failed = json_array_append_new(array, frame_array("...", &unknown, "cut"));
     for (uint32_t i = 0; i < locations_count(calls->locations); i++) {
         const struct symbol *symbol = locations_get(calls->locations, i);
         text_clear(&name);
         profile_append_name(&name, symbol);
-        enum frame_kind kind = frame_kind(calls, i + 1, symbol);
+        const char *kind = kind_name(calls, charge, i + 1, symbol);
         failed |= name.failed;
         failed |= json_array_append_new(array, frame_array(text_get(&name), symbol, kind));
     }
@@ -226,7 +227,7 @@ static json_t *data_object(struct calls *calls, const struct profile *profile) {
     failed |= json_object_set_new(object, "advice", advice_object());
     failed |= json_object_set_new(object, "itselfPercent", value_count(PROFILE_ITSELF_PERCENT));
     failed |= json_object_set_new(object, "patternNeeds", value_count(PROFILE_PATTERN_TEMPORARIES));
-    failed |= json_object_set_new(object, "frames", frames_array(calls));
+    failed |= json_object_set_new(object, "frames", frames_array(calls, profile->charge));
     failed |= json_object_set(object, "nodeCallers", calls->callers);
     failed |= json_object_set(object, "nodeFrames", calls->frames);
     failed |= json_object_set_new(object, "sites", sites);
@@ -253,6 +254,12 @@ static int append_page(struct text *text, const json_t *data, struct error *erro
 }
 
 int report_html(const struct profile *profile, struct text *text, struct error *error) {
+    if (report_html_lacks)
+        return error_set(
+            error, TMPALLOC_E_UNSUPPORTED,
+            "tmpalloc was built without %s, so it has no page: install that and build it "
+            "again, or report csv, speedscope or sarif",
+            report_html_lacks);
     struct calls calls = {.callers = json_array(), .frames = json_array()};
     if (locations_create(&calls.locations) != TMPALLOC_OK)
         calls.failed = true;
@@ -263,6 +270,6 @@ int report_html(const struct profile *profile, struct text *text, struct error *
     json_decref(calls.frames);
     locations_destroy(calls.locations);
     map_deinit(&calls.nodes);
-    map_deinit(&calls.allocators);
+    map_deinit(&calls.entries);
     return status;
 }

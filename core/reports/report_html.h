@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+/* The packages that the build did without, so that there is no page; NULL: it is here. */
+extern const char *const report_html_lacks;
 extern const char report_html_head[];
 extern const size_t report_html_head_bytes;
 extern const char report_html_tail[];

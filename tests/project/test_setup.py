@@ -271,7 +271,7 @@ def test_a_failed_installation_is_tried_again_with_fresh_lists_then_status_1(
 
 def test_node_and_npm_of_another_origin_than_debian_are_taken(poor_machine, tmp_path):
     fake(tmp_path, "dpkg-query")  # has neither of them
-    assert " nodejs npm " in setup("build", **poor_machine).stderr
+    assert " nodejs npm" in setup("test", **poor_machine).stderr
     for name in ("node", "npm"):
         fake(tmp_path, name)
-    assert "npm" not in setup("build", **poor_machine).stderr
+    assert "npm" not in setup("test", **poor_machine).stderr

@@ -72,7 +72,7 @@ class Page:
         """The table's cells, by row."""
         return self.run(
             "return [...document.querySelectorAll('#table tr.row')].map((row) =>"
-            " [...row.cells].map((cell) => cell.innerText.replace(/^[▸▾]/, '').trim()))"
+            " [...row.cells].map((cell) => cell.textContent.trim()))"
         )
 
     def names(self):
@@ -82,15 +82,21 @@ class Page:
         """Name and width of each frame of the flame graph."""
         return dict(
             self.run(
-                "return [...document.querySelectorAll('#flame g.frame')].map((frame) =>"
-                " [frame.getAttribute('name'), frame.querySelector('rect').width.baseVal.value])"
+                "return [...document.querySelectorAll('#flame .frame')].map((frame) =>"
+                " [frame.dataset.name, frame.getBoundingClientRect().width])"
             )
         )
 
     def click_frame(self, name):
-        frame = next(f for f in self.elements("#flame g.frame") if f.get_attribute("name") == name)
-        frame.find_element(By.CSS_SELECTOR, "rect").click()
+        next(f for f in self.elements("#flame .frame") if f.get_attribute("data-name") == name).click()
         self.settle()
+
+    def marked(self):
+        """Names of the frames that have the filter's colour."""
+        return self.run(
+            "return [...document.querySelectorAll('#flame .frame')].filter((frame) =>"
+            " frame.style.background.includes('--flame-match')).map((frame) => frame.dataset.name)"
+        )
 
     def background(self):
         return self.run("return getComputedStyle(document.body).backgroundColor")
@@ -190,12 +196,7 @@ def test_a_filter_takes_a_regular_expression_or_plain_text(page):
     shown.filter("READER|^join")
     assert shown.names() == ["buffer_append", "join", "read_line"]  # the first is called by a reader
     assert shown.text("#shown") == "3 of 3 locations, the filter hides 13.721KB"
-    marked = shown.run(
-        "return [...document.querySelectorAll('#flame g.frame')].filter((frame) =>"
-        " frame.querySelector('rect').getAttribute('fill') === 'var(--flame-match)')"
-        ".map((frame) => frame.getAttribute('name'))"
-    )
-    assert set(marked) == {"read_file", "read_line"}
+    assert set(shown.marked()) == {"read_file", "read_line"}
     shown.filter("+0x100b(")
     assert shown.text("#filter-note") and shown.text("#empty") == "No call stack matches the filter."
     shown.filter("+0x100b")
@@ -219,7 +220,7 @@ def test_the_flame_graph_follows_the_width_of_the_window(browser, page):
     before = shown.frames()["all"]
     browser.set_window_size(700, 900)
     shown.settle()
-    width = shown.run("return document.querySelector('#flame').clientWidth")
+    width = shown.run("return document.querySelector('#flame').getBoundingClientRect().width")
     assert shown.frames()["all"] == width < before
     assert shown.run("return document.documentElement.scrollWidth <= innerWidth")
     browser.set_window_size(1400, 1000)
@@ -238,6 +239,94 @@ def test_a_click_zooms_into_the_flame_graph_and_back(page):
     shown.type("#threshold", Keys.ARROW_RIGHT)
     shown.click("#zoom-out")
     assert shown.frames() == before
+
+
+def many_sites(count, heaviest):
+    lines = ["threshold 0 0", "process 1", "engine agent", "totals 9999 99999999 0 0 0"]
+    lines += ["frame main | main | /src/main.c:1 | /src/x"]
+    for i in range(count):
+        lines += [f"frame f{i} | f{i} | /src/a.c:{i + 1} | /src/x", f"site f{i} main"]
+        lines += [f"temporaries 0 3 {heaviest if i == 0 else 9}", "allocations 3 900"]
+    return "\n".join(lines).encode()
+
+
+def test_what_is_too_thin_to_see_is_counted(page):
+    shown = page(many_sites(400, heaviest=200_000))
+    assert set(shown.frames()) == {"all", "main", "f0", "399 more"}  # together wide enough for a box
+    assert shown.text("#thin") == ""
+    shown = page(many_sites(21, heaviest=200_000))
+    assert set(shown.frames()) == {"all", "main", "f0"}
+    assert shown.text("#thin") == "20 functions too thin to see: 180B, 0.09%"
+
+
+KINDS = """threshold 0 0
+process 1 /home/me/app
+engine agent
+totals 3 3 3 0 0
+frame malloc | malloc | ./malloc/malloc.c:3301 | /lib/x86_64-linux-gnu/libc.so.6
+frame strdup | strdup | - | /home/me/app
+frame vector | std::vec::Vec<T>::push | /rustc/90b35a6/library/alloc/src/vec/mod.rs:1836 | /home/me/app
+frame parse | parse | /usr/src/libparse/parse.c:7 | /usr/lib/x86_64-linux-gnu/libparse.so.1
+frame own | own | /home/me/app.rs:3 | /home/me/app
+python script | script | /home/me/script.py:9 | -
+site malloc vector own
+  temporaries 0 3 3
+  allocations 3 3
+site malloc strdup parse script
+  temporaries 0 3 3
+  allocations 3 3
+"""
+
+
+def test_own_code_libraries_and_allocators_have_colours_of_their_own(page):
+    shown = page(KINDS.encode())
+    kinds = shown.run(
+        "return Object.fromEntries([...document.querySelectorAll('#flame .frame')].map((frame) =>"
+        " [frame.dataset.name, frame.style.background.match(/flame-(\\w+)/)[1]]))"
+    )
+    del kinds["all"]
+    assert kinds == {"malloc": "allocator", "strdup": "library", "std::vec::Vec<T>::push": "library",
+                     "parse": "foreign", "own": "own", "script": "python"}
+    assert [entry.text for entry in shown.elements("#legend li")] == [
+        "own code", "own Python code", "others' code", "languages' libraries", "allocators"]
+
+
+def test_the_table_is_on_the_first_screen(browser, page):
+    browser.set_window_size(1400, 900)
+    shown = page(many_sites(30, heaviest=200))
+    tops = shown.run(
+        "return [...document.querySelectorAll('#table tr.row')].map((row) => row.getBoundingClientRect().bottom)"
+    )
+    assert sum(bottom < 900 for bottom in tops) >= 10
+    assert shown.run("return document.querySelector('#flame').getBoundingClientRect().top") > tops[-1]
+    browser.set_window_size(1400, 1000)
+
+
+def test_a_long_name_is_cut_in_its_middle(page):
+    name = "very::long::" * 30 + "end"
+    text = f"threshold 0 0\nprocess 1\nengine agent\ntotals 3 3 3 0 0\nframe a | {name} | /src/a.c:77 | /src/x"
+    shown = page((text + "\nsite a\n  temporaries 0 3 3\n  allocations 3 3\n").encode())
+    for selector in ("tr.row .name", "#flame .frame[data-name^=very]"):
+        start = shown.element(f"{selector} .start").rect
+        whole = shown.element(selector).rect
+        assert 100 < start["width"] < whole["width"] - 50
+    assert shown.run("return document.querySelector('tr.row .start').nextSibling.data").endswith("a.c:77")
+
+
+def test_a_stack_is_whole_around_the_function_that_is_charged(page):
+    lines = ["threshold 0 0", "process 1", "engine agent", "totals 3 3 3 0 0"]
+    lines += [f"frame l{i} | std::l{i} | - | /usr/lib/libstdc++.so.6" for i in range(20)]
+    lines += [f"frame o{i} | o{i} | /src/o.cc:{i + 1} | /src/x" for i in range(40)]
+    stack = [*(f"l{i}" for i in range(20)), *(f"o{i}" for i in range(40))]
+    lines += [f"site {' '.join(stack)}", "temporaries 0 3 3", "allocations 3 3"]
+    shown = page("\n".join(lines).encode())
+    shown.click("tr.row .name")
+    visible = [line.text for line in shown.elements(".stack > ol li")]
+    assert visible[0].startswith("std::l0 ") and visible[-1] == "o8 at o.cc:9" and len(visible) == 29
+    assert [line.text for line in shown.elements(".stack li.charged")] == ["o0 at o.cc:1"]
+    shown.click(".stack summary")
+    assert shown.text(".stack summary") == "31 more callers"
+    assert shown.elements(".stack li")[-1].text == "o39 at o.cc:40"
 
 
 def test_the_flame_graph_is_used_with_the_keyboard(page):
@@ -343,8 +432,8 @@ def test_of_many_rows_more_are_shown_on_demand(page):
         lines += [f"frame f{i} | f{i} | /a.c:{i + 1} | /bin/x", f"site f{i}"]
         lines += [f"temporaries 0 3 {1000 - i}", "allocations 3 900"]
     shown = page("\n".join(lines).encode())
-    assert shown.names() == [f"f{i}" for i in range(100)]
-    assert shown.text("#shown") == "100 of 300 locations"
+    assert shown.names() == [f"f{i}" for i in range(20)]
+    assert shown.text("#shown") == "20 of 300 locations"
     shown.click("#show-more")
     assert len(shown.names()) == 300 and not shown.element("#show-more").is_displayed()
-    assert shown.run("return document.activeElement.innerText").endswith("f100 at a.c:101")
+    assert shown.run("return document.activeElement.innerText").endswith("f20 at a.c:21")

@@ -1,6 +1,8 @@
-"""Bundles the page of the html report and writes it as C: build_page.py OUTPUT
+"""Bundles the page of the html report and writes it as C: build_page.py OUTPUT DEPENDENCIES
 
-Packages go into the folder of OUTPUT, from where they are taken the next time.
+Needs Debian's esbuild and node-d3-hierarchy.  Without them the page is left out, and what it lacks is
+said when a report is asked for; DEPENDENCIES names what was looked for, so that the next build bundles
+the page as soon as that is there.
 """
 
 import os
@@ -12,31 +14,29 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DATA = "@DATA@"
 BYTES_PER_LINE = 24
-
-
-def install_packages(folder):
-    """What package-lock.json names, unless it is there."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    mark = folder / "installed-lock.json"
-    if mark.exists() and mark.read_bytes() == lock:
-        return
-    folder.mkdir(exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder)
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    if subprocess.run(["npm", "ci", "--silent", *options], cwd=folder).returncode != 0:
-        sys.exit("npm can't install what the html report needs; this takes a network once")
-    mark.write_bytes(lock)
+MODULES = Path(os.environ.get("NODE_PATH", "/usr/share/nodejs"))  # where Debian's are
+ESBUILD = Path(shutil.which("esbuild") or "/usr/bin/esbuild")
+NEEDED = {
+    "esbuild": ESBUILD,
+    "node-d3-hierarchy": MODULES / "d3-hierarchy/package.json",
+}
 
 
 def bundle(folder):
     """Script and style sheet, each with all that it imports."""
-    command = ["esbuild", HERE / "page.js", "--bundle", "--minify", "--format=iife"]
+    command = [ESBUILD, HERE / "page.js", "--bundle", "--minify", "--format=iife"]
     command += ["--charset=ascii", "--keep-names", "--log-level=warning", f"--outdir={folder}"]
-    environment = dict(os.environ, NODE_PATH=str(folder / "node_modules"))
-    if subprocess.run(command, env=environment).returncode != 0:
+    if subprocess.run(command, env=dict(os.environ, NODE_PATH=str(MODULES))).returncode != 0:
         sys.exit("esbuild can't bundle the html report")
     return [(folder / f"page.{kind}").read_text().strip() for kind in ("js", "css")]
+
+
+def page(folder):
+    """What comes before and after the data."""
+    script, style = bundle(folder)
+    assert "</script" not in script.lower() and "</style" not in style.lower()
+    text = (HERE / "page.html").read_text()
+    return text.replace("@STYLE@", style).replace("@SCRIPT@", script).split(DATA)
 
 
 def c_array(name, text):
@@ -46,22 +46,20 @@ def c_array(name, text):
         for i in range(0, len(content), BYTES_PER_LINE)
     ]
     return (
-        f"const char {name}[] = {{\n" + ",\n".join(lines) + "};\n"
-        f"const size_t {name}_bytes = sizeof {name};\n"
+        f"const char {name}[] = {{\n" + ",\n".join([*lines, "0"]) + "};\n"
+        f"const size_t {name}_bytes = sizeof {name} - 1;\n"
     )
 
 
-def main(output):
-    folder = output.parent / "html"
-    install_packages(folder)
-    script, style = bundle(folder)
-    assert "</script" not in script.lower() and "</style" not in style.lower()
-    page = (HERE / "page.html").read_text()
-    page = page.replace("@STYLE@", style).replace("@SCRIPT@", script)
-    head, tail = page.split(DATA)
-    # Bytes above 127 are negative where char is signed.
+def main(output, dependencies):
+    missing = [package for package, file in NEEDED.items() if not file.exists()]
+    head, tail = ("", "") if missing else page(output.parent / "html")
+    lacks = f'"{" and ".join(missing)}"' if missing else "NULL"
     arrays = c_array("report_html_head", head) + "\n" + c_array("report_html_tail", tail)
-    output.write_text('#include "reports/report_html.h"\n\n' + arrays)
+    output.write_text(
+        f'#include "reports/report_html.h"\n\nconst char *const report_html_lacks = {lacks};\n{arrays}'
+    )
+    dependencies.write_text(f"{output.name}: {' '.join(map(str, NEEDED.values()))}\n")
 
 
-main(Path(sys.argv[1]).resolve())
+main(*[Path(path).resolve() for path in sys.argv[1:]])

@@ -10,6 +10,13 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// Text in letters of one width; where it lacks room it is cut before its last `kept` letters.
+export function cutText(text, kept) {
+  const [start, end] = [text.slice(0, -kept), text.slice(-kept)];
+  if (!start) return [end];
+  return [element("span", { class: "start", style: `--kept: ${end.length}ch` }, start), end];
+}
+
 export function byId(id) {
   return document.getElementById(id);
 }

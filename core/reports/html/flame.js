@@ -1,14 +1,13 @@
-// The flame graph: d3-flame-graph with our colours, and with the keyboard.
+// The flame graph: boxes whose places d3 computes, in parts of the width, so that they follow it.
 
-import flamegraph from "d3-flame-graph";
-import { select } from "d3-selection";
-import { byId } from "./element.js";
-import { count, percent, size } from "./format.js";
+import { hierarchy, partition } from "d3-hierarchy";
+import { byId, cutText, element } from "./element.js";
+import { count, percent, plural, size } from "./format.js";
 
 const ROW_PIXELS = 20;
-const NARROWEST_PIXELS = 1.5;
+const LETTER_PIXELS = 6.7;
+const LETTERS_TO_CUT = 16; // of a narrower box the name's beginning says more
 const SHADES = 4;
-const MILLISECONDS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200;
 
 function shade(name) {
   let hash = 7;
@@ -21,194 +20,140 @@ export class Flame {
     this.model = model;
     this.element = byId("flame");
     this.zoomed = 0; // node
-    this.focused = null; // datum
+    this.focused = null; // box
     this.matches = null;
-    this.chart = flamegraph()
-      .inverted(true)
-      .cellHeight(ROW_PIXELS)
-      .minFrameSize(NARROWEST_PIXELS)
-      .transitionDuration(MILLISECONDS)
-      .resetHeightOnZoom(true)
-      .sort((a, b) => b.value - a.value || (a.data.name < b.data.name ? -1 : 1))
-      .setColorMapper((datum) => this.#color(datum))
-      .label((datum) => this.#describe(datum))
-      .onHover((datum) => this.#tell(datum))
-      .onClick((datum) => this.#zoomedTo(datum));
-    byId("zoom-out").addEventListener("click", () => this.zoomOut());
+    byId("zoom-out").addEventListener("click", () => this.zoom(0));
+    this.element.addEventListener("mousemove", (event) => this.#tell(this.#boxAt(event)));
     this.element.addEventListener("mouseleave", () => this.#tell(this.focused));
+    this.element.addEventListener("click", (event) => this.#click(this.#boxAt(event)));
     this.element.addEventListener("keydown", (event) => this.#press(event));
     this.element.addEventListener("blur", () => this.#focus(null));
-    new ResizeObserver(() => this.#resize()).observe(this.element);
   }
 
   // The threshold or the measure is another one.
   update(measure) {
     this.measure = measure;
-    this.focused = null;
-    this.#draw(this.zoomed);
-    this.#tell(null);
-  }
-
-  #draw(zoomed) {
-    const data = this.model.tree(this.measure, zoomed);
-    this.element.replaceChildren();
-    this.element.hidden = data.value === 0;
-    if (data.value > 0) {
-      this.chart.width(this.#width());
-      select(this.element).datum(data).call(this.chart);
-    }
-    this.root = data.value > 0 ? select(this.element).datum() : null;
-    const datum = zoomed > 0 ? this.#nearest(zoomed) : null;
-    if (datum && datum !== this.root) this.chart.zoomTo(datum);
-    else this.#zoomedTo(this.root);
-    if (this.root) this.#settle();
-  }
-
-  // New frames grow from nothing, which is too much motion while the slider moves.
-  #settle() {
-    const frames = select(this.element).selectAll("g.frame");
-    const width = (datum) => ((datum.x1 - datum.x0) * this.chart.width()) / (this.root.x1 - this.root.x0);
-    frames.select("rect").interrupt().attr("width", width);
-    frames.select(".d3-flame-graph-label").interrupt().text((datum) => datum.data.name);
-    this.#fit();
-  }
-
-  // The library leaves room for a title.
-  #fit() {
-    const depths = select(this.element).selectAll("g.frame").data().map((datum) => datum.depth);
-    select(this.element).select("svg").attr("height", (Math.max(...depths) + 1) * ROW_PIXELS);
+    this.#draw();
   }
 
   // Marks the frames that match; null: none.
   highlight(matches) {
     this.matches = matches;
-    this.#recolor();
+    for (const box of this.boxes) box.made.style.background = this.#color(box.data);
   }
 
-  // Zooms to a node of the model; its nearest caller that is there.
+  // Fills the width with a node of the model.
+  zoom(node) {
+    this.zoomed = node;
+    this.#draw();
+  }
+
+  // Zooms to a node, its caller above it.
   show(node) {
-    this.#draw(node);
-    this.element.scrollTop = (this.#nearest(node).depth - 1) * ROW_PIXELS;
+    this.zoom(node);
+    this.element.parentElement.scrollTop = (this.boxes.find((box) => box.data.node === node)?.depth - 1) * ROW_PIXELS;
     this.element.scrollIntoView({ block: "nearest" });
   }
 
-  #nearest(node) {
-    const path = new Set();
-    for (let at = node; at > 0; at = this.model.callers[at]) path.add(at);
-    let datum = this.root;
-    for (let next = datum; next; next = datum.children?.find((child) => path.has(child.data.node)))
-      datum = next;
-    return datum;
+  #draw() {
+    const tree = hierarchy(this.model.tree(this.measure, this.zoomed));
+    tree.each((box) => (box.value = box.data.width));
+    tree.sort((a, b) => a.data.more - b.data.more || b.value - a.value || a.data.node - b.data.node);
+    this.boxes = tree.data.value > 0 ? partition()(tree).descendants() : [];
+    this.element.hidden = this.boxes.length === 0;
+    this.element.replaceChildren(...this.boxes.map((box, i) => this.#made(box, i)));
+    this.element.style.height = `${(tree.height + 1) * ROW_PIXELS}px`;
+    byId("zoom-out").hidden = this.zoomed === 0;
+    byId("thin").textContent = this.#thin();
+    this.#focus(document.activeElement === this.element ? this.#find(this.zoomed) : null);
+    this.#tell(this.zoomed ? this.#find(this.zoomed) : null);
   }
 
-  zoomOut() {
-    this.#draw(0);
-    this.#tell(null);
+  #made(box, number) {
+    const width = box.x1 - box.x0;
+    const letters = Math.floor((width * this.element.clientWidth) / LETTER_PIXELS);
+    const kept = letters < LETTERS_TO_CUT ? box.data.name.length : Math.floor(letters / 2);
+    const place = `left: ${100 * box.x0}%; width: ${100 * width}%; top: ${box.depth * ROW_PIXELS}px;`;
+    const style = `${place} background: ${this.#color(box.data)}`;
+    const attributes = { class: "frame", style, "data-number": number, "data-name": box.data.name };
+    box.made = element("div", attributes, ...cutText(box.data.name, Math.max(kept, 1)));
+    return box.made;
   }
 
-  #width() {
-    return Math.max(this.element.clientWidth, 200);
-  }
-
-  #resize() {
-    if (!this.root || this.#width() === this.chart.width()) return;
-    this.chart.width(this.#width());
-    this.chart.update();
-    this.#settle();
-  }
-
-  // Null: there is nothing to show.
-  #zoomedTo(datum) {
-    const node = datum?.data.node ?? 0;
-    const deeper = node !== this.zoomed;
-    this.zoomed = node;
-    byId("zoom-out").hidden = node === 0;
-    if (deeper && this.#isCut(datum)) {
-      this.#draw(node);
-      return;
+  // What has no box of its own, and none for the rest of its caller's.
+  #thin() {
+    const thin = { count: 0, value: 0 };
+    for (const { data } of this.boxes) {
+      thin.count += data.thin.count;
+      thin.value += data.thin.value;
     }
-    if (datum && MILLISECONDS === 0) this.#settle();
-    else if (datum) this.#fit();
-    this.#focus(document.activeElement === this.element ? datum : null);
-    this.#tell(datum);
+    if (thin.count === 0) return "";
+    return `${plural(thin.count, "function", "functions")} too thin to see: ${this.#amount(thin.value)}`;
   }
 
-  #isCut(datum) {
-    return datum?.data.cut || (datum?.children?.some((child) => this.#isCut(child)) ?? false);
+  #boxAt(event) {
+    const made = event.target.closest(".frame");
+    return made && this.boxes[made.dataset.number];
   }
 
-  #frame(datum) {
-    return datum.data.node > 0 ? this.model.frameOf(datum.data.node) : null;
+  #click(box) {
+    if (box) this.zoom(box.data.node);
   }
 
-  #color(datum) {
-    const frame = this.#frame(datum);
-    if (!frame) return "var(--flame-all)";
+  #frame(data) {
+    return data.node > 0 && !data.more ? this.model.frameOf(data.node) : null;
+  }
+
+  #color(data) {
+    const frame = this.#frame(data);
+    if (!frame) return data.more ? "var(--flame-more)" : "var(--flame-all)";
     if (this.matches?.(frame)) return "var(--flame-match)";
     return `var(--flame-${frame.kind}-${shade(frame.name)})`;
   }
 
-  #recolor() {
-    select(this.element)
-      .selectAll("g.frame rect")
-      .attr("fill", (datum) => this.#color(datum));
-  }
-
-  #describe(datum) {
-    const value = datum.data.value;
+  #amount(value) {
     const amount = this.measure === "bytes" ? size(value) : count(value);
-    const part = percent(value, this.model[this.measure]);
-    return `${this.#frame(datum)?.full ?? "all"}: ${amount}, ${part}`;
+    return `${amount}, ${percent(value, this.model[this.measure])}`;
   }
 
-  #tell(datum) {
-    byId("frame-details").textContent = datum
-      ? this.#describe(datum)
+  #describe(data) {
+    return `${this.#frame(data)?.full ?? data.name}: ${this.#amount(data.value)}`;
+  }
+
+  #tell(box) {
+    byId("frame-details").textContent = box
+      ? this.#describe(box.data)
       : "Point at a function or use the arrow keys. A click zooms in.";
   }
 
   // The keyboard.
 
-  #focus(datum) {
-    this.focused = datum;
-    select(this.element)
-      .selectAll("g.frame")
-      .classed("focused", (each) => each === datum);
-    if (!datum) return;
-    this.#tell(datum);
-    this.#scrollTo(datum);
-  }
-
-  // With a caller above and what it calls below.
-  #scrollTo(datum) {
-    const { scrollTop, clientHeight } = this.element;
-    const top = (datum.depth - 1) * ROW_PIXELS;
-    const bottom = (datum.depth + 2) * ROW_PIXELS;
-    if (top < scrollTop) this.element.scrollTop = top;
-    else if (bottom > scrollTop + clientHeight) this.element.scrollTop = bottom - clientHeight;
-  }
-
-  #visible(datum) {
-    return datum.value > 0;
+  #focus(box) {
+    this.focused?.made.classList.remove("focused");
+    this.focused = box;
+    if (!box) return;
+    box.made.classList.add("focused");
+    box.made.scrollIntoView({ block: "nearest" });
+    this.#tell(box);
   }
 
   #neighbour(key) {
     const at = this.focused;
-    if (!at) return this.zoomed ? this.#find(this.zoomed) : this.root;
+    if (!at) return this.#find(this.zoomed);
     if (key === "ArrowUp") return at.parent;
-    if (key === "ArrowDown") return at.children?.find(this.#visible);
-    const level = at.parent?.children.filter(this.#visible) ?? [];
+    if (key === "ArrowDown") return at.children?.[0];
+    const level = at.parent?.children ?? [];
     return level[level.indexOf(at) + (key === "ArrowRight" ? 1 : -1)];
   }
 
   #find(node) {
-    return this.root.find((datum) => datum.data.node === node);
+    return this.boxes.find((box) => box.data.node === node) ?? null;
   }
 
   #press(event) {
     if (event.key.startsWith("Arrow")) this.#focus(this.#neighbour(event.key) ?? this.focused);
-    else if (event.key === "Enter" && this.focused) this.chart.zoomTo(this.focused);
-    else if (event.key === "Escape") this.zoomOut();
+    else if (event.key === "Enter" && this.focused) this.#click(this.focused);
+    else if (event.key === "Escape") this.zoom(0);
     else return;
     event.preventDefault();
   }

@@ -5,8 +5,7 @@ const FILE = 1;
 const LINE = 2;
 const MODULE = 3;
 const KIND = 4;
-const NODES_ABREAST = 8000;
-const KINDS = ["native", "python", "allocator", "cut"];
+const BOXES_ABREAST = 1000;
 
 function baseName(path) {
   return path.slice(path.lastIndexOf("/") + 1) || path;
@@ -18,15 +17,14 @@ function place(name, file, line, module) {
   return module && !name.includes("+0x") ? `${name} in ${module}` : name;
 }
 
-function readFrame(frame, executable) {
+function readFrame(frame) {
   const [name, file, line, module, kind] = [NAME, FILE, LINE, MODULE, KIND].map((i) => frame[i]);
-  const isProgram = KINDS[kind] === "native" && (module === null || module === executable);
   return {
     name,
     file,
     line,
     module,
-    kind: isProgram ? "program" : KINDS[kind] === "native" ? "library" : KINDS[kind],
+    kind: kind ?? "unknown",
     short: place(name, file && baseName(file), line, module && baseName(module)),
     full: place(name, file, line, module),
   };
@@ -51,7 +49,7 @@ function sumScopes(scopes, threshold) {
 export class Model {
   constructor(data) {
     this.data = data;
-    this.frames = data.frames.map((frame) => readFrame(frame, data.executable));
+    this.frames = data.frames.map(readFrame);
     this.callers = [0, ...data.nodeCallers];
     this.nodeFrames = [0, ...data.nodeFrames];
     this.sites = data.sites;
@@ -101,11 +99,11 @@ export class Model {
     return this.frames[this.nodeFrames[node]];
   }
 
-  // The frames of a stack, innermost first.
-  stack(node) {
-    const frames = [];
-    for (let at = node; at > 0; at = this.callers[at]) frames.push(this.frameOf(at));
-    return frames;
+  // The nodes of a stack, innermost first.
+  path(node) {
+    const nodes = [];
+    for (let at = node; at > 0; at = this.callers[at]) nodes.push(at);
+    return nodes;
   }
 
   // One row for each location with temporaries of its own or beneath it.
@@ -163,26 +161,49 @@ export class Model {
     return values;
   }
 
-  // The call tree as d3-flame-graph takes it.  What would be far narrower than a pixel when the
-  // zoomed node fills the width is left out, and its callers know that they are cut.
+  // The call tree around a node that fills the width: its callers, which are as wide as it, and what
+  // it calls, but for what is too thin to see.  That is counted where its callers end: in a box for
+  // the rest, or, where that is too thin itself, as `thin`.
   tree(measure, zoomed) {
     const values = this.#values(measure);
     let widest = zoomed;
     while (values[widest] === 0 && widest > 0) widest = this.callers[widest];
-    const least = values[widest] / NODES_ABREAST;
-    const nodes = new Array(values.length);
-    nodes[0] = { name: "all", node: 0, value: values[0], children: [], cut: false };
-    for (let node = 1; node < values.length; node++) {
-      const caller = nodes[this.callers[node]];
+    const least = values[widest] / BOXES_ABREAST;
+    const boxes = new Map([[widest, this.#box(widest, values)]]);
+    for (let node = widest + 1; node < values.length; node++) {
+      const caller = boxes.get(this.callers[node]);
       if (!caller || values[node] === 0) continue;
       if (values[node] < least) {
-        caller.cut = true;
-        continue;
+        caller.thin.count++;
+        caller.thin.value += values[node];
+      } else {
+        boxes.set(node, this.#box(node, values));
+        caller.children.push(boxes.get(node));
       }
-      const name = this.frameOf(node).name;
-      nodes[node] = { name, node, value: values[node], children: [], cut: false };
-      caller.children.push(nodes[node]);
     }
-    return nodes[0];
+    for (const box of boxes.values()) if (box.thin.value >= least) this.#addRest(box);
+    return this.#withCallers(widest, boxes.get(widest), values);
+  }
+
+  #box(node, values) {
+    const name = node > 0 ? this.frameOf(node).name : "all";
+    const value = values[node];
+    return { name, node, value, width: value, more: false, children: [], thin: { count: 0, value: 0 } };
+  }
+
+  #addRest(box) {
+    const { count, value } = box.thin;
+    const rest = { ...box, name: `${count} more`, value, width: value, more: true, children: [] };
+    rest.thin = box.thin = { count: 0, value: 0 };
+    box.children.push(rest);
+  }
+
+  #withCallers(node, box, values) {
+    let outer = box;
+    for (let at = node; at > 0; ) {
+      at = this.callers[at];
+      outer = { ...this.#box(at, values), width: box.width, children: [outer] };
+    }
+    return outer;
   }
 }

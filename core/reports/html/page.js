@@ -5,6 +5,14 @@ import { count, percent, plural, size } from "./format.js";
 import { Model } from "./model.js";
 import { Table } from "./table.js";
 
+const KINDS = {
+  own: "own code",
+  python: "own Python code",
+  foreign: "others' code",
+  library: "languages' libraries",
+  allocator: "allocators",
+};
+
 const model = new Model(JSON.parse(byId("data").textContent));
 const flame = new Flame(model);
 const table = new Table(model, (node) => flame.show(node));
@@ -43,6 +51,15 @@ function showThreshold() {
       : `freed after at most ${others} by its thread`;
   for (const bar of byId("distances").children)
     bar.classList.toggle("within", Number(bar.dataset.distance) <= model.threshold);
+}
+
+function showLegend() {
+  const kinds = new Set(model.frames.map((frame) => frame.kind));
+  const known = Object.entries(KINDS).filter(([kind]) => kinds.has(kind));
+  const entries = known.map(([kind, title]) =>
+    element("li", { style: `--swatch: var(--flame-${kind}-1)` }, title),
+  );
+  byId("legend").replaceChildren(...entries);
 }
 
 // One bar for each distance; a root makes small ones visible beside large ones.
@@ -100,6 +117,7 @@ function afterwards(run) {
 }
 
 showProcess();
+showLegend();
 byId("threshold").max = model.data.maxThreshold;
 byId("threshold").style.setProperty("--distances", model.data.maxThreshold + 1);
 byId("threshold").value = model.threshold;

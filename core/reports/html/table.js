@@ -1,10 +1,12 @@
 // The summary: one row for each location, sorted, filtered, and opened to see its stacks.
 
-import { byId, element } from "./element.js";
+import { byId, cutText, element } from "./element.js";
 import { count, percent, plural, size } from "./format.js";
 
-const ROWS_AT_ONCE = 100;
+const ROWS_AT_ONCE = 20;
 const SITES_IN_DETAILS = 5;
+const CALLERS_SHOWN = 8; // of the function that is charged, or of the innermost that is the reader's own
+const PLACE_LETTERS = 40; // of "at FILE:LINE", which are kept when a name is cut
 
 const HINTS = {
   total: "Bytes of temporaries allocated anywhere beneath the location",
@@ -30,6 +32,11 @@ const COLUMNS = [
 function scopeOf(row) {
   if (row.count === 0) return "";
   return row.known > 0 ? percent(row.scope, row.known) : "-";
+}
+
+// A location without what is least missed where it lacks room: the middle of its function's name.
+function cutName({ name, short }) {
+  return cutText(short, Math.min(short.length - Math.ceil(name.length / 2), PLACE_LETTERS));
 }
 
 export class Table {
@@ -78,7 +85,7 @@ export class Table {
 
   #showMore() {
     const first = this.limit;
-    this.limit += 4 * ROWS_AT_ONCE;
+    this.limit += 20 * ROWS_AT_ONCE;
     this.#draw();
     this.body.querySelectorAll("tr.row")[first]?.querySelector("button").focus();
   }
@@ -139,7 +146,7 @@ export class Table {
       "aria-expanded": String(open),
       click: () => this.#toggle(row),
     });
-    name.append(element("span", { class: "mark", "aria-hidden": "true" }), row.frame.short);
+    name.append(element("span", { class: "mark", "aria-hidden": "true" }), ...cutName(row.frame));
     const own = percent(row.bytes, this.model.bytes);
     const cells = [
       element("th", { scope: "row", class: "location" }, name),
@@ -202,16 +209,30 @@ export class Table {
       element(
         "div",
         { class: "stacks" },
-        this.#stack("Allocated by", site.stack),
-        ...site.frees.map((node) => this.#stack("Freed by", node)),
+        this.#stack("Allocated by", site.stack, site.location),
+        ...site.frees.map((node) => this.#stack("Freed by", node, null)),
       ),
     );
   }
 
-  #stack(title, node) {
-    const frames = this.model.stack(node).map((frame) =>
-      element("li", { class: frame.kind, title: frame.full }, frame.short),
-    );
-    return element("div", { class: "stack" }, element("h3", {}, title), element("ol", {}, ...frames));
+  // Whole to the charged node's callers; those further out are shown on demand.
+  #stack(title, node, charged) {
+    const nodes = this.model.path(node);
+    const isOwn = (at) => ["own", "python"].includes(this.model.frameOf(at).kind);
+    const reader = charged === null ? nodes.findIndex(isOwn) : nodes.indexOf(charged);
+    const lines = nodes.map((at) => this.#stackLine(at, charged));
+    const shown = lines.splice(0, Math.max(reader, 0) + 1 + CALLERS_SHOWN);
+    const made = element("div", { class: "stack" }, element("h3", {}, title), element("ol", {}, ...shown));
+    if (lines.length > 0) {
+      const summary = element("summary", {}, plural(lines.length, "more caller", "more callers"));
+      made.append(element("details", {}, summary, element("ol", {}, ...lines)));
+    }
+    return made;
+  }
+
+  #stackLine(node, charged) {
+    const frame = this.model.frameOf(node);
+    const kind = node === charged ? `${frame.kind} charged` : frame.kind;
+    return element("li", { class: kind, title: frame.full }, frame.short);
   }
 }
