@@ -27,8 +27,11 @@ static char *find_parameters(char *name) {
     return found;
 }
 
-static char *demangle_d(const char *name, bool parameters) {
-    char *readable = dlang_demangle(name, DMGL_DLANG);
+static char *demangle_d(const char *mangled, bool parameters) {
+    /* Points are only in what a compiler adds to the name of a function's part. */
+    char *name = strndup(mangled, strcspn(mangled, "."));
+    char *readable = name ? dlang_demangle(name, DMGL_DLANG) : NULL;
+    free(name);
     char *list = readable && !parameters ? find_parameters(readable) : NULL;
     if (list)
         *list = '\0';
@@ -49,7 +52,8 @@ char *demangle(const char *name, bool parameters) {
         return NULL;
     if (is_d(name))
         return demangle_d(name, parameters);
-    int options = DMGL_AUTO | DMGL_ANSI | DMGL_RET_DROP | (parameters ? DMGL_PARAMS : 0);
+    /* Return types are shown with parameters only; those within template arguments stay. */
+    int options = DMGL_AUTO | DMGL_ANSI | (parameters ? DMGL_PARAMS | DMGL_RET_DROP : 0);
     char *readable = cplus_demangle(name, options);
     /* The compiler's partial copies of a function are that function. */
     char *clone = readable ? strstr(readable, " [clone ") : NULL;

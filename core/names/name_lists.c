@@ -26,29 +26,28 @@ bool name_is_like_one_of(const char *name, const char *const *names) {
     return *names != NULL;
 }
 
-/* Without what a compiler adds to the name of a part of a function. */
-static size_t plain_length(const char *name) {
-    static const char *const suffixes[] = {".part.", ".constprop.", ".isra.",
-                                           ".cold",  " [clone ",    NULL};
-    size_t length = strlen(name);
+/* Whether a suffix ends with a point, which a number follows, or at the end of a word. */
+static bool is_suffix(const char *found, const char *suffix) {
+    const char *rest = found + strlen(suffix);
+    return rest[-1] == '.' ? *rest >= '0' && *rest <= '9' : *rest == '\0' || *rest == '.';
+}
+
+size_t name_plain_length(const char *name) {
+    static const char *const suffixes[] = {".part.",     ".constprop.", ".isra.",
+                                           ".lto_priv.", ".llvm.",      ".clone.",
+                                           ".cold",      ".localalias", NULL};
+    const char *clone = strstr(name, " [clone ");
+    size_t length = clone ? (size_t)(clone - name) : strlen(name);
     for (size_t i = 0; suffixes[i]; i++) {
-        const char *suffix = strstr(name, suffixes[i]);
-        if (suffix && (size_t)(suffix - name) < length)
-            length = (size_t)(suffix - name);
+        const char *found = strstr(name, suffixes[i]);
+        if (found && is_suffix(found, suffixes[i]) && (size_t)(found - name) < length)
+            length = (size_t)(found - name);
     }
     return length;
 }
 
-bool name_is_of_same_function(const char *one, const char *other) {
-    static const char cold[] = ".cold";
-    const char *end = strstr(one, cold), *other_end = strstr(other, cold);
-    size_t length = end ? (size_t)(end - one) : strlen(one);
-    size_t other_length = other_end ? (size_t)(other_end - other) : strlen(other);
-    return length == other_length && strncmp(one, other, length) == 0;
-}
-
 bool name_copy_plain(const char *name, char *ret, size_t size) {
-    size_t length = plain_length(name);
+    size_t length = name_plain_length(name);
     if (length >= size)
         return false;
     memcpy(ret, name, length);

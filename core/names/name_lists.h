@@ -8,12 +8,11 @@
 /* Longer names are templates' and in no list. */
 #define NAME_LISTS_LONGEST 256
 
-/* Copies the name without what a compiler adds to that of a part of a function.  False: there is no
- * room for it. */
+/* How much of the name is the function's own: compilers add ".part.0", ".cold", " [clone ...]" and
+ * the like to those of its parts and copies. */
+size_t name_plain_length(const char *name);
+/* Copies that much of it.  False: there is no room for it. */
 bool name_copy_plain(const char *name, char *ret, size_t size);
-
-/* Whether both are of one function, but for what a compiler adds to the name of its cold part. */
-bool name_is_of_same_function(const char *one, const char *other);
 
 /* What follows the prefix; NULL: the name doesn't begin with it. */
 const char *name_skip_prefix(const char *name, const char *prefix);

@@ -13,12 +13,6 @@ static void remove_bytes(struct text *text, size_t place, size_t length) {
     text->length -= length;
 }
 
-/* An inline namespace is one inside of another. */
-static void remove_namespace(struct text *text, const char *name) {
-    for (const char *found; (found = strstr(text_get(text), name));)
-        remove_bytes(text, (size_t)(found - text->data), strlen(name) - strlen("::"));
-}
-
 /* Where the bracket at `place` is closed; NULL: nowhere.  "->" and comparisons close nothing. */
 static const char *find_end(const char *place) {
     int depth = 0;
@@ -31,10 +25,84 @@ static const char *find_end(const char *place) {
     return NULL;
 }
 
+/* C++ */
+
+static void remove_namespaces(struct text *text) {
+    /* An inline namespace is one inside of another. */
+    static const char *const names[] = {"::__cxx11::", "::__1::", "::__ndk1::", "::_V2::"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (const char *found; (found = strstr(text_get(text), names[i]));)
+            remove_bytes(text, (size_t)(found - text->data), strlen(names[i]) - strlen("::"));
+    }
+}
+
+/* "join[abi:cxx11]" */
+static void remove_tags(struct text *text) {
+    for (const char *found; (found = strstr(text_get(text), "[abi:"));) {
+        const char *end = find_end(found);
+        if (!end)
+            return;
+        remove_bytes(text, (size_t)(found - text->data), (size_t)(end + 1 - found));
+    }
+}
+
+static const char *skip_qualifiers(const char *rest) {
+    static const char *const words[] = {" const", " volatile", " &&", " &", NULL};
+    for (const char *const *word = words; *word;) {
+        bool found = begins_with(rest, *word);
+        rest += found ? strlen(*word) : 0;
+        word = found ? words : word + 1;
+    }
+    return rest;
+}
+
+/* Whether a list in parentheses is that of a function's parameters, by what stands before it. */
+static bool follows_function(const char *name, const char *list) {
+    static const char type[] = "decltype";
+    size_t before = (size_t)(list - name);
+    return before > 0 && !strchr(" ,:({<!", list[-1]) &&
+           (before < strlen(type) || !begins_with(list - strlen(type), type));
+}
+
+/* Of functions that others are defined in: "parse(char const*) const::{lambda()#1}" in C++,
+ * "shop.price(int).round" in D. */
+static void remove_parameters(struct text *text) {
+    for (size_t place = 0; place < text->length; place++) {
+        const char *list = text->data + place;
+        if (*list != '(' || !follows_function(text->data, list))
+            continue;
+        const char *end = find_end(list);
+        const char *rest = end ? skip_qualifiers(end + 1) : "";
+        if (begins_with(rest, "::") || (*rest == '.' && rest == end + 1))
+            remove_bytes(text, place, (size_t)(rest - list));
+    }
+}
+
+/* Of which template the comma separates arguments. */
+static bool is_in(const char *name, const char *comma, const char *template) {
+    int depth = 0;
+    size_t length = strlen(template);
+    const char *at = comma;
+    while (at > name && depth >= 0) {
+        at--;
+        depth += *at == '>' || *at == ')';
+        depth -= *at == '<' || *at == '(';
+    }
+    return depth < 0 && (size_t)(at - name) >= length && begins_with(at - length, template);
+}
+
+/* What holds the elements of a queue, where that isn't said. */
+static bool is_default_container(const char *name, const char *comma, const char *argument) {
+    if (begins_with(argument, "std::vector<"))
+        return is_in(name, comma, "std::priority_queue");
+    return begins_with(argument, "std::deque<") &&
+           (is_in(name, comma, "std::queue") || is_in(name, comma, "std::stack"));
+}
+
 static bool is_default(const char *argument) {
     static const char *const templates[] = {
-        "std::allocator<", "std::char_traits<",    "std::less<",
-        "std::hash<",      "std::default_delete<", "std::equal_to<",
+        "std::allocator<",      "std::char_traits<", "std::less<",         "std::hash<",
+        "std::default_delete<", "std::equal_to<",    "std::regex_traits<",
     };
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
         size_t length = strlen(templates[i]);
@@ -51,7 +119,8 @@ static void remove_defaults(struct text *text) {
         if (*comma != ',')
             continue;
         const char *argument = comma + 1 + strspn(comma + 1, " ");
-        const char *end = is_default(argument) ? find_end(strchr(argument, '<')) : NULL;
+        bool known = is_default(argument) || is_default_container(text->data, comma, argument);
+        const char *end = known ? find_end(strchr(argument, '<')) : NULL;
         if (!end || end[1 + strspn(end + 1, " ")] != '>')
             continue;
         size_t blanks = comma[-1] == '>' ? 0 : strspn(end + 1, " ");
@@ -85,6 +154,8 @@ static void use_aliases(struct text *text) {
         found = text->data + place;
     }
 }
+
+/* Rust */
 
 static bool is_hash(const char *string) {
     return begins_with(string, "::h") && strspn(string + 3, "0123456789abcdef") == HASH_DIGITS &&
@@ -130,17 +201,102 @@ static void append_without_modules(struct text *text, const char *name) {
     text_append(text, name);
 }
 
+/* "{impl#3}" is the number of an implementation in its module. */
+static void remove_numbers(struct text *text) {
+    for (const char *found; (found = strstr(text_get(text), "{impl#"));) {
+        const char *end = strchr(found, '}');
+        if (!end)
+            return;
+        end += begins_with(end, "}::") ? strlen("}::") : 1;
+        remove_bytes(text, (size_t)(found - text->data), (size_t)(end - found));
+    }
+}
+
+static bool has_trait(const char *brackets, const char *end) {
+    int depth = 0;
+    for (const char *at = brackets; at < end; at++) {
+        depth += strchr("<([", *at) != NULL;
+        depth -= (*at == '>' && at[-1] != '-') || *at == ')' || *at == ']';
+        if (depth == 1 && begins_with(at, " as "))
+            return true;
+    }
+    return false;
+}
+
+/* "<Type>::function" */
+static void remove_brackets(struct text *text) {
+    const char *end = *text->data == '<' ? find_end(text->data) : NULL;
+    if (!end || !begins_with(end, ">::") || has_trait(text->data, end))
+        return;
+    remove_bytes(text, (size_t)(end - text->data), 1);
+    remove_bytes(text, 0, 1);
+}
+
+/* D */
+
+/* A template's only member is called like it: "Shelf!(int).Shelf". */
+static void remove_members(struct text *text) {
+    for (size_t place = 1; place + 1 < text->length; place++) {
+        const char *list = text->data + place + 1, *name = text->data + place;
+        if (text->data[place] != '!' || *list != '(')
+            continue;
+        while (name > text->data && !strchr(".(,! ", name[-1]))
+            name--;
+        size_t length = (size_t)(text->data + place - name);
+        const char *end = find_end(list);
+        if (end && end[1] == '.' && strncmp(end + 2, name, length) == 0 &&
+            strchr(".,)", end[2 + length])) /* or at the end */
+            remove_bytes(text, (size_t)(end + 1 - text->data), 1 + length);
+    }
+}
+
+static void use_string_types(struct text *text) {
+    static const char *const types[][2] = {{"immutable(char)[]", "string"},
+                                           {"immutable(wchar)[]", "wstring"},
+                                           {"immutable(dchar)[]", "dstring"}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        size_t length = strlen(types[i][1]);
+        for (char *found; (found = strstr(text->data, types[i][0]));) {
+            memcpy(found, types[i][1], length);
+            remove_bytes(text, (size_t)(found - text->data) + length, strlen(types[i][0]) - length);
+        }
+    }
+}
+
+/* Fortran */
+
+/* "__module_MOD_procedure" */
+static void use_module(struct text *text) {
+    static const char mark[] = "_MOD_", separator[] = "::";
+    char *found = begins_with(text->data, "__") ? strstr(text->data, mark) : NULL;
+    if (!found)
+        return;
+    memcpy(found, separator, strlen(separator));
+    remove_bytes(text, (size_t)(found - text->data) + strlen(separator),
+                 strlen(mark) - strlen(separator));
+    remove_bytes(text, 0, strlen("__"));
+}
+
+static void shorten(struct text *text) {
+    remove_namespaces(text);
+    remove_tags(text);
+    remove_parameters(text);
+    remove_defaults(text);
+    use_aliases(text);
+    remove_hash(text);
+    remove_numbers(text);
+    remove_brackets(text);
+    remove_members(text);
+    use_string_types(text);
+    use_module(text);
+}
+
 void short_name_append(struct text *text, const char *name) {
     struct text shortened;
     text_init(&shortened);
     text_append(&shortened, name);
-    if (shortened.length > 0 && !shortened.failed) {
-        remove_namespace(&shortened, "::__cxx11::");
-        remove_namespace(&shortened, "::__1::");
-        remove_defaults(&shortened);
-        use_aliases(&shortened);
-        remove_hash(&shortened);
-    }
+    if (shortened.length > 0 && !shortened.failed)
+        shorten(&shortened);
     append_without_modules(text, text_get(&shortened));
     text->failed |= shortened.failed;
     text_deinit(&shortened);

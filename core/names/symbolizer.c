@@ -8,6 +8,7 @@
 #include "names/debug_units.h"
 #include "names/demangle.h"
 #include "names/elf_file.h"
+#include "names/name_lists.h"
 #include "support/arena.h"
 #include "support/hash.h"
 #include "support/map.h"
@@ -188,8 +189,10 @@ static bool append_elf_name(struct symbolizer *symbolizer, uint64_t address, boo
     const char *name = function_symbols_covering(symbolizer->functions, address, NULL);
     char *readable = name ? demangle(name, false) : NULL;
     bool wanted = name && (readable || !only_mangled);
-    if (wanted)
-        text_append(&symbolizer->text, readable ? readable : name);
+    if (wanted && readable)
+        text_append(&symbolizer->text, readable);
+    else if (wanted)
+        text_append_bytes(&symbolizer->text, name, name_plain_length(name));
     free(readable);
     return wanted;
 }

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "names/name_lists.h"
 #include "profile/profile_charge.h"
 #include "profile/shown_frames.h"
 #include "profile/site_sums.h"
 #include "support/memory.h"
 #include "support/progress.h"
+#include "support/text.h"
 
 /* A symbolized stack, kept per stack number while the profile is built. */
 struct expansion {
@@ -165,7 +165,7 @@ static int count_shared(const struct builder *builder, const struct snapshot_sit
     if (status == TMPALLOC_OK)
         status = physical_function(builder, freeing, &other);
     if (status == TMPALLOC_OK && one && other)
-        *ret -= !name_is_of_same_function(one, other);
+        *ret -= !text_same(one, other);
     return status;
 }
 

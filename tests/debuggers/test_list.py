@@ -149,3 +149,36 @@ def test_what_a_library_allocates_is_beside_the_line_that_called_it(debugger, co
     result = debugger.session(program, ["tmpalloc start", debugger.run(), "tmpalloc list text"])
     found = re.findall(r"(?m)^ +(\d+)  .*;  +(\d+) +\S+B", result.outputs[2])
     assert found == [("4", "6"), ("5", "6")], result.outputs[2]
+
+
+TAGGED = """#include <string>
+#include <vector>
+namespace lib {
+struct text {
+    std::string all;
+    __attribute__((noinline)) std::string twice() const { return all + all; }
+};
+__attribute__((noinline)) std::string join(const std::vector<text> &parts) {
+    std::string all;
+    for (const text &part : parts)
+        all += part.all;
+    return all + parts[0].twice();
+}
+}
+int main() {
+    std::vector<lib::text> parts(6, lib::text{"longer than what a string has room for"});
+    return lib::join(parts).empty();
+}
+"""
+
+
+def test_functions_are_found_without_the_tags_of_their_library(debugger, compile):
+    program = compile(TAGGED, "-O1", name="tagged", language="cpp")
+    words = ["list join", "list lib::text::twice", "list join[abi:cxx11]", "summary"]
+    words += ["summary --filter 'join\\[abi:cxx11\\] '"]
+    result = debugger.session(program, ["tmpalloc start", debugger.run(), *(f"tmpalloc {w}" for w in words)])
+    join, twice, tagged, summary, filtered = result.outputs[2:7]
+    assert "all += part.all;" in join and join == tagged
+    assert "return all + all;" in twice
+    assert "[abi:" not in summary and re.search(r"(?m)^lib::join at tagged.cpp:1[12]", summary)
+    assert re.search(r"(?m)^lib::join at tagged.cpp:1[12]", filtered)

@@ -44,7 +44,8 @@ def addr2line(path, addresses):
         rows = block.strip().split("\n")
         places = [re.sub(r" \(discriminator \d+\)", "", row) for row in rows[1::2]]
         numbers = [int(place.rpartition(":")[2].replace("?", "0")) for place in places]
-        answers.append(list(zip(rows[::2], numbers)))
+        functions = [row.split(".")[0] for row in rows[::2]]  # without "main.cold"
+        answers.append(list(zip(functions, numbers)))
     return answers
 
 
@@ -374,6 +375,24 @@ def test_d_names_are_demangled_without_parameters(build):
     file = build("names_d.c", "-O1", "-g0")
     found = {s: file.function_at(a) for s, (a, _) in file.symbols.items() if s in D_FUNCTIONS}
     assert found == D_FUNCTIONS
+
+
+PARTS = {
+    "fill.part.0": "fill",
+    "fill.isra.0.cold": "fill",
+    "fill.constprop.12": "fill",
+    "fill.lto_priv.3.llvm.4711": "fill",
+    "_ZN4shop4fillEi.part.0.cold": "shop::fill",
+    "_D4shop4fillFiZi.constprop.0": "shop.fill",
+    "main.coldstart": "main.coldstart",
+    "main.part.of": "main.part.of",
+}
+
+
+def test_a_part_of_a_function_that_the_compiler_made_is_that_function(build):
+    file = build("names_parts.c", "-O1", "-g0")
+    found = {s: file.function_at(a) for s, (a, _) in file.symbols.items() if s in PARTS}
+    assert found == PARTS
 
 
 @pytest.mark.parametrize(
