@@ -58,7 +58,7 @@ static bool is_signal_return(const char *function) {
                         strcmp(function, "__kernel_rt_sigreturn") == 0);
 }
 
-static bool is_of_program(const struct charge *charge, const struct symbol *symbol) {
+static bool is_symbol_of_executable(const struct charge *charge, const struct symbol *symbol) {
     const char *executable = charge->source.executable;
     return executable && symbol->module && strcmp(symbol->module, executable) == 0;
 }
@@ -71,7 +71,8 @@ static bool is_library(const struct charge *charge, const struct symbol *symbol)
     if (symbol->file)
         return library_names_have_file(symbol->file);
     return library_names_have_function(symbol->function) ||
-           (is_of_program(charge, symbol) && library_names_have_c_function(symbol->function));
+           (is_symbol_of_executable(charge, symbol) &&
+            library_names_have_c_function(symbol->function));
 }
 
 static bool is_said(const struct charge *charge, const struct charge_pattern *pattern,
@@ -94,14 +95,14 @@ static bool is_of_program_folder(const struct charge *charge, const char *file) 
 }
 
 /* Without what the user has said. */
-static bool is_own(const struct charge *charge, const struct symbol *symbol) {
+static bool is_own_symbol(const struct charge *charge, const struct symbol *symbol) {
     if (path_names_have_package(symbol->file) || path_names_have_package(symbol->module))
         return false;
     if (symbol->file && is_of_program_folder(charge, symbol->file))
         return true;
     if (path_names_of_system(symbol->file))
         return false;
-    if (is_of_program(charge, symbol) || symbol->python)
+    if (is_symbol_of_executable(charge, symbol) || symbol->python)
         return true;
     return symbol->module && !path_names_of_system(symbol->module);
 }
@@ -113,7 +114,7 @@ static enum charge_kind judge_caller(const struct charge *charge, const struct s
     if (is_said(charge, &settings->foreign, symbol) ||
         charge_settings_skip(settings, symbol->function, symbol->file, symbol->module))
         return CHARGE_FOREIGN;
-    return is_own(charge, symbol) ? CHARGE_OWN : CHARGE_FOREIGN;
+    return is_own_symbol(charge, symbol) ? CHARGE_OWN : CHARGE_FOREIGN;
 }
 
 static void compose_place(struct charge *charge, const struct symbol *symbol) {
@@ -123,7 +124,7 @@ static void compose_place(struct charge *charge, const struct symbol *symbol) {
         text_printf(&charge->place, " at %s", symbol->file);
 }
 
-static enum charge_kind judge(struct charge *charge, const struct symbol *symbol) {
+static enum charge_kind charge_judge(struct charge *charge, const struct symbol *symbol) {
     bool known = charge->source.incomplete || symbol->function || symbol->file || symbol->module;
     if (!known || is_signal_return(symbol->function))
         return CHARGE_NONE;
@@ -138,7 +139,7 @@ enum charge_kind charge_kind(struct charge *charge, const struct symbol *symbol)
     uint64_t key = (uint64_t)(uintptr_t)symbol, known;
     if (map_get(&charge->kinds, key, &known))
         return (enum charge_kind)known;
-    enum charge_kind kind = judge(charge, symbol);
+    enum charge_kind kind = charge_judge(charge, symbol);
     map_put(&charge->kinds, key, kind); /* without memory it is judged again */
     return kind;
 }

@@ -32,7 +32,8 @@ static void clear_pattern(struct charge_pattern *pattern) {
     *pattern = (struct charge_pattern){0};
 }
 
-static int set_pattern(struct charge_pattern *pattern, const char *text, struct error *error) {
+static int charge_settings_set_pattern(struct charge_pattern *pattern, const char *text,
+                                       struct error *error) {
     struct charge_pattern new = {0};
     int status = *text ? expression_compile(text, &new.compiled, error) : TMPALLOC_OK;
     if (status != TMPALLOC_OK)
@@ -65,8 +66,8 @@ static struct charge_pattern *find_pattern(struct charge_settings *settings, con
     return strcmp(name, "wrapper") == 0 ? &settings->wrapper : NULL;
 }
 
-static int refuse(const char *problem, const char *word, const char *const *accepted,
-                  struct error *error) {
+static int charge_settings_refuse_word(const char *problem, const char *word,
+                                       const char *const *accepted, struct error *error) {
     struct text names;
     text_init(&names);
     text_append_list(&names, accepted);
@@ -77,12 +78,12 @@ static int refuse(const char *problem, const char *word, const char *const *acce
 }
 
 int charge_settings_refuse(const char *name, struct error *error) {
-    return refuse("no setting", name, charge_setting_names, error);
+    return charge_settings_refuse_word("no setting", name, charge_setting_names, error);
 }
 
 static int set_by(struct charge_settings *settings, const char *value, struct error *error) {
     if (*value && !name_is_one_of(value, charge_by_names))
-        return refuse("bad value for charge", value, charge_by_names, error);
+        return charge_settings_refuse_word("bad value for charge", value, charge_by_names, error);
     settings->by = charge_by_name(value);
     return TMPALLOC_OK;
 }
@@ -91,7 +92,7 @@ int charge_settings_set(struct charge_settings *settings, const char *name, cons
                         struct error *error) {
     struct charge_pattern *pattern = find_pattern(settings, name);
     if (pattern)
-        return set_pattern(pattern, value, error);
+        return charge_settings_set_pattern(pattern, value, error);
     if (!name_is_one_of(name, charge_setting_names))
         return charge_settings_refuse(name, error);
     return set_by(settings, value, error);
@@ -114,15 +115,15 @@ static void release_skip(struct charge_skip *skip) {
     memory_release(skip->library);
 }
 
-static bool copy_string(const char *string, char **ret) {
+static bool charge_settings_copy_string(const char *string, char **ret) {
     *ret = string ? memory_copy_string(string) : NULL;
     return !string || *ret;
 }
 
 static bool copy_skip(const struct charge_skip *from, struct charge_skip *ret) {
-    bool complete = copy_string(from->function, &ret->function);
-    complete &= copy_string(from->file, &ret->file);
-    complete &= copy_string(from->library, &ret->library);
+    bool complete = charge_settings_copy_string(from->function, &ret->function);
+    complete &= charge_settings_copy_string(from->file, &ret->file);
+    complete &= charge_settings_copy_string(from->library, &ret->library);
     ret->glob = from->glob;
     return complete;
 }
@@ -166,8 +167,8 @@ static bool matches_function(const struct charge_skip *skip, const char *functio
            (skip->function[length] == '\0' || skip->function[length] == '(');
 }
 
-static bool matches(const struct charge_skip *skip, const char *function, const char *file,
-                    const char *module) {
+static bool charge_settings_matches(const struct charge_skip *skip, const char *function,
+                                    const char *file, const char *module) {
     return (!skip->function || (function && matches_function(skip, function))) &&
            (!skip->file || (file && matches_file(skip, file))) &&
            (!skip->library ||
@@ -177,7 +178,7 @@ static bool matches(const struct charge_skip *skip, const char *function, const 
 bool charge_settings_skip(const struct charge_settings *settings, const char *function,
                           const char *file, const char *module) {
     for (size_t i = 0; i < settings->skip_count; i++) {
-        if (matches(&settings->skips[i], function, file, module))
+        if (charge_settings_matches(&settings->skips[i], function, file, module))
             return true;
     }
     return false;

@@ -19,7 +19,7 @@ struct labels {
     struct text texts; /* NUL-terminated, one after the other */
 };
 
-static int compare(const void *left, const void *right, void *arg) {
+static int labels_compare(const void *left, const void *right, void *arg) {
     const struct label *const *a = left, *const *b = right;
     const char *texts = arg;
     return strcmp(texts + (*a)->text, texts + (*b)->text);
@@ -29,7 +29,7 @@ static const char *get_path(const struct symbol *symbol) {
     return symbol->file ? symbol->file : symbol->module;
 }
 
-static void tell_apart(struct label *one, struct label *other) {
+static void labels_tell_two_apart(struct label *one, struct label *other) {
     const char *path = get_path(one->symbol), *other_path = get_path(other->symbol);
     bool names = !text_same(one->symbol->function, other->symbol->function);
     size_t parts = path && other_path ? profile_parts_that_differ(path, other_path) : 1;
@@ -45,7 +45,7 @@ static void tell_apart(struct label *one, struct label *other) {
 static void tell_group_apart(struct label **group, size_t count) {
     for (size_t i = 1; i < count; i++) {
         for (size_t k = 0; k < i; k++)
-            tell_apart(group[i], group[k]);
+            labels_tell_two_apart(group[i], group[k]);
     }
 }
 
@@ -57,9 +57,9 @@ int labels_tell_apart(struct labels *labels) {
     char *texts = labels->texts.data;
     for (size_t i = 0; i < count; i++)
         sorted[i] = &labels->items[i];
-    qsort_r(sorted, count, sizeof *sorted, compare, texts);
+    qsort_r(sorted, count, sizeof *sorted, labels_compare, texts);
     for (size_t first = 0, end; first < count; first = end) {
-        for (end = first + 1; end < count && !compare(&sorted[first], &sorted[end], texts);)
+        for (end = first + 1; end < count && !labels_compare(&sorted[first], &sorted[end], texts);)
             end++;
         tell_group_apart(sorted + first, end - first);
     }

@@ -39,7 +39,7 @@ void locations_destroy(struct locations *locations) {
     memory_release(locations);
 }
 
-static uint64_t hash_symbol(const struct symbol *symbol) {
+static uint64_t locations_hash_symbol(const struct symbol *symbol) {
     uint64_t hash = hash_string(symbol->line, symbol->function);
     hash = hash_string(hash, symbol->file);
     if (!symbol->file)
@@ -53,8 +53,8 @@ static bool same_location(const struct symbol *a, const struct symbol *b) {
            (a->function || a->offset == b->offset);
 }
 
-static uint32_t add(struct locations *locations, const struct symbol *symbol, uint64_t hash,
-                    uint32_t next) {
+static uint32_t locations_add(struct locations *locations, const struct symbol *symbol,
+                              uint64_t hash, uint32_t next) {
     if (MEMORY_RESERVE(locations->items, &locations->capacity, locations->count + 1))
         return LOCATION_NONE;
     uint32_t number = (uint32_t)locations->count;
@@ -66,14 +66,14 @@ static uint32_t add(struct locations *locations, const struct symbol *symbol, ui
 }
 
 static uint32_t intern_content(struct locations *locations, const struct symbol *symbol) {
-    uint64_t hash = hash_symbol(symbol);
+    uint64_t hash = locations_hash_symbol(symbol);
     uint64_t first = LOCATION_NONE;
     map_get(&locations->by_hash, hash, &first);
     for (uint32_t i = (uint32_t)first; i != LOCATION_NONE; i = locations->items[i].next) {
         if (same_location(locations->items[i].symbol, symbol))
             return i;
     }
-    return add(locations, symbol, hash, (uint32_t)first);
+    return locations_add(locations, symbol, hash, (uint32_t)first);
 }
 
 uint32_t locations_intern(struct locations *locations, const struct symbol *symbol) {

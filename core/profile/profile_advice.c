@@ -99,7 +99,7 @@ static uint64_t enough_for_most(const struct chain_counters *chains, uint64_t *b
     return UINT64_MAX;
 }
 
-static const char *reserve(enum language language, bool several) {
+static const char *profile_advice_reserve(enum language language, bool several) {
     static const char *const words[][2] = {
         [LANGUAGE_C] = {"allocate it once with that size", "allocate each once with that size"},
         [LANGUAGE_CXX] = {"reserve that size once", "reserve that size once for each"},
@@ -128,7 +128,7 @@ static void append_growth(struct text *text, const struct profile_site *site,
         text_append_count(text, buffers);
         text_append(text, " of them: ");
     }
-    text_printf(text, "%s and %s", reserve(language_of(site), several),
+    text_printf(text, "%s and %s", profile_advice_reserve(language_of(site), several),
                 enough != UINT64_MAX ? "up to " : "");
     text_append_count(text, chains->steps);
     text_printf(text, " allocation%s and %s", plural(chains->steps),

@@ -79,7 +79,8 @@ static int expand_stack(struct builder *builder, const struct stack *stack,
     return expansion->done ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
-static int expand(struct builder *builder, uint32_t number, const struct expansion **ret) {
+static int profile_build_expand(struct builder *builder, uint32_t number,
+                                const struct expansion **ret) {
     struct expansion *expansion = &builder->expansions[number];
     if (!expansion->done) {
         int status = expand_stack(builder, stacks_get(builder->source->stacks, number), expansion);
@@ -199,7 +200,7 @@ static int expand_free_stacks(struct builder *builder, const struct snapshot_sit
         if (from->free_stacks[i] == SITE_NO_STACK)
             continue;
         const struct expansion *expansion;
-        int status = expand(builder, from->free_stacks[i], &expansion);
+        int status = profile_build_expand(builder, from->free_stacks[i], &expansion);
         if (status != TMPALLOC_OK)
             return status;
         site->free_stacks[site->free_stack_count++] = expansion->stack;
@@ -211,7 +212,7 @@ static int build_site(struct builder *builder, const struct snapshot_site *from,
                       struct profile_site *site) {
     struct profile *profile = builder->profile;
     const struct expansion *expansion;
-    int status = expand(builder, from->stack, &expansion);
+    int status = profile_build_expand(builder, from->stack, &expansion);
     if (status != TMPALLOC_OK)
         return status;
     site->id = from->id;
@@ -275,7 +276,8 @@ static int build_blocks(struct builder *builder) {
     return TMPALLOC_OK;
 }
 
-static int copy_string(struct profile *profile, const char *string, const char **ret) {
+static int profile_build_copy_string(struct profile *profile, const char *string,
+                                     const char **ret) {
     *ret = string ? keep_copy(profile, string, strlen(string) + 1, 1) : NULL;
     return string && !*ret ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
 }
@@ -291,7 +293,7 @@ static int copy_list(struct profile *profile, const char *const *strings, const 
         return TMPALLOC_E_NOMEM;
     *ret = copy;
     for (size_t i = 0; i < count; i++) {
-        if (copy_string(profile, strings[i], &copy[i]) != TMPALLOC_OK)
+        if (profile_build_copy_string(profile, strings[i], &copy[i]) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
     }
     return TMPALLOC_OK;
@@ -299,8 +301,8 @@ static int copy_list(struct profile *profile, const char *const *strings, const 
 
 static int copy_process(struct profile *profile, const struct profile_source *source) {
     profile->pid = source->pid;
-    if (copy_string(profile, source->engine, &profile->engine) != TMPALLOC_OK ||
-        copy_string(profile, source->executable, &profile->executable) != TMPALLOC_OK)
+    if (profile_build_copy_string(profile, source->engine, &profile->engine) != TMPALLOC_OK ||
+        profile_build_copy_string(profile, source->executable, &profile->executable) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     const char *const interpreters[] = {source->interpreter, NULL};
     int status = copy_list(profile, source->arguments, &profile->arguments);
@@ -311,7 +313,7 @@ static int copy_process(struct profile *profile, const struct profile_source *so
     return status;
 }
 
-static int build(struct profile *profile, const struct profile_source *source) {
+static int profile_build_all(struct profile *profile, const struct profile_source *source) {
     struct builder builder = {.source = source, .profile = profile};
     profile->totals = source->snapshot->totals;
     profile->unmatched = source->incomplete;
@@ -335,7 +337,7 @@ int profile_create(const struct profile_source *source, struct error *error, str
     if (!profile)
         return error_no_memory(error);
     profile->max_threshold = source->snapshot->max_threshold;
-    int status = build(profile, source);
+    int status = profile_build_all(profile, source);
     if (status != TMPALLOC_OK) {
         profile_destroy(profile);
         return error_of_status(error, status);

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-static bool is_blank(char character) {
+static bool is_json_blank(char character) {
     return character == ' ' || character == '\t' || character == '\n' || character == '\r';
 }
 
 static void skip_blanks(struct json_walk *walk) {
-    while (walk->at < walk->end && is_blank(*walk->at))
+    while (walk->at < walk->end && is_json_blank(*walk->at))
         walk->at++;
 }
 
@@ -45,7 +45,7 @@ static enum json_step skip_container(struct json_walk *walk) {
 
 static enum json_step skip_word(struct json_walk *walk) {
     const char *start = walk->at;
-    while (walk->at < walk->end && !is_blank(*walk->at) && !strchr(",:]}[{\"", *walk->at))
+    while (walk->at < walk->end && !is_json_blank(*walk->at) && !strchr(",:]}[{\"", *walk->at))
         walk->at++;
     if (walk->at == walk->end)
         return JSON_CUT;
@@ -65,7 +65,7 @@ static enum json_step skip_value(struct json_walk *walk, struct json_piece *ret)
 }
 
 /* Steps over the character, behind blanks. */
-static enum json_step expect(struct json_walk *walk, char wanted) {
+static enum json_step profile_json_expect(struct json_walk *walk, char wanted) {
     skip_blanks(walk);
     if (walk->at == walk->end)
         return JSON_CUT;
@@ -80,7 +80,7 @@ static enum json_step skip_name(struct json_walk *walk, struct json_piece *ret) 
     if (walk->at < walk->end && *walk->at != '"')
         return JSON_BAD;
     enum json_step step = skip_value(walk, ret);
-    return step == JSON_ITEM ? expect(walk, ':') : step;
+    return step == JSON_ITEM ? profile_json_expect(walk, ':') : step;
 }
 
 enum json_step json_walk_init(struct json_walk *walk, const struct json_piece *text) {
@@ -97,12 +97,12 @@ enum json_step json_walk_init(struct json_walk *walk, const struct json_piece *t
 
 enum json_step json_walk_next(struct json_walk *walk, struct json_piece *name,
                               struct json_piece *value) {
-    enum json_step step = expect(walk, walk->object ? '}' : ']');
+    enum json_step step = profile_json_expect(walk, walk->object ? '}' : ']');
     if (step == JSON_ITEM)
         return JSON_END;
     if (step == JSON_CUT)
         return step;
-    step = walk->started ? expect(walk, ',') : JSON_ITEM;
+    step = walk->started ? profile_json_expect(walk, ',') : JSON_ITEM;
     walk->started = true;
     if (step == JSON_ITEM && walk->object)
         step = skip_name(walk, name);

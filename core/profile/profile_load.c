@@ -112,7 +112,7 @@ static int keep_sites(struct loading *loading) {
     return TMPALLOC_OK;
 }
 
-static int read_list(struct loading *loading, size_t number) {
+static int profile_load_read_list(struct loading *loading, size_t number) {
     const struct list *list = &lists[number];
     const struct json_piece *piece = &loading->lists[number];
     if (list->since > loading->reader.version || (!piece->start && !list->needed))
@@ -125,7 +125,7 @@ static int read_list(struct loading *loading, size_t number) {
 static int read_lists(struct loading *loading) {
     int status = TMPALLOC_OK;
     for (size_t i = 0; i < LISTS && status == TMPALLOC_OK; i++)
-        status = read_list(loading, i);
+        status = profile_load_read_list(loading, i);
     if (status == TMPALLOC_OK)
         return keep_sites(loading);
     memory_release(loading->reader.profile->sites);
@@ -173,7 +173,7 @@ static int read_members(struct loading *loading, const struct json_piece *text) 
     return json_walk_is_all(&walk) ? TMPALLOC_OK : no_json(loading, walk.at);
 }
 
-static int read_all(struct loading *loading, const struct json_piece *text) {
+static int profile_load_read_all(struct loading *loading, const struct json_piece *text) {
     int status = read_members(loading, text);
     if (status == TMPALLOC_OK)
         status = profile_read_root(&loading->reader);
@@ -192,7 +192,7 @@ int profile_parse(const char *text, size_t size_bytes, const char *name, struct 
     profile_symbols_init(&reader->symbols, &profile->storage);
     map_init(&reader->ids);
     const struct json_piece whole = {text, size_bytes};
-    int status = reader->root ? read_all(&loading, &whole) : error_no_memory(error);
+    int status = reader->root ? profile_load_read_all(&loading, &whole) : error_no_memory(error);
     profile_symbols_deinit(&reader->symbols);
     json_decref(reader->root);
     memory_release(reader->strings);

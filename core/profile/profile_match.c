@@ -43,7 +43,8 @@ void profile_match_destroy(struct profile_match *match) {
 }
 
 /* Names have no control characters: a newline ends each. */
-static void compose(struct profile_match *match, const struct profile_stack *stack, size_t first) {
+static void profile_match_compose(struct profile_match *match, const struct profile_stack *stack,
+                                  size_t first) {
     text_clear(&match->names);
     for (size_t i = first; i < stack->count; i++) {
         profile_append_name(&match->names, stack->symbols[i]);
@@ -53,7 +54,8 @@ static void compose(struct profile_match *match, const struct profile_stack *sta
     }
 }
 
-static int add(struct profile_match *match, uint64_t hash, struct matched *first, uint32_t *ret) {
+static int profile_match_add(struct profile_match *match, uint64_t hash, struct matched *first,
+                             uint32_t *ret) {
     size_t size = match->names.length + 1;
     struct matched *added = arena_allocate(&match->storage, 1, sizeof *added + size);
     if (!added || map_put(&match->by_hash, hash, (uintptr_t)added) != 0)
@@ -66,7 +68,7 @@ static int add(struct profile_match *match, uint64_t hash, struct matched *first
 
 int profile_match_stack(struct profile_match *match, const struct profile_stack *stack,
                         size_t first, uint32_t *ret) {
-    compose(match, stack, first);
+    profile_match_compose(match, stack, first);
     if (match->names.failed)
         return TMPALLOC_E_NOMEM;
     const char *names = text_get(&match->names);
@@ -79,5 +81,5 @@ int profile_match_stack(struct profile_match *match, const struct profile_stack 
             return TMPALLOC_OK;
         }
     }
-    return add(match, hash, latest, ret);
+    return profile_match_add(match, hash, latest, ret);
 }

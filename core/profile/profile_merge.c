@@ -28,7 +28,7 @@ static int too_large(const struct merging *merging) {
                      "the sum of these files is too large: more than 63 bits");
 }
 
-static void *keep(const struct merging *merging, size_t count, size_t size_bytes) {
+static void *profile_merge_keep(const struct merging *merging, size_t count, size_t size_bytes) {
     return arena_allocate(&merging->sum->storage, count, size_bytes);
 }
 
@@ -44,8 +44,9 @@ static int has_free_stack(const struct merging *merging, const struct profile_si
     return status == TMPALLOC_OK ? status : no_memory(merging);
 }
 
-static int add_free_stacks(const struct merging *merging, const struct profile_site *part,
-                           struct profile_site *site) {
+static int profile_merge_add_free_stacks(const struct merging *merging,
+                                         const struct profile_site *part,
+                                         struct profile_site *site) {
     for (size_t i = 0; i < part->free_stack_count; i++) {
         bool known;
         int status = has_free_stack(merging, site, &part->free_stacks[i], &known);
@@ -58,8 +59,8 @@ static int add_free_stacks(const struct merging *merging, const struct profile_s
 }
 
 /* Onto copies of the sum's own. */
-static int add_scopes(const struct merging *merging, const struct profile_site *part,
-                      struct profile_site *site) {
+static int profile_merge_add_scopes(const struct merging *merging, const struct profile_site *part,
+                                    struct profile_site *site) {
     const struct site_scope *lists[] = {site->scopes, part->scopes};
     struct site_scope *sum = NULL;
     for (size_t i = 0; i < 2; i++) {
@@ -78,12 +79,13 @@ static int add_part(const struct merging *merging, const struct profile_site *pa
     int status = site_sums_add(&sum->storage, sum->max_threshold, part, site);
     if (status != TMPALLOC_OK)
         return no_memory(merging);
-    status = add_scopes(merging, part, site);
-    return status == TMPALLOC_OK ? add_free_stacks(merging, part, site) : status;
+    status = profile_merge_add_scopes(merging, part, site);
+    return status == TMPALLOC_OK ? profile_merge_add_free_stacks(merging, part, site) : status;
 }
 
 /* Numbers of the match are those of the sum's sites. */
-static int find_site(struct merging *merging, const struct profile_site *part, uint32_t *ret) {
+static int profile_merge_find_site(struct merging *merging, const struct profile_site *part,
+                                   uint32_t *ret) {
     if (profile_match_stack(merging->match, &part->stack, 0, ret) != TMPALLOC_OK)
         return no_memory(merging);
     if (MEMORY_RESERVE(merging->sum->sites, &merging->capacity, merging->sum->site_count + 1))
@@ -91,10 +93,10 @@ static int find_site(struct merging *merging, const struct profile_site *part, u
     return TMPALLOC_OK;
 }
 
-static int add_site(struct merging *merging, const struct profile_site *part) {
+static int profile_merge_add_site(struct merging *merging, const struct profile_site *part) {
     struct profile *sum = merging->sum;
     uint32_t number;
-    int status = find_site(merging, part, &number);
+    int status = profile_merge_find_site(merging, part, &number);
     if (status != TMPALLOC_OK)
         return status;
     if (!profile_sums_add(&merging->sums, sum, part))
@@ -126,13 +128,14 @@ static int add_profile(struct merging *merging, const struct profile *part) {
         status = error_of_status(merging->error,
                                  progress_step("summing up", i, part->site_count, "call sites"));
         if (status == TMPALLOC_OK)
-            status = add_site(merging, &part->sites[i]);
+            status = profile_merge_add_site(merging, &part->sites[i]);
     }
     return status;
 }
 
 /* What they have in common. */
-static void describe(struct profile *const *profiles, size_t count, struct profile *sum) {
+static void profile_merge_describe(struct profile *const *profiles, size_t count,
+                                   struct profile *sum) {
     sum->engine = profiles[0]->engine;
     sum->executable = profiles[0]->executable;
     sum->max_threshold = profiles[0]->max_threshold;
@@ -156,7 +159,7 @@ static void describe(struct profile *const *profiles, size_t count, struct profi
         sum->threshold = sum->max_threshold;
 }
 
-static bool is_listed(const char *const *list, size_t count, const char *path) {
+static bool is_module_listed(const char *const *list, size_t count, const char *path) {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(list[i], path) == 0)
             return true;
@@ -176,12 +179,12 @@ static int list_interpreters(const struct merging *merging, struct profile *cons
     size_t most = 0, listed = 0;
     for (size_t i = 0; i < count; i++)
         most += count_interpreters(profiles[i]);
-    const char **list = keep(merging, most + 1, sizeof *list);
+    const char **list = profile_merge_keep(merging, most + 1, sizeof *list);
     if (!list)
         return no_memory(merging);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < count_interpreters(profiles[i]); k++) {
-            if (!is_listed(list, listed, profiles[i]->interpreters[k]))
+            if (!is_module_listed(list, listed, profiles[i]->interpreters[k]))
                 list[listed++] = profiles[i]->interpreters[k];
         }
     }
@@ -190,9 +193,9 @@ static int list_interpreters(const struct merging *merging, struct profile *cons
 }
 
 /* The sites of a sum move to its storage, with what they refer to. */
-static int finish(struct merging *merging, struct profile **profiles, size_t count) {
+static int profile_merge_finish(struct merging *merging, struct profile **profiles, size_t count) {
     struct profile *sum = merging->sum;
-    struct profile_site *sites = keep(merging, sum->site_count, sizeof *sites);
+    struct profile_site *sites = profile_merge_keep(merging, sum->site_count, sizeof *sites);
     if (!sites)
         return no_memory(merging);
     if (sum->site_count > 0)
@@ -206,17 +209,17 @@ static int finish(struct merging *merging, struct profile **profiles, size_t cou
     return TMPALLOC_OK;
 }
 
-static int merge(struct merging *merging, struct profile **profiles, size_t count) {
+static int profile_merge_merge(struct merging *merging, struct profile **profiles, size_t count) {
     if (profile_match_create(true, &merging->match) != TMPALLOC_OK ||
         profile_match_create(true, &merging->free_match) != TMPALLOC_OK)
         return no_memory(merging);
-    describe(profiles, count, merging->sum);
+    profile_merge_describe(profiles, count, merging->sum);
     int status = list_interpreters(merging, profiles, count);
     for (size_t i = 0; i < count && status == TMPALLOC_OK; i++) {
         merging->is_first = i == 0;
         status = add_profile(merging, profiles[i]);
     }
-    return status == TMPALLOC_OK ? finish(merging, profiles, count) : status;
+    return status == TMPALLOC_OK ? profile_merge_finish(merging, profiles, count) : status;
 }
 
 int profile_merge(struct profile **profiles, size_t count, struct error *error,
@@ -229,7 +232,7 @@ int profile_merge(struct profile **profiles, size_t count, struct error *error,
     merging.sum = memory_allocate_zeroed(1, sizeof *merging.sum);
     if (!merging.sum)
         return error_no_memory(error);
-    int status = merge(&merging, profiles, count);
+    int status = profile_merge_merge(&merging, profiles, count);
     profile_match_destroy(merging.match);
     profile_match_destroy(merging.free_match);
     if (status == TMPALLOC_OK) {

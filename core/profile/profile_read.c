@@ -12,8 +12,8 @@
 #define SCHEMA_PREFIX "tmpalloc/"
 #define SCHEMAS       SCHEMA_PREFIX "1 and " SCHEMA_PREFIX "2"
 
-static int read_threads(const struct profile_reader *reader, const json_t *object,
-                        struct profile_site *site) {
+static int profile_read_read_threads(const struct profile_reader *reader, const json_t *object,
+                                     struct profile_site *site) {
     const json_t *array = json_object_get(object, "threads");
     site->thread_count = json_array_size(array);
     int64_t *threads =
@@ -42,8 +42,8 @@ static int read_counters(const struct profile_reader *reader, const json_t *obje
     return profile_reader_numbers(reader, object, fields, sizeof fields / sizeof *fields);
 }
 
-static int read_chains(const struct profile_reader *reader, const json_t *object,
-                       const struct chain_counters **ret) {
+static int profile_read_read_chains(const struct profile_reader *reader, const json_t *object,
+                                    const struct chain_counters **ret) {
     const json_t *numbers = json_object_get(object, "chains");
     struct chain_counters *chains;
     if (!numbers)
@@ -79,11 +79,11 @@ static int read_site(struct profile_reader *reader, const json_t *object,
         status = first ? profile_read_1_distances(reader, object, &site->by_distance)
                        : profile_read_2_distances(reader, object, &site->by_distance);
     if (status == TMPALLOC_OK)
-        status = read_chains(reader, object, &site->chains);
+        status = profile_read_read_chains(reader, object, &site->chains);
     if (status == TMPALLOC_OK && !profile_sums_add(&reader->sums, reader->profile, site))
         status = profile_reader_refuse(reader, "the sum of all sites up to that", "too large");
     if (status == TMPALLOC_OK)
-        status = read_threads(reader, object, site);
+        status = profile_read_read_threads(reader, object, site);
     if (status != TMPALLOC_OK)
         return status;
     return first ? profile_read_1_frames(reader, object, site)
@@ -103,7 +103,7 @@ static void read_flags(struct profile_reader *reader, const json_t *root) {
         profile->interpreters = NULL;
 }
 
-static int read_process(struct profile_reader *reader, const json_t *root) {
+static int profile_read_read_process(struct profile_reader *reader, const json_t *root) {
     struct profile *profile = reader->profile;
     const json_t *process = json_object_get(root, "process");
     uint64_t pid = 0;
@@ -179,7 +179,7 @@ int profile_read_root(struct profile_reader *reader) {
     if (status == TMPALLOC_OK)
         status = read_kind(reader, root);
     if (status == TMPALLOC_OK)
-        status = read_process(reader, root);
+        status = profile_read_read_process(reader, root);
     read_flags(reader, root);
     return status == TMPALLOC_OK ? read_totals(reader, root) : status;
 }

@@ -12,8 +12,8 @@ static int get_frame(struct profile_reader *reader, const json_t *frame,
     return TMPALLOC_OK;
 }
 
-static int read_stack(struct profile_reader *reader, const json_t *array, const json_t *truncated,
-                      struct profile_stack *ret) {
+static int profile_read_1_read_stack(struct profile_reader *reader, const json_t *array,
+                                     const json_t *truncated, struct profile_stack *ret) {
     size_t count = json_array_size(array); /* 0 of what is no array */
     if (count == 0)
         return profile_reader_refuse(reader, "a stack", "no list of frames");
@@ -31,8 +31,8 @@ static int read_stack(struct profile_reader *reader, const json_t *array, const 
     return TMPALLOC_OK;
 }
 
-static int read_free_stacks(struct profile_reader *reader, const json_t *object,
-                            struct profile_site *site) {
+static int profile_read_1_read_free_stacks(struct profile_reader *reader, const json_t *object,
+                                           struct profile_site *site) {
     const json_t *stacks = json_object_get(object, "free_stacks");
     const json_t *truncated = json_object_get(object, "free_truncated");
     site->free_stack_count = 0;
@@ -41,8 +41,8 @@ static int read_free_stacks(struct profile_reader *reader, const json_t *object,
     if (!json_is_array(stacks) || json_array_size(stacks) > SITE_FREE_STACKS)
         return profile_reader_refuse(reader, "free_stacks", "no list of at most 4 stacks");
     for (size_t i = 0; i < json_array_size(stacks); i++) {
-        int status = read_stack(reader, json_array_get(stacks, i), json_array_get(truncated, i),
-                                &site->free_stacks[i]);
+        int status = profile_read_1_read_stack(reader, json_array_get(stacks, i),
+                                               json_array_get(truncated, i), &site->free_stacks[i]);
         if (status != TMPALLOC_OK)
             return status;
     }
@@ -99,16 +99,16 @@ static int read_location(const struct profile_reader *reader, const json_t *obje
     return profile_reader_refuse(reader, "location", "no frame of the stack");
 }
 
-static uint32_t count_outer(const struct profile_stack *stack, size_t first) {
+static uint32_t profile_read_1_count_outer(const struct profile_stack *stack, size_t first) {
     uint32_t count = 0;
     for (size_t i = first; i < stack->count; i++)
         count += !stack->symbols[i]->inlined && !stack->symbols[i]->python;
     return count;
 }
 
-static int add_scope(struct profile_reader *reader, uint32_t distance,
-                     const struct site_distance *part, uint32_t shared_frames,
-                     struct site_scope **scopes) {
+static int profile_read_1_add_scope(struct profile_reader *reader, uint32_t distance,
+                                    const struct site_distance *part, uint32_t shared_frames,
+                                    struct site_scope **scopes) {
     struct site_scope *scope = arena_allocate(&reader->profile->storage, 1, sizeof *scope);
     if (!scope)
         return profile_reader_no_memory(reader);
@@ -128,7 +128,7 @@ static int read_same_scope(struct profile_reader *reader, const json_t *object, 
     static const char key[] = "same_scope_by_distance";
     struct site_distance *parts = NULL;
     struct site_scope *scopes = NULL;
-    uint32_t outer_frames = count_outer(&site->stack, location);
+    uint32_t outer_frames = profile_read_1_count_outer(&site->stack, location);
     int status = TMPALLOC_OK;
     if (json_object_get(object, key))
         status = read_distances(reader, object, key, &parts);
@@ -137,7 +137,7 @@ static int read_same_scope(struct profile_reader *reader, const json_t *object, 
         struct site_distance left = site->by_distance[i];
         profile_reader_limit(&parts[i], &left);
         if (parts[i].count > 0)
-            status = add_scope(reader, i, &parts[i], outer_frames, &scopes);
+            status = profile_read_1_add_scope(reader, i, &parts[i], outer_frames, &scopes);
     }
     site->scopes = scopes;
     return status;
@@ -146,13 +146,13 @@ static int read_same_scope(struct profile_reader *reader, const json_t *object, 
 static int read_frames(struct profile_reader *reader, const json_t *object,
                        struct profile_site *site) {
     size_t location = 0;
-    int status = read_stack(reader, json_object_get(object, "stack"),
-                            json_object_get(object, "truncated"), &site->stack);
+    int status = profile_read_1_read_stack(reader, json_object_get(object, "stack"),
+                                           json_object_get(object, "truncated"), &site->stack);
     if (status == TMPALLOC_OK)
         status = read_location(reader, object, &site->stack, &location);
     if (status == TMPALLOC_OK)
         status = read_same_scope(reader, object, location, site);
-    return status == TMPALLOC_OK ? read_free_stacks(reader, object, site) : status;
+    return status == TMPALLOC_OK ? profile_read_1_read_free_stacks(reader, object, site) : status;
 }
 
 /* The module of the first frame that isn't shown by default. */

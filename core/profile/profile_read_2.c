@@ -97,8 +97,8 @@ static int read_scope(const struct profile_reader *reader, const json_t *item,
 }
 
 /* The scopes of a site are no more than its temporaries, which `left` counts down. */
-static int read_list(const struct profile_reader *reader, const json_t *array,
-                     struct site_distance *left, struct site_scope **end) {
+static int profile_read_2_read_list(const struct profile_reader *reader, const json_t *array,
+                                    struct site_distance *left, struct site_scope **end) {
     for (size_t i = 0; i < json_array_size(array); i++) {
         struct site_scope *scope = arena_allocate(&reader->profile->storage, 1, sizeof *scope);
         if (!scope)
@@ -127,7 +127,7 @@ static int read_scopes(const struct profile_reader *reader, const json_t *object
     if (!left)
         return profile_reader_no_memory(reader);
     memcpy(left, site->by_distance, count * sizeof *left);
-    int status = read_list(reader, array, left, &first);
+    int status = profile_read_2_read_list(reader, array, left, &first);
     memory_release(left);
     site->scopes = first;
     return status;
@@ -142,8 +142,8 @@ static int get_stack(const struct profile_reader *reader, const json_t *number,
     return TMPALLOC_OK;
 }
 
-static int read_free_stacks(const struct profile_reader *reader, const json_t *object,
-                            struct profile_site *site) {
+static int profile_read_2_read_free_stacks(const struct profile_reader *reader,
+                                           const json_t *object, struct profile_site *site) {
     const json_t *array = json_object_get(object, "free_stacks");
     bool all_truncated = json_is_true(json_object_get(object, "free_truncated"));
     if (!json_is_array(array) || json_array_size(array) > SITE_FREE_STACKS)
@@ -186,5 +186,5 @@ int profile_read_2_frames(struct profile_reader *reader, const json_t *object,
         status = check_location(reader, object, site);
     if (status == TMPALLOC_OK)
         status = read_scopes(reader, object, site);
-    return status == TMPALLOC_OK ? read_free_stacks(reader, object, site) : status;
+    return status == TMPALLOC_OK ? profile_read_2_read_free_stacks(reader, object, site) : status;
 }

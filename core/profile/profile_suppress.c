@@ -27,21 +27,21 @@ void suppressions_destroy(struct suppressions *suppressions) {
     memory_release(suppressions);
 }
 
-static bool is_blank(char character) {
+static bool is_word_blank(char character) {
     return strchr(BLANKS, character) != NULL;
 }
 
 /* Cuts the line to its expression. */
-static char *trim(char *line) {
+static char *profile_suppress_trim(char *line) {
     for (char *hash = strchr(line, '#'); hash; hash = strchr(hash + 1, '#')) {
-        if (hash == line || is_blank(hash[-1])) {
+        if (hash == line || is_word_blank(hash[-1])) {
             *hash = '\0';
             break;
         }
     }
     line += strspn(line, BLANKS);
     size_t length = strlen(line);
-    while (length > 0 && is_blank(line[length - 1]))
+    while (length > 0 && is_word_blank(line[length - 1]))
         line[--length] = '\0';
     return line;
 }
@@ -63,7 +63,7 @@ static int read_lines(struct suppressions *suppressions, char *text, const char 
         if (next)
             *next++ = '\0';
         struct error problem;
-        const char *pattern = trim(line);
+        const char *pattern = profile_suppress_trim(line);
         int status = *pattern ? add_pattern(suppressions, pattern, &problem) : TMPALLOC_OK;
         if (status != TMPALLOC_OK)
             return error_set(error, status, "%s:%u: %s", path, number, problem.text);
@@ -110,7 +110,7 @@ static int leave_out(struct suppression *suppression, const struct profile_site 
     return TMPALLOC_OK;
 }
 
-static int suppress(struct suppression *suppression) {
+static int profile_suppress_suppress(struct suppression *suppression) {
     struct profile *profile = suppression->profile;
     size_t kept = 0;
     for (size_t i = 0; i < profile->site_count; i++) {
@@ -140,7 +140,7 @@ int profile_suppress(struct profile *profile, const struct suppressions *suppres
             stack_filter_create(suppressions->patterns, suppressions->count, &suppression.filter);
     suppression.counted = memory_allocate_zeroed(profile->site_count, sizeof *suppression.counted);
     if (status == TMPALLOC_OK)
-        status = suppression.counted ? suppress(&suppression) : TMPALLOC_E_NOMEM;
+        status = suppression.counted ? profile_suppress_suppress(&suppression) : TMPALLOC_E_NOMEM;
     locations_destroy(suppression.locations);
     stack_filter_destroy(suppression.filter);
     memory_release(suppression.counted);

@@ -42,14 +42,14 @@ const char *profile_symbols_string(struct profile_symbols *symbols, const char *
 }
 
 /* Of a symbol whose strings are interned: they are equal when they are the same. */
-static uint64_t hash_symbol(const struct symbol *symbol) {
+static uint64_t profile_symbols_hash_symbol(const struct symbol *symbol) {
     uint64_t hash = map_hash(symbol->address + symbol->line);
     hash = map_hash(hash ^ symbol->offset);
     hash = map_hash(hash ^ (uintptr_t)symbol->function);
     return map_hash(hash ^ (uintptr_t)symbol->file ^ symbol->inlined);
 }
 
-static bool same_symbol(const struct symbol *a, const struct symbol *b) {
+static bool profile_symbols_same_symbol(const struct symbol *a, const struct symbol *b) {
     return a->address == b->address && a->offset == b->offset && a->function == b->function &&
            a->file == b->file && a->module == b->module && a->build_id == b->build_id &&
            a->line == b->line && a->inlined == b->inlined && a->python == b->python;
@@ -69,11 +69,11 @@ const struct symbol *profile_symbols_intern(struct profile_symbols *symbols,
     struct symbol wanted = *symbol;
     if (!intern_strings(symbols, &wanted))
         return NULL;
-    uint64_t hash = hash_symbol(&wanted), found = 0;
+    uint64_t hash = profile_symbols_hash_symbol(&wanted), found = 0;
     map_get(&symbols->symbols, hash, &found);
     struct interned_symbol *first = (struct interned_symbol *)(uintptr_t)found;
     for (struct interned_symbol *known = first; known; known = known->next) {
-        if (same_symbol(&known->symbol, &wanted))
+        if (profile_symbols_same_symbol(&known->symbol, &wanted))
             return &known->symbol;
     }
     struct interned_symbol *added = arena_allocate(symbols->storage, 1, sizeof *added);

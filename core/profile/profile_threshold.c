@@ -44,7 +44,7 @@ void profile_judge_site(const struct profile *profile, struct profile_site *site
     site->pattern = profile_find_pattern(site, site->count);
 }
 
-static int compare_sites(const void *left, const void *right) {
+static int profile_threshold_compare_sites(const void *left, const void *right) {
     const struct profile_site *a = left;
     const struct profile_site *b = right;
     if (a->bytes != b->bytes)
@@ -56,7 +56,7 @@ static int compare_sites(const void *left, const void *right) {
 
 void profile_sort_sites(struct profile_site *sites, size_t count) {
     if (count > 0)
-        qsort(sites, count, sizeof *sites, compare_sites);
+        qsort(sites, count, sizeof *sites, profile_threshold_compare_sites);
 }
 
 int profile_judge(struct profile *profile) {

@@ -63,8 +63,8 @@ static int keep_shown(struct viewing *viewing, const struct profile_stack *recor
 
 /* How many native frames there are from that of a shown symbol out: of an inlined function it is
  * that of the function that holds it. */
-static uint32_t count_outer(const struct viewing *viewing, const struct profile_stack *recorded,
-                            size_t location) {
+static uint32_t profile_view_count_outer(const struct viewing *viewing,
+                                         const struct profile_stack *recorded, size_t location) {
     uint32_t count = 0;
     size_t i = shown_frames_place(viewing->interpreters, recorded, location);
     for (; i < recorded->count; i++)
@@ -72,7 +72,7 @@ static uint32_t count_outer(const struct viewing *viewing, const struct profile_
     return count;
 }
 
-static bool same_symbol(const struct symbol *a, const struct symbol *b) {
+static bool profile_view_same_symbol(const struct symbol *a, const struct symbol *b) {
     return a == b || (a->address == b->address && a->line == b->line && a->python == b->python &&
                       a->inlined == b->inlined && text_same(a->function, b->function) &&
                       text_same(a->file, b->file) && text_same(a->module, b->module));
@@ -81,11 +81,11 @@ static bool same_symbol(const struct symbol *a, const struct symbol *b) {
 static bool same_stack(const struct profile_stack *a, const struct profile_stack *b) {
     bool same = a->count == b->count && a->truncated == b->truncated;
     for (size_t i = 0; i < a->count && same; i++)
-        same = same_symbol(a->symbols[i], b->symbols[i]);
+        same = profile_view_same_symbol(a->symbols[i], b->symbols[i]);
     return same;
 }
 
-static uint64_t hash_stack(const struct profile_stack *stack) {
+static uint64_t profile_view_hash_stack(const struct profile_stack *stack) {
     uint64_t hash = stack->truncated;
     for (size_t i = 0; i < stack->count; i++)
         hash = hash_string(hash ^ stack->symbols[i]->address ^ stack->symbols[i]->line,
@@ -95,8 +95,9 @@ static uint64_t hash_stack(const struct profile_stack *stack) {
 
 /* Rows. */
 
-static uint32_t find_row(const struct viewing *viewing, const struct profile_stack *stack,
-                         uint64_t hash, uint32_t *first_ret) {
+static uint32_t profile_view_find_row(const struct viewing *viewing,
+                                      const struct profile_stack *stack, uint64_t hash,
+                                      uint32_t *first_ret) {
     uint64_t first = NO_ROW;
     map_get(&viewing->by_hash, hash, &first);
     *first_ret = (uint32_t)first;
@@ -107,8 +108,8 @@ static uint32_t find_row(const struct viewing *viewing, const struct profile_sta
     return NO_ROW;
 }
 
-static void add_row(struct viewing *viewing, const struct profile_site *recorded,
-                    const struct profile_stack *stack, size_t location) {
+static void profile_view_add_row(struct viewing *viewing, const struct profile_site *recorded,
+                                 const struct profile_stack *stack, size_t location) {
     struct profile_site *row = &viewing->view->sites[viewing->view->site_count++];
     *row = (struct profile_site){.id = recorded->id,
                                  .stack_number = recorded->stack_number,
@@ -127,10 +128,10 @@ static int choose_row(struct viewing *viewing, size_t number) {
         return status;
     size_t location = profile_find_location(view->charge, &stack, view->by);
     uint32_t first = NO_ROW, row = NO_ROW;
-    uint64_t hash = viewing->interpreters ? hash_stack(&stack) : 0;
+    uint64_t hash = viewing->interpreters ? profile_view_hash_stack(&stack) : 0;
     if (viewing->interpreters)
-        row = find_row(viewing, &stack, hash, &first);
-    choice->outer_frames = count_outer(viewing, &recorded->stack, location);
+        row = profile_view_find_row(viewing, &stack, hash, &first);
+    choice->outer_frames = profile_view_count_outer(viewing, &recorded->stack, location);
     choice->row = row == NO_ROW ? (uint32_t)view->site_count : row;
     viewing->rows[choice->row].part_count++;
     if (row != NO_ROW)
@@ -138,7 +139,7 @@ static int choose_row(struct viewing *viewing, size_t number) {
     viewing->rows[choice->row].next = first;
     if (viewing->interpreters && map_put(&viewing->by_hash, hash, choice->row))
         return TMPALLOC_E_NOMEM;
-    add_row(viewing, recorded, &stack, location);
+    profile_view_add_row(viewing, recorded, &stack, location);
     return TMPALLOC_OK;
 }
 
@@ -154,8 +155,8 @@ static void add_same_scope(const struct viewing *viewing, const struct profile_s
     }
 }
 
-static int add_free_stacks(struct viewing *viewing, const struct profile_site *part,
-                           struct profile_site *row) {
+static int profile_view_add_free_stacks(struct viewing *viewing, const struct profile_site *part,
+                                        struct profile_site *row) {
     for (size_t i = 0; i < part->free_stack_count; i++) {
         struct profile_stack stack;
         int status = keep_shown(viewing, &part->free_stacks[i], &stack);
@@ -204,7 +205,7 @@ static int fill_rows(struct viewing *viewing) {
         struct profile_site *site = &view->sites[choice->row];
         status = site_sums_add(&view->storage, view->max_threshold, part, site);
         if (status == TMPALLOC_OK)
-            status = add_free_stacks(viewing, part, site);
+            status = profile_view_add_free_stacks(viewing, part, site);
         add_same_scope(viewing, part, choice->outer_frames, row->same_scope);
         row->parts[site->part_count++] = part;
         site->adds_text |= adds_text(part);

@@ -17,7 +17,7 @@ static struct choice choice_of(const char *const *interpreters, const struct pro
     return (struct choice){leaves_out ? interpreters : NULL, stack, innermost};
 }
 
-static bool is_shown(const struct choice *choice, size_t i) {
+static bool is_frame_shown(const struct choice *choice, size_t i) {
     const struct symbol *symbol = choice->stack->symbols[i];
     if (!choice->interpreters || !symbol->module || i < choice->innermost)
         return true;
@@ -33,7 +33,7 @@ size_t shown_frames_choose(const char *const *interpreters, const struct profile
     size_t count = 0;
     for (size_t i = 0; i < recorded->count; i++) {
         const struct symbol *symbol = recorded->symbols[i];
-        if (is_shown(&choice, i))
+        if (is_frame_shown(&choice, i))
             symbols[count++] = symbol;
     }
     return count;
@@ -44,7 +44,7 @@ size_t shown_frames_place(const char *const *interpreters, const struct profile_
     const struct choice choice = choice_of(interpreters, recorded);
     size_t place = 0;
     for (; place + 1 < recorded->count; place++) {
-        if (is_shown(&choice, place) && shown-- == 0)
+        if (is_frame_shown(&choice, place) && shown-- == 0)
             break;
     }
     return place;

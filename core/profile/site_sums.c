@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-static int add_distances(struct arena *storage, uint32_t max_threshold,
-                         const struct site_distance *part, const struct site_distance **ret) {
+static int site_sums_add_distances(struct arena *storage, uint32_t max_threshold,
+                                   const struct site_distance *part,
+                                   const struct site_distance **ret) {
     size_t count = (size_t)max_threshold + 1;
     struct site_distance *sum = arena_allocate(storage, count, sizeof *sum);
     if (!sum)
@@ -14,8 +15,8 @@ static int add_distances(struct arena *storage, uint32_t max_threshold,
     return TMPALLOC_OK;
 }
 
-static int add_chains(struct arena *storage, const struct chain_counters *part,
-                      const struct chain_counters **ret) {
+static int site_sums_add_chains(struct arena *storage, const struct chain_counters *part,
+                                const struct chain_counters **ret) {
     if (!part)
         return TMPALLOC_OK;
     struct chain_counters *sum = arena_allocate(storage, 1, sizeof *sum);
@@ -59,9 +60,10 @@ int site_sums_add(struct arena *storage, uint32_t max_threshold, const struct pr
         return TMPALLOC_OK;
     }
     site_counters_add(&sum->counters, &part->counters);
-    int status = add_distances(storage, max_threshold, part->by_distance, &sum->by_distance);
+    int status =
+        site_sums_add_distances(storage, max_threshold, part->by_distance, &sum->by_distance);
     if (status == TMPALLOC_OK)
-        status = add_chains(storage, part->chains, &sum->chains);
+        status = site_sums_add_chains(storage, part->chains, &sum->chains);
     return status == TMPALLOC_OK ? add_threads(storage, part, sum) : status;
 }
 

@@ -51,7 +51,7 @@ static bool scratch_matches(const struct stack_filter *filter) {
     return false;
 }
 
-static enum decision decide(struct stack_filter *filter, const struct symbol *symbol) {
+static enum decision stack_filter_decide(struct stack_filter *filter, const struct symbol *symbol) {
     text_clear(&filter->scratch);
     profile_append_location(&filter->scratch, symbol);
     if (scratch_matches(filter))
@@ -76,7 +76,7 @@ static bool frame_matches(struct stack_filter *filter, const struct symbol *symb
         return true;
     }
     if (filter->decisions[number] == UNDECIDED)
-        filter->decisions[number] = decide(filter, symbol);
+        filter->decisions[number] = stack_filter_decide(filter, symbol);
     return filter->decisions[number] == MATCHES;
 }
 
