@@ -17,13 +17,13 @@ static const struct table_column live_columns[] = {
 };
 
 /* How many blocks, of how many bytes. */
-static void add(struct report_amount *sum, const struct profile_block *block) {
+static void report_blocks_add(struct report_amount *sum, const struct profile_block *block) {
     sum->count++;
     sum->bytes += block->size_bytes;
 }
 
-static bool is_selected(const struct profile_block *block, uint64_t max_age,
-                        const struct report_options *options, struct stack_filter *filter) {
+static bool is_block_selected(const struct profile_block *block, uint64_t max_age,
+                              const struct report_options *options, struct stack_filter *filter) {
     return block->age <= max_age && (options->tid == 0 || options->tid == block->tid) &&
            stack_filter_matches(filter, &block->site->stack);
 }
@@ -39,7 +39,7 @@ static void print_block(const struct profile_block *block, const struct labels *
     text_printf(table_add_cell(table), "%" PRIu32, block->site->id);
 }
 
-static void print_hidden(struct report_amount hidden, struct table *table) {
+static void report_blocks_print_hidden(struct report_amount hidden, struct table *table) {
     if (hidden.count == 0)
         return;
     table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
@@ -66,11 +66,11 @@ static void print_blocks(struct live *live) {
     for (size_t i = 0; i < profile->block_count; i++) {
         const struct profile_block *block = &profile->blocks[i];
         bool shown = table_row_count(live->table) < most &&
-                     is_selected(block, live->max_age, live->options, live->filter);
+                     is_block_selected(block, live->max_age, live->options, live->filter);
         if (shown)
             print_block(block, live->labels, live->table);
         else
-            add(&live->hidden, block);
+            report_blocks_add(&live->hidden, block);
     }
 }
 
@@ -108,7 +108,7 @@ static int print_live(struct live *live, struct text *text) {
         append_none(live->hidden, text);
         return TMPALLOC_OK;
     }
-    print_hidden(live->hidden, live->table);
+    report_blocks_print_hidden(live->hidden, live->table);
     return table_print(live->table, text);
 }
 
@@ -154,8 +154,8 @@ static void append_unknown(const struct profile *profile, const struct report_pl
     text_append(text, "whose thread has ended, from before tracking began, or no heap memory\n");
 }
 
-static void append_title(const struct profile_block *block, const struct report_place *place,
-                         struct text *text) {
+static void report_blocks_append_title(const struct profile_block *block,
+                                       const struct report_place *place, struct text *text) {
     uint64_t offset = place->address - block->address;
     append_address(place, text);
     text_append(text, " is ");
@@ -189,8 +189,9 @@ static void append_threshold(const struct profile *profile, const struct profile
         text_append(text, " and above");
 }
 
-static void append_verdict(const struct profile *profile, const struct profile_block *block,
-                           int64_t this_tid, struct text *text) {
+static void report_blocks_append_verdict(const struct profile *profile,
+                                         const struct profile_block *block, int64_t this_tid,
+                                         struct text *text) {
     text_append(text, "  Freed now    by ");
     if (this_tid == block->tid)
         text_append(text, "this thread");
@@ -221,12 +222,12 @@ int report_explain(const struct profile *profile, const struct report_place *pla
         append_unknown(profile, place, text);
         return report_end(TMPALLOC_OK, text, error);
     }
-    append_title(block, place, text);
+    report_blocks_append_title(block, place, text);
     append_age(block, text);
     if (caught)
         append_caught(profile, block, text);
     else
-        append_verdict(profile, block, place->this_tid, text);
+        report_blocks_append_verdict(profile, block, place->this_tid, text);
     text_append(text, "\nAllocated at\n");
     report_append_stack(&block->site->stack, block->site->location, text);
     return report_end(TMPALLOC_OK, text, error);

@@ -5,7 +5,7 @@
 #include "profile/profile_names.h"
 #include "reports/report_stack.h"
 
-static void append_title(const struct report_caught *caught, struct text *text) {
+static void report_caught_append_title(const struct report_caught *caught, struct text *text) {
     text_printf(text, "tmpalloc: %s: 0x%" PRIx64 " of ", caught->catches, caught->address);
     text_append_size(text, caught->size_bytes);
     text_printf(text, " is about to be freed, distance %" PRIu64, caught->distance);
@@ -34,7 +34,7 @@ static void append_between(const struct report_caught *caught, struct text *text
 }
 
 void report_caught(const struct report_caught *caught, struct text *text) {
-    append_title(caught, text);
+    report_caught_append_title(caught, text);
     text_append(text, "Allocated at\n");
     report_append_stack(caught->stack, SIZE_MAX, text);
     text_append(text, "Freed at ");

@@ -23,7 +23,7 @@ struct check {
     struct stack_filter *filter;
 };
 
-static bool is_selected(struct check *check, const struct profile_site *site) {
+static bool is_site_selected(struct check *check, const struct profile_site *site) {
     return stack_filter_matches(check->filter, &site->stack);
 }
 
@@ -31,7 +31,7 @@ static struct selection select_sites(struct check *check, const struct profile *
     struct selection selection = {0};
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
-        if (!is_selected(check, site))
+        if (!is_site_selected(check, site))
             continue;
         selection.sites++;
         selection.allocations += site->counters.allocations;
@@ -56,7 +56,7 @@ static bool exceeds_baseline(const struct check *check) {
                                        now->bytes > with_tolerance(before->bytes, percent));
 }
 
-static enum check_verdict judge(const struct check *check) {
+static enum check_verdict report_check_judge(const struct check *check) {
     if (check->profile->totals.allocations == 0 || check->now.sites == 0)
         return CHECK_NOTHING;
     bool failed = check->now.amount.count > check->limits->most_count ||
@@ -66,13 +66,13 @@ static enum check_verdict judge(const struct check *check) {
     return check->limits->doubt ? CHECK_NOTHING : CHECK_PASSED;
 }
 
-static void append_count(struct text *text, uint64_t count) {
+static void report_check_append_count(struct text *text, uint64_t count) {
     text_append_count(text, count);
     text_append(text, count == 1 ? " temporary" : " temporaries");
 }
 
-static void append_amount(struct text *text, struct report_amount amount) {
-    append_count(text, amount.count);
+static void report_check_append_amount(struct text *text, struct report_amount amount) {
+    report_check_append_count(text, amount.count);
     text_append(text, " of ");
     text_append_size(text, amount.bytes);
 }
@@ -82,7 +82,7 @@ static void append_limits(const struct check *check, struct text *text) {
     const char *separator = "; allowed: ";
     if (limits->most_count != CHECK_NO_LIMIT) {
         text_append(text, separator);
-        append_count(text, limits->most_count);
+        report_check_append_count(text, limits->most_count);
         separator = ", ";
     }
     if (limits->most_bytes != CHECK_NO_LIMIT) {
@@ -93,13 +93,13 @@ static void append_limits(const struct check *check, struct text *text) {
     if (!limits->baseline)
         return;
     text_append(text, separator);
-    append_amount(text, check->before.amount);
+    report_check_append_amount(text, check->before.amount);
     text_printf(text, " in %s", limits->baseline_name);
     if (limits->tolerance_percent > 0)
         text_printf(text, " and %llu%% more", (unsigned long long)limits->tolerance_percent);
 }
 
-static void append_nothing(const struct check *check, struct text *text) {
+static void report_check_append_nothing(const struct check *check, struct text *text) {
     text_append(text, "tmpalloc: nothing to check: ");
     if (check->limits->doubt)
         text_printf(text, "%s\n", check->limits->doubt);
@@ -111,11 +111,11 @@ static void append_nothing(const struct check *check, struct text *text) {
         text_append(text, "all locations are suppressed\n");
 }
 
-static void append_verdict(const struct check *check, enum check_verdict verdict,
-                           struct text *text) {
+static void report_check_append_verdict(const struct check *check, enum check_verdict verdict,
+                                        struct text *text) {
     text_printf(text, "tmpalloc: check %s at threshold %u: ",
                 verdict == CHECK_FAILED ? "failed" : "passed", check->profile->threshold);
-    append_amount(text, check->now.amount);
+    report_check_append_amount(text, check->now.amount);
     if (check->limits->at)
         text_printf(text, " at '%s'", check->limits->at_pattern);
     append_limits(check, text);
@@ -126,7 +126,7 @@ static void append_verdict(const struct check *check, enum check_verdict verdict
 }
 
 /* What a pair has more than before. */
-static struct report_amount growth(const struct report_pair *pair) {
+static struct report_amount report_check_growth(const struct report_pair *pair) {
     const struct report_amount *now = &pair->after, *before = &pair->before;
     return (struct report_amount){now->count > before->count ? now->count - before->count : 0,
                                   now->bytes > before->bytes ? now->bytes - before->bytes : 0};
@@ -138,10 +138,10 @@ static const struct report_pair *find_worst(struct check *check, const struct re
     struct report_amount most = {0, 0};
     for (size_t i = 0; i < pairs->count; i++) {
         const struct report_pair *pair = &pairs->items[i];
-        struct report_amount more = growth(pair);
+        struct report_amount more = report_check_growth(pair);
         bool is_worse = !worst || more.bytes > most.bytes ||
                         (more.bytes == most.bytes && more.count > most.count);
-        if (pair->after.count == 0 || !is_worse || !is_selected(check, pair->site))
+        if (pair->after.count == 0 || !is_worse || !is_site_selected(check, pair->site))
             continue;
         worst = pair;
         most = more;
@@ -158,8 +158,8 @@ static size_t count_lines(const struct check *check, const struct text *text) {
 }
 
 /* As many as leave room for the line that counts the others. */
-static void append_frames(const struct check *check, const struct profile_site *site,
-                          struct text *text) {
+static void report_check_append_frames(const struct check *check, const struct profile_site *site,
+                                       struct text *text) {
     size_t lines = count_lines(check, text) + 1;
     size_t next = site->location;
     struct text frame;
@@ -185,20 +185,20 @@ static void append_worst(const struct check *check, const struct report_pair *pa
     struct text advice;
     text_init(&advice);
     text_printf(text, "Worst is site %u: ", site->id);
-    append_amount(text, pair->after);
+    report_check_append_amount(text, pair->after);
     if (exceeds_baseline(check)) {
         text_append(text, ", before ");
-        append_amount(text, pair->before);
+        report_check_append_amount(text, pair->before);
     }
     if (profile_append_advice(&advice, site, site->chains))
         text_printf(text, "; %s", text_get(&advice));
     text_append(text, "\n");
     text->failed |= advice.failed;
     text_deinit(&advice);
-    append_frames(check, site, text);
+    report_check_append_frames(check, site, text);
 }
 
-static int blame(struct check *check, struct text *text) {
+static int report_check_blame(struct check *check, struct text *text) {
     struct report_pairs pairs;
     const struct profile *before = exceeds_baseline(check) ? check->limits->baseline : NULL;
     int status = report_pairs_init(&pairs, before, check->profile);
@@ -213,12 +213,12 @@ static int check_profile(struct check *check, struct text *text, enum check_verd
     check->now = select_sites(check, check->profile);
     if (check->limits->baseline)
         check->before = select_sites(check, check->limits->baseline);
-    *ret = judge(check);
+    *ret = report_check_judge(check);
     if (*ret == CHECK_NOTHING)
-        append_nothing(check, text);
+        report_check_append_nothing(check, text);
     else
-        append_verdict(check, *ret, text);
-    return *ret == CHECK_FAILED ? blame(check, text) : TMPALLOC_OK;
+        report_check_append_verdict(check, *ret, text);
+    return *ret == CHECK_FAILED ? report_check_blame(check, text) : TMPALLOC_OK;
 }
 
 int report_check(const struct profile *profile, const struct check_limits *limits,

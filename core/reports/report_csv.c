@@ -42,7 +42,7 @@ static void append_printable_field(struct text *text, const char *string, struct
 }
 
 /* Empty fields where there are none. */
-static void append_chains(struct text *text, const struct chain_counters *chains) {
+static void report_csv_append_chains(struct text *text, const struct chain_counters *chains) {
     if (chains)
         text_printf(text, ",%llu,%llu,%llu,%llu,%llu", (unsigned long long)chains->count,
                     (unsigned long long)chains->steps, (unsigned long long)chains->replaced_bytes,
@@ -67,10 +67,11 @@ static void append_numbers(struct text *text, const struct profile_site *site) {
     text_append(text, ",");
     if (profile_knows_scope(site))
         text_printf(text, "%llu", (unsigned long long)site->same_scope);
-    append_chains(text, site->chains);
+    report_csv_append_chains(text, site->chains);
 }
 
-static void append_location(struct text *text, const struct symbol *symbol, struct text *scratch) {
+static void report_csv_append_location(struct text *text, const struct symbol *symbol,
+                                       struct text *scratch) {
     append_printable_field(text, symbol->function, scratch);
     append_printable_field(text, symbol->file, scratch);
     text_append(text, ",");
@@ -79,10 +80,11 @@ static void append_location(struct text *text, const struct symbol *symbol, stru
     append_printable_field(text, symbol->module, scratch);
 }
 
-static void append_site(struct text *text, const struct profile_site *site, struct text *scratch) {
+static void report_csv_append_site(struct text *text, const struct profile_site *site,
+                                   struct text *scratch) {
     append_numbers(text, site);
     append_field(text, profile_pattern_name(site->pattern));
-    append_location(text, profile_location(site), scratch);
+    report_csv_append_location(text, profile_location(site), scratch);
     text_clear(scratch);
     profile_append_folded(scratch, &site->stack);
     append_field(text, text_get(scratch));
@@ -104,7 +106,7 @@ int report_csv(const struct profile *profile, struct text *text, struct error *e
     int status = TMPALLOC_OK;
     for (size_t i = 0; i < profile->site_count && status == TMPALLOC_OK; i++) {
         status = progress_step("writing", i, profile->site_count, "call sites");
-        append_site(text, &profile->sites[i], &scratch);
+        report_csv_append_site(text, &profile->sites[i], &scratch);
     }
     append_suppressed(text, &profile->suppressed);
     text_deinit(&scratch);

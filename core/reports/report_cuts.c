@@ -18,7 +18,7 @@ static void end_result(struct text *results) {
     text_append_bytes(results, "", 1);
 }
 
-static void fit(struct cut *cut, struct text *results) {
+static void report_cuts_fit(struct cut *cut, struct text *results) {
     begin_result(cut, results);
     width_fit(results, cut->whole, cut->width);
     end_result(results);
@@ -39,14 +39,15 @@ static void fit_numbered(struct cut *cut, size_t number, struct text *results) {
     end_result(results);
 }
 
-static int compare(const void *left, const void *right, void *arg) {
+static int report_cuts_compare(const void *left, const void *right, void *arg) {
     const struct cut *const *a = left, *const *b = right;
     const char *results = arg;
     int order = strcmp(results + (*a)->result, results + (*b)->result);
     return order ? order : strcmp((*a)->whole, (*b)->whole);
 }
 
-static bool read_the_same(const struct cut *a, const struct cut *b, const struct text *results) {
+static bool report_cuts_read_the_same(const struct cut *a, const struct cut *b,
+                                      const struct text *results) {
     return strcmp(results->data + a->result, results->data + b->result) == 0;
 }
 
@@ -64,23 +65,26 @@ static size_t find_difference(struct cut **group, size_t count) {
     return place;
 }
 
-static void tell_apart(struct cut **group, size_t count, size_t known, struct text *results);
+static void report_cuts_tell_apart(struct cut **group, size_t count, size_t known,
+                                   struct text *results);
 
 /* Of cuts that were made in the same way. */
 static void tell_equal_ones_apart(struct cut **cuts, size_t count, size_t known,
                                   struct text *results) {
     if (results->failed)
         return;
-    qsort_r(cuts, count, sizeof *cuts, compare, results->data);
+    qsort_r(cuts, count, sizeof *cuts, report_cuts_compare, results->data);
     for (size_t first = 0, end; first < count && !results->failed; first = end) {
-        for (end = first + 1; end < count && read_the_same(cuts[first], cuts[end], results);)
+        for (end = first + 1;
+             end < count && report_cuts_read_the_same(cuts[first], cuts[end], results);)
             end++;
-        tell_apart(cuts + first, end - first, known, results);
+        report_cuts_tell_apart(cuts + first, end - first, known, results);
     }
 }
 
 /* Further on where that has not told all of them apart. */
-static void tell_apart(struct cut **group, size_t count, size_t known, struct text *results) {
+static void report_cuts_tell_apart(struct cut **group, size_t count, size_t known,
+                                   struct text *results) {
     size_t place = find_difference(group, count);
     if (place == SIZE_MAX)
         return;
@@ -99,7 +103,7 @@ int cuts_make(struct cut *cuts, size_t count, struct text *results) {
     if (!sorted)
         return TMPALLOC_E_NOMEM;
     for (size_t i = 0; i < count; i++) {
-        fit(&cuts[i], results);
+        report_cuts_fit(&cuts[i], results);
         sorted[i] = &cuts[i];
     }
     tell_equal_ones_apart(sorted, count, 0, results);

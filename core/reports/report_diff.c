@@ -40,14 +40,14 @@ static const struct table_column diff_columns[] = {
     {"Change", false, 0},
 };
 
-static void add(struct report_pair *sum, const struct report_pair *part) {
+static void report_diff_add(struct report_pair *sum, const struct report_pair *part) {
     sum->before.count += part->before.count;
     sum->before.bytes += part->before.bytes;
     sum->after.count += part->after.count;
     sum->after.bytes += part->after.bytes;
 }
 
-static enum change judge(const struct report_pair *pair) {
+static enum change report_diff_judge(const struct report_pair *pair) {
     if (pair->before.count == 0)
         return NEW;
     if (pair->after.count == 0)
@@ -65,29 +65,29 @@ static int judge_pairs(struct diff *diff, const struct report_pairs *pairs) {
         return TMPALLOC_E_NOMEM;
     for (size_t i = 0; i < pairs->count; i++) {
         const struct report_pair *pair = &pairs->items[i];
-        enum change change = judge(pair);
+        enum change change = report_diff_judge(pair);
         diff->changes[change]++;
-        add(&diff->total, pair);
+        report_diff_add(&diff->total, pair);
         if (change == UNCHANGED)
-            add(&diff->unchanged, pair);
+            report_diff_add(&diff->unchanged, pair);
         else
             diff->rows[diff->count++] = (struct row){*pair, change, i};
     }
     return TMPALLOC_OK;
 }
 
-static uint64_t distance(uint64_t a, uint64_t b) {
+static uint64_t report_diff_distance(uint64_t a, uint64_t b) {
     return a > b ? a - b : b - a;
 }
 
-static int compare_rows(const void *left, const void *right) {
+static int report_diff_compare_rows(const void *left, const void *right) {
     const struct row *a = left;
     const struct row *b = right;
-    uint64_t x = distance(a->pair.before.bytes, a->pair.after.bytes);
-    uint64_t y = distance(b->pair.before.bytes, b->pair.after.bytes);
+    uint64_t x = report_diff_distance(a->pair.before.bytes, a->pair.after.bytes);
+    uint64_t y = report_diff_distance(b->pair.before.bytes, b->pair.after.bytes);
     if (x == y) {
-        x = distance(a->pair.before.count, a->pair.after.count);
-        y = distance(b->pair.before.count, b->pair.after.count);
+        x = report_diff_distance(a->pair.before.count, a->pair.after.count);
+        y = report_diff_distance(b->pair.before.count, b->pair.after.count);
     }
     if (x != y)
         return x > y ? -1 : 1;
@@ -98,10 +98,10 @@ static void append_difference(struct text *text, const struct report_pair *pair)
     bool less = pair->after.bytes < pair->before.bytes;
     if (pair->after.bytes != pair->before.bytes)
         text_append(text, less ? "-" : "+");
-    text_append_size(text, distance(pair->before.bytes, pair->after.bytes));
+    text_append_size(text, report_diff_distance(pair->before.bytes, pair->after.bytes));
 }
 
-static void print_cells(const struct report_pair *pair, struct table *table) {
+static void report_diff_print_cells(const struct report_pair *pair, struct table *table) {
     text_append_size(table_add_cell(table), pair->before.bytes);
     text_append_size(table_add_cell(table), pair->after.bytes);
     append_difference(table_add_cell(table), pair);
@@ -145,37 +145,37 @@ static void append_all_callers(struct text *text, const struct profile_site *sit
     }
 }
 
-static void print_row(const struct row *row, struct table *table) {
+static void report_diff_print_row(const struct row *row, struct table *table) {
     bool striking = row->change == NEW || row->change == WORSE;
     table_add_row(table, TABLE_NO_PARENT, striking ? TABLE_STRIKING : TABLE_NORMAL);
     if (row->alike)
         append_all_callers(table_add_cell(table), row->pair.site);
     else
         report_append_callers(table_add_cell(table), row->pair.site);
-    print_cells(&row->pair, table);
+    report_diff_print_cells(&row->pair, table);
     table_add_cell_string(table, change_names[row->change]);
 }
 
-static void print_hidden(const struct diff *diff, size_t shown, struct table *table) {
+static void report_diff_print_hidden(const struct diff *diff, size_t shown, struct table *table) {
     struct report_pair hidden = {0};
     for (size_t i = shown; i < diff->count; i++)
-        add(&hidden, &diff->rows[i].pair);
+        report_diff_add(&hidden, &diff->rows[i].pair);
     if (shown == diff->count)
         return;
     table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
     text_printf(table_add_cell(table), "%zu more changed", diff->count - shown);
-    print_cells(&hidden, table);
+    report_diff_print_cells(&hidden, table);
 }
 
 static void print_sums(const struct diff *diff, struct table *table) {
     if (diff->changes[UNCHANGED] > 0) {
         table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
         text_printf(table_add_cell(table), "%zu unchanged", diff->changes[UNCHANGED]);
-        print_cells(&diff->unchanged, table);
+        report_diff_print_cells(&diff->unchanged, table);
     }
     table_add_row(table, TABLE_NO_PARENT, TABLE_NORMAL);
     table_add_cell_string(table, "Total");
-    print_cells(&diff->total, table);
+    report_diff_print_cells(&diff->total, table);
 }
 
 static void append_counts(const struct diff *diff, uint32_t threshold, struct text *text) {
@@ -184,7 +184,7 @@ static void append_counts(const struct diff *diff, uint32_t threshold, struct te
     text_printf(text, " at threshold %u\n", threshold);
 }
 
-static int print(struct diff *diff, struct text *text) {
+static int report_diff_print(struct diff *diff, struct text *text) {
     struct table *table;
     struct text names;
     text_init(&names);
@@ -198,22 +198,23 @@ static int print(struct diff *diff, struct text *text) {
         return status;
     size_t shown = report_rows_to_show(diff->options, diff->count, LINES_BESIDE_ROWS);
     for (size_t i = 0; i < shown; i++)
-        print_row(&diff->rows[i], table);
-    print_hidden(diff, shown, table);
+        report_diff_print_row(&diff->rows[i], table);
+    report_diff_print_hidden(diff, shown, table);
     print_sums(diff, table);
     status = table_print(table, text);
     table_destroy(table);
     return status;
 }
 
-static int compare(struct diff *diff, const struct report_pairs *pairs, struct text *text) {
+static int report_diff_compare(struct diff *diff, const struct report_pairs *pairs,
+                               struct text *text) {
     if (pairs->count == 0)
         return TMPALLOC_OK;
     int status = judge_pairs(diff, pairs);
     if (status != TMPALLOC_OK)
         return status;
-    qsort(diff->rows, diff->count, sizeof *diff->rows, compare_rows);
-    return print(diff, text);
+    qsort(diff->rows, diff->count, sizeof *diff->rows, report_diff_compare_rows);
+    return report_diff_print(diff, text);
 }
 
 int report_diff(const struct profile *before, const struct profile *after,
@@ -222,7 +223,7 @@ int report_diff(const struct profile *before, const struct profile *after,
     struct report_pairs pairs;
     int status = report_pairs_init(&pairs, before, after);
     if (status == TMPALLOC_OK)
-        status = compare(&diff, &pairs, text);
+        status = report_diff_compare(&diff, &pairs, text);
     if (status == TMPALLOC_OK)
         append_counts(&diff, after->threshold, text);
     report_pairs_deinit(&pairs);

@@ -17,7 +17,7 @@ report_function *report_format(const char *name) {
     return NULL;
 }
 
-static bool is_compressed(report_function *report, const char *path) {
+static bool report_formats_is_compressed(report_function *report, const char *path) {
     static const char suffix[] = ".gz";
     size_t length = strlen(path), suffix_length = strlen(suffix);
     return report == report_json && length > suffix_length &&
@@ -27,7 +27,7 @@ static bool is_compressed(report_function *report, const char *path) {
 int report_for_file(const struct profile *profile, report_function *report, const char *path,
                     struct text *text, struct error *error) {
     struct text whole;
-    if (!is_compressed(report, path))
+    if (!report_formats_is_compressed(report, path))
         return report(profile, text, error);
     text_init(&whole);
     int status = report(profile, &whole, error);

@@ -35,12 +35,12 @@ static void append_number(struct text *text, uint64_t number) {
 }
 
 /* What JSON's readers can hold. */
-static void append_count(struct text *text, const char *name, uint64_t count) {
+static void report_json_append_count(struct text *text, const char *name, uint64_t count) {
     text_append(text, name);
     append_number(text, count > INT64_MAX ? INT64_MAX : count);
 }
 
-static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
+static int report_json_append_chunk(const char *chunk, size_t size_bytes, void *arg) {
     struct text *text = arg;
     text_append_bytes(text, chunk, size_bytes);
     return text->failed ? -1 : 0;
@@ -49,8 +49,8 @@ static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
 /* Takes the value. */
 static void append_value(struct text *text, const char *name, json_t *value) {
     text_append(text, name);
-    if (!value ||
-        json_dump_callback(value, append_chunk, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+    if (!value || json_dump_callback(value, report_json_append_chunk, text,
+                                     JSON_COMPACT | JSON_ENCODE_ANY) != 0)
         text->failed = true;
     json_decref(value);
 }
@@ -78,8 +78,8 @@ static void append_distances(const struct document *document, const char *name,
         count--;
     text_append(text, name);
     for (uint32_t i = 0; i < count; i++) {
-        append_count(text, i ? ",[" : "[", by_distance[i].count);
-        append_count(text, ",", by_distance[i].bytes);
+        report_json_append_count(text, i ? ",[" : "[", by_distance[i].count);
+        report_json_append_count(text, ",", by_distance[i].bytes);
         text_append(text, "]");
     }
     text_append(text, "]");
@@ -111,19 +111,19 @@ static void append_totals(const struct document *document) {
     const struct profile *profile = document->profile;
     const struct snapshot_totals *totals = &profile->totals;
     struct text *text = document->text;
-    append_count(text, ",\"totals\":{\"allocations\":", totals->allocations);
-    append_count(text, ",\"allocated_bytes\":", totals->allocated_bytes);
-    append_count(text, ",\"deallocations\":", totals->deallocations);
-    append_count(text, ",\"cross_thread_frees\":", totals->cross_thread_frees);
-    append_count(text, ",\"dropped\":", totals->dropped);
-    append_count(text, ",\"suppressed\":", profile->suppressed.count);
-    append_count(text, ",\"temporary\":{\"count\":", profile->count);
-    append_count(text, ",\"bytes\":", profile->bytes);
+    report_json_append_count(text, ",\"totals\":{\"allocations\":", totals->allocations);
+    report_json_append_count(text, ",\"allocated_bytes\":", totals->allocated_bytes);
+    report_json_append_count(text, ",\"deallocations\":", totals->deallocations);
+    report_json_append_count(text, ",\"cross_thread_frees\":", totals->cross_thread_frees);
+    report_json_append_count(text, ",\"dropped\":", totals->dropped);
+    report_json_append_count(text, ",\"suppressed\":", profile->suppressed.count);
+    report_json_append_count(text, ",\"temporary\":{\"count\":", profile->count);
+    report_json_append_count(text, ",\"bytes\":", profile->bytes);
     text_append(text, "},\"by_distance\":[");
     for (uint32_t i = 0; i <= profile->max_threshold; i++) {
-        append_count(text, i ? ",{\"distance\":" : "{\"distance\":", i);
-        append_count(text, ",\"count\":", profile->by_distance[i].count);
-        append_count(text, ",\"bytes\":", profile->by_distance[i].bytes);
+        report_json_append_count(text, i ? ",{\"distance\":" : "{\"distance\":", i);
+        report_json_append_count(text, ",\"count\":", profile->by_distance[i].count);
+        report_json_append_count(text, ",\"bytes\":", profile->by_distance[i].bytes);
         text_append(text, "}");
     }
     text_append(text, "]}");
@@ -141,8 +141,8 @@ static void append_head(const struct document *document) {
     const struct profile *profile = document->profile;
     struct text *text = document->text;
     append_value(text, "{\"schema\":\"tmpalloc/2\",\"engine\":", value_text(profile->engine));
-    append_count(text, ",\"threshold\":", profile->threshold);
-    append_count(text, ",\"max_threshold\":", profile->max_threshold);
+    report_json_append_count(text, ",\"threshold\":", profile->threshold);
+    report_json_append_count(text, ",\"max_threshold\":", profile->max_threshold);
     append_value(text, ",\"charge\":", value_text(charge_rule_name(profile->by)));
     append_bool(text, ",\"complete\":", is_complete(document));
     append_process(document);
@@ -180,7 +180,7 @@ static void append_frame(const struct document *document, const struct numbered_
                 symbol->address, symbol->offset);
     append_string_number(document, ",\"function\":", symbol->function);
     append_string_number(document, ",\"file\":", symbol->file);
-    append_count(text, ",\"line\":", symbol->line);
+    report_json_append_count(text, ",\"line\":", symbol->line);
     append_string_number(document, ",\"module\":", symbol->module);
     append_bool(text, ",\"inlined\":", symbol->inlined);
     text_append(text, symbol->python ? ",\"language\":\"python\"" : ",\"language\":\"native\"");
@@ -191,7 +191,7 @@ static void append_frame(const struct document *document, const struct numbered_
     text_append(text, frame->entry ? ",\"entry\":true}" : "}");
 }
 
-static void append_frames(const struct document *document) {
+static void report_json_append_frames(const struct document *document) {
     text_append(document->text, ",\"frames\":[");
     for (size_t i = 0; i < document->numbered.frame_count; i++) {
         text_append(document->text, i ? "," : "");
@@ -200,7 +200,7 @@ static void append_frames(const struct document *document) {
     text_append(document->text, "]");
 }
 
-static int append_stacks(const struct document *document) {
+static int report_json_append_stacks(const struct document *document) {
     const struct report_numbered *numbered = &document->numbered;
     text_append(document->text, ",\"stacks\":[");
     for (size_t i = 0; i < numbered->stack_count; i++) {
@@ -210,8 +210,8 @@ static int append_stacks(const struct document *document) {
             return status;
         text_append(document->text, i ? ",[" : "[");
         for (size_t k = 0; k < stack->count; k++)
-            append_count(document->text, k ? "," : "",
-                         report_numbered_frame(numbered, stack->symbols[k]));
+            report_json_append_count(document->text, k ? "," : "",
+                                     report_numbered_frame(numbered, stack->symbols[k]));
         text_append(document->text, "]");
     }
     text_append(document->text, "]");
@@ -223,33 +223,33 @@ static int append_stacks(const struct document *document) {
 static void append_counters(const struct document *document, const struct profile_site *site) {
     const struct site_counters *counters = &site->counters;
     struct text *text = document->text;
-    append_count(text, "{\"id\":", site->id);
-    append_count(text, ",\"count\":", site->count);
-    append_count(text, ",\"bytes\":", site->bytes);
-    append_count(text, ",\"allocations\":", counters->allocations);
-    append_count(text, ",\"allocated_bytes\":", counters->allocated_bytes);
+    report_json_append_count(text, "{\"id\":", site->id);
+    report_json_append_count(text, ",\"count\":", site->count);
+    report_json_append_count(text, ",\"bytes\":", site->bytes);
+    report_json_append_count(text, ",\"allocations\":", counters->allocations);
+    report_json_append_count(text, ",\"allocated_bytes\":", counters->allocated_bytes);
     append_distances(document, ",\"by_distance\":[", site->by_distance);
-    append_count(text, ",\"min_size\":", counters->min_size);
-    append_count(text, ",\"max_size\":", counters->max_size);
-    append_count(text, ",\"larger\":", counters->larger);
-    append_count(text, ",\"equal\":", counters->equal);
-    append_count(text, ",\"by_realloc\":", counters->by_realloc);
+    report_json_append_count(text, ",\"min_size\":", counters->min_size);
+    report_json_append_count(text, ",\"max_size\":", counters->max_size);
+    report_json_append_count(text, ",\"larger\":", counters->larger);
+    report_json_append_count(text, ",\"equal\":", counters->equal);
+    report_json_append_count(text, ",\"by_realloc\":", counters->by_realloc);
 }
 
-static void append_threads(struct text *text, const struct profile_site *site) {
+static void report_json_append_threads(struct text *text, const struct profile_site *site) {
     text_append(text, ",\"threads\":[");
     for (size_t i = 0; i < site->thread_count; i++)
         text_printf(text, "%s%" PRId64, i ? "," : "", site->threads[i]);
     text_append(text, "]");
 }
 
-static void append_scopes(struct text *text, const struct profile_site *site) {
+static void report_json_append_scopes(struct text *text, const struct profile_site *site) {
     text_append(text, ",\"scopes\":[");
     for (const struct site_scope *scope = site->scopes; scope; scope = scope->next) {
-        append_count(text, scope == site->scopes ? "[" : ",[", scope->distance);
-        append_count(text, ",", scope->shared_frames);
-        append_count(text, ",", scope->count);
-        append_count(text, ",", scope->bytes);
+        report_json_append_count(text, scope == site->scopes ? "[" : ",[", scope->distance);
+        report_json_append_count(text, ",", scope->shared_frames);
+        report_json_append_count(text, ",", scope->count);
+        report_json_append_count(text, ",", scope->bytes);
         text_append(text, "]");
     }
     text_append(text, "]");
@@ -261,8 +261,8 @@ static void append_free_stacks(const struct document *document, const struct pro
     text_append(text, ",\"free_stacks\":[");
     for (size_t i = 0; i < site->free_stack_count; i++) {
         const struct profile_stack *stack = &site->free_stacks[i];
-        append_count(text, i ? ",{\"stack\":" : "{\"stack\":",
-                     report_numbered_stack(&document->numbered, stack));
+        report_json_append_count(text, i ? ",{\"stack\":" : "{\"stack\":",
+                                 report_numbered_stack(&document->numbered, stack));
         text_append(text, stack->truncated ? ",\"truncated\":true}" : "}");
         truncated |= stack->truncated;
     }
@@ -280,36 +280,39 @@ static void append_locations(const struct document *document, const struct profi
             profile_find_location(document->profile->charge, &shown, charge_by_name(*name));
         text_printf(document->text, "%s\"%s\":", name == charge_by_names ? ",\"location\":{" : ",",
                     *name);
-        append_count(document->text, "", shown_frames_place(interpreters, &site->stack, location));
+        report_json_append_count(document->text, "",
+                                 shown_frames_place(interpreters, &site->stack, location));
     }
     text_append(document->text, "}");
 }
 
-static void append_site(const struct document *document, const struct profile_site *site) {
+static void report_json_append_site(const struct document *document,
+                                    const struct profile_site *site) {
     struct text *text = document->text;
     append_counters(document, site);
-    append_threads(text, site);
-    append_scopes(text, site);
+    report_json_append_threads(text, site);
+    report_json_append_scopes(text, site);
     if (site->chains)
         append_value(text, ",\"chains\":", value_chains(site->chains));
     const char *pattern =
         site->pattern == PATTERN_NONE ? NULL : profile_pattern_name(site->pattern);
     append_value(text, ",\"pattern\":", value_text(pattern));
-    append_count(text, ",\"stack\":", report_numbered_stack(&document->numbered, &site->stack));
+    report_json_append_count(
+        text, ",\"stack\":", report_numbered_stack(&document->numbered, &site->stack));
     append_locations(document, site);
     append_bool(text, ",\"truncated\":", site->stack.truncated);
     append_free_stacks(document, site);
     text_append(text, "}");
 }
 
-static int append_sites(const struct document *document) {
+static int report_json_append_sites(const struct document *document) {
     text_append(document->text, ",\"sites\":[");
     for (size_t i = 0; i < document->site_count; i++) {
         int status = progress_step("writing", i, document->site_count, "call sites");
         if (status != TMPALLOC_OK)
             return status;
         text_append(document->text, i ? "," : "");
-        append_site(document, &document->sites[i]);
+        report_json_append_site(document, &document->sites[i]);
     }
     text_append(document->text, "]");
     return TMPALLOC_OK;
@@ -324,7 +327,7 @@ static size_t count_recorded(const struct profile *profile) {
     return count;
 }
 
-static int list_sites(struct document *document) {
+static int report_json_list_sites(struct document *document) {
     const struct profile *profile = document->profile;
     document->sites = memory_allocate_zeroed(count_recorded(profile), sizeof *document->sites);
     if (!document->sites)
@@ -358,7 +361,7 @@ static int number_all(struct document *document) {
 }
 
 static int append_document(struct document *document) {
-    int status = list_sites(document);
+    int status = report_json_list_sites(document);
     if (status == TMPALLOC_OK)
         status = number_all(document);
     if (status != TMPALLOC_OK)
@@ -367,10 +370,10 @@ static int append_document(struct document *document) {
     append_value(document->text, ",\"build_ids\":", build_ids_object(document));
     append_totals(document);
     append_strings(document);
-    append_frames(document);
-    status = append_stacks(document);
+    report_json_append_frames(document);
+    status = report_json_append_stacks(document);
     if (status == TMPALLOC_OK)
-        status = append_sites(document);
+        status = report_json_append_sites(document);
     text_append(document->text, "}\n");
     return status;
 }

@@ -74,8 +74,8 @@ static void mark_meant(struct target *target, const struct locations *locations)
 }
 
 /* A function, where one has that name. */
-static int find_target(struct target *target, const struct locations *locations,
-                       struct error *error) {
+static int report_list_find_target(struct target *target, const struct locations *locations,
+                                   struct error *error) {
     target->meant = memory_allocate_zeroed(locations_count(locations) + 1, 1);
     if (!target->meant)
         return error_no_memory(error);
@@ -93,7 +93,7 @@ static int find_target(struct target *target, const struct locations *locations,
                      (int)target->length, target->word);
 }
 
-static int intern_frames(const struct profile *profile, struct locations *locations) {
+static int report_list_intern_frames(const struct profile *profile, struct locations *locations) {
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_stack *stack = &profile->sites[i].stack;
         if (progress_step("reading", i, profile->site_count, "call sites") != TMPALLOC_OK)
@@ -148,8 +148,8 @@ static int collect_lines(const struct profile *profile, const struct report_opti
     return status;
 }
 
-static void append_nothing(const struct profile *profile, const struct target *target,
-                           struct text *text) {
+static void report_list_append_nothing(const struct profile *profile, const struct target *target,
+                                       struct text *text) {
     text_printf(text, "No temporary allocations at threshold %u in ", profile->threshold);
     text_append_bytes(text, target->word, target->length);
     text_append(text, " itself; ");
@@ -164,12 +164,12 @@ static const char *first_file(const struct target *target, const struct location
     return locations_get(locations, i)->file;
 }
 
-static int list(const struct profile *profile, const struct report_options *options,
-                struct target *target, struct locations *locations, struct source_lines *lines,
-                struct text *text, struct error *error) {
-    int status = intern_frames(profile, locations);
+static int report_list_list(const struct profile *profile, const struct report_options *options,
+                            struct target *target, struct locations *locations,
+                            struct source_lines *lines, struct text *text, struct error *error) {
+    int status = report_list_intern_frames(profile, locations);
     if (status == TMPALLOC_OK)
-        status = find_target(target, locations, error);
+        status = report_list_find_target(target, locations, error);
     if (status == TMPALLOC_OK)
         status = check_files(target, locations, error);
     if (status == TMPALLOC_OK)
@@ -179,7 +179,7 @@ static int list(const struct profile *profile, const struct report_options *opti
     if (status != TMPALLOC_OK)
         return status;
     if (!source_lines_any(lines))
-        append_nothing(profile, target, text);
+        report_list_append_nothing(profile, target, text);
     return source_lines_print(lines, options, text);
 }
 
@@ -190,7 +190,7 @@ int report_list(const struct profile *profile, const struct report_options *opti
     struct locations *locations = NULL;
     int status = locations_create(&locations);
     if (status == TMPALLOC_OK)
-        status = list(profile, options, &target, locations, &lines, text, error);
+        status = report_list_list(profile, options, &target, locations, &lines, text, error);
     memory_release(target.meant);
     source_lines_deinit(&lines);
     locations_destroy(locations);

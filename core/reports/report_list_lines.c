@@ -69,7 +69,7 @@ bool source_lines_any(const struct source_lines *lines) {
     return false;
 }
 
-static int compare_places(const void *left, const void *right) {
+static int report_list_lines_compare_places(const void *left, const void *right) {
     const struct source_line *a = left, *b = right;
     int order = strcmp(a->file ? a->file : "", b->file ? b->file : "");
     return order ? order : a->number < b->number ? -1 : a->number > b->number;
@@ -105,7 +105,7 @@ static size_t count_rows(const struct section *section) {
     return rows;
 }
 
-static bool is_near(const struct section *section, uint32_t number) {
+static bool is_near_line(const struct section *section, uint32_t number) {
     bool any = false;
     for (size_t i = 0; i < section->count; i++) {
         const struct source_line *line = &section->lines[i];
@@ -121,7 +121,7 @@ static struct source_line *heaviest_hidden(const struct section *section) {
     struct source_line *heaviest = NULL;
     for (size_t i = 0; i < section->count; i++) {
         struct source_line *line = &section->lines[i];
-        if (line->shown || !is_near(section, line->number))
+        if (line->shown || !is_near_line(section, line->number))
             continue;
         if (line->asked)
             return line;
@@ -132,27 +132,28 @@ static struct source_line *heaviest_hidden(const struct section *section) {
 }
 
 /* On a screen what is around them counts, too. */
-static bool has_room(const struct section *section, size_t chosen,
-                     const struct report_options *options) {
+static bool has_room_for_lines(const struct section *section, size_t chosen,
+                               const struct report_options *options) {
     size_t most = report_rows_to_show(options, SIZE_MAX, LINES_BESIDE_ROWS);
     bool fits_screen = options->rows == REPORT_ROWS_FIT && options->terminal_rows > 0;
     return fits_screen ? count_rows(section) <= most : chosen <= most;
 }
 
 /* The heaviest ones, at least one. */
-static void choose(struct section *section, const struct report_options *options) {
+static void report_list_lines_choose(struct section *section,
+                                     const struct report_options *options) {
     struct source_line *line;
     for (size_t chosen = 1; (line = heaviest_hidden(section)); chosen++) {
         line->shown = true;
-        if (chosen > 1 && !has_room(section, chosen, options)) {
+        if (chosen > 1 && !has_room_for_lines(section, chosen, options)) {
             line->shown = false;
             return;
         }
     }
 }
 
-static void add_row(struct table *table, const struct source_line *line, uint32_t number,
-                    const char *source) {
+static void report_list_lines_add_row(struct table *table, const struct source_line *line,
+                                      uint32_t number, const char *source) {
     bool advises = line && line->site && line->site->pattern != PATTERN_NONE;
     table_add_row(table, TABLE_NO_PARENT, advises ? TABLE_STRIKING : TABLE_NORMAL);
     struct text *cell = table_add_cell(table);
@@ -168,7 +169,7 @@ static void add_row(struct table *table, const struct source_line *line, uint32_
     table_add_cell_string(table, profile_pattern_name(line->site->pattern));
 }
 
-static bool read_line(void *arg, uint32_t number, const char *source) {
+static bool report_list_lines_read_line(void *arg, uint32_t number, const char *source) {
     struct section *section = arg;
     section->read = number;
     while (section->next < section->count &&
@@ -188,7 +189,8 @@ static bool read_line(void *arg, uint32_t number, const char *source) {
     while (line->number < number && line + 1 < section->lines + section->count &&
            line[1].number <= number)
         line++;
-    add_row(section->table, line->number == number && line->shown ? line : NULL, number, source);
+    report_list_lines_add_row(section->table, line->number == number && line->shown ? line : NULL,
+                              number, source);
     section->last_read = number;
     return true;
 }
@@ -199,7 +201,7 @@ static void add_unread(struct section *section) {
         const struct source_line *line = &section->lines[i];
         bool unread = line->number == 0 || line->number > section->last_read;
         if (line->shown && line->site && unread)
-            add_row(section->table, line, line->number, "");
+            report_list_lines_add_row(section->table, line, line->number, "");
     }
 }
 
@@ -239,8 +241,9 @@ static int print_section(struct section *section, const struct report_options *o
                               &section->table);
     if (status != TMPALLOC_OK)
         return status;
-    choose(section, options);
-    int problem = first->file ? report_read_source(first->file, read_line, section) : 0;
+    report_list_lines_choose(section, options);
+    int problem =
+        first->file ? report_read_source(first->file, report_list_lines_read_line, section) : 0;
     add_unread(section);
     add_hidden(section);
     if (first->file)
@@ -258,7 +261,7 @@ int source_lines_print(struct source_lines *lines, const struct report_options *
                        struct text *text) {
     int status = TMPALLOC_OK;
     if (lines->count > 0)
-        qsort(lines->items, lines->count, sizeof *lines->items, compare_places);
+        qsort(lines->items, lines->count, sizeof *lines->items, report_list_lines_compare_places);
     for (size_t first = 0, end; first < lines->count && status == TMPALLOC_OK; first = end) {
         const char *file = lines->items[first].file;
         for (end = first + 1; end < lines->count && text_same(lines->items[end].file, file);)

@@ -25,22 +25,22 @@ void report_numbered_deinit(struct report_numbered *numbered) {
     arena_deinit(&numbered->storage);
 }
 
-static uint64_t key_of(const void *pointer) {
+static uint64_t report_numbered_key_of(const void *pointer) {
     return (uint64_t)(uintptr_t)pointer;
 }
 
-static uint32_t find(const struct map *map, const void *pointer) {
+static uint32_t report_numbered_find(const struct map *map, const void *pointer) {
     uint64_t number = NUMBERED_NONE;
     if (pointer)
-        map_get(map, key_of(pointer), &number);
+        map_get(map, report_numbered_key_of(pointer), &number);
     return (uint32_t)number;
 }
 
 static int add_string(struct report_numbered *numbered, const char *string) {
-    if (!string || find(&numbered->string_numbers, string) != NUMBERED_NONE)
+    if (!string || report_numbered_find(&numbered->string_numbers, string) != NUMBERED_NONE)
         return TMPALLOC_OK;
     if (MEMORY_RESERVE(numbered->strings, &numbered->string_capacity, numbered->string_count + 1) ||
-        map_put(&numbered->string_numbers, key_of(string), numbered->string_count))
+        map_put(&numbered->string_numbers, report_numbered_key_of(string), numbered->string_count))
         return TMPALLOC_E_NOMEM;
     numbered->strings[numbered->string_count++] = string;
     return TMPALLOC_OK;
@@ -49,7 +49,7 @@ static int add_string(struct report_numbered *numbered, const char *string) {
 /* A symbol whose strings are the tables' own. */
 static int add_symbol(struct report_numbered *numbered, const struct symbol *symbol) {
     if (MEMORY_RESERVE(numbered->frames, &numbered->frame_capacity, numbered->frame_count + 1) ||
-        map_put(&numbered->frame_numbers, key_of(symbol), numbered->frame_count) ||
+        map_put(&numbered->frame_numbers, report_numbered_key_of(symbol), numbered->frame_count) ||
         add_string(numbered, symbol->function) || add_string(numbered, symbol->file) ||
         add_string(numbered, symbol->module))
         return TMPALLOC_E_NOMEM;
@@ -60,31 +60,34 @@ static int add_symbol(struct report_numbered *numbered, const struct symbol *sym
 }
 
 /* Frames of several files can be the same without being one. */
-static int find_frame(struct report_numbered *numbered, const struct symbol *symbol,
-                      uint32_t *ret) {
-    *ret = find(&numbered->frame_numbers, symbol);
+static int report_numbered_find_frame(struct report_numbered *numbered, const struct symbol *symbol,
+                                      uint32_t *ret) {
+    *ret = report_numbered_find(&numbered->frame_numbers, symbol);
     if (*ret != NUMBERED_NONE)
         return TMPALLOC_OK;
     const struct symbol *interned = profile_symbols_intern(&numbered->symbols, symbol);
     if (!interned)
         return TMPALLOC_E_NOMEM;
-    if (find(&numbered->frame_numbers, interned) == NUMBERED_NONE &&
+    if (report_numbered_find(&numbered->frame_numbers, interned) == NUMBERED_NONE &&
         add_symbol(numbered, interned) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
-    *ret = find(&numbered->frame_numbers, interned);
-    return map_put(&numbered->frame_numbers, key_of(symbol), *ret) ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+    *ret = report_numbered_find(&numbered->frame_numbers, interned);
+    return map_put(&numbered->frame_numbers, report_numbered_key_of(symbol), *ret)
+               ? TMPALLOC_E_NOMEM
+               : TMPALLOC_OK;
 }
 
 int report_numbered_add(struct report_numbered *numbered, const struct profile_stack *stack) {
-    if (find(&numbered->stack_numbers, stack->symbols) != NUMBERED_NONE)
+    if (report_numbered_find(&numbered->stack_numbers, stack->symbols) != NUMBERED_NONE)
         return TMPALLOC_OK;
     if (MEMORY_RESERVE(numbered->stacks, &numbered->stack_capacity, numbered->stack_count + 1) ||
-        map_put(&numbered->stack_numbers, key_of(stack->symbols), numbered->stack_count))
+        map_put(&numbered->stack_numbers, report_numbered_key_of(stack->symbols),
+                numbered->stack_count))
         return TMPALLOC_E_NOMEM;
     numbered->stacks[numbered->stack_count++] = stack;
     for (size_t i = 0; i < stack->count; i++) {
         uint32_t frame;
-        if (find_frame(numbered, stack->symbols[i], &frame) != TMPALLOC_OK)
+        if (report_numbered_find_frame(numbered, stack->symbols[i], &frame) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
         numbered->frames[frame].uses++;
         numbered->frames[frame].entry |= i < stack->entry_count;
@@ -111,15 +114,15 @@ int report_numbered_place(struct report_numbered *numbered) {
 }
 
 uint32_t report_numbered_string(const struct report_numbered *numbered, const char *string) {
-    return find(&numbered->string_numbers, string);
+    return report_numbered_find(&numbered->string_numbers, string);
 }
 
 uint32_t report_numbered_frame(const struct report_numbered *numbered,
                                const struct symbol *symbol) {
-    return numbered->places[find(&numbered->frame_numbers, symbol)];
+    return numbered->places[report_numbered_find(&numbered->frame_numbers, symbol)];
 }
 
 uint32_t report_numbered_stack(const struct report_numbered *numbered,
                                const struct profile_stack *stack) {
-    return find(&numbered->stack_numbers, stack->symbols);
+    return report_numbered_find(&numbered->stack_numbers, stack->symbols);
 }

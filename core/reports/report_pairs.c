@@ -18,8 +18,8 @@ static int get_pair(struct report_pairs *pairs, struct profile_match *match,
 }
 
 /* The first site of a profile that belongs to a pair is the one with most bytes. */
-static int add_sites(struct report_pairs *pairs, struct profile_match *match,
-                     const struct profile *profile, bool after) {
+static int report_pairs_add_sites(struct report_pairs *pairs, struct profile_match *match,
+                                  const struct profile *profile, bool after) {
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
         struct report_pair *pair;
@@ -44,9 +44,9 @@ int report_pairs_init(struct report_pairs *pairs, const struct profile *before,
     *pairs = (struct report_pairs){0};
     int status = profile_match_create(false, &match);
     if (status == TMPALLOC_OK && before)
-        status = add_sites(pairs, match, before, false);
+        status = report_pairs_add_sites(pairs, match, before, false);
     if (status == TMPALLOC_OK)
-        status = add_sites(pairs, match, after, true);
+        status = report_pairs_add_sites(pairs, match, after, true);
     profile_match_destroy(match);
     return status;
 }

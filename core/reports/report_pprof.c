@@ -60,13 +60,13 @@ struct builder {
 
 /* Storage. */
 
-static void *allocate(struct builder *builder, size_t count, size_t size_bytes) {
+static void *report_pprof_allocate(struct builder *builder, size_t count, size_t size_bytes) {
     void *block = builder->failed ? NULL : arena_allocate(&builder->storage, count, size_bytes);
     builder->failed |= !block;
     return block;
 }
 
-static void append(struct builder *builder, struct list *list, void *item) {
+static void report_pprof_append(struct builder *builder, struct list *list, void *item) {
     if (builder->failed ||
         memory_reserve(&list->items, &list->capacity, list->count + 1, sizeof item) != 0)
         builder->failed = true;
@@ -98,9 +98,9 @@ static uint32_t string_number(struct builder *builder, const char *string) {
     }
     number = builder->strings.count;
     size_t size = strlen(string) + 1;
-    char *copy = allocate(builder, size, 1);
+    char *copy = report_pprof_allocate(builder, size, 1);
     if (copy)
-        append(builder, &builder->strings, memcpy(copy, string, size));
+        report_pprof_append(builder, &builder->strings, memcpy(copy, string, size));
     builder->failed = builder->failed || map_put(&builder->string_numbers, hash, number) != 0;
     return (uint32_t)number;
 }
@@ -114,7 +114,7 @@ static uint32_t take_string(struct builder *builder) {
 }
 
 /* 0, the number of "", for NULL. */
-static uint32_t intern_string(struct builder *builder, const char *string) {
+static uint32_t report_pprof_intern_string(struct builder *builder, const char *string) {
     if (string)
         profile_append_printable(&builder->scratch, string);
     return take_string(builder);
@@ -125,10 +125,10 @@ static uint32_t intern_string(struct builder *builder, const char *string) {
 static uint32_t function_id(struct builder *builder, const struct symbol *symbol) {
     profile_append_name(&builder->scratch, symbol);
     uint32_t name = take_string(builder);
-    uint32_t file = intern_string(builder, symbol->file);
+    uint32_t file = report_pprof_intern_string(builder, symbol->file);
     bool is_new;
     uint32_t id = intern_pair(builder, &builder->function_numbers, name, file, &is_new);
-    Pprof__Function *function = is_new ? allocate(builder, 1, sizeof *function) : NULL;
+    Pprof__Function *function = is_new ? report_pprof_allocate(builder, 1, sizeof *function) : NULL;
     if (!function)
         return id;
     pprof__function__init(function);
@@ -136,19 +136,19 @@ static uint32_t function_id(struct builder *builder, const struct symbol *symbol
     function->name = name;
     function->system_name = name;
     function->filename = file;
-    append(builder, &builder->functions, function);
+    report_pprof_append(builder, &builder->functions, function);
     return id;
 }
 
 static Pprof__Mapping *add_mapping(struct builder *builder, const struct symbol *symbol) {
-    Pprof__Mapping *mapping = allocate(builder, 1, sizeof *mapping);
+    Pprof__Mapping *mapping = report_pprof_allocate(builder, 1, sizeof *mapping);
     if (!mapping)
         return NULL;
     pprof__mapping__init(mapping);
     mapping->memory_start = symbol->address - symbol->offset;
     mapping->has_functions = mapping->has_filenames = true;
     mapping->has_line_numbers = mapping->has_inline_frames = true;
-    append(builder, &builder->mappings, mapping);
+    report_pprof_append(builder, &builder->mappings, mapping);
     return mapping;
 }
 
@@ -156,8 +156,8 @@ static Pprof__Mapping *add_mapping(struct builder *builder, const struct symbol 
 static uint32_t mapping_id(struct builder *builder, const struct symbol *symbol) {
     if (!symbol->module)
         return 0;
-    uint32_t filename = intern_string(builder, symbol->module);
-    uint32_t build_id = intern_string(builder, symbol->build_id);
+    uint32_t filename = report_pprof_intern_string(builder, symbol->module);
+    uint32_t build_id = report_pprof_intern_string(builder, symbol->build_id);
     bool is_new;
     uint32_t id = intern_pair(builder, &builder->mapping_numbers, filename, build_id, &is_new);
     Pprof__Mapping *mapping = is_new ? add_mapping(builder, symbol) : NULL;
@@ -178,9 +178,9 @@ static uint32_t mapping_id(struct builder *builder, const struct symbol *symbol)
  * in. */
 static void add_location(struct builder *builder, uint32_t id, const struct symbol *const *symbols,
                          size_t count) {
-    Pprof__Location *location = allocate(builder, 1, sizeof *location);
-    Pprof__Line *lines = allocate(builder, count, sizeof *lines);
-    Pprof__Line **pointers = allocate(builder, count, sizeof *pointers);
+    Pprof__Location *location = report_pprof_allocate(builder, 1, sizeof *location);
+    Pprof__Line *lines = report_pprof_allocate(builder, count, sizeof *lines);
+    Pprof__Line **pointers = report_pprof_allocate(builder, count, sizeof *pointers);
     if (builder->failed)
         return;
     pprof__location__init(location);
@@ -195,7 +195,7 @@ static void add_location(struct builder *builder, uint32_t id, const struct symb
         lines[i].function_id = function_id(builder, symbols[i]);
         lines[i].line = symbols[i]->line;
     }
-    append(builder, &builder->locations, location);
+    report_pprof_append(builder, &builder->locations, location);
 }
 
 /* The number of some symbols in a row. */
@@ -251,10 +251,10 @@ static void append_expression(struct text *text, const char *name) {
 }
 
 /* What is called by a location belongs to the location, as in our own tables. */
-static void note_allocators(struct builder *builder, const struct profile_site *site) {
+static void report_pprof_note_allocators(struct builder *builder, const struct profile_site *site) {
     for (size_t i = 0; i < site->location; i++) {
         const char *function = site->stack.symbols[i]->function;
-        uint32_t name = function ? intern_string(builder, function) : 0;
+        uint32_t name = function ? report_pprof_intern_string(builder, function) : 0;
         uint64_t known;
         if (name == 0 || builder->failed || map_get(&builder->is_allocator, name, &known))
             continue;
@@ -268,7 +268,7 @@ static void note_allocators(struct builder *builder, const struct profile_site *
 
 static void set_locations(struct builder *builder, Pprof__Sample *sample,
                           const struct profile_stack *stack) {
-    uint64_t *ids = allocate(builder, stack->count, sizeof *ids);
+    uint64_t *ids = report_pprof_allocate(builder, stack->count, sizeof *ids);
     if (!ids)
         return;
     sample->location_id = ids;
@@ -284,56 +284,58 @@ static void set_values(struct builder *builder, Pprof__Sample *sample,
                        const struct profile_site *site) {
     const uint64_t values[SAMPLE_TYPES] = {site->count, site->bytes, site->counters.allocations,
                                            site->counters.allocated_bytes};
-    sample->value = allocate(builder, SAMPLE_TYPES, sizeof *sample->value);
+    sample->value = report_pprof_allocate(builder, SAMPLE_TYPES, sizeof *sample->value);
     for (size_t i = 0; sample->value && i < SAMPLE_TYPES; i++)
         sample->value[i] = values[i] > INT64_MAX ? INT64_MAX : (int64_t)values[i];
     sample->n_value = SAMPLE_TYPES;
 }
 
-static void set_pattern(struct builder *builder, Pprof__Sample *sample,
-                        const struct profile_site *site) {
+static void report_pprof_set_pattern(struct builder *builder, Pprof__Sample *sample,
+                                     const struct profile_site *site) {
     if (site->pattern == PATTERN_NONE)
         return;
-    Pprof__Label *label = allocate(builder, 1, sizeof *label);
-    sample->label = allocate(builder, 1, sizeof *sample->label);
+    Pprof__Label *label = report_pprof_allocate(builder, 1, sizeof *label);
+    sample->label = report_pprof_allocate(builder, 1, sizeof *sample->label);
     if (builder->failed)
         return;
     pprof__label__init(label);
-    label->key = intern_string(builder, "pattern");
-    label->str = intern_string(builder, profile_pattern_name(site->pattern));
+    label->key = report_pprof_intern_string(builder, "pattern");
+    label->str = report_pprof_intern_string(builder, profile_pattern_name(site->pattern));
     sample->label[0] = label;
     sample->n_label = 1;
 }
 
 static void add_sample(struct builder *builder, const struct profile_site *site) {
-    Pprof__Sample *sample = allocate(builder, 1, sizeof *sample);
+    Pprof__Sample *sample = report_pprof_allocate(builder, 1, sizeof *sample);
     if (!sample)
         return;
     pprof__sample__init(sample);
     set_locations(builder, sample, &site->stack);
     set_values(builder, sample, site);
-    set_pattern(builder, sample, site);
-    note_allocators(builder, site);
-    append(builder, &builder->samples, sample);
+    report_pprof_set_pattern(builder, sample, site);
+    report_pprof_note_allocators(builder, site);
+    report_pprof_append(builder, &builder->samples, sample);
 }
 
 /* The profile. */
 
 static void set_types(struct builder *builder, Pprof__Profile *message) {
-    Pprof__ValueType *types = allocate(builder, SAMPLE_TYPES, sizeof *types);
-    message->sample_type = allocate(builder, SAMPLE_TYPES, sizeof *message->sample_type);
+    Pprof__ValueType *types = report_pprof_allocate(builder, SAMPLE_TYPES, sizeof *types);
+    message->sample_type =
+        report_pprof_allocate(builder, SAMPLE_TYPES, sizeof *message->sample_type);
     for (size_t i = 0; !builder->failed && i < SAMPLE_TYPES; i++) {
         pprof__value_type__init(&types[i]);
-        types[i].type = intern_string(builder, sample_types[i].type);
-        types[i].unit = intern_string(builder, sample_types[i].unit);
+        types[i].type = report_pprof_intern_string(builder, sample_types[i].type);
+        types[i].unit = report_pprof_intern_string(builder, sample_types[i].unit);
         message->sample_type[message->n_sample_type++] = &types[i];
     }
-    message->default_sample_type = intern_string(builder, sample_types[DEFAULT_SAMPLE_TYPE].type);
+    message->default_sample_type =
+        report_pprof_intern_string(builder, sample_types[DEFAULT_SAMPLE_TYPE].type);
 }
 
 static void set_comments(struct builder *builder, Pprof__Profile *message) {
     const struct profile *profile = builder->profile;
-    message->comment = allocate(builder, 2, sizeof *message->comment);
+    message->comment = report_pprof_allocate(builder, 2, sizeof *message->comment);
     if (!message->comment)
         return;
     text_printf(&builder->scratch, "tmpalloc " TMPALLOC_VERSION ", engine %s, threshold %u",
@@ -351,7 +353,7 @@ static void set_comments(struct builder *builder, Pprof__Profile *message) {
 /* Readers take the first mapping for the program. */
 static void put_executable_first(struct builder *builder) {
     Pprof__Mapping **mappings = builder->mappings.items;
-    uint32_t executable = intern_string(builder, builder->profile->executable);
+    uint32_t executable = report_pprof_intern_string(builder, builder->profile->executable);
     for (size_t i = 1; i < builder->mappings.count; i++) {
         if (mappings[i]->filename == executable) {
             Pprof__Mapping *first = mappings[0];
@@ -362,7 +364,7 @@ static void put_executable_first(struct builder *builder) {
     }
 }
 
-static void build(struct builder *builder, Pprof__Profile *message) {
+static void report_pprof_build(struct builder *builder, Pprof__Profile *message) {
     const struct profile *profile = builder->profile;
     take_string(builder); /* "" is the first */
     set_types(builder, message);
@@ -376,7 +378,7 @@ static void build(struct builder *builder, Pprof__Profile *message) {
     if (profile_suppressed_site(profile, &suppressed) && !builder->failed)
         add_sample(builder, &suppressed);
     put_executable_first(builder);
-    message->drop_frames = intern_string(builder, text_get(&builder->allocators));
+    message->drop_frames = report_pprof_intern_string(builder, text_get(&builder->allocators));
     message->n_sample = builder->samples.count;
     message->sample = builder->samples.items;
     message->n_mapping = builder->mappings.count;
@@ -409,7 +411,7 @@ static int write_compressed(const Pprof__Profile *message, struct text *text, st
     return status;
 }
 
-static void deinit(struct builder *builder) {
+static void report_pprof_deinit(struct builder *builder) {
     struct list *const lists[] = {&builder->strings, &builder->mappings, &builder->functions,
                                   &builder->locations, &builder->samples};
     struct map *const maps[] = {&builder->string_numbers,
@@ -432,9 +434,9 @@ int report_pprof(const struct profile *profile, struct text *text, struct error 
     struct builder builder = {.profile = profile};
     Pprof__Profile message;
     pprof__profile__init(&message);
-    build(&builder, &message);
+    report_pprof_build(&builder, &message);
     int status = builder.failed ? error_of_status(error, progress_failure())
                                 : write_compressed(&message, text, error);
-    deinit(&builder);
+    report_pprof_deinit(&builder);
     return status;
 }

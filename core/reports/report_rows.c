@@ -12,7 +12,8 @@
 #define LINES_BESIDE_ROWS 3 /* header, hidden rows, prompt */
 #define LINES_OF_LIMIT    2 /* of report_limited() */
 
-static struct report_row *add_row(struct report_rows *rows, const struct symbol *location) {
+static struct report_row *report_rows_add_row(struct report_rows *rows,
+                                              const struct symbol *location) {
     if (MEMORY_RESERVE(rows->items, &rows->capacity, rows->count + 1))
         return NULL;
     struct report_row *row = &rows->items[rows->count];
@@ -25,7 +26,7 @@ static struct report_row *get_row(struct report_rows *rows, const struct symbol 
     uint32_t number = locations_intern(rows->locations, symbol);
     if (number == LOCATION_NONE)
         return NULL;
-    return number < rows->count ? &rows->items[number] : add_row(rows, symbol);
+    return number < rows->count ? &rows->items[number] : report_rows_add_row(rows, symbol);
 }
 
 static int count_chains(struct report_rows *rows, struct report_row *row,
@@ -93,7 +94,7 @@ static int add_site_by_location(struct report_rows *rows, const struct profile_s
 
 static int add_site_by_stack(struct report_rows *rows, const struct profile_site *site,
                              struct report_amount amount) {
-    struct report_row *row = add_row(rows, profile_location(site));
+    struct report_row *row = report_rows_add_row(rows, profile_location(site));
     if (!row || count_chains(rows, row, site) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     count_own(row, site, amount);
@@ -120,7 +121,7 @@ static int leave_out_site(struct report_rows *rows, const struct profile_site *s
     return TMPALLOC_OK;
 }
 
-static int add_site(struct report_rows *rows, const struct profile_site *site) {
+static int report_rows_add_site(struct report_rows *rows, const struct profile_site *site) {
     struct report_amount amount = report_select(site, rows->options);
     if (!stack_filter_matches(rows->filter, &site->stack))
         return leave_out_site(rows, site, amount);
@@ -136,14 +137,14 @@ static int collect_rows(struct report_rows *rows) {
             return TMPALLOC_E_INTERRUPTED;
         if (!report_has_thread(site, rows->options))
             continue;
-        int status = add_site(rows, site);
+        int status = report_rows_add_site(rows, site);
         if (status != TMPALLOC_OK)
             return status;
     }
     return TMPALLOC_OK;
 }
 
-static bool is_shown(const struct report_rows *rows, const struct report_row *row) {
+static bool is_row_shown(const struct report_rows *rows, const struct report_row *row) {
     return row->own.count > 0 || (rows->options->inclusive && row->last_site > 0);
 }
 
@@ -151,8 +152,8 @@ static void drop_rows(struct report_rows *rows) {
     size_t kept = 0;
     for (size_t i = 0; i < rows->count; i++) {
         const struct report_row *row = &rows->items[i];
-        rows->candidates += is_shown(rows, row) || row->filtered_out;
-        if (is_shown(rows, row))
+        rows->candidates += is_row_shown(rows, row) || row->filtered_out;
+        if (is_row_shown(rows, row))
             rows->items[kept++] = *row;
     }
     rows->count = kept;
@@ -189,7 +190,7 @@ static int compare_by(enum report_sort sort, const struct report_row *a,
     }
 }
 
-static int compare_rows(const void *left, const void *right, void *arg) {
+static int report_rows_compare_rows(const void *left, const void *right, void *arg) {
     const struct report_row *a = left;
     const struct report_row *b = right;
     const struct report_options *options = arg;
@@ -222,7 +223,8 @@ int report_rows_create(const struct profile *profile, const struct report_option
     if (status == TMPALLOC_OK)
         drop_rows(&rows);
     if (status == TMPALLOC_OK && rows.count > 0)
-        qsort_r(rows.items, rows.count, sizeof *rows.items, compare_rows, (void *)options);
+        qsort_r(rows.items, rows.count, sizeof *rows.items, report_rows_compare_rows,
+                (void *)options);
     if (status == TMPALLOC_OK)
         status = label_rows(&rows);
     *ret = rows;

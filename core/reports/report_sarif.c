@@ -377,7 +377,7 @@ static struct finding *get_finding(struct findings *findings, const struct profi
     return add_finding(findings, key, location, shown);
 }
 
-static int collect(struct findings *findings) {
+static int report_sarif_collect(struct findings *findings) {
     for (size_t i = 0; i < findings->profile->site_count; i++) {
         const struct profile_site *site = &findings->profile->sites[i];
         struct finding *finding = get_finding(findings, site);
@@ -396,7 +396,7 @@ static uint32_t line_of(const struct symbol *symbol) {
     return symbol ? symbol->line : 0;
 }
 
-static int compare_places(const void *left, const void *right) {
+static int report_sarif_compare_places(const void *left, const void *right) {
     const struct finding *a = *(struct finding *const *)left;
     const struct finding *b = *(struct finding *const *)right;
     if (a->place != b->place)
@@ -414,7 +414,7 @@ static int number_places(struct findings *findings) {
         return TMPALLOC_E_NOMEM;
     for (size_t i = 0; i < findings->count; i++)
         sorted[i] = &findings->items[i];
-    qsort(sorted, findings->count, sizeof *sorted, compare_places);
+    qsort(sorted, findings->count, sizeof *sorted, report_sarif_compare_places);
     for (size_t i = 1; i < findings->count; i++) {
         if (sorted[i]->place == sorted[i - 1]->place)
             sorted[i]->ordinal = sorted[i - 1]->ordinal + 1;
@@ -430,8 +430,8 @@ static void find_root(struct findings *findings) {
         strcat(findings->root, "/");
 }
 
-static int print(struct findings *findings, struct text *text, struct error *error) {
-    if (collect(findings) != TMPALLOC_OK || number_places(findings) != TMPALLOC_OK)
+static int report_sarif_print(struct findings *findings, struct text *text, struct error *error) {
+    if (report_sarif_collect(findings) != TMPALLOC_OK || number_places(findings) != TMPALLOC_OK)
         return error_no_memory(error);
     json_t *log = json_pack("{s:s, s:s, s:[o]}", "$schema", SCHEMA, "version", "2.1.0", "runs",
                             run_object(findings));
@@ -449,7 +449,7 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
     symbol_values_init(&findings.places, new_place, &findings);
     symbol_values_init(&findings.frames, new_frame, &findings);
     find_root(&findings);
-    int status = print(&findings, text, error);
+    int status = report_sarif_print(&findings, text, error);
     symbol_values_deinit(&findings.frames);
     symbol_values_deinit(&findings.places);
     text_deinit(&findings.scratch);

@@ -29,14 +29,14 @@ static const char *plural(uint64_t count) {
     return count == 1 ? "" : "s";
 }
 
-static void append_title(const struct profile_site *site, struct text *text) {
+static void report_site_append_title(const struct profile_site *site, struct text *text) {
     text_printf(text, "Site %u: ", site->id);
     profile_append_frame(text, profile_location(site));
     text_append(text, "\n");
 }
 
-static void append_temporaries(const struct profile *profile, const struct profile_site *site,
-                               struct text *text) {
+static void report_site_append_temporaries(const struct profile *profile,
+                                           const struct profile_site *site, struct text *text) {
     text_append(text, "  Temporaries  ");
     text_append_count(text, site->count);
     text_append(text, " of ");
@@ -77,7 +77,7 @@ static void append_final_sizes(const struct chain_counters *chains, struct text 
     }
 }
 
-static void append_chains(const struct profile_site *site, struct text *text) {
+static void report_site_append_chains(const struct profile_site *site, struct text *text) {
     const struct chain_counters *chains = site->chains;
     if (!chains)
         return;
@@ -109,7 +109,7 @@ static void append_ends(const struct profile_site *site, struct text *text) {
     text_append(text, " by realloc\n");
 }
 
-static void append_threads(const struct profile_site *site, struct text *text) {
+static void report_site_append_threads(const struct profile_site *site, struct text *text) {
     text_printf(text, "  Thread%s%s", plural(site->thread_count),
                 site->thread_count == 1 ? "       " : "      ");
     for (size_t i = 0; i < site->thread_count; i++)
@@ -133,7 +133,7 @@ static void append_free_stack(const struct profile_site *site, size_t number, st
     report_append_stack(&site->free_stacks[number], SIZE_MAX, text);
 }
 
-static void append_stacks(const struct profile_site *site, struct text *text) {
+static void report_site_append_stacks(const struct profile_site *site, struct text *text) {
     text_append(text, "\nAllocated at\n");
     report_append_stack(&site->stack, site->location, text);
     for (size_t i = 0; i < site->free_stack_count; i++) {
@@ -143,7 +143,7 @@ static void append_stacks(const struct profile_site *site, struct text *text) {
 }
 
 /* Moves *lines beyond its first line. */
-static void add_line(struct table *table, const char **lines, size_t width) {
+static void report_site_add_line(struct table *table, const char **lines, size_t width) {
     struct text *cell = table_add_cell(table);
     struct text line;
     size_t length = strcspn(*lines, "\n");
@@ -168,8 +168,8 @@ static int print_side_by_side(const char *left, const char *right,
         return status;
     while (*left || *right) {
         table_add_row(table, TABLE_NO_PARENT, TABLE_NORMAL);
-        add_line(table, &left, width);
-        add_line(table, &right, width);
+        report_site_add_line(table, &left, width);
+        report_site_add_line(table, &right, width);
     }
     text_append(text, "\n");
     status = table_print(table, text);
@@ -219,8 +219,9 @@ static uint64_t largest_count(const struct profile *profile, const struct profil
     return largest;
 }
 
-static void add_distances(const struct profile *profile, const struct profile_site *site,
-                          uint64_t largest, size_t width, struct table *table) {
+static void report_site_add_distances(const struct profile *profile,
+                                      const struct profile_site *site, uint64_t largest,
+                                      size_t width, struct table *table) {
     for (uint32_t i = 0; i <= profile->max_threshold; i++) {
         const struct site_distance *distance = &site->by_distance[i];
         bool temporary = i <= profile->threshold;
@@ -245,7 +246,7 @@ static int append_histogram(const struct profile *profile, const struct profile_
                               options, &table);
     if (status != TMPALLOC_OK)
         return status;
-    add_distances(profile, site, largest, bar_width(options), table);
+    report_site_add_distances(profile, site, largest, bar_width(options), table);
     text_append(text, "\n");
     status = table_print(table, text);
     table_destroy(table);
@@ -258,17 +259,17 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
     int status = report_find_site(profile, id, &site, error);
     if (status != TMPALLOC_OK)
         return status;
-    append_title(site, text);
-    append_temporaries(profile, site, text);
+    report_site_append_title(site, text);
+    report_site_append_temporaries(profile, site, text);
     append_sizes(site, text);
-    append_chains(site, text);
+    report_site_append_chains(site, text);
     append_ends(site, text);
-    append_threads(site, text);
+    report_site_append_threads(site, text);
     append_pattern(site, text);
     if (options->screen && options->columns >= TWO_STACKS_WIDE && site->free_stack_count > 0)
         status = append_stacks_side_by_side(site, options, text);
     else
-        append_stacks(site, text);
+        report_site_append_stacks(site, text);
     if (status == TMPALLOC_OK)
         status = append_histogram(profile, site, options, text);
     return report_end(status, text, error);

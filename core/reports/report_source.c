@@ -29,7 +29,7 @@ static FILE *open_regular_file(const char *path) {
 }
 
 /* Reads a line without its end; what is longer than the buffer is skipped.  False at the end. */
-static bool read_line(FILE *file, char buffer[LINE_BYTES]) {
+static bool report_source_read_line(FILE *file, char buffer[LINE_BYTES]) {
     size_t length = 0;
     int character = getc_unlocked(file);
     if (character == EOF)
@@ -60,7 +60,7 @@ static void append_lines(struct text *text, FILE *file, uint32_t line) {
     struct text lines;
     text_init(&lines);
     uint32_t number = 1;
-    for (; number <= line + LINES_AROUND && read_line(file, buffer); number++) {
+    for (; number <= line + LINES_AROUND && report_source_read_line(file, buffer); number++) {
         if (number >= first)
             append_line(&lines, buffer, number, number == line);
     }
@@ -76,7 +76,7 @@ int report_read_source(const char *path, report_source_visit *visit, void *arg) 
     FILE *file = open_regular_file(path);
     if (!file)
         return errno ? errno : EINVAL;
-    for (uint32_t number = 1; read_line(file, buffer) && visit(arg, number, buffer);)
+    for (uint32_t number = 1; report_source_read_line(file, buffer) && visit(arg, number, buffer);)
         number++;
     fclose(file);
     return 0;

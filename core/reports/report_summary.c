@@ -19,8 +19,8 @@ static void print_location(const struct report_rows *rows, const struct report_r
     report_through_append(&rows->through, row->order, longer);
 }
 
-static void print_row(const struct report_rows *rows, const struct report_row *row,
-                      struct table *table) {
+static void report_summary_print_row(const struct report_rows *rows, const struct report_row *row,
+                                     struct table *table) {
     const struct profile *profile = rows->profile;
     table_add_row(table, TABLE_NO_PARENT,
                   report_row_has_advice(row) ? TABLE_STRIKING : TABLE_NORMAL);
@@ -47,7 +47,8 @@ static void print_row(const struct report_rows *rows, const struct report_row *r
     table_add_cell_string(table, row->site ? profile_pattern_name(row->site->pattern) : "");
 }
 
-static void print_hidden(const struct report_rows *rows, size_t shown, struct table *table) {
+static void report_summary_print_hidden(const struct report_rows *rows, size_t shown,
+                                        struct table *table) {
     const struct profile *profile = rows->profile;
     const struct report_amount hidden = report_rows_hidden(rows, shown);
     size_t more = rows->candidates - shown;
@@ -65,7 +66,7 @@ static void print_hidden(const struct report_rows *rows, size_t shown, struct ta
     text_append_count(table_add_cell(table), hidden.count);
 }
 
-static size_t advised(const struct report_rows *rows, size_t first, size_t shown) {
+static size_t report_summary_advised(const struct report_rows *rows, size_t first, size_t shown) {
     size_t count = 0;
     for (size_t i = first; i < shown; i++)
         count += report_row_has_advice(&rows->items[i]);
@@ -75,7 +76,7 @@ static size_t advised(const struct report_rows *rows, size_t first, size_t shown
 /* "Advice for 3 more rows: tmpalloc site 4, 7, 9" */
 static void print_more_advice(const struct report_rows *rows, size_t first, size_t shown,
                               struct text *text) {
-    size_t count = advised(rows, first, shown), named = 0;
+    size_t count = report_summary_advised(rows, first, shown), named = 0;
     text_printf(text, "Advice for %zu more row%s: tmpalloc site ", count, count == 1 ? "" : "s");
     for (size_t i = first; i < shown && named < SITES_NAMED; i++) {
         if (report_row_has_advice(&rows->items[i]))
@@ -114,7 +115,7 @@ static void print_advice(const struct report_rows *rows, size_t shown, struct te
     text_deinit(&lines);
 }
 
-static int print(struct report_rows *rows, struct text *text) {
+static int report_summary_print(struct report_rows *rows, struct text *text) {
     if (rows->count == 0) {
         report_nothing(rows->profile, text);
         return TMPALLOC_OK;
@@ -126,8 +127,8 @@ static int print(struct report_rows *rows, struct text *text) {
         return status;
     size_t shown = report_rows_shown(rows);
     for (size_t i = 0; i < shown; i++)
-        print_row(rows, &rows->items[i], table);
-    print_hidden(rows, shown, table);
+        report_summary_print_row(rows, &rows->items[i], table);
+    report_summary_print_hidden(rows, shown, table);
     status = table_print(table, text);
     table_destroy(table);
     if (status == TMPALLOC_OK)
@@ -148,7 +149,7 @@ int report_summary(const struct profile *profile, const struct report_options *o
     struct report_rows rows;
     int status = report_rows_create(profile, options, &rows);
     if (status == TMPALLOC_OK)
-        status = print(&rows, text);
+        status = report_summary_print(&rows, text);
     report_rows_release(&rows);
     return report_end(status, text, error);
 }

@@ -212,8 +212,8 @@ static int set_style(const struct row *row) {
     return 0;
 }
 
-static int add_line(struct table *table, struct libscols_table *output, struct row *row,
-                    const char *first) {
+static int report_table_add_line(struct table *table, struct libscols_table *output,
+                                 struct row *row, const char *first) {
     struct row *parent = row->parent == TABLE_NO_PARENT ? NULL : &table->rows[row->parent];
     row->line = scols_table_new_line(output, parent ? parent->line : NULL);
     if (!row->line)
@@ -246,13 +246,15 @@ static int add_lines(struct table *table, struct libscols_table *output, size_t 
     struct cut *cuts = cut_first_cells(table, first_width, &results);
     int failed = cuts ? 0 : -1;
     for (size_t i = 0; i < table->row_count && !failed; i++)
-        failed = add_line(table, output, &table->rows[i], results.data + cuts[i].result);
+        failed =
+            report_table_add_line(table, output, &table->rows[i], results.data + cuts[i].result);
     memory_release(cuts);
     text_deinit(&results);
     return failed;
 }
 
-static int fill(struct table *table, struct libscols_table *output, bool utf8_terminal) {
+static int report_table_fill(struct table *table, struct libscols_table *output,
+                             bool utf8_terminal) {
     bool terminal = table->screen && table->width > 0;
     size_t first_width = lay_out(table);
     if (scols_table_set_termforce(output,
@@ -277,13 +279,13 @@ static void append_without_trailing_blanks(struct text *text, const char *lines)
     }
 }
 
-static int print(struct table *table, struct text *text, bool utf8_terminal) {
+static int report_table_print(struct table *table, struct text *text, bool utf8_terminal) {
     struct libscols_table *output = scols_new_table();
     if (!output)
         return TMPALLOC_E_NOMEM;
     char *lines = NULL;
     int status = TMPALLOC_E_NOMEM;
-    if (fill(table, output, utf8_terminal) == 0 &&
+    if (report_table_fill(table, output, utf8_terminal) == 0 &&
         scols_print_table_to_string(output, &lines) == 0 && lines) {
         append_without_trailing_blanks(text, lines);
         status = text->failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
@@ -302,7 +304,7 @@ int table_print(struct table *table, struct text *text) {
     bool utf8_terminal = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     locale_t utf8;
     locale_t before = width_enter_utf8(&utf8);
-    int status = print(table, text, utf8_terminal);
+    int status = report_table_print(table, text, utf8_terminal);
     width_leave_utf8(utf8, before);
     return status;
 }

@@ -27,8 +27,8 @@ static uint64_t first_of(const struct map *map, uint64_t key) {
     return number;
 }
 
-static int add_item(struct report_through *through, uint64_t hash,
-                    const struct through_item *item) {
+static int report_through_add_item(struct report_through *through, uint64_t hash,
+                                   const struct through_item *item) {
     if (MEMORY_RESERVE(through->items, &through->capacity, through->count + 1))
         return TMPALLOC_E_NOMEM;
     through->items[through->count++] = *item;
@@ -54,7 +54,7 @@ int report_through_add(struct report_through *through, uint64_t row, const char 
                                       .bytes = bytes,
                                       .next_of_hash = first,
                                       .next_of_row = first_of(&through->by_row, row)};
-    return add_item(through, hash, &item);
+    return report_through_add_item(through, hash, &item);
 }
 
 /* The latest come first, and of equal ones the first that was seen counts. */

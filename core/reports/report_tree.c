@@ -79,8 +79,8 @@ static void count_node(struct node *node, struct report_amount amount) {
 }
 
 /* Returns the child that was counted, NODE_NONE without memory. */
-static uint32_t descend(struct tree *tree, uint32_t parent, uint32_t location,
-                        struct report_amount amount) {
+static uint32_t report_tree_descend(struct tree *tree, uint32_t parent, uint32_t location,
+                                    struct report_amount amount) {
     uint32_t number = location == LOCATION_NONE ? NODE_NONE : get_child(tree, parent, location);
     if (number != NODE_NONE)
         count_node(&tree->nodes[number], amount);
@@ -92,10 +92,10 @@ static int add_stack(struct tree *tree, const struct profile_site *site,
     uint32_t node = 0;
     count_node(&tree->nodes[0], amount);
     if (site->stack.truncated)
-        node = descend(tree, node, LOCATION_CUT, amount);
+        node = report_tree_descend(tree, node, LOCATION_CUT, amount);
     for (size_t i = site->stack.count; i > site->location && node != NODE_NONE; i--) {
         uint32_t location = locations_intern(tree->locations, site->stack.symbols[i - 1]);
-        node = descend(tree, node, location, amount);
+        node = report_tree_descend(tree, node, location, amount);
     }
     if (node == NODE_NONE)
         return TMPALLOC_E_NOMEM;
@@ -103,7 +103,7 @@ static int add_stack(struct tree *tree, const struct profile_site *site,
     return TMPALLOC_OK;
 }
 
-static int add_sites(struct tree *tree, struct stack_filter *filter) {
+static int report_tree_add_sites(struct tree *tree, struct stack_filter *filter) {
     for (size_t i = 0; i < tree->profile->site_count; i++) {
         const struct profile_site *site = &tree->profile->sites[i];
         struct report_amount amount = report_select(site, tree->options);
@@ -198,7 +198,7 @@ static void append_chain(const struct tree *tree, uint32_t top, bool full, struc
     append_node(tree, end, true, text);
 }
 
-static bool read_the_same(const struct tree *tree, uint32_t one, uint32_t other) {
+static bool report_tree_read_the_same(const struct tree *tree, uint32_t one, uint32_t other) {
     struct text first, second;
     text_init(&first);
     text_init(&second);
@@ -217,13 +217,14 @@ static bool has_double(const struct tree *tree, uint32_t top) {
     uint32_t sibling = tree->nodes[tree->nodes[top].parent].first_child;
     for (; name && sibling != NODE_NONE; sibling = tree->nodes[sibling].next_sibling) {
         const char *other = sibling == top ? NULL : function_of(tree, sibling);
-        if (other && strcmp(name, other) == 0 && read_the_same(tree, top, sibling))
+        if (other && strcmp(name, other) == 0 && report_tree_read_the_same(tree, top, sibling))
             return true;
     }
     return false;
 }
 
-static void print_cells(const struct tree *tree, struct report_amount amount, struct table *table) {
+static void report_tree_print_cells(const struct tree *tree, struct report_amount amount,
+                                    struct table *table) {
     text_append_size(table_add_cell(table), amount.bytes);
     report_append_percent(table_add_cell(table), amount.bytes, tree->profile->bytes);
     text_append_count(table_add_cell(table), amount.count);
@@ -236,11 +237,11 @@ static void print_chain(struct tree *tree, uint32_t top, struct table *table) {
     node->shown = true;
     node->table_row = table_add_row(table, parent, TABLE_NORMAL);
     append_chain(tree, top, has_double(tree, top), table_add_cell(table));
-    print_cells(tree, node->amount, table);
+    report_tree_print_cells(tree, node->amount, table);
 }
 
 /* Branches whose parent is shown, or that start at an outermost frame, add up to all hidden. */
-static void print_hidden(const struct tree *tree, size_t shown, struct table *table) {
+static void report_tree_print_hidden(const struct tree *tree, size_t shown, struct table *table) {
     struct report_amount hidden = {tree->profile->count - tree->nodes[0].amount.count,
                                    tree->profile->bytes - tree->nodes[0].amount.bytes};
     for (size_t i = shown; i < tree->top_count; i++) {
@@ -255,10 +256,10 @@ static void print_hidden(const struct tree *tree, size_t shown, struct table *ta
     table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
     report_append_more(table_add_cell(table), tree->profile, tree->top_count - shown, "branch",
                        "branches");
-    print_cells(tree, hidden, table);
+    report_tree_print_cells(tree, hidden, table);
 }
 
-static int print(struct tree *tree, struct text *text) {
+static int report_tree_print(struct tree *tree, struct text *text) {
     struct table *table;
     int status = table_create(tree_columns, sizeof tree_columns / sizeof *tree_columns,
                               tree->options, &table);
@@ -267,7 +268,7 @@ static int print(struct tree *tree, struct text *text) {
     size_t shown = report_rows_to_show(tree->options, tree->top_count, LINES_BESIDE_ROWS);
     for (size_t i = 0; i < shown; i++)
         print_chain(tree, tree->tops[i], table);
-    print_hidden(tree, shown, table);
+    report_tree_print_hidden(tree, shown, table);
     status = table_print(table, text);
     table_destroy(table);
     return status;
@@ -284,7 +285,7 @@ static int grow_and_print(struct tree *tree, struct text *text) {
     struct stack_filter *filter = NULL;
     int status = stack_filter_create(tree->options->filter, 1, &filter);
     if (status == TMPALLOC_OK)
-        status = add_sites(tree, filter);
+        status = report_tree_add_sites(tree, filter);
     stack_filter_destroy(filter);
     if (status == TMPALLOC_OK && tree->count == 1) {
         report_nothing(tree->profile, text);
@@ -294,7 +295,7 @@ static int grow_and_print(struct tree *tree, struct text *text) {
         status = sort_chains(tree);
     if (status == TMPALLOC_OK)
         status = label_locations(tree);
-    return status == TMPALLOC_OK ? print(tree, text) : status;
+    return status == TMPALLOC_OK ? report_tree_print(tree, text) : status;
 }
 
 int report_tree(const struct profile *profile, const struct report_options *options,

@@ -94,7 +94,7 @@ json_t *value_of_symbol(struct symbol_values *values, const struct symbol *symbo
     return json_incref(object);
 }
 
-static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
+static int report_values_append_chunk(const char *chunk, size_t size_bytes, void *arg) {
     struct text *text = arg;
     text_append_bytes(text, chunk, size_bytes);
     int status = progress_step("writing", text->length >> 20, 0, "MB");
@@ -102,7 +102,7 @@ static int append_chunk(const char *chunk, size_t size_bytes, void *arg) {
 }
 
 int value_append(struct text *text, const json_t *value, struct error *error) {
-    int failed = !value || json_dump_callback(value, append_chunk, text, 0) != 0;
+    int failed = !value || json_dump_callback(value, report_values_append_chunk, text, 0) != 0;
     text_append(text, "\n");
     return report_end(failed ? progress_failure() : TMPALLOC_OK, text, error);
 }
