@@ -46,7 +46,7 @@ static void choose_log(tmpalloc_session *session) {
                      word, log_words);
 }
 
-static int create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
+static int api_create_session(const struct tmpalloc_host *host, tmpalloc_session **ret) {
     pthread_mutexattr_t attributes;
     tmpalloc_session *session = memory_allocate_zeroed(1, sizeof(*session));
     if (!session)
@@ -66,7 +66,7 @@ int tmpalloc_session_create(const struct tmpalloc_host *host, tmpalloc_session *
     if (!host || !ret || host->version != TMPALLOC_HOST_VERSION || !host->process ||
         !host->modules || !host->read_memory || !host->read_registers)
         return TMPALLOC_E_ARGUMENT;
-    return create(host, ret);
+    return api_create_session(host, ret);
 }
 
 void tmpalloc_session_destroy(tmpalloc_session *session) {
@@ -78,7 +78,7 @@ void tmpalloc_session_destroy(tmpalloc_session *session) {
     memory_release(session);
 }
 
-static int enter(tmpalloc_session *session) {
+static int api_enter(tmpalloc_session *session) {
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += BUSY_SECONDS;
@@ -91,7 +91,7 @@ static int enter(tmpalloc_session *session) {
     return TMPALLOC_OK;
 }
 
-static void leave(tmpalloc_session *session) {
+static void api_leave(tmpalloc_session *session) {
     log_to(NULL, NULL);
     pthread_mutex_unlock(&session->mutex);
 }
@@ -114,8 +114,8 @@ static void handle_waiting_events(tmpalloc_session *session) {
 }
 
 /* What a command left is its output, or one line about its failure. */
-static int finish(tmpalloc_session *session, int status, struct error *error,
-                  const char **text_ret) {
+static int api_finish(tmpalloc_session *session, int status, struct error *error,
+                      const char **text_ret) {
     bool interrupted = progress_end(&session->progress);
     if (status == TMPALLOC_OK && session->output.failed)
         status = error_no_memory(error);
@@ -127,23 +127,23 @@ static int finish(tmpalloc_session *session, int status, struct error *error,
     }
     *text_ret = session->output.failed ? "out of memory\n" : text_get(&session->output);
     handle_waiting_events(session);
-    leave(session);
+    api_leave(session);
     return status;
 }
 
-static bool tell(void *arg, const char *line) {
+static bool api_tell(void *arg, const char *line) {
     return host_progress(arg, line);
 }
 
 static int enter_command(tmpalloc_session *session, uint32_t columns, const char **text_ret) {
-    int status = enter(session);
+    int status = api_enter(session);
     if (status != TMPALLOC_OK) {
         *text_ret = "the session is busy with a stop of the program: try again\n";
         return status;
     }
     text_clear(&session->output);
     struct host *host = &session->session.host;
-    progress_begin(&session->progress, tell, host, host_is_batch(host) ? 0 : columns);
+    progress_begin(&session->progress, api_tell, host, host_is_batch(host) ? 0 : columns);
     return status;
 }
 
@@ -155,7 +155,7 @@ int tmpalloc_session_execute(tmpalloc_session *session, const char *line,
     if (status != TMPALLOC_OK)
         return status;
     status = commands_execute(&session->session, line, terminal, &session->output, &error);
-    return finish(session, status, &error, text_ret);
+    return api_finish(session, status, &error, text_ret);
 }
 
 int tmpalloc_session_data(tmpalloc_session *session, const char *line, const char **text_ret) {
@@ -164,29 +164,29 @@ int tmpalloc_session_data(tmpalloc_session *session, const char *line, const cha
     if (status != TMPALLOC_OK)
         return status;
     status = commands_data(&session->session, line, &session->output, &error);
-    return finish(session, status, &error, text_ret);
+    return api_finish(session, status, &error, text_ret);
 }
 
 int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint64_t id) {
-    int status = enter(session);
+    int status = api_enter(session);
     if (status != TMPALLOC_OK) {
         atomic_fetch_add(&session->lost_hits, 1);
         return status;
     }
     status = session_hit(&session->session, id);
-    leave(session);
+    api_leave(session);
     return status;
 }
 
 int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event) {
-    int status = enter(session);
+    int status = api_enter(session);
     if (status != TMPALLOC_OK) {
         atomic_fetch_or(&session->events, UINT32_C(1) << event);
         return status;
     }
     status = handle_event(session, event);
     handle_waiting_events(session);
-    leave(session);
+    api_leave(session);
     return status;
 }
 
@@ -195,10 +195,10 @@ int tmpalloc_session_count(tmpalloc_session *session, const char *location, uint
     regex_t regex;
     if (expression_compile(location, &regex, NULL) != TMPALLOC_OK)
         return TMPALLOC_E_ARGUMENT;
-    int status = enter(session);
+    int status = api_enter(session);
     if (status == TMPALLOC_OK) {
         status = session_count(&session->session, &regex, count_ret, bytes_ret, NULL);
-        leave(session);
+        api_leave(session);
     }
     regfree(&regex);
     return status;

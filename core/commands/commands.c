@@ -66,7 +66,7 @@ const struct command command_help = {
 
 typedef int command_run(const struct command_call *call);
 
-static void wrap(const struct command_call *call) {
+static void commands_wrap(const struct command_call *call) {
     struct text whole = *call->text;
     text_init(call->text);
     width_wrap(call->text, text_get(&whole), command_columns(call->terminal));
@@ -88,12 +88,12 @@ static int run_command(const struct command *command, command_run *run, struct c
     if (status != TMPALLOC_OK && command->failed)
         command->failed(call);
     if (status == TMPALLOC_OK && command->wraps)
-        wrap(call);
+        commands_wrap(call);
     arguments_deinit(&arguments);
     return status;
 }
 
-static int execute(const char *line, bool data, struct command_call *call) {
+static int commands_execute_words(const char *line, bool data, struct command_call *call) {
     line += strspn(line, " \t\n");
     if (*line == '\0')
         line = "help";
@@ -116,12 +116,12 @@ int commands_execute(struct session *session, const char *line,
                                 .text = text,
                                 .error = error};
     session->columns = command_columns(call.terminal);
-    return execute(line, false, &call);
+    return commands_execute_words(line, false, &call);
 }
 
 int commands_data(struct session *session, const char *line, struct text *text,
                   struct error *error) {
     struct command_call call = {
         .session = session, .terminal = &no_terminal, .text = text, .error = error};
-    return execute(line, true, &call);
+    return commands_execute_words(line, true, &call);
 }

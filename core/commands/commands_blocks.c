@@ -50,8 +50,8 @@ static int run_live(const struct command_call *call) {
     return status;
 }
 
-static int explain(const struct command_call *call, const struct profile *profile,
-                   struct command_address *address) {
+static int commands_blocks_explain(const struct command_call *call, const struct profile *profile,
+                                   struct command_address *address) {
     struct profile_block caught;
     bool is_caught = session_caught_block(call->session, profile, &caught);
     int status = command_find_address(call, profile, is_caught ? &caught : NULL, address);
@@ -75,7 +75,7 @@ static int run_explain(const struct command_call *call) {
     if (status != TMPALLOC_OK)
         return status;
     command_address_init(&address);
-    status = explain(call, profile, &address);
+    status = commands_blocks_explain(call, profile, &address);
     command_address_deinit(&address);
     profile_destroy(profile);
     return status;

@@ -38,7 +38,7 @@ struct request {
     report_function *report; /* NULL: none */
 };
 
-static int refuse(const struct command_call *call, const char *why) {
+static int commands_check_refuse(const struct command_call *call, const char *why) {
     return error_set(call->error, TMPALLOC_E_ARGUMENT, "%s", why);
 }
 
@@ -46,17 +46,20 @@ static int check_words(const struct command_call *call) {
     const struct arguments *arguments = call->arguments;
     if (!arguments_given(arguments, "max-count") && !arguments_given(arguments, "max-bytes") &&
         !arguments_given(arguments, "baseline"))
-        return refuse(call, "nothing to compare with: check needs --max-count, --max-bytes or "
-                            "--baseline");
+        return commands_check_refuse(
+            call, "nothing to compare with: check needs --max-count, --max-bytes or "
+                  "--baseline");
     if (arguments_given(arguments, "tolerance") && !arguments_given(arguments, "baseline"))
-        return refuse(call, "--tolerance needs a --baseline FILE");
+        return commands_check_refuse(call, "--tolerance needs a --baseline FILE");
     if (arguments_given(arguments, "report") != (arguments->word_count == 1))
-        return refuse(call, arguments->word_count == 1 ? "a FILE needs --report FORMAT before it"
-                                                       : "--report needs FORMAT and FILE");
+        return commands_check_refuse(call, arguments->word_count == 1
+                                               ? "a FILE needs --report FORMAT before it"
+                                               : "--report needs FORMAT and FILE");
     return TMPALLOC_OK;
 }
 
-static int read_numbers(const struct command_call *call, struct check_limits *limits) {
+static int commands_check_read_numbers(const struct command_call *call,
+                                       struct check_limits *limits) {
     int status = arguments_number(call->arguments, "max-count", 0, INT64_MAX, &limits->most_count,
                                   call->error);
     if (status == TMPALLOC_OK)
@@ -94,7 +97,7 @@ static int read_request(const struct command_call *call, struct request *request
     const char *format = arguments_get(call->arguments, "report");
     int status = check_words(call);
     if (status == TMPALLOC_OK)
-        status = read_numbers(call, &request->limits);
+        status = commands_check_read_numbers(call, &request->limits);
     if (format)
         request->report = report_format(format);
     if (status == TMPALLOC_OK)
@@ -113,8 +116,8 @@ static void write_report(const struct command_call *call, const struct request *
         *verdict = CHECK_NOTHING;
 }
 
-static int judge(const struct command_call *call, const struct request *request,
-                 enum check_verdict *ret) {
+static int commands_check_judge(const struct command_call *call, const struct request *request,
+                                enum check_verdict *ret) {
     struct profile *profile = NULL;
     int status = command_open_report(call, &profile);
     if (status == TMPALLOC_OK)
@@ -126,7 +129,7 @@ static int judge(const struct command_call *call, const struct request *request,
 }
 
 /* The verdict is the debugger's exit status where nobody is there to read it. */
-static int conclude(const struct command_call *call, enum check_verdict verdict) {
+static int commands_check_conclude(const struct command_call *call, enum check_verdict verdict) {
     struct host *host = &call->session->host;
     const char *when = call->arguments ? arguments_get(call->arguments, "exit") : NULL;
     bool always = when && strcmp(when, "always") == 0;
@@ -150,7 +153,7 @@ static int judge_what_is_there(const struct command_call *call, struct request *
     if (worth != SESSION_SOUND)
         request->limits.doubt = text_get(&why);
     if (worth != SESSION_WORTHLESS)
-        status = judge(call, request, ret);
+        status = commands_check_judge(call, request, ret);
     else
         text_printf(call->text, "tmpalloc: nothing to check: %s\n", text_get(&why));
     text_deinit(&why);
@@ -167,12 +170,12 @@ static int run_check(const struct command_call *call) {
     if (request.limits.at)
         regfree(&request.at);
     command_close_file(&request.baseline);
-    return status == TMPALLOC_OK ? conclude(call, verdict) : status;
+    return status == TMPALLOC_OK ? commands_check_conclude(call, verdict) : status;
 }
 
 /* What can't be checked must not pass. */
-static void check_failed(const struct command_call *call) {
-    conclude(call, CHECK_NOTHING);
+static void commands_check_check_failed(const struct command_call *call) {
+    commands_check_conclude(call, CHECK_NOTHING);
 }
 
 const struct command command_check = {
@@ -182,6 +185,6 @@ const struct command command_check = {
              "status that a debugger in batch mode ends with. FILE is where --report writes.",
              check_options, 0, 1},
     .run = run_check,
-    .failed = check_failed,
+    .failed = commands_check_check_failed,
     .wraps = true,
 };

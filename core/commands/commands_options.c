@@ -21,8 +21,8 @@ static int add_custom(struct session_options *options, const char *spec, struct 
     return status;
 }
 
-static int read_numbers(const struct arguments *arguments, struct session_options *options,
-                        struct error *error) {
+static int commands_options_read_numbers(const struct arguments *arguments,
+                                         struct session_options *options, struct error *error) {
     uint64_t max_threshold = SESSION_DEFAULT_MAX_THRESHOLD;
     uint64_t stack_depth = DEFAULT_STACK_DEPTH;
     int status = arguments_number(arguments, "max-threshold", 0, DETECTOR_THRESHOLD_LIMIT,
@@ -46,8 +46,8 @@ static enum session_engine parse_engine(const char *word) {
     return engine;
 }
 
-static int read_words(const struct arguments *arguments, struct session_options *options,
-                      struct error *error) {
+static int commands_options_read_words(const struct arguments *arguments,
+                                       struct session_options *options, struct error *error) {
     options->engine = parse_engine(arguments_get(arguments, "engine"));
     const char *python = arguments_get(arguments, "python");
     if (python && strcmp(python, "auto") != 0)
@@ -80,9 +80,9 @@ static int read_words(const struct arguments *arguments, struct session_options 
 int command_start_options(const struct arguments *arguments, struct session_options *ret,
                           struct error *error) {
     struct session_options options = {0};
-    int status = read_numbers(arguments, &options, error);
+    int status = commands_options_read_numbers(arguments, &options, error);
     if (status == TMPALLOC_OK)
-        status = read_words(arguments, &options, error);
+        status = commands_options_read_words(arguments, &options, error);
     if (status == TMPALLOC_OK)
         *ret = options;
     else

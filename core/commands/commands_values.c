@@ -10,7 +10,7 @@
 /* Of structs within the one that is asked for. */
 #define MEMBER_DEPTH 3
 
-static bool is_number(const char *text, uint64_t *ret) {
+static bool is_value_a_number(const char *text, uint64_t *ret) {
     char *end;
     errno = 0;
     *ret = strtoull(text, &end, text[0] == '0' ? 0 : 10);
@@ -22,7 +22,8 @@ static void join_words(const struct command_call *call, struct text *ret) {
         text_printf(ret, "%s%s", i ? " " : "", call->arguments->words[i]);
 }
 
-static int refuse(const struct command_call *call, const char *what, const char *words) {
+static int commands_values_refuse(const struct command_call *call, const char *what,
+                                  const char *words) {
     return error_set(call->error, TMPALLOC_E_ARGUMENT,
                      "no %s '%s': a number or an expression of this stop that gives one, without a "
                      "call, is accepted",
@@ -33,12 +34,12 @@ static int refuse(const struct command_call *call, const char *what, const char 
 static int find_number(const struct command_call *call, const char *what, const char *words,
                        uint64_t *ret) {
     struct error problem;
-    if (is_number(words, ret))
+    if (is_value_a_number(words, ret))
         return TMPALLOC_OK;
     int status = host_evaluate(&call->session->host, words, ret, &problem);
     if (status == TMPALLOC_E_STATE)
         return error_set(call->error, status, "%s", problem.text);
-    return status == TMPALLOC_OK ? status : refuse(call, what, words);
+    return status == TMPALLOC_OK ? status : commands_values_refuse(call, what, words);
 }
 
 int command_site_id(const struct command_call *call, uint32_t *ret) {

@@ -110,7 +110,8 @@ static int read_options(struct arguments *arguments, poptContext context, struct
     return refuse_option(command, poptStrerror(number), bad, error);
 }
 
-static int read_words(struct arguments *arguments, poptContext context, struct error *error) {
+static int options_read_words(struct arguments *arguments, poptContext context,
+                              struct error *error) {
     const struct tmpalloc_command_info *command = arguments->command;
     const char **left = poptGetArgs(context);
     size_t count = 0;
@@ -146,8 +147,8 @@ static struct poptOption *make_table(const struct tmpalloc_command_info *command
     return table;
 }
 
-static int read_all(struct arguments *arguments, int count, const char **words,
-                    struct error *error) {
+static int options_read_all(struct arguments *arguments, int count, const char **words,
+                            struct error *error) {
     struct poptOption *table = make_table(arguments->command);
     if (!table)
         return error_no_memory(error);
@@ -155,7 +156,7 @@ static int read_all(struct arguments *arguments, int count, const char **words,
         poptGetContext(NULL, count, words, table, POPT_CONTEXT_KEEP_FIRST | POPT_CONTEXT_NO_EXEC);
     int status = context ? read_options(arguments, context, error) : error_no_memory(error);
     if (status == TMPALLOC_OK)
-        status = read_words(arguments, context, error);
+        status = options_read_words(arguments, context, error);
     if (context)
         poptFreeContext(context);
     memory_release(table);
@@ -174,7 +175,8 @@ int arguments_parse(const struct tmpalloc_command_info *command, const char *lin
                            poptStrerror(split), line);
     static const char *none[] = {NULL};
     if (status == TMPALLOC_OK)
-        status = read_all(&arguments, split == 0 ? count : 0, split == 0 ? words : none, error);
+        status =
+            options_read_all(&arguments, split == 0 ? count : 0, split == 0 ? words : none, error);
     free(words);
     if (status == TMPALLOC_OK)
         *ret = arguments;
