@@ -90,7 +90,7 @@ static void read_arguments(struct recording *recording) {
     recording->arguments = arguments;
 }
 
-static bool read_process(void *arg, uint64_t address, void *buffer, size_t size) {
+static bool recording_read_process(void *arg, uint64_t address, void *buffer, size_t size) {
     struct recording *recording = arg;
     if (recording->process.core_file[0])
         return core_file_memory(recording->process.core_file, address, buffer, size);
@@ -102,7 +102,7 @@ static void set_process_of_modules(struct recording *recording) {
     modules_set_process(recording->modules,
                         &(struct module_process){.pid = process->local ? process->pid : 0,
                                                  .live = process->core_file[0] == '\0',
-                                                 .read = read_process,
+                                                 .read = recording_read_process,
                                                  .arg = recording});
 }
 
@@ -361,7 +361,7 @@ struct profile_source recording_source(const struct recording *recording,
     };
 }
 
-static const struct symbol *locate(struct profile_stack *stack, size_t location) {
+static const struct symbol *recording_locate(struct profile_stack *stack, size_t location) {
     const struct symbol *symbol = stack->symbols[location];
     profile_stack_release(stack);
     return symbol;
@@ -375,7 +375,7 @@ const struct symbol *recording_find_location(const struct recording *recording,
     if (number == SITE_NO_STACK ||
         profile_expand(&source, number, &stack, &location) != TMPALLOC_OK)
         return NULL;
-    return locate(&stack, location);
+    return recording_locate(&stack, location);
 }
 
 static void tell_lack(struct recording *recording, enum debug_lack lack, const char *what) {
@@ -414,8 +414,8 @@ static void tell_what_is_missing(struct recording *recording) {
 }
 
 /* What was recorded since the mark; NULL: since the start. */
-static int record(struct recording *recording, const struct mark *since, struct error *error,
-                  struct profile **ret) {
+static int recording_record(struct recording *recording, const struct mark *since,
+                            struct error *error, struct profile **ret) {
     struct snapshot snapshot;
     int status = recording_snapshot(recording, &snapshot, error);
     if (status != TMPALLOC_OK)
@@ -435,7 +435,7 @@ int recording_profile(struct recording *recording, const struct recording_query 
     struct profile *recorded = NULL;
     if (query->since && !mark)
         return refuse_mark(recording, query->since, error);
-    int status = record(recording, mark, error, &recorded);
+    int status = recording_record(recording, mark, error, &recorded);
     if (status == TMPALLOC_OK)
         status = profile_at_take(recorded, &query->view, error, ret);
     if (status == TMPALLOC_OK)

@@ -49,8 +49,8 @@ static int choose_recording(struct session *session, bool continues, struct erro
                             session->options.max_threshold, error, ret);
 }
 
-static void restore(struct session *session, struct recording *old, struct recording *tried,
-                    enum session_state state) {
+static void session_begin_restore(struct session *session, struct recording *old,
+                                  struct recording *tried, enum session_state state) {
     session_engine_destroy(session);
     session->recording = old;
     session_restore_state(session, state);
@@ -89,7 +89,7 @@ int session_begin(struct session *session, const struct tmpalloc_process *proces
     if (status == TMPALLOC_OK && process->pid != 0)
         status = session_refresh(session, error);
     if (status != TMPALLOC_OK)
-        restore(session, old, recording, state);
+        session_begin_restore(session, old, recording, state);
     else if (old != recording)
         recording_destroy(old);
     return status;

@@ -29,7 +29,8 @@ static bool catch_matches(const struct session_catch *catch, const struct profil
     return matches;
 }
 
-static uint32_t compare(const struct session_catches *catches, const struct profile_stack *stack) {
+static uint32_t session_catch_compare(const struct session_catches *catches,
+                                      const struct profile_stack *stack) {
     uint32_t matches = 0;
     for (size_t i = 0; i < ENGINE_CATCHES; i++) {
         if (catch_matches(&catches->items[i], stack))
@@ -38,7 +39,7 @@ static uint32_t compare(const struct session_catches *catches, const struct prof
     return matches;
 }
 
-static uint32_t decide(void *arg, uint32_t number) {
+static uint32_t session_catch_decide(void *arg, uint32_t number) {
     struct session *session = arg;
     struct session_catches *catches = &session->catches;
     const struct profile_view view = session_view(session);
@@ -49,7 +50,7 @@ static uint32_t decide(void *arg, uint32_t number) {
         return (uint32_t)known;
     if (profile_expand(&source, number, &stack, NULL) != TMPALLOC_OK)
         return 0;
-    uint32_t matches = compare(catches, &stack);
+    uint32_t matches = session_catch_compare(catches, &stack);
     profile_stack_release(&stack);
     map_put(&catches->decided, number, matches); /* without memory it is found out again */
     return matches;
@@ -60,18 +61,18 @@ static uint32_t decide(void *arg, uint32_t number) {
 void session_catches_init(struct session *session) {
     struct engine_catches *engine = &session->catches.engine;
     engine->generation = 1;
-    engine->decide = decide;
+    engine->decide = session_catch_decide;
     engine->arg = session;
     map_init(&session->catches.decided);
 }
 
 /* What is decided of stacks is void; the engine is to be told. */
-static void changed(struct session_catches *catches) {
+static void session_catch_changed(struct session_catches *catches) {
     catches->engine.generation++;
     map_clear(&catches->decided);
 }
 
-static void clear(struct session_catches *catches, size_t place) {
+static void session_catch_clear(struct session_catches *catches, size_t place) {
     struct session_catch *catch = &catches->items[place];
     if (catch->at)
         regfree(&catch->regex);
@@ -83,7 +84,7 @@ static void clear(struct session_catches *catches, size_t place) {
 void session_catches_deinit(struct session *session) {
     struct session_catches *catches = &session->catches;
     for (size_t i = 0; i < ENGINE_CATCHES; i++)
-        clear(catches, i);
+        session_catch_clear(catches, i);
     map_deinit(&catches->decided);
     memory_release(catches->engine.caught);
 }
@@ -94,7 +95,7 @@ void session_catches_begin(struct session *session) {
         catches->engine.items[i].matches = 0;
     catches->shown_count = 0;
     catches->engine.caught_count = 0;
-    changed(catches);
+    session_catch_changed(catches);
 }
 
 /* Commands. */
@@ -107,8 +108,8 @@ static size_t find_place(const struct session_catches *catches, uint32_t id) {
     return place;
 }
 
-static int check(const struct session *session, const struct session_catch_options *options,
-                 struct error *error) {
+static int session_catch_check(const struct session *session,
+                               const struct session_catch_options *options, struct error *error) {
     if (!session_is_active(session))
         return error_set(error, TMPALLOC_E_STATE,
                          "nothing is tracked that could be caught: 'tmpalloc start' begins");
@@ -122,7 +123,7 @@ static int check(const struct session *session, const struct session_catch_optio
     return TMPALLOC_OK;
 }
 
-static int compile(struct session_catch *catch, const char *at, struct error *error) {
+static int session_catch_compile(struct session_catch *catch, const char *at, struct error *error) {
     if (!at)
         return TMPALLOC_OK;
     int status = expression_compile(at, &catch->regex, error);
@@ -167,9 +168,9 @@ int session_catch_add(struct session *session, const struct session_catch_option
     struct session_catches *catches = &session->catches;
     struct session_catch added = {
         .id = catches->last_id + 1, .once = options->once, .by = options->by};
-    int status = check(session, options, error);
+    int status = session_catch_check(session, options, error);
     if (status == TMPALLOC_OK)
-        status = compile(&added, options->at, error);
+        status = session_catch_compile(&added, options->at, error);
     if (status != TMPALLOC_OK)
         return status;
     size_t place = find_place(catches, 0);
@@ -183,10 +184,10 @@ int session_catch_add(struct session *session, const struct session_catch_option
     catches->engine.anywhere &= ~bit_of(place);
     if (!added.at)
         catches->engine.anywhere |= bit_of(place);
-    changed(catches);
+    session_catch_changed(catches);
     status = session_engine_set_catches(session, error);
     if (status != TMPALLOC_OK) {
-        clear(catches, place);
+        session_catch_clear(catches, place);
         return status;
     }
     catches->last_id = added.id;
@@ -219,7 +220,7 @@ int session_catch_delete(struct session *session, uint32_t id, struct text *text
         return refuse_id(catches, id, error);
     for (size_t i = place; i < (id != 0 ? place + 1 : ENGINE_CATCHES); i++) {
         count += catches->items[i].id != 0;
-        clear(catches, i);
+        session_catch_clear(catches, i);
     }
     int status = session_engine_set_catches(session, error);
     if (status != TMPALLOC_OK)
@@ -283,7 +284,7 @@ static bool has_stack(const struct profile_site *site, uint32_t stack) {
 }
 
 /* The number of the call site in the reports at the session's threshold; 0: it has none. */
-static uint32_t find_site(struct session *session, uint32_t stack) {
+static uint32_t session_catch_find_site(struct session *session, uint32_t stack) {
     const struct recording_query query = {.view = session_view(session)};
     struct profile *profile = NULL;
     uint32_t id = 0;
@@ -341,8 +342,9 @@ static void append_text(struct session *session, const struct engine_caught *cau
 
 /* The charged one.  Of a Python function, which no frame of the debugger's shows, the innermost one
  * of what it calls that is no allocator. */
-static int find_frame(const struct session *session, const struct engine_caught *caught,
-                      struct profile_stack *stack, size_t *ret) {
+static int session_catch_find_frame(const struct session *session,
+                                    const struct engine_caught *caught, struct profile_stack *stack,
+                                    size_t *ret) {
     struct profile_view view = view_of(session, caught);
     uint32_t number = caught->free_stack;
     view.native_frames = true;
@@ -362,7 +364,7 @@ static void select_frame(struct session *session, const struct engine_caught *ca
     struct profile_stack stack;
     size_t location;
     if (caught->free_stack == ENGINE_NO_STACK ||
-        find_frame(session, caught, &stack, &location) != TMPALLOC_OK)
+        session_catch_find_frame(session, caught, &stack, &location) != TMPALLOC_OK)
         return;
     uint32_t inlined = 0;
     while (inlined < location && stack.symbols[location - inlined - 1]->inlined)
@@ -402,10 +404,10 @@ static void show_wrapped(struct session *session, const struct text *text) {
     text_deinit(&wrapped);
 }
 
-static void show(struct session *session, const struct engine_caught *caught) {
+static void session_catch_show(struct session *session, const struct engine_caught *caught) {
     struct text text;
     text_init(&text);
-    uint32_t site = find_site(session, caught->stack);
+    uint32_t site = session_catch_find_site(session, caught->stack);
     append_text(session, caught, site, &text);
     show_wrapped(session, &text);
     text_deinit(&text);
@@ -416,12 +418,12 @@ static void show(struct session *session, const struct engine_caught *caught) {
 void session_catches_show(struct session *session) {
     struct session_catches *catches = &session->catches;
     for (size_t i = 0; i < catches->engine.caught_count; i++)
-        show(session, &catches->engine.caught[i]);
+        session_catch_show(session, &catches->engine.caught[i]);
     catches->shown_count = catches->engine.caught_count;
     catches->engine.caught_count = 0;
     for (size_t i = 0; i < ENGINE_CATCHES; i++) {
         if (catches->items[i].done)
-            clear(catches, i);
+            session_catch_clear(catches, i);
     }
 }
 

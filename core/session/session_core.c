@@ -46,8 +46,8 @@ static int read_results(struct session *session, struct recording *recording,
     return recording_set_latest(recording, &snapshot, RECORDING_CORE, error);
 }
 
-static int open_core(struct session *session, const struct tmpalloc_process *process,
-                     struct error *error) {
+static int session_core_open_core(struct session *session, const struct tmpalloc_process *process,
+                                  struct error *error) {
     struct recording *recording;
     int status = recording_create(&session->host, session_engine_name(SESSION_AGENT),
                                   SESSION_DEFAULT_MAX_THRESHOLD, error, &recording);
@@ -85,6 +85,6 @@ void session_look_at_core(struct session *session, const struct tmpalloc_process
     session->core_stamp = (struct elf_stamp){0};
     elf_path_stamp(process->core_file, &session->core_stamp);
     session->core_problem[0] = '\0';
-    if (process->core_file[0] && open_core(session, process, &error) != TMPALLOC_OK)
+    if (process->core_file[0] && session_core_open_core(session, process, &error) != TMPALLOC_OK)
         snprintf(session->core_problem, sizeof(session->core_problem), "%s", error.text);
 }

@@ -6,7 +6,7 @@
 #include "session/session_results.h"
 #include "support/memory.h"
 
-static const char *state_name(const struct session *session) {
+static const char *session_data_state_name(const struct session *session) {
     if (session->loaded)
         return "loaded";
     switch (session->state) {
@@ -24,7 +24,7 @@ static const char *state_name(const struct session *session) {
     return "idle";
 }
 
-static const char *age_name(const struct recording *recording) {
+static const char *session_data_age_name(const struct recording *recording) {
     if (!recording->copied)
         return NULL;
     switch (recording->age) {
@@ -111,7 +111,8 @@ static int set_counters(json_t *object, const struct session *session,
                         const struct snapshot *snapshot) {
     const struct recording *recording = session->recording;
     const struct site_distance sum = snapshot_temporaries(snapshot, session->threshold);
-    int failed = json_object_set_new(object, "results", value_text(age_name(recording)));
+    int failed =
+        json_object_set_new(object, "results", value_text(session_data_age_name(recording)));
     failed |= json_object_set_new(object, "threshold", value_count(session->threshold));
     failed |= json_object_set_new(object, "max_threshold", value_count(snapshot->max_threshold));
     failed |= report_data_set_totals(object, &snapshot->totals, sum);
@@ -151,7 +152,7 @@ static int set_loaded(json_t *object, const struct session *session) {
 int session_status_data(struct session *session, struct text *text, struct error *error) {
     json_t *object = json_object();
     int status = TMPALLOC_OK;
-    int failed = json_object_set_new(object, "state", value_text(state_name(session)));
+    int failed = json_object_set_new(object, "state", value_text(session_data_state_name(session)));
     bool recorded = session->recording && !session->core_problem[0];
     if (session->loaded)
         failed |= set_loaded(object, session);

@@ -18,7 +18,7 @@
 
 /* Choosing. */
 
-static bool refuse(struct session *session, const char *reason) {
+static bool session_engine_refuse(struct session *session, const char *reason) {
     snprintf(session->reason, sizeof(session->reason), "%s", reason);
     return false;
 }
@@ -26,14 +26,14 @@ static bool refuse(struct session *session, const char *reason) {
 /* Whether nothing is known against the agent; else session->reason says what. */
 static bool is_agent_possible(struct session *session, const struct tmpalloc_process *process) {
     if (!process->local)
-        return refuse(session, "the target is not on this machine");
+        return session_engine_refuse(session, "the target is not on this machine");
     if (process->pid == 0 && process->executable[0] == '\0')
-        return refuse(session, "the program is not known yet");
+        return session_engine_refuse(session, "the program is not known yet");
     struct text reason;
     text_init(&reason);
     bool refused = agent_program_refused(&session->host, process, &reason);
     if (refused)
-        refuse(session, text_get(&reason));
+        session_engine_refuse(session, text_get(&reason));
     text_deinit(&reason);
     return !refused;
 }
@@ -116,7 +116,8 @@ static int create_agent(struct session *session, struct recording *recording, st
     return engine_agent_create(&parts, &agent_options, error, &session->agent);
 }
 
-static enum engine_agent_beginning beginning(const struct recording *recording, bool continues) {
+static enum engine_agent_beginning session_engine_beginning(const struct recording *recording,
+                                                            bool continues) {
     if (!continues)
         return ENGINE_AGENT_ANEW;
     return recording->zeroed ? ENGINE_AGENT_ZEROED : ENGINE_AGENT_CONTINUES;
@@ -128,7 +129,8 @@ static int bring_in(struct session *session, struct recording *recording,
         return engine_agent_prepare(session->agent, error);
     int status = recording_update_modules(recording, process, NULL, error);
     if (status == TMPALLOC_OK)
-        status = engine_agent_enter(session->agent, beginning(recording, continues), error);
+        status = engine_agent_enter(session->agent, session_engine_beginning(recording, continues),
+                                    error);
     if (status == TMPALLOC_OK)
         recording->zeroed = false;
     return status;
@@ -179,12 +181,13 @@ void session_engine_destroy(struct session *session) {
 
 /* While it runs. */
 
-static void append_missing(struct session *session, const char *what) {
+static void session_engine_append_missing(struct session *session, const char *what) {
     text_append(&session->missing, session->missing.length > 0 ? "; " : "");
     text_append(&session->missing, what);
 }
 
-static void append_files(struct text *text, const char *path, size_t count, const char *problem) {
+static void session_engine_append_files(struct text *text, const char *path, size_t count,
+                                        const char *problem) {
     if (count == 0)
         return;
     text_append(text, text->length > 0 ? "; " : "");
@@ -198,15 +201,15 @@ void session_append_files(const struct session *session, struct text *text) {
     const struct modules *modules = session->recording->modules;
     const char *path;
     size_t count = modules_unmatched(modules, &path);
-    append_files(text, path, count,
-                 ": not what the process has loaded, so nothing in it has a name");
+    session_engine_append_files(text, path, count,
+                                ": not what the process has loaded, so nothing in it has a name");
     if (session->recording->placeless > 0 && count == 0)
         text_printf(text,
                     "%s%" PRIu32 " call stacks have code in no file that the debugger has found, "
                     "so it has no names",
                     text->length > 0 ? "; " : "", session->recording->placeless);
     count = modules_compressed(modules, &path);
-    append_files(
+    session_engine_append_files(
         text, path, count,
         ": debug information is compressed in a way that elfutils here can't read (zstd?), "
         "so there are no lines");
@@ -221,21 +224,23 @@ static void refresh_python(struct session *session) {
     switch (interpreted_stacks_refresh(session->recording->python, &version)) {
     case PYTHON_FOUND:
         if (session->agent && engine_agent_lacks_python(session->agent))
-            append_missing(session, "CPython was loaded after the agent: native frames only");
+            session_engine_append_missing(session,
+                                          "CPython was loaded after the agent: native frames only");
         return;
     case PYTHON_ABSENT:
         if (session->options.python == PYTHON_ON && session->state == SESSION_TRACKING)
-            append_missing(session, "there is no CPython in the process");
+            session_engine_append_missing(session, "there is no CPython in the process");
         return;
     case PYTHON_FREE_THREADED:
-        append_missing(session, "CPython without the GIL: native frames only");
+        session_engine_append_missing(session, "CPython without the GIL: native frames only");
         return;
     case PYTHON_UNKNOWN:
     case PYTHON_UNREADABLE:
         snprintf(text, sizeof(text),
                  "CPython %" PRIu32 ".%" PRIu32 " is not known: native frames only", version >> 8,
                  version & 0xff);
-        append_missing(session, version ? text : "an unknown CPython: native frames only");
+        session_engine_append_missing(session,
+                                      version ? text : "an unknown CPython: native frames only");
         return;
     }
 }
@@ -244,7 +249,7 @@ static int refresh_breakpoint(struct session *session, struct error *error) {
     struct recording *recording = session->recording;
     int status = engine_breakpoint_refresh(session->engine, &recording->process, error);
     if (status == TMPALLOC_E_STATE) {
-        append_missing(session, error->text);
+        session_engine_append_missing(session, error->text);
         status = TMPALLOC_OK;
     }
     if (status != TMPALLOC_OK)
@@ -286,7 +291,7 @@ static void note_namespaces(struct session *session) {
         session->agent && modules_repeats_soname(modules, modules_c_library(modules)->soname);
     if (!session->has_namespaces)
         return;
-    append_missing(session, text);
+    session_engine_append_missing(session, text);
     if (!told && session->state == SESSION_TRACKING)
         host_message(&session->host, "tmpalloc: %s", text);
 }

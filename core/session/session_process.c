@@ -104,7 +104,7 @@ static void process_execed(struct session *session) {
         (long long)session->recording->process.pid);
 }
 
-static void stopped(struct session *session, bool signaled) {
+static void session_process_stopped(struct session *session, bool signaled) {
     session_engine_stopped(session, signaled);
     session_catches_show(session);
 }
@@ -149,7 +149,7 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
         else if (event == TMPALLOC_EVENT_BREAKPOINTS && session->agent && process.stopped)
             return engine_agent_avoid_breakpoints(session->agent, error);
         else if (event == TMPALLOC_EVENT_STOPPED || event == TMPALLOC_EVENT_SIGNALED)
-            stopped(session, event == TMPALLOC_EVENT_SIGNALED);
+            session_process_stopped(session, event == TMPALLOC_EVENT_SIGNALED);
     }
     return TMPALLOC_OK;
 }

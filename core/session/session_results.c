@@ -105,7 +105,7 @@ static int check_load(const struct session *session, struct error *error) {
                      session->recording->engine);
 }
 
-static void append_files(struct text *text, char *const *paths, size_t count) {
+static void session_results_append_files(struct text *text, char *const *paths, size_t count) {
     if (count > 1)
         text_printf(text, "%zu files (", count);
     for (size_t i = 0; i < count; i++)
@@ -113,7 +113,7 @@ static void append_files(struct text *text, char *const *paths, size_t count) {
     text_append(text, count > 1 ? ")" : "");
 }
 
-static void append_sites(struct text *text, const struct profile *profile) {
+static void session_results_append_sites(struct text *text, const struct profile *profile) {
     text_append_count(text, profile->site_count);
     text_append(text, profile->site_count == 1 ? " call site" : " call sites");
 }
@@ -128,11 +128,11 @@ int session_load(struct session *session, char *const *paths, size_t count, stru
         return status;
     session_unload(session);
     session->loaded = loaded;
-    append_files(&session->loaded_from, paths, count);
+    session_results_append_files(&session->loaded_from, paths, count);
     text_append(text, "tmpalloc: loaded ");
     text_append_count(text, loaded->totals.allocations);
     text_append(text, " allocations of ");
-    append_sites(text, loaded);
+    session_results_append_sites(text, loaded);
     text_printf(text, " from %s\n", text_get(&session->loaded_from));
     return TMPALLOC_OK;
 }
@@ -146,7 +146,7 @@ static int write_profile(const struct profile *profile, const char *path, bool f
         status = file_write_whole(path, force, &content, error);
     if (status == TMPALLOC_OK) {
         text_append(text, "tmpalloc: saved ");
-        append_sites(text, profile);
+        session_results_append_sites(text, profile);
         text_printf(text, " to %s\n", path);
     }
     text_deinit(&content);

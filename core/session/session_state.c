@@ -13,7 +13,7 @@ static const unsigned followers[] = {
     [SESSION_ENDED] = STATE(SESSION_WAITING),
 };
 
-static const char *state_name(enum session_state state) {
+static const char *session_state_state_name(enum session_state state) {
     static const char *const names[] = {"idle", "waiting", "tracking", "stopped", "ended"};
     return names[state];
 }
@@ -24,13 +24,14 @@ int session_set_state(struct session *session, enum session_state state, struct 
     int status = CHECK(followers[session->state] & STATE(state), error);
     if (status != TMPALLOC_OK)
         return status;
-    LOG(LOG_SESSION, "%s, was %s", state_name(state), state_name(session->state));
+    LOG(LOG_SESSION, "%s, was %s", session_state_state_name(state),
+        session_state_state_name(session->state));
     session->state = state;
     return TMPALLOC_OK;
 }
 
 void session_restore_state(struct session *session, enum session_state state) {
     if (session->state != state)
-        LOG(LOG_SESSION, "%s again", state_name(state));
+        LOG(LOG_SESSION, "%s again", session_state_state_name(state));
     session->state = state;
 }

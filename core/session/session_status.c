@@ -71,7 +71,7 @@ static void append_waiting(const struct session *session, struct text *text) {
     append_cost(session, text);
 }
 
-static void append_missing(const struct session *session, struct text *text) {
+static void session_status_append_missing(const struct session *session, struct text *text) {
     if (session->missing.length > 0)
         text_printf(text, "; %s", text_get(&session->missing));
 }
@@ -84,13 +84,13 @@ void session_append_found(struct session *session, struct text *text) {
     append_entry_points(session, text);
     append_left_out(session->engine, text);
     append_registers(session, text);
-    append_missing(session, text);
+    session_status_append_missing(session, text);
 }
 
 void session_append_state(struct session *session, struct text *text) {
     if (session->state == SESSION_WAITING) {
         append_waiting(session, text);
-        append_missing(session, text);
+        session_status_append_missing(session, text);
         return;
     }
     session_append_found(session, text);
@@ -99,7 +99,7 @@ void session_append_state(struct session *session, struct text *text) {
     append_cost(session, text);
 }
 
-static const char *age_name(const struct recording *recording) {
+static const char *session_status_age_name(const struct recording *recording) {
     if (!recording->copied)
         return "results as of then";
     switch (recording->age) {
@@ -133,8 +133,8 @@ static void append_state_line(struct session *session, struct text *text) {
         break;
     case SESSION_ENDED:
         text_printf(text, "tmpalloc: process %lld %s, ", pid, session->ended);
-        text_append(text, age_name(session->recording));
-        append_missing(session, text);
+        text_append(text, session_status_age_name(session->recording));
+        session_status_append_missing(session, text);
         break;
     case SESSION_IDLE:
         break;
@@ -161,7 +161,8 @@ static void append_bytes(struct text *text, const char *name, uint64_t bytes) {
     text_append(text, "\n");
 }
 
-static void append_amount(struct text *text, const char *name, uint64_t count, uint64_t bytes) {
+static void session_status_append_amount(struct text *text, const char *name, uint64_t count,
+                                         uint64_t bytes) {
     text_printf(text, "%-20s", name);
     text_append_count(text, count);
     text_append(text, " (");
@@ -169,10 +170,10 @@ static void append_amount(struct text *text, const char *name, uint64_t count, u
     text_append(text, ")\n");
 }
 
-static void append_temporaries(struct session *session, const struct snapshot *snapshot,
-                               struct text *text) {
+static void session_status_append_temporaries(struct session *session,
+                                              const struct snapshot *snapshot, struct text *text) {
     const struct site_distance sum = snapshot_temporaries(snapshot, session->threshold);
-    append_amount(text, "temporaries", sum.count, sum.bytes);
+    session_status_append_amount(text, "temporaries", sum.count, sum.bytes);
     text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", session->threshold,
                 snapshot->max_threshold);
 }
@@ -193,9 +194,9 @@ static int loaded_status(const struct session *session, struct text *text, struc
                 profile->incomplete ? ", read before a process ended" : "");
     if (profile->executable)
         append_executable(text, profile->executable);
-    append_amount(text, "allocations", totals->allocations, totals->allocated_bytes);
+    session_status_append_amount(text, "allocations", totals->allocations, totals->allocated_bytes);
     append_row(text, "deallocations", totals->deallocations);
-    append_amount(text, "temporaries", profile->count, profile->bytes);
+    session_status_append_amount(text, "temporaries", profile->count, profile->bytes);
     text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", view.threshold, most);
     append_row(text, "cross-thread frees", totals->cross_thread_frees);
     append_row(text, "dropped events", totals->dropped);
@@ -231,10 +232,10 @@ int session_status(struct session *session, struct text *text, struct error *err
     if (status != TMPALLOC_OK)
         return status;
     append_executable(text, session->recording->process.executable);
-    append_amount(text, "allocations", snapshot.totals.allocations,
-                  snapshot.totals.allocated_bytes);
+    session_status_append_amount(text, "allocations", snapshot.totals.allocations,
+                                 snapshot.totals.allocated_bytes);
     append_row(text, "deallocations", snapshot.totals.deallocations);
-    append_temporaries(session, &snapshot, text);
+    session_status_append_temporaries(session, &snapshot, text);
     append_row(text, "cross-thread frees", snapshot.totals.cross_thread_frees);
     append_row(text, "dropped events", snapshot.totals.dropped);
     append_row(text, "call stacks", stacks_count(tracker_stacks(session->recording->tracker)));

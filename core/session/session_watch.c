@@ -8,7 +8,7 @@
 #include "session/session_results.h"
 #include "session/session_view.h"
 
-static void append_location(const struct session *session, struct text *text) {
+static void session_watch_append_location(const struct session *session, struct text *text) {
     const struct profile_view view = session_view(session);
     const struct symbol *location =
         recording_find_location(session->recording, &view, session->watch.stack);
@@ -17,7 +17,7 @@ static void append_location(const struct session *session, struct text *text) {
 }
 
 /* The largest number of bytes that can be watched at once. */
-static uint32_t watchable(const struct processor *processor, uint64_t size_bytes) {
+static uint32_t session_watch_watchable(const struct processor *processor, uint64_t size_bytes) {
     uint32_t bytes = processor ? processor->watch_bytes : 1;
     while (bytes > size_bytes)
         bytes /= 2;
@@ -31,11 +31,11 @@ static void stop_awaiting(struct session *session) {
 }
 
 /* The stack has allocated a block; called while a hit is handled. */
-static void allocated(void *arg, uint64_t address, uint64_t size_bytes) {
+static void session_watch_allocated(void *arg, uint64_t address, uint64_t size_bytes) {
     struct session *session = arg;
     struct session_watch *watch = &session->watch;
     struct error error;
-    uint32_t bytes = watchable(session->host.processor, size_bytes);
+    uint32_t bytes = session_watch_watchable(session->host.processor, size_bytes);
     stop_awaiting(session);
     if (bytes == 0) {
         host_message(&session->host, "tmpalloc: watch: the block has no bytes to be watched");
@@ -55,7 +55,7 @@ static void allocated(void *arg, uint64_t address, uint64_t size_bytes) {
     text_printf(&text, "tmpalloc: watch: 0x%" PRIx64 " of ", address);
     text_append_size(&text, size_bytes);
     text_append(&text, " at ");
-    append_location(session, &text);
+    session_watch_append_location(session, &text);
     text_printf(&text, ", its first %" PRIu32 " byte%s until it is freed", bytes,
                 bytes == 1 ? "" : "s");
     host_show(&session->host, text_get(&text));
@@ -63,7 +63,7 @@ static void allocated(void *arg, uint64_t address, uint64_t size_bytes) {
 }
 
 /* It is about to be freed; called while a hit is handled. */
-static void freed(void *arg) {
+static void session_watch_freed(void *arg) {
     struct session *session = arg;
     uint64_t address = session->watch.address;
     uint64_t uses;
@@ -87,8 +87,8 @@ static void freed(void *arg) {
 
 void session_watch_init(struct session *session) {
     struct engine_catches *engine = &session->catches.engine;
-    engine->allocated = allocated;
-    engine->freed = freed;
+    engine->allocated = session_watch_allocated;
+    engine->freed = session_watch_freed;
     engine->awaited_stack = ENGINE_NO_STACK;
 }
 
@@ -99,7 +99,8 @@ void session_watch_end(struct session *session) {
     stop_awaiting(session);
 }
 
-static int find_stack(struct session *session, uint32_t site, uint32_t *ret, struct error *error) {
+static int session_watch_find_stack(struct session *session, uint32_t site, uint32_t *ret,
+                                    struct error *error) {
     const struct recording_query query = {.view = session_view(session)};
     const struct profile_site *found;
     struct profile *profile;
@@ -115,7 +116,7 @@ static int find_stack(struct session *session, uint32_t site, uint32_t *ret, str
     return status;
 }
 
-static int forget(struct session *session, struct error *error) {
+static int session_watch_forget(struct session *session, struct error *error) {
     session_watch_end(session);
     int status = session_engine_await(session, error);
     return status == TMPALLOC_OK ? session_engine_set_catches(session, error) : status;
@@ -140,9 +141,9 @@ int session_watch_site(struct session *session, uint32_t site, struct text *text
                          "some virtual machines): nothing would be seen of the block's uses");
     int status = session_need_recording(session, error);
     if (status == TMPALLOC_OK)
-        status = find_stack(session, site, &stack, error);
+        status = session_watch_find_stack(session, site, &stack, error);
     if (status == TMPALLOC_OK)
-        status = forget(session, error);
+        status = session_watch_forget(session, error);
     if (status != TMPALLOC_OK)
         return status;
     session->catches.engine.awaited_stack = stack;
@@ -153,7 +154,7 @@ int session_watch_site(struct session *session, uint32_t site, struct text *text
     }
     *watch = (struct session_watch){.state = WATCH_NEXT, .stack = stack};
     text_printf(text, "tmpalloc: watch: waiting for the next block of site %" PRIu32 ", ", site);
-    append_location(session, text);
+    session_watch_append_location(session, text);
     text_append(text, "\n");
     return TMPALLOC_OK;
 }
@@ -162,7 +163,7 @@ int session_watch_delete(struct session *session, struct text *text, struct erro
     if (session->watch.state == WATCH_NOTHING)
         return error_set(error, TMPALLOC_E_STATE,
                          "nothing is watched: 'tmpalloc watch SITE' begins");
-    int status = forget(session, error);
+    int status = session_watch_forget(session, error);
     if (status == TMPALLOC_OK)
         text_append(text, "tmpalloc: nothing is watched any more\n");
     return status;
@@ -180,6 +181,6 @@ void session_watch_append(struct session *session, struct text *text) {
         text_append_size(text, watch->size_bytes);
         text_append(text, " at ");
     }
-    append_location(session, text);
+    session_watch_append_location(session, text);
     text_append(text, "\n");
 }
