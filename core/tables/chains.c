@@ -46,7 +46,7 @@ static uint32_t size_class(uint64_t size_bytes) {
     return size_bytes > 1 ? 64 - (uint32_t)__builtin_clzll(size_bytes - 1) : 0;
 }
 
-static void count_size(struct chain *chain, uint64_t size_bytes) {
+static void chains_count_size(struct chain *chain, uint64_t size_bytes) {
     struct chain_counters *counters = chain->counters;
     if (size_bytes <= chain->largest)
         return;
@@ -58,7 +58,7 @@ static void count_size(struct chain *chain, uint64_t size_bytes) {
         counters->largest = size_bytes;
 }
 
-static int begin(struct chain *chain, struct chain_counters **counters) {
+static int chains_begin(struct chain *chain, struct chain_counters **counters) {
     if (!*counters)
         *counters = memory_allocate_zeroed(1, sizeof **counters);
     if (!*counters)
@@ -73,7 +73,7 @@ int chains_step(struct chains *chains, struct chain_block older, struct chain_bl
     struct chain *chain = &chains->of[newer.number & chains->mask];
     if (has_chain(chains, older.number))
         *chain = chains->of[older.number & chains->mask];
-    else if (begin(chain, counters) != TMPALLOC_OK)
+    else if (chains_begin(chain, counters) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     chain->block = newer.number;
     chain->steps++;
@@ -81,7 +81,7 @@ int chains_step(struct chains *chains, struct chain_block older, struct chain_bl
     chain->counters->replaced_bytes += older.size_bytes;
     if (chain->steps > chain->counters->longest)
         chain->counters->longest = chain->steps;
-    count_size(chain, newer.size_bytes);
+    chains_count_size(chain, newer.size_bytes);
     return TMPALLOC_OK;
 }
 

@@ -77,7 +77,7 @@ static uint64_t make_word(const struct window *window, uint64_t ordinal, uint64_
     return tag_of(address) << TAG_SHIFT | window->stamp | (ordinal & MASK(ORDINAL_BITS));
 }
 
-static bool names(uint64_t word, uint64_t address) {
+static bool detector_names(uint64_t word, uint64_t address) {
     return word && word >> TAG_SHIFT == tag_of(address);
 }
 
@@ -112,8 +112,8 @@ struct found {
 /* Whether the block that a word of ret->owner names is still in its window.  The owner counts an
  * allocation after it changed the ring: reading in the other order never takes a later block's
  * entry for this one. */
-static bool find_entry(const struct detector *detector, uint64_t word, uint64_t address,
-                       struct found *ret) {
+static bool detector_find_entry(const struct detector *detector, uint64_t word, uint64_t address,
+                                struct found *ret) {
     uint64_t allocations = atomic_load_explicit(&ret->owner->allocations, memory_order_acquire);
     ret->distance = (allocations - word) & MASK(ORDINAL_BITS);
     ret->number = allocations - ret->distance;
@@ -127,7 +127,7 @@ static bool in_window(const struct detector *detector, uint64_t word, uint64_t a
     if (!word)
         return false;
     found.owner = owner_of(detector, word);
-    return find_entry(detector, word, address, &found);
+    return detector_find_entry(detector, word, address, &found);
 }
 
 /* The words put aside.  The caller holds the lock, but for may_be_aside(). */
@@ -298,8 +298,8 @@ static uint64_t add_to_ring(struct detector *detector, struct window *window, ui
 }
 
 /* Replaces *seen by `word`; when another thread was faster *seen is what it wrote. */
-static bool replace(const struct detector *detector, _Atomic uint64_t *place, uint64_t *seen,
-                    uint64_t word) {
+static bool detector_replace(const struct detector *detector, _Atomic uint64_t *place,
+                             uint64_t *seen, uint64_t word) {
     if (*detector->alone) {
         atomic_store_explicit(place, word, memory_order_relaxed);
         return true;
@@ -316,7 +316,7 @@ static int store_word(struct detector *detector, uint64_t address, uint64_t word
         uint64_t old_address = address_of(old, index);
         bool displaced = old_address != address && in_window(detector, old, old_address);
         int status = displaced ? put_aside(detector, old_address, old) : TMPALLOC_OK;
-        if (replace(detector, &detector->words[index], &old, word))
+        if (detector_replace(detector, &detector->words[index], &old, word))
             return status;
         if (displaced)
             remove_aside(detector, old_address);
@@ -343,8 +343,9 @@ static int allocated_with_lock(struct detector *detector, uint64_t address, uint
 static bool is_stale(const struct detector *detector, const struct window *window, uint64_t word,
                      uint64_t address) {
     uint64_t ordinal = atomic_load_explicit(&window->allocations, memory_order_relaxed);
-    return names(word, address) || (is_of(window, word) && ((ordinal - word) & MASK(ORDINAL_BITS)) >
-                                                               detector->max_threshold);
+    return detector_names(word, address) ||
+           (is_of(window, word) &&
+            ((ordinal - word) & MASK(ORDINAL_BITS)) > detector->max_threshold);
 }
 
 static COLD int allocated_otherwise(struct detector *detector, uint64_t address, uint64_t word) {
@@ -353,7 +354,7 @@ static COLD int allocated_otherwise(struct detector *detector, uint64_t address,
         uint64_t old = atomic_load_explicit(&detector->words[index], memory_order_acquire);
         uint64_t old_address = address_of(old, index);
         if ((old_address == address || !in_window(detector, old, old_address)) &&
-            replace(detector, &detector->words[index], &old, word))
+            detector_replace(detector, &detector->words[index], &old, word))
             return TMPALLOC_OK;
     }
     return allocated_with_lock(detector, address, word);
@@ -366,7 +367,8 @@ int detector_allocated(struct detector *detector, struct window *window, uint64_
     if (address < WORD_ADDRESS_LIMIT && !may_be_aside(detector, address)) {
         _Atomic uint64_t *place = &detector->words[index_of(address)];
         uint64_t old = atomic_load_explicit(place, memory_order_acquire);
-        if (is_stale(detector, window, old, address) && replace(detector, place, &old, word))
+        if (is_stale(detector, window, old, address) &&
+            detector_replace(detector, place, &old, word))
             return TMPALLOC_OK;
     }
     return allocated_otherwise(detector, address, word);
@@ -388,13 +390,13 @@ static uint64_t load_word(const struct detector *detector, uint64_t address) {
 /* Finds the word of an address.  In the table it stays, even when its block leaves the window. */
 static bool get_word(struct detector *detector, uint64_t address, bool take, uint64_t *word_ret) {
     *word_ret = load_word(detector, address);
-    if (names(*word_ret, address))
+    if (detector_names(*word_ret, address))
         return true;
     return may_be_aside(detector, address) && get_aside(detector, address, take, word_ret);
 }
 
-static void describe(uint64_t address, const struct found *found, uint64_t word,
-                     struct detector_block *ret) {
+static void detector_describe(uint64_t address, const struct found *found, uint64_t word,
+                              struct detector_block *ret) {
     const struct window_entry *entry = found->entry;
     ret->address = address;
     ret->size_bytes = atomic_load_explicit(&entry->size_bytes, memory_order_relaxed);
@@ -407,7 +409,7 @@ static void describe(uint64_t address, const struct found *found, uint64_t word,
 
 /* The owner may give the entry to its next allocation at any time: a plain store could wipe that
  * one out. */
-static bool claim(struct window_entry *entry, uint64_t address) {
+static bool detector_claim(struct window_entry *entry, uint64_t address) {
     return atomic_compare_exchange_strong_explicit(&entry->address, &address, 0,
                                                    memory_order_relaxed, memory_order_relaxed);
 }
@@ -419,10 +421,10 @@ static COLD enum detector_verdict freed_otherwise(struct detector *detector, str
     if (!get_word(detector, address, true, &word))
         return DETECTOR_PLAIN;
     found.owner = owner_of(detector, word);
-    if (!find_entry(detector, word, address, &found))
+    if (!detector_find_entry(detector, word, address, &found))
         return DETECTOR_PLAIN;
-    describe(address, &found, word, ret);
-    if (!claim(found.entry, address))
+    detector_describe(address, &found, word, ret);
+    if (!detector_claim(found.entry, address))
         return DETECTOR_PLAIN;
     return found.owner == window ? DETECTOR_TEMPORARY : DETECTOR_CROSS_THREAD;
 }
@@ -431,15 +433,15 @@ enum detector_verdict detector_freed(struct detector *detector, struct window *w
                                      uint64_t address, struct detector_block *ret) {
     uint64_t word = load_word(detector, address);
     struct found found = {.owner = window};
-    if (!names(word, address) || !is_of(window, word)) {
+    if (!detector_names(word, address) || !is_of(window, word)) {
         struct detector_block block;
         enum detector_verdict verdict = freed_otherwise(detector, window, address, &block);
         *ret = block;
         return verdict;
     }
-    if (!find_entry(detector, word, address, &found))
+    if (!detector_find_entry(detector, word, address, &found))
         return DETECTOR_PLAIN;
-    describe(address, &found, word, ret);
+    detector_describe(address, &found, word, ret);
     atomic_store_explicit(&found.entry->address, 0, memory_order_relaxed);
     return DETECTOR_TEMPORARY;
 }
@@ -472,9 +474,9 @@ bool detector_find(struct detector *detector, uint64_t address, struct detector_
     if (!get_word(detector, address, false, &word))
         return false;
     found.owner = owner_of(detector, word);
-    if (!find_entry(detector, word, address, &found))
+    if (!detector_find_entry(detector, word, address, &found))
         return false;
-    describe(address, &found, word, ret);
+    detector_describe(address, &found, word, ret);
     return true;
 }
 
@@ -516,7 +518,7 @@ static bool is_aside_valid(struct detector *detector, const struct map_slot *slo
     if (owner == 0 || owner > detector->window_count)
         return false;
     uint64_t word = load_word(detector, slot->key);
-    return !names(word, slot->key) || !in_window(detector, word, slot->key) ||
+    return !detector_names(word, slot->key) || !in_window(detector, word, slot->key) ||
            !in_window(detector, slot->value, slot->key);
 }
 

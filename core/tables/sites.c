@@ -23,7 +23,7 @@ int site_table_create(uint32_t max_threshold, struct site_table **ret) {
     return TMPALLOC_OK;
 }
 
-static void release(struct site *site) {
+static void sites_release(struct site *site) {
     memory_release(site->threads);
     memory_release(site->chains);
 }
@@ -32,7 +32,7 @@ void site_table_destroy(struct site_table *table) {
     if (!table)
         return;
     for (struct site *site = table->first; site; site = site->next)
-        release(site);
+        sites_release(site);
     map_deinit(&table->by_stack);
     arena_deinit(&table->storage);
     memory_release(table);
@@ -47,7 +47,7 @@ static void forget_free_stacks(struct site *site) {
         site->free_stacks[i] = SITE_NO_STACK;
 }
 
-static struct site *add(struct site_table *table, uint32_t stack) {
+static struct site *sites_add(struct site_table *table, uint32_t stack) {
     size_t distances = (size_t)table->max_threshold + 1;
     struct site *site =
         arena_allocate(&table->storage, 1, sizeof *site + distances * sizeof site->by_distance[0]);
@@ -75,7 +75,7 @@ static bool find_thread(struct site *site, int64_t tid) {
     return false;
 }
 
-static bool add_thread(struct site *site, int64_t tid) {
+static bool sites_add_thread(struct site *site, int64_t tid) {
     if (find_thread(site, tid))
         return true;
     if (MEMORY_RESERVE(site->threads, &site->thread_capacity, site->thread_count + 1))
@@ -87,8 +87,8 @@ static bool add_thread(struct site *site, int64_t tid) {
 struct site *site_table_get(struct site_table *table, uint32_t stack, int64_t tid) {
     uint64_t found;
     bool known = map_get(&table->by_stack, stack, &found);
-    struct site *site = known ? (struct site *)(uintptr_t)found : add(table, stack);
-    return site && add_thread(site, tid) ? site : NULL;
+    struct site *site = known ? (struct site *)(uintptr_t)found : sites_add(table, stack);
+    return site && sites_add_thread(site, tid) ? site : NULL;
 }
 
 struct site *site_table_first(const struct site_table *table) {

@@ -38,7 +38,7 @@ void snapshot_builder_deinit(struct snapshot_builder *builder) {
     memory_release(builder->blocks);
 }
 
-static struct snapshot_site *add_site(struct snapshot_builder *builder, uint32_t stack) {
+static struct snapshot_site *snapshot_add_site(struct snapshot_builder *builder, uint32_t stack) {
     struct snapshot *snapshot = &builder->snapshot;
     if (MEMORY_RESERVE(builder->sites, &builder->site_capacity, snapshot->site_count + 1))
         return NULL;
@@ -58,14 +58,14 @@ static struct snapshot_site *add_site(struct snapshot_builder *builder, uint32_t
     return site;
 }
 
-static struct snapshot_site *find_site(struct snapshot_builder *builder, uint32_t stack) {
+static struct snapshot_site *snapshot_find_site(struct snapshot_builder *builder, uint32_t stack) {
     uint64_t known;
     if (map_get(&builder->by_stack, stack, &known))
         return (struct snapshot_site *)(uintptr_t)known;
-    return add_site(builder, stack);
+    return snapshot_add_site(builder, stack);
 }
 
-static void add_free_stacks(struct snapshot_site *site, const struct snapshot_site *part) {
+static void snapshot_add_free_stacks(struct snapshot_site *site, const struct snapshot_site *part) {
     for (size_t i = 0; i < SITE_FREE_STACKS; i++) {
         if (part->free_stacks[i] != SITE_NO_STACK)
             site_merge_free_stack(site->free_stacks, part->free_stacks[i]);
@@ -80,8 +80,8 @@ static struct site_scope *find_scope(struct site_scope *scope, const struct site
     return scope;
 }
 
-static int add_scopes(struct arena *storage, struct snapshot_site *site,
-                      const struct snapshot_site *part) {
+static int snapshot_add_scopes(struct arena *storage, struct snapshot_site *site,
+                               const struct snapshot_site *part) {
     for (const struct site_scope *scope = part->scopes; scope; scope = scope->next) {
         if (!scope->count)
             continue;
@@ -101,8 +101,8 @@ static int add_scopes(struct arena *storage, struct snapshot_site *site,
     return TMPALLOC_OK;
 }
 
-static int add_chains(struct arena *storage, struct snapshot_site *site,
-                      const struct snapshot_site *part) {
+static int snapshot_add_chains(struct arena *storage, struct snapshot_site *site,
+                               const struct snapshot_site *part) {
     if (!part->chains || part->chains->steps == 0)
         return TMPALLOC_OK;
     if (!site->chains)
@@ -115,15 +115,16 @@ static int add_chains(struct arena *storage, struct snapshot_site *site,
 
 int snapshot_builder_add(struct snapshot_builder *builder, const struct snapshot_site *part,
                          struct snapshot_site **ret) {
-    struct snapshot_site *site = find_site(builder, part->stack);
+    struct snapshot_site *site = snapshot_find_site(builder, part->stack);
     if (!site)
         return TMPALLOC_E_NOMEM;
     site_counters_add(&site->counters, &part->counters);
     site_distances_add(site->by_distance, part->by_distance, distance_count(&builder->snapshot));
-    add_free_stacks(site, part);
+    snapshot_add_free_stacks(site, part);
     *ret = site;
-    int status = add_chains(&builder->snapshot.storage, site, part);
-    return status == TMPALLOC_OK ? add_scopes(&builder->snapshot.storage, site, part) : status;
+    int status = snapshot_add_chains(&builder->snapshot.storage, site, part);
+    return status == TMPALLOC_OK ? snapshot_add_scopes(&builder->snapshot.storage, site, part)
+                                 : status;
 }
 
 int snapshot_builder_add_thread(struct snapshot_builder *builder, struct snapshot_site *site,
@@ -173,19 +174,19 @@ static int list_tids(struct snapshot_builder *builder, struct snapshot *snapshot
     return TMPALLOC_OK;
 }
 
-static int compare_sites(const void *a, const void *b) {
+static int snapshot_compare_sites(const void *a, const void *b) {
     const struct snapshot_site *x = *(struct snapshot_site *const *)a;
     const struct snapshot_site *y = *(struct snapshot_site *const *)b;
     return (x->stack > y->stack) - (x->stack < y->stack);
 }
 
-static int list_sites(struct snapshot_builder *builder, struct snapshot *snapshot) {
+static int snapshot_list_sites(struct snapshot_builder *builder, struct snapshot *snapshot) {
     size_t count = snapshot->site_count;
     snapshot->sites = arena_allocate(&snapshot->storage, count, sizeof *snapshot->sites);
     if (!snapshot->sites)
         return TMPALLOC_E_NOMEM;
     if (count > 0)
-        qsort(builder->sites, count, sizeof(struct snapshot_site *), compare_sites);
+        qsort(builder->sites, count, sizeof(struct snapshot_site *), snapshot_compare_sites);
     for (size_t i = 0; i < count; i++)
         snapshot->sites[i] = *builder->sites[i];
     return TMPALLOC_OK;
@@ -202,8 +203,8 @@ static int list_blocks(struct snapshot_builder *builder, struct snapshot *snapsh
 }
 
 int snapshot_builder_finish(struct snapshot_builder *builder, struct snapshot *ret) {
-    if (list_sites(builder, &builder->snapshot) || list_tids(builder, &builder->snapshot) ||
-        list_blocks(builder, &builder->snapshot))
+    if (snapshot_list_sites(builder, &builder->snapshot) ||
+        list_tids(builder, &builder->snapshot) || list_blocks(builder, &builder->snapshot))
         return TMPALLOC_E_NOMEM;
     *ret = builder->snapshot;
     builder->snapshot = (struct snapshot){0};

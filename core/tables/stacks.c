@@ -39,7 +39,7 @@ void stacks_destroy(struct stacks *stacks) {
     memory_release(stacks);
 }
 
-static uint64_t hash(const struct stack *stack) {
+static uint64_t stacks_hash(const struct stack *stack) {
     uint64_t result = map_hash(((uint64_t)stack->count << 1) | stack->truncated);
     for (uint32_t i = 0; i < stack->count; i++) {
         const struct frame *frame = &stack->frames[i];
@@ -49,7 +49,7 @@ static uint64_t hash(const struct stack *stack) {
     return result;
 }
 
-static bool same(const struct stack *a, const struct stack *b) {
+static bool stacks_same(const struct stack *a, const struct stack *b) {
     if (a->count != b->count || a->truncated != b->truncated)
         return false;
     for (uint32_t i = 0; i < a->count; i++) {
@@ -60,7 +60,7 @@ static bool same(const struct stack *a, const struct stack *b) {
     return true;
 }
 
-static struct entry *copy(struct stacks *stacks, const struct stack *stack) {
+static struct entry *stacks_copy(struct stacks *stacks, const struct stack *stack) {
     struct entry *entry = arena_allocate(&stacks->storage, 1, sizeof *entry);
     struct frame *frames = arena_allocate(&stacks->storage, stack->count, sizeof *frames);
     if (!entry || !frames)
@@ -72,9 +72,10 @@ static struct entry *copy(struct stacks *stacks, const struct stack *stack) {
     return entry;
 }
 
-static int add(struct stacks *stacks, const struct stack *stack, uint64_t key, uint64_t newest) {
+static int stacks_add(struct stacks *stacks, const struct stack *stack, uint64_t key,
+                      uint64_t newest) {
     int status = MEMORY_RESERVE(stacks->entries, &stacks->capacity, stacks->count + 1);
-    struct entry *entry = status ? NULL : copy(stacks, stack);
+    struct entry *entry = status ? NULL : stacks_copy(stacks, stack);
     if (!entry || map_put(&stacks->numbers, key, stacks->count + 1))
         return TMPALLOC_E_NOMEM;
     entry->next = (uint32_t)newest;
@@ -83,16 +84,16 @@ static int add(struct stacks *stacks, const struct stack *stack, uint64_t key, u
 }
 
 int stacks_intern(struct stacks *stacks, const struct stack *stack, uint32_t *ret) {
-    uint64_t key = hash(stack), newest = 0;
+    uint64_t key = stacks_hash(stack), newest = 0;
     map_get(&stacks->numbers, key, &newest);
     for (uint32_t next = (uint32_t)newest; next; next = stacks->entries[next - 1]->next) {
-        if (same(&stacks->entries[next - 1]->stack, stack)) {
+        if (stacks_same(&stacks->entries[next - 1]->stack, stack)) {
             *ret = next - 1;
             return TMPALLOC_OK;
         }
     }
     /* The last number is left out: it stands for "no stack". */
-    if (stacks->count >= UINT32_MAX - 1 || add(stacks, stack, key, newest))
+    if (stacks->count >= UINT32_MAX - 1 || stacks_add(stacks, stack, key, newest))
         return TMPALLOC_E_NOMEM;
     *ret = (uint32_t)stacks->count - 1;
     return TMPALLOC_OK;

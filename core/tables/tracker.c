@@ -108,7 +108,8 @@ static struct tracker_thread *take_unused(struct tracker *tracker) {
     return thread;
 }
 
-static struct tracker_thread *add_thread(struct tracker *tracker, uint64_t key, int64_t tid) {
+static struct tracker_thread *tracker_add_thread(struct tracker *tracker, uint64_t key,
+                                                 int64_t tid) {
     struct tracker_thread *thread = take_unused(tracker);
     if (!thread)
         return NULL;
@@ -131,7 +132,7 @@ struct tracker_thread *tracker_get_thread(struct tracker *tracker, uint64_t key,
     uint64_t known;
     if (map_get(&tracker->by_key, key, &known))
         return (struct tracker_thread *)(uintptr_t)known;
-    return add_thread(tracker, key, tid);
+    return tracker_add_thread(tracker, key, tid);
 }
 
 uint64_t tracker_thread_key(const struct tracker_thread *thread) {
@@ -194,7 +195,7 @@ void tracker_put_back(struct tracker *tracker, const struct tracker_release *rel
 }
 
 /* By the latest block of its site, or not. */
-static int replace(struct tracker *tracker, const struct tracker_release *release) {
+static int tracker_replace(struct tracker *tracker, const struct tracker_release *release) {
     const struct tracker_thread *thread = release->thread;
     struct site *site = release->block.site;
     const struct chain_block older = {release->block.number, release->block.size_bytes};
@@ -228,7 +229,7 @@ int tracker_count_free(struct tracker *tracker, const struct tracker_release *re
     if (release->verdict != DETECTOR_TEMPORARY || !block->site)
         return TMPALLOC_OK;
     site_count_temporary(block->site, block->size_bytes, block->distance, by_realloc);
-    return by_realloc ? TMPALLOC_OK : replace(tracker, release);
+    return by_realloc ? TMPALLOC_OK : tracker_replace(tracker, release);
 }
 
 int tracker_freed(struct tracker *tracker, struct tracker_thread *thread, uint64_t address,
@@ -286,7 +287,7 @@ static int add_site_threads(struct snapshot_builder *builder, struct snapshot_si
     return status;
 }
 
-static int add_site(struct snapshot_builder *builder, const struct site *site) {
+static int tracker_add_site(struct snapshot_builder *builder, const struct site *site) {
     struct snapshot_site *sum;
     struct snapshot_site part = {
         .stack = site->stack,
@@ -305,7 +306,7 @@ static int add_thread_sites(struct snapshot_builder *builder, const struct track
     struct site *site = site_table_first(thread->sites);
     for (; site && status == TMPALLOC_OK; site = site->next) {
         if (site->counters.allocations)
-            status = add_site(builder, site);
+            status = tracker_add_site(builder, site);
     }
     return status;
 }
