@@ -80,12 +80,13 @@ uint32_t interpreted_stacks_runtime_module(struct modules *modules) {
     return FRAME_NO_MODULE;
 }
 
-static bool read_memory(void *arg, uint64_t address, void *buffer, size_t size_bytes) {
+static bool interpreted_stacks_read_memory(void *arg, uint64_t address, void *buffer,
+                                           size_t size_bytes) {
     struct interpreted_stacks *python = arg;
     return host_read_data(python->host, address, buffer, size_bytes, NULL) == TMPALLOC_OK;
 }
 
-static uint64_t find_symbol(void *arg, const char *symbol) {
+static uint64_t interpreted_stacks_find_symbol(void *arg, const char *symbol) {
     struct interpreted_stacks *python = arg;
     uint32_t module = interpreted_stacks_runtime_module(python->modules);
     struct module_symbol function;
@@ -100,7 +101,9 @@ static uint64_t find_symbol(void *arg, const char *symbol) {
 }
 
 static struct python_process process_of(struct interpreted_stacks *python) {
-    return (struct python_process){.read = read_memory, .find = find_symbol, .arg = python};
+    return (struct python_process){.read = interpreted_stacks_read_memory,
+                                   .find = interpreted_stacks_find_symbol,
+                                   .arg = python};
 }
 
 enum python_answer interpreted_stacks_refresh(struct interpreted_stacks *python,
@@ -165,8 +168,9 @@ static int copy_code(struct interpreted_stacks *python, const struct python_proc
 }
 
 /* TMPALLOC_E_HOST: it can't be read. */
-static int find_code(struct interpreted_stacks *python, const struct python_process *process,
-                     uint64_t address, const struct known_code **ret) {
+static int interpreted_stacks_find_code(struct interpreted_stacks *python,
+                                        const struct python_process *process, uint64_t address,
+                                        const struct known_code **ret) {
     struct identity identity;
     uint64_t value;
     if (!read_identity(process, &python->runtime.offsets, address, &identity))
@@ -182,10 +186,11 @@ static int find_code(struct interpreted_stacks *python, const struct python_proc
     return copy_code(python, process, address, &identity, ret);
 }
 
-static int make_frame(struct interpreted_stacks *python, const struct python_process *process,
-                      const struct python_frame *from, struct frame *ret) {
+static int interpreted_stacks_make_frame(struct interpreted_stacks *python,
+                                         const struct python_process *process,
+                                         const struct python_frame *from, struct frame *ret) {
     const struct known_code *known;
-    int status = find_code(python, process, from->code, &known);
+    int status = interpreted_stacks_find_code(python, process, from->code, &known);
     if (status != TMPALLOC_OK)
         return status;
     const struct python_code *code = &known->code;
@@ -220,9 +225,10 @@ static bool is_loop(const struct interpreted_stacks *python, const struct frame 
 }
 
 /* Whether the native frame is that of the call that ran this group of Python frames. */
-static bool runs(const struct interpreted_stacks *python, const struct capture *capture, uint32_t i,
-                 uint64_t stack_pointer, const struct python_frame *entry,
-                 const struct module_symbol *loop) {
+static bool interpreted_stacks_runs(const struct interpreted_stacks *python,
+                                    const struct capture *capture, uint32_t i,
+                                    uint64_t stack_pointer, const struct python_frame *entry,
+                                    const struct module_symbol *loop) {
     if (!entry->loop)
         return is_loop(python, &stacks_get(python->stacks, capture->stack)->frames[i], loop);
     int64_t place = (int64_t)(entry->loop - stack_pointer);
@@ -230,7 +236,8 @@ static bool runs(const struct interpreted_stacks *python, const struct capture *
 }
 
 /* The index of the entry frame that ends the group; the last one when there is none. */
-static size_t find_entry(const struct python_frame *frames, size_t first, size_t count) {
+static size_t interpreted_stacks_find_entry(const struct python_frame *frames, size_t first,
+                                            size_t count) {
     size_t i = first;
     while (i + 1 < count && !frames[i].is_entry)
         i++;
@@ -240,8 +247,8 @@ static size_t find_entry(const struct python_frame *frames, size_t first, size_t
 static int add_group(struct interpreted_stacks *python, const struct python_process *process,
                      size_t first, size_t last, uint32_t *count) {
     for (size_t i = first; i <= last && *count < 2 * UNWINDER_DEPTH_LIMIT; i++) {
-        int status =
-            make_frame(python, process, &python->python_frames[i], &python->frames[*count]);
+        int status = interpreted_stacks_make_frame(python, process, &python->python_frames[i],
+                                                   &python->frames[*count]);
         if (status == TMPALLOC_E_NOMEM)
             return status;
         *count += status == TMPALLOC_OK;
@@ -249,9 +256,10 @@ static int add_group(struct interpreted_stacks *python, const struct python_proc
     return TMPALLOC_OK;
 }
 
-static int merge(struct interpreted_stacks *python, const struct python_process *process,
-                 uint64_t stack_pointer, const struct capture *capture, size_t python_count,
-                 uint32_t *count_ret) {
+static int interpreted_stacks_merge_capture(struct interpreted_stacks *python,
+                                            const struct python_process *process,
+                                            uint64_t stack_pointer, const struct capture *capture,
+                                            size_t python_count, uint32_t *count_ret) {
     const struct stack *native = stacks_get(python->stacks, capture->stack);
     struct module_symbol loop = {0};
     size_t next = 0;
@@ -259,9 +267,9 @@ static int merge(struct interpreted_stacks *python, const struct python_process 
     modules_find_function(python->modules, interpreted_stacks_runtime_module(python->modules),
                           EVAL_LOOP, false, &loop);
     for (uint32_t i = 0; i < native->count && count < 2 * UNWINDER_DEPTH_LIMIT; i++) {
-        size_t entry = find_entry(python->python_frames, next, python_count);
-        if (next < python_count &&
-            runs(python, capture, i, stack_pointer, &python->python_frames[entry], &loop)) {
+        size_t entry = interpreted_stacks_find_entry(python->python_frames, next, python_count);
+        if (next < python_count && interpreted_stacks_runs(python, capture, i, stack_pointer,
+                                                           &python->python_frames[entry], &loop)) {
             int status = add_group(python, process, next, entry, &count);
             if (status != TMPALLOC_OK)
                 return status;
@@ -284,7 +292,8 @@ int interpreted_stacks_merge(struct interpreted_stacks *python, int64_t tid, uin
     size_t python_count = list_frames(python, &process, tid);
     if (python_count == 0)
         return TMPALLOC_OK;
-    int status = merge(python, &process, stack_pointer, capture, python_count, &count);
+    int status = interpreted_stacks_merge_capture(python, &process, stack_pointer, capture,
+                                                  python_count, &count);
     if (status != TMPALLOC_OK)
         return status;
     const struct stack stack = {

@@ -29,7 +29,7 @@ struct unwinder {
     struct frame frames[UNWINDER_DEPTH_LIMIT];
 };
 
-static bool read_register(struct unwinder *unwinder, uint32_t number, uint64_t *ret) {
+static bool unwinder_read_register(struct unwinder *unwinder, uint32_t number, uint64_t *ret) {
     uint64_t bit = UINT64_C(1) << number;
     const struct processor *processor = unwinder->walk.processor;
     if (!(unwinder->known_registers & bit) &&
@@ -41,16 +41,17 @@ static bool read_register(struct unwinder *unwinder, uint32_t number, uint64_t *
     return true;
 }
 
-static bool read_cell(void *arg, enum unwinder_cell_kind kind, int64_t place, uint64_t *ret) {
+static bool unwinder_read_cell(void *arg, enum unwinder_cell_kind kind, int64_t place,
+                               uint64_t *ret) {
     struct unwinder *unwinder = arg;
     if (kind == UNWINDER_REGISTER)
         return place < unwind_program_counter(unwinder->walk.processor) &&
-               read_register(unwinder, (uint32_t)place, ret);
+               unwinder_read_register(unwinder, (uint32_t)place, ret);
     return stack_memory_read(&unwinder->memory, unwinder->thread.stack_pointer + (uint64_t)place,
                              ret);
 }
 
-static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
+static bool unwinder_read_code(void *arg, uint64_t address, uint64_t *ret) {
     struct unwinder *unwinder = arg;
     return stack_memory_read(&unwinder->memory, address, ret);
 }
@@ -62,16 +63,16 @@ int unwinder_create(struct host *host, struct modules *modules, struct stacks *s
         return TMPALLOC_E_NOMEM;
     *unwinder = (struct unwinder){.host = host, .modules = modules, .stacks = stacks};
     unwinder->memory.host = host;
-    unwinder->thread = (struct unwinder_thread){.read = read_cell, .arg = unwinder};
+    unwinder->thread = (struct unwinder_thread){.read = unwinder_read_cell, .arg = unwinder};
     unwinder->walk = (struct walk){.modules = modules,
-                                   .read_code = read_code,
+                                   .read_code = unwinder_read_code,
                                    .read_code_arg = unwinder,
                                    .depth_limit = UNWINDER_DEPTH_LIMIT};
     *ret = unwinder;
     return TMPALLOC_OK;
 }
 
-static void forget(struct unwinder *unwinder) {
+static void unwinder_forget(struct unwinder *unwinder) {
     memo_deinit(&unwinder->memo);
     unwinder->has_incomplete = false;
 }
@@ -91,12 +92,12 @@ void unwinder_set_depth(struct unwinder *unwinder, uint32_t depth) {
     if (depth > UNWINDER_DEPTH_LIMIT)
         depth = UNWINDER_DEPTH_LIMIT;
     if (depth != unwinder->walk.depth_limit)
-        forget(unwinder);
+        unwinder_forget(unwinder);
     unwinder->walk.depth_limit = depth;
 }
 
 void unwinder_reset(struct unwinder *unwinder) {
-    forget(unwinder);
+    unwinder_forget(unwinder);
     arena_deinit(&unwinder->captures);
 }
 
@@ -109,12 +110,12 @@ static void follow_modules(struct unwinder *unwinder) {
     size_t loaded_count = modules_loaded_count(unwinder->modules);
     if (generation != unwinder->generation ||
         (unwinder->has_incomplete && loaded_count != unwinder->loaded_count))
-        forget(unwinder);
+        unwinder_forget(unwinder);
     unwinder->generation = generation;
     unwinder->loaded_count = loaded_count;
 }
 
-static int intern(struct unwinder *unwinder, uint32_t *ret) {
+static int unwinder_intern(struct unwinder *unwinder, uint32_t *ret) {
     const struct walk *walk = &unwinder->walk;
     for (size_t i = 0; i < walk->frame_count; i++) {
         const struct walk_frame *frame = &walk->frames[i];
@@ -133,7 +134,7 @@ static int keep_capture(struct unwinder *unwinder, const struct capture **ret) {
     int64_t *cfa_offsets = arena_allocate(&unwinder->captures, count, sizeof *cfa_offsets);
     uint64_t *pcs = arena_allocate(&unwinder->captures, count, sizeof *pcs);
     uint32_t stack;
-    if (!capture || !cfa_offsets || !pcs || intern(unwinder, &stack) != TMPALLOC_OK)
+    if (!capture || !cfa_offsets || !pcs || unwinder_intern(unwinder, &stack) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     for (size_t i = 0; i < count; i++) {
         cfa_offsets[i] = walk->frames[i].cfa_offset;
@@ -145,8 +146,8 @@ static int keep_capture(struct unwinder *unwinder, const struct capture **ret) {
     return TMPALLOC_OK;
 }
 
-static int unwind(struct unwinder *unwinder, const struct memo_departure *departure,
-                  const struct capture **ret) {
+static int unwinder_unwind(struct unwinder *unwinder, const struct memo_departure *departure,
+                           const struct capture **ret) {
     struct walk *walk = &unwinder->walk;
     unwinder->statistics.unwinds++;
     if (walk_run(walk, &unwinder->thread) != TMPALLOC_OK ||
@@ -170,7 +171,7 @@ static int follow_processor(struct unwinder *unwinder, struct error *error) {
     struct unwind_rules *rules;
     if (unwind_rules_create(processor, unwinder->modules, &rules) != TMPALLOC_OK)
         return error_no_memory(error);
-    forget(unwinder);
+    unwinder_forget(unwinder);
     unwind_rules_destroy(unwinder->walk.rules);
     unwinder->walk.rules = rules;
     unwinder->walk.processor = processor;
@@ -197,7 +198,7 @@ int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_poin
         *ret = known;
         return TMPALLOC_OK;
     }
-    if (unwind(unwinder, &departure, ret) != TMPALLOC_OK)
+    if (unwinder_unwind(unwinder, &departure, ret) != TMPALLOC_OK)
         return error_no_memory(error);
     return TMPALLOC_OK;
 }

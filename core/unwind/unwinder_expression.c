@@ -10,7 +10,7 @@ struct machine {
     size_t depth;
 };
 
-static bool push(struct machine *machine, uint64_t bits, bool based) {
+static bool unwinder_expression_push(struct machine *machine, uint64_t bits, bool based) {
     if (machine->depth == STACK_LIMIT)
         return false;
     machine->stack[machine->depth++] = (struct walk_value){.bits = bits, .based = based};
@@ -20,17 +20,17 @@ static bool push(struct machine *machine, uint64_t bits, bool based) {
 static bool push_register(struct machine *machine, uint64_t number, uint64_t offset) {
     struct walk_value value;
     return machine->context->get_register(machine->context->arg, number, &value) &&
-           push(machine, value.bits + offset, value.based);
+           unwinder_expression_push(machine, value.bits + offset, value.based);
 }
 
-static bool copy(struct machine *machine, uint64_t below) {
+static bool unwinder_expression_copy(struct machine *machine, uint64_t below) {
     if (below >= machine->depth)
         return false;
     struct walk_value value = machine->stack[machine->depth - 1 - below];
-    return push(machine, value.bits, value.based);
+    return unwinder_expression_push(machine, value.bits, value.based);
 }
 
-static bool rotate(struct machine *machine, size_t count) {
+static bool unwinder_expression_rotate(struct machine *machine, size_t count) {
     if (machine->depth < count)
         return false;
     struct walk_value *bottom = &machine->stack[machine->depth - count];
@@ -41,7 +41,7 @@ static bool rotate(struct machine *machine, size_t count) {
     return true;
 }
 
-static bool dereference(struct machine *machine, uint64_t size) {
+static bool unwinder_expression_dereference(struct machine *machine, uint64_t size) {
     if (machine->depth == 0 || size == 0 || size > 8)
         return false;
     struct walk_value *top = &machine->stack[machine->depth - 1];
@@ -66,10 +66,12 @@ static bool add_or_subtract(struct machine *machine, uint8_t atom) {
     if ((left.based || right.based) && !based && !cancels &&
         !machine->context->pin(machine->context->arg))
         return false;
-    return push(machine, plus ? left.bits + right.bits : left.bits - right.bits, based);
+    return unwinder_expression_push(machine, plus ? left.bits + right.bits : left.bits - right.bits,
+                                    based);
 }
 
-static bool combine(uint8_t atom, uint64_t left, uint64_t right, uint64_t *ret) {
+static bool unwinder_expression_combine(uint8_t atom, uint64_t left, uint64_t right,
+                                        uint64_t *ret) {
     int64_t signed_left = (int64_t)left;
     int64_t signed_right = (int64_t)right;
     switch (atom) {
@@ -112,7 +114,8 @@ static bool apply_binary(struct machine *machine, uint8_t atom) {
     uint64_t bits;
     if ((left.based || right.based) && !machine->context->pin(machine->context->arg))
         return false;
-    return combine(atom, left.bits, right.bits, &bits) && push(machine, bits, false);
+    return unwinder_expression_combine(atom, left.bits, right.bits, &bits) &&
+           unwinder_expression_push(machine, bits, false);
 }
 
 static bool push_constant(struct machine *machine, const Dwarf_Op *operation) {
@@ -128,7 +131,7 @@ static bool push_constant(struct machine *machine, const Dwarf_Op *operation) {
     case DW_OP_const8s:
     case DW_OP_constu:
     case DW_OP_consts:
-        return push(machine, operation->number, false);
+        return unwinder_expression_push(machine, operation->number, false);
     default:
         return false;
     }
@@ -141,10 +144,10 @@ static bool add_constant(struct machine *machine, uint64_t number) {
     return true;
 }
 
-static bool apply(struct machine *machine, const Dwarf_Op *operation) {
+static bool unwinder_expression_apply(struct machine *machine, const Dwarf_Op *operation) {
     uint8_t atom = operation->atom;
     if (atom >= DW_OP_lit0 && atom <= DW_OP_lit31)
-        return push(machine, atom - DW_OP_lit0, false);
+        return unwinder_expression_push(machine, atom - DW_OP_lit0, false);
     if (atom >= DW_OP_breg0 && atom <= DW_OP_breg31)
         return push_register(machine, atom - DW_OP_breg0, operation->number);
     switch (atom) {
@@ -153,25 +156,26 @@ static bool apply(struct machine *machine, const Dwarf_Op *operation) {
     case DW_OP_bregx:
         return push_register(machine, operation->number, operation->number2);
     case DW_OP_call_frame_cfa:
-        return push(machine, machine->context->cfa.bits, machine->context->cfa.based);
+        return unwinder_expression_push(machine, machine->context->cfa.bits,
+                                        machine->context->cfa.based);
     case DW_OP_plus_uconst:
         return add_constant(machine, operation->number);
     case DW_OP_deref:
-        return dereference(machine, 8);
+        return unwinder_expression_dereference(machine, 8);
     case DW_OP_deref_size:
-        return dereference(machine, operation->number);
+        return unwinder_expression_dereference(machine, operation->number);
     case DW_OP_dup:
-        return copy(machine, 0);
+        return unwinder_expression_copy(machine, 0);
     case DW_OP_over:
-        return copy(machine, 1);
+        return unwinder_expression_copy(machine, 1);
     case DW_OP_pick:
-        return copy(machine, operation->number);
+        return unwinder_expression_copy(machine, operation->number);
     case DW_OP_drop:
         return machine->depth > 0 && machine->depth--;
     case DW_OP_swap:
-        return rotate(machine, 2);
+        return unwinder_expression_rotate(machine, 2);
     case DW_OP_rot:
-        return rotate(machine, 3);
+        return unwinder_expression_rotate(machine, 3);
     default:
         return push_constant(machine, operation) || apply_binary(machine, atom);
     }
@@ -181,7 +185,7 @@ bool expression_evaluate(const struct expression *expression,
                          const struct expression_context *context, struct walk_value *ret) {
     struct machine machine = {.context = context};
     for (size_t i = 0; i < expression->count; i++) {
-        if (!apply(&machine, &expression->operations[i]))
+        if (!unwinder_expression_apply(&machine, &expression->operations[i]))
             return false;
     }
     if (machine.depth == 0)

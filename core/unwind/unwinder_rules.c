@@ -35,7 +35,8 @@ static void set_frame(const struct processor *processor, struct unwind_row *row,
         row->rules[row->count++] = at_offset(frames->frame_pointer, -bytes);
 }
 
-static void guess(const struct processor *processor, struct unwind_row *row, bool known) {
+static void unwinder_rules_guess(const struct processor *processor, struct unwind_row *row,
+                                 bool known) {
     set_frame(processor, row, processor->frames.frame_pointer, true);
     row->guessed = true;
     row->known = known;
@@ -61,7 +62,7 @@ int unwind_rules_create(const struct processor *processor, struct modules *modul
         return TMPALLOC_E_NOMEM;
     }
     if (processor->frame_agrees)
-        guess(processor, &rules->made_at_run_time.row, false);
+        unwinder_rules_guess(processor, &rules->made_at_run_time.row, false);
     *ret = rules;
     return TMPALLOC_OK;
 }
@@ -128,15 +129,16 @@ static bool is_cfa_offset(const Dwarf_Op *operations, size_t count, int64_t *ret
 }
 
 /* Vector registers and the like have numbers too: rules for them go nowhere. */
-static void set_register(struct unwind_rules *rules, uint64_t number, struct unwind_rule *rule) {
+static void unwinder_rules_set_register(struct unwind_rules *rules, uint64_t number,
+                                        struct unwind_rule *rule) {
     bool fits = number < rules->processor->frames.count;
     rule->kind = fits ? UNWIND_REGISTER : UNWIND_UNDEFINED;
     rule->number = fits ? (uint8_t)number : 0;
 }
 
 /* The rule stays as it is where there is none. */
-static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int number,
-                         struct unwind_rule *rule) {
+static int unwinder_rules_read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int number,
+                                        struct unwind_rule *rule) {
     Dwarf_Op memory[3];
     Dwarf_Op *operations;
     size_t count;
@@ -150,7 +152,7 @@ static int read_register(struct unwind_rules *rules, Dwarf_Frame *frame, int num
     bool is_value = operations[count - 1].atom == DW_OP_stack_value;
     count -= is_value;
     if (count == 1 && is_register(operations, &other)) {
-        set_register(rules, other, rule);
+        unwinder_rules_set_register(rules, other, rule);
         return TMPALLOC_OK;
     }
     if (is_cfa_offset(operations, count, &rule->offset)) {
@@ -165,7 +167,7 @@ static int read_rules(struct unwind_rules *rules, Dwarf_Frame *frame, struct unw
     uint32_t pc = unwind_program_counter(rules->processor);
     for (uint32_t i = 0; i < pc; i++) {
         struct unwind_rule rule = {.kind = UNWIND_UNDEFINED, .target = (uint8_t)i};
-        if (read_register(rules, frame, (int)i, &rule) != TMPALLOC_OK)
+        if (unwinder_rules_read_register(rules, frame, (int)i, &rule) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
         if (rule.kind != UNWIND_SAME)
             row->rules[row->count++] = rule;
@@ -182,14 +184,14 @@ static int read_row(struct unwind_rules *rules, Dwarf_Frame *frame, struct unwin
     if (status == TMPALLOC_OK)
         status = read_rules(rules, frame, row);
     if (status == TMPALLOC_OK)
-        status = read_register(rules, frame, column, &row->return_address);
+        status = unwinder_rules_read_register(rules, frame, column, &row->return_address);
     if (column != (int)pc && row->return_address.kind == UNWIND_SAME)
-        set_register(rules, (uint64_t)column, &row->return_address);
+        unwinder_rules_set_register(rules, (uint64_t)column, &row->return_address);
     return status;
 }
 
 /* What libdw makes of a frame; NULL: nothing.  To be released with free(). */
-static Dwarf_Frame *find_frame(Dwfl_Module *file, uint64_t address) {
+static Dwarf_Frame *unwinder_rules_find_frame(Dwfl_Module *file, uint64_t address) {
     Dwarf_Frame *frame;
     Dwarf_Addr bias = 0;
     Dwarf_CFI *cfi = dwfl_module_eh_cfi(file, &bias);
@@ -202,7 +204,8 @@ static Dwarf_Frame *find_frame(Dwfl_Module *file, uint64_t address) {
 }
 
 /* The file's bytes from an address on, as many as are loaded of it in one piece; NULL: none. */
-static const uint8_t *find_code(Dwfl_Module *file, uint64_t address, uint64_t *count_ret) {
+static const uint8_t *unwinder_rules_find_code(Dwfl_Module *file, uint64_t address,
+                                               uint64_t *count_ret) {
     GElf_Addr bias;
     GElf_Phdr segment;
     size_t size;
@@ -220,12 +223,12 @@ static const uint8_t *find_code(Dwfl_Module *file, uint64_t address, uint64_t *c
 }
 
 /* A function that begins without a frame pointer and hasn't pushed it yet is about to. */
-static void read_code(const struct processor *processor, Dwfl_Module *file, uint64_t start,
-                      struct unwinder_row *ret) {
+static void unwinder_rules_read_code(const struct processor *processor, Dwfl_Module *file,
+                                     uint64_t start, struct unwinder_row *ret) {
     struct unwind_row *row = &ret->row;
     uint32_t stack_pointer = processor->frames.stack_pointer;
     uint64_t left, count = ret->place.offset - start;
-    const uint8_t *code = find_code(file, start, &left);
+    const uint8_t *code = unwinder_rules_find_code(file, start, &left);
     if (!code || left < count)
         return;
     switch (processor->frame_after(code, count)) {
@@ -236,7 +239,7 @@ static void read_code(const struct processor *processor, Dwfl_Module *file, uint
         set_frame(processor, row, stack_pointer, true);
         return;
     case FRAME_CODE_POINTER:
-        guess(processor, row, true);
+        unwinder_rules_guess(processor, row, true);
         return;
     case FRAME_CODE_UNKNOWN:
         return;
@@ -253,15 +256,15 @@ static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwin
     if (modules_functions(rules->modules, row->place.module, &functions) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     if (function_symbols_covering(functions, row->place.offset, &start))
-        read_code(rules->processor, file, start, row);
+        unwinder_rules_read_code(rules->processor, file, start, row);
     else
-        guess(rules->processor, &row->row, false);
+        unwinder_rules_guess(rules->processor, &row->row, false);
     return TMPALLOC_OK;
 }
 
 /* A row without rules remembers that there are none. */
-static int create_row(struct unwind_rules *rules, const struct frame *place,
-                      struct unwinder_row **ret) {
+static int unwinder_rules_create_row(struct unwind_rules *rules, const struct frame *place,
+                                     struct unwinder_row **ret) {
     struct unwinder_row *row = arena_allocate(&rules->arena, 1, sizeof *row);
     if (!row || init_row(rules, &row->row) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
@@ -270,14 +273,14 @@ static int create_row(struct unwind_rules *rules, const struct frame *place,
     Dwfl_Module *file = modules_dwfl(rules->modules, place->module);
     if (!file)
         return TMPALLOC_OK;
-    Dwarf_Frame *frame = find_frame(file, place->offset);
+    Dwarf_Frame *frame = unwinder_rules_find_frame(file, place->offset);
     int status = frame ? read_row(rules, frame, row) : guess_row(rules, file, row);
     free(frame);
     return status;
 }
 
-static struct unwinder_row *find_row(struct unwind_rules *rules, uint64_t hash,
-                                     const struct frame *place) {
+static struct unwinder_row *unwinder_rules_find_row(struct unwind_rules *rules, uint64_t hash,
+                                                    const struct frame *place) {
     uint64_t value;
     if (!map_get(&rules->rows, hash, &value))
         return NULL;
@@ -296,8 +299,8 @@ int unwind_rules_find(struct unwind_rules *rules, const struct frame *frame,
     struct frame place = {
         .module = frame->module, .offset = frame->offset - !frame->exact, .exact = 1};
     uint64_t hash = map_hash(place.offset) ^ map_hash(place.module);
-    struct unwinder_row *row = find_row(rules, hash, &place);
-    if (!row && (create_row(rules, &place, &row) != TMPALLOC_OK ||
+    struct unwinder_row *row = unwinder_rules_find_row(rules, hash, &place);
+    if (!row && (unwinder_rules_create_row(rules, &place, &row) != TMPALLOC_OK ||
                  map_put(&rules->rows, hash, (uintptr_t)row)))
         return TMPALLOC_E_NOMEM;
     if (row->row.cfa.kind != UNWIND_UNDEFINED)

@@ -16,8 +16,8 @@ void walk_deinit(struct walk *walk) {
 }
 
 /* False: the cell is missing, or there is no memory for logging it. */
-static bool read_cell(struct walk *walk, enum unwinder_cell_kind kind, int64_t place, bool relative,
-                      struct walk_value *ret) {
+static bool unwinder_walk_read_cell(struct walk *walk, enum unwinder_cell_kind kind, int64_t place,
+                                    bool relative, struct walk_value *ret) {
     if (MEMORY_RESERVE(walk->cells, &walk->cell_capacity, walk->cell_count + 1)) {
         walk->status = TMPALLOC_E_NOMEM;
         return false;
@@ -30,26 +30,26 @@ static bool read_cell(struct walk *walk, enum unwinder_cell_kind kind, int64_t p
     return !seen.missing;
 }
 
-static bool read_register(struct walk_state *state, uint32_t number, bool relative,
-                          struct walk_value *ret) {
-    return read_cell(walk_of(state), UNWINDER_REGISTER, number, relative, ret);
+static bool unwinder_walk_read_register(struct walk_state *state, uint32_t number, bool relative,
+                                        struct walk_value *ret) {
+    return unwinder_walk_read_cell(walk_of(state), UNWINDER_REGISTER, number, relative, ret);
 }
 
-static bool read_memory(struct walk_state *state, uint64_t address, bool relative,
-                        struct walk_value *ret) {
+static bool unwinder_walk_read_memory(struct walk_state *state, uint64_t address, bool relative,
+                                      struct walk_value *ret) {
     struct walk *walk = walk_of(state);
     int64_t place = (int64_t)(address - walk->thread->stack_pointer);
-    return read_cell(walk, UNWINDER_MEMORY, place, relative, ret);
+    return unwinder_walk_read_cell(walk, UNWINDER_MEMORY, place, relative, ret);
 }
 
-static bool frame_agrees(struct walk_state *state, uint64_t address, bool known,
-                         uint64_t return_address) {
+static bool unwinder_walk_frame_agrees(struct walk_state *state, uint64_t address, bool known,
+                                       uint64_t return_address) {
     const struct walk *walk = walk_of(state);
     return walk->processor->frame_agrees(walk->read_code, walk->read_code_arg, address, known,
                                          return_address);
 }
 
-static struct walk_frame *add_frame(struct walk *walk, uint64_t pc, bool exact) {
+static struct walk_frame *unwinder_walk_add_frame(struct walk *walk, uint64_t pc, bool exact) {
     if (MEMORY_RESERVE(walk->frames, &walk->frame_capacity, walk->frame_count + 1)) {
         walk->status = TMPALLOC_E_NOMEM;
         return NULL;
@@ -81,7 +81,7 @@ static bool walk_give_up(struct walk *walk) {
 static bool walk_visit(struct walk *walk, uint64_t *pc, bool *exact) {
     struct walk_value cfa;
     const struct unwinder_row *found;
-    struct walk_frame *frame = add_frame(walk, *pc, *exact);
+    struct walk_frame *frame = unwinder_walk_add_frame(walk, *pc, *exact);
     if (!frame)
         return false;
     struct frame place = modules_frame(walk->modules, *pc, *exact);
@@ -110,9 +110,9 @@ static void walk_begin(struct walk *walk, const struct unwinder_thread *thread) 
                                     .program_counter = unwind_program_counter(processor),
                                     .frame_bytes = processor->frames.frame_bytes,
                                     .return_mask = processor->returns.mask,
-                                    .read_register = read_register,
-                                    .read_memory = read_memory,
-                                    .frame_agrees = frame_agrees};
+                                    .read_register = unwinder_walk_read_register,
+                                    .read_memory = unwinder_walk_read_memory,
+                                    .frame_agrees = unwinder_walk_frame_agrees};
     walk->state.side = &walk->side;
     walk->state.pinned = false;
     for (uint32_t i = 0; i < processor->frames.count; i++)
