@@ -144,8 +144,8 @@ static void set_up_once(void) {
 void (*const hook_calls_when_not_set_up)(void) = set_up_once;
 
 /* Of all constructors this is the first (-z initfirst): those of libraries allocate. */
-__attribute__((constructor)) static void loaded(int argument_count, char **arguments,
-                                                char **variables) {
+__attribute__((constructor)) static void agent_loaded(int argument_count, char **arguments,
+                                                      char **variables) {
     (void)argument_count;
     (void)arguments;
     environment_begin(variables);

@@ -32,20 +32,20 @@ _Static_assert(AGENT_FIRST_OTHER + HOOK_COUNT - HOOK_dlclose <= AGENT_ENTRY_POIN
                "the image has a place for each");
 
 /* In the image's arrays. */
-static uint32_t place_of(uint32_t number) {
+static uint32_t install_place_of(uint32_t number) {
     return hooks_is_entry_point(number) ? number : AGENT_FIRST_OTHER + (number - HOOK_dlclose);
 }
 
-static void note(struct installation *installation, uint32_t number, uintptr_t function,
-                 enum agent_hooking hooking) {
+static void install_note(struct installation *installation, uint32_t number, uintptr_t function,
+                         enum agent_hooking hooking) {
     struct agent_image *image = installation->image;
     installation->functions[number] = function;
     installation->hooking[number] = hooking;
-    image->entry_points[place_of(number)] = function;
-    image->hooking[place_of(number)] = (uint8_t)hooking;
+    image->entry_points[install_place_of(number)] = function;
+    image->hooking[install_place_of(number)] = (uint8_t)hooking;
 }
 
-static void find_code(uintptr_t function, struct own_code *ret) {
+static void install_find_code(uintptr_t function, struct own_code *ret) {
     loaded_symbols_segment(function, &ret->start, &ret->size_bytes);
 }
 
@@ -53,19 +53,19 @@ static void find_code(uintptr_t function, struct own_code *ret) {
 static uintptr_t hook_for(uint32_t number, uintptr_t function) {
     if (!hooks[number].guarded || !loaded_symbols_share_file(function, c_library_address()))
         return hook_list[number].counting;
-    find_code(function, &own_code_c_library);
+    install_find_code(function, &own_code_c_library);
     return hooks[number].guarded;
 }
 
 static void note_span(struct installation *installation, uint32_t number,
                       const struct patch_span *span) {
-    installation->image->patch_start[place_of(number)] = span->start;
-    installation->image->patch_end[place_of(number)] = span->end;
+    installation->image->patch_start[install_place_of(number)] = span->start;
+    installation->image->patch_end[install_place_of(number)] = span->end;
 }
 
-static int patch(struct installation *installation, uint32_t number, uintptr_t function) {
+static int install_patch(struct installation *installation, uint32_t number, uintptr_t function) {
     struct patch_span span;
-    note(installation, number, function, AGENT_PATCHED);
+    install_note(installation, number, function, AGENT_PATCHED);
     int status = patch_entry(function, 0, hook_for(number, function), &hooks_real[number], &span);
     if (status == TMPALLOC_OK)
         note_span(installation, number, &span);
@@ -74,18 +74,18 @@ static int patch(struct installation *installation, uint32_t number, uintptr_t f
     return status;
 }
 
-static int change(struct installation *installation, uint32_t number, uintptr_t function) {
-    int status = patch(installation, number, function);
+static int install_change(struct installation *installation, uint32_t number, uintptr_t function) {
+    int status = install_patch(installation, number, function);
     if (status != TMPALLOC_E_UNSUPPORTED)
         return status;
-    note(installation, number, function, AGENT_RELOCATED);
+    install_note(installation, number, function, AGENT_RELOCATED);
     /* The executable calls its own functions directly, through no pointer of the dynamic linker. */
     status =
         loaded_symbols_in_executable(function)
             ? TMPALLOC_E_UNSUPPORTED
             : relocations_redirect(hook_list[number].name, function, hook_list[number].counting);
     if (status == TMPALLOC_E_UNSUPPORTED)
-        note(installation, number, function, AGENT_HOOK_REFUSED);
+        install_note(installation, number, function, AGENT_HOOK_REFUSED);
     return number == HOOK_malloc || number == HOOK_free || status != TMPALLOC_E_UNSUPPORTED
                ? status
                : TMPALLOC_OK;
@@ -109,16 +109,16 @@ static void lead_to_patched(struct installation *installation, uint32_t number,
                             uintptr_t function) {
     uint32_t same = find_same(installation, number, function);
     if (same != HOOK_COUNT)
-        note(installation, number, function, AGENT_PATCHED);
-    else if (patch(installation, number, function) != TMPALLOC_OK)
-        note(installation, number, function, AGENT_INTERPOSED);
+        install_note(installation, number, function, AGENT_PATCHED);
+    else if (install_patch(installation, number, function) != TMPALLOC_OK)
+        install_note(installation, number, function, AGENT_INTERPOSED);
     bool patched = installation->hooking[number] == AGENT_PATCHED;
     hooks_route(number, patched ? function : hook_list[number].counting);
 }
 
 /* The program is bound to this library's function, unless that has nothing to do: then whoever is
  * loaded later shall be bound as without it. */
-static void interpose(struct installation *installation, uint32_t number) {
+static void install_interpose(struct installation *installation, uint32_t number) {
     uintptr_t next = interposed[number];
     bool counts = next != 0;
     if (!next && installation->preloaded) {
@@ -127,32 +127,32 @@ static void interpose(struct installation *installation, uint32_t number) {
         if (!next)
             loaded_symbols_hide(hook_list[number].name);
     }
-    note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
+    install_note(installation, number, next, counts ? AGENT_INTERPOSED : AGENT_NOT_HOOKED);
     interposed[number] = counts ? next : 0;
     if (counts && number <= HOOK_dlclose)
         lead_to_patched(installation, number, next);
 }
 
 /* A program's own function with the name of one that changes the process may do anything. */
-static bool is_meant(uint32_t number, uintptr_t function) {
+static bool is_hook_meant(uint32_t number, uintptr_t function) {
     if (!hooks_is_entry_point(number))
         return number == HOOK_dlclose || loaded_symbols_share_file(function, c_library_address());
     return hooks_counts(number, function);
 }
 
-static int install(struct installation *installation, uint32_t number) {
+static int install_one(struct installation *installation, uint32_t number) {
     enum loaded_symbols_choice choice =
         installation->preloaded ? LOADED_FIRST : LOADED_FIRST_OF_OTHERS;
     uintptr_t function = loaded_symbols_find(hook_list[number].name, choice);
     uint32_t same = find_same(installation, number, function);
     if (hooks[number].exported && function == hooks[number].exported)
-        interpose(installation, number);
-    else if (!function || !is_meant(number, function))
-        note(installation, number, function, AGENT_NOT_HOOKED);
+        install_interpose(installation, number);
+    else if (!function || !is_hook_meant(number, function))
+        install_note(installation, number, function, AGENT_NOT_HOOKED);
     else if (same != HOOK_COUNT)
-        note(installation, number, function, installation->hooking[same]);
+        install_note(installation, number, function, installation->hooking[same]);
     else
-        return change(installation, number, function);
+        return install_change(installation, number, function);
     return TMPALLOC_OK;
 }
 
@@ -160,12 +160,12 @@ int install_hooks(struct agent_image *image, bool preloaded) {
     struct installation installation = {.image = image, .preloaded = preloaded};
     int status = TMPALLOC_OK;
     object_allocator_hooks_undo();
-    find_code(hook_list[HOOK_malloc].counting, &own_code_agent);
+    install_find_code(hook_list[HOOK_malloc].counting, &own_code_agent);
     if (preloaded)
         hooks_find_real();
     image->entry_point_count = AGENT_ENTRY_COUNT + image->function_count;
     for (uint32_t i = 0; i < HOOK_COUNT && status == TMPALLOC_OK; i++)
-        status = install(&installation, i);
+        status = install_one(&installation, i);
     if (status != TMPALLOC_OK)
         install_undo(image);
     return status;

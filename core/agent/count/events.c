@@ -12,12 +12,12 @@
 #define COLD __attribute__((noinline, cold))
 #define FLAT __attribute__((flatten))
 
-static bool counts(const struct call *call) {
+static bool events_counts(const struct call *call) {
     return __builtin_expect(IMAGE_LOAD(&image->generation) == call->thread->image.generation, 1);
 }
 
 /* For what isn't inlined: a call whose address isn't taken stays in registers. */
-static HOT struct call copy(const struct call *call) {
+static HOT struct call events_copy_call(const struct call *call) {
     return (struct call){
         .thread = call->thread, .frame = call->frame, .entry_point = call->entry_point};
 }
@@ -57,10 +57,10 @@ static COLD struct agent_site *reduced_site(struct call call) {
     return site ? site : call.thread->last_resort;
 }
 
-static HOT struct agent_site *find_site(const struct call *call) {
+static HOT struct agent_site *events_find_site(const struct call *call) {
     struct agent_stack *stack = call_stack(call);
     struct agent_site *site = stack ? site_of(call->thread, stack, call->entry_point) : NULL;
-    return site ? site : reduced_site(copy(call));
+    return site ? site : reduced_site(events_copy_call(call));
 }
 
 /* Counting. */
@@ -87,7 +87,7 @@ static void visit_site(struct thread *thread, struct agent_site *site, uintptr_t
         catches_allocated(thread, site, block, size_bytes);
 }
 
-static HOT void count_size(struct agent_site *site, uint64_t size_bytes) {
+static HOT void events_count_size(struct agent_site *site, uint64_t size_bytes) {
     if (site->previous_size != NO_PREVIOUS_SIZE) {
         site->larger += size_bytes > site->previous_size;
         site->equal += size_bytes == site->previous_size;
@@ -102,7 +102,7 @@ static HOT void count_size(struct agent_site *site, uint64_t size_bytes) {
 static COLD void count_first_size(struct thread *thread, struct agent_site *site, uintptr_t block,
                                   uint64_t size_bytes) {
     visit_site(thread, site, block, size_bytes);
-    count_size(site, size_bytes);
+    events_count_size(site, size_bytes);
 }
 
 static HOT void count_allocation(struct thread *thread, struct agent_site *site, uintptr_t block,
@@ -114,7 +114,7 @@ static HOT void count_allocation(struct thread *thread, struct agent_site *site,
     else if (size_bytes == site->previous_size)
         site->equal++;
     else
-        count_size(site, size_bytes);
+        events_count_size(site, size_bytes);
     site->allocations++;
     site->allocated_bytes += size_bytes;
 }
@@ -142,8 +142,8 @@ static struct agent_free *use_free(struct agent_free *free_site, const struct ag
 }
 
 /* Without memory for another one the site's first stands for all, whose stack isn't known then. */
-static struct agent_free *add_free(struct agent_site *site, struct agent_free *last,
-                                   const struct agent_stack *stack, uint32_t entry_point) {
+static struct agent_free *events_add_free(struct agent_site *site, struct agent_free *last,
+                                          const struct agent_stack *stack, uint32_t entry_point) {
     struct agent_free *added = threads_add_free();
     if (!added) {
         struct agent_free *first = (struct agent_free *)(uintptr_t)site->first_free;
@@ -162,7 +162,7 @@ static COLD struct agent_free *note_free(struct call call, struct agent_site *si
     if (!free_site->used)
         use_free(free_site, stack, call.entry_point);
     else if (!(free_site = find_free(site, stack, call.entry_point, &last)))
-        free_site = add_free(site, last, stack, call.entry_point);
+        free_site = events_add_free(site, last, stack, call.entry_point);
     site->free_return_slot = call_return_slot(&call);
     site->free_return_address = call_return_address(&call);
     site->same_free = (uintptr_t)free_site;
@@ -177,7 +177,7 @@ static HOT void count_temporary(const struct call *call, const struct detector_b
     if (__builtin_expect(!free_site || site->free_return_slot != call_return_slot(call) ||
                              site->free_return_address != call_return_address(call),
                          0))
-        free_site = note_free(copy(call), site);
+        free_site = note_free(events_copy_call(call), site);
     free_site->by_distance[block->distance].count++;
     free_site->by_distance[block->distance].bytes += block->size_bytes;
     site->by_realloc += by_realloc;
@@ -200,8 +200,8 @@ static void count_step(struct thread *thread, struct chain_block older, struct c
     IMAGE_STORE(&site->chains, (uint64_t)(uintptr_t)counters);
 }
 
-static __attribute__((noinline)) void replace(struct thread *thread, struct chain_block older,
-                                              struct agent_site *site) {
+static __attribute__((noinline)) void
+events_replace(struct thread *thread, struct chain_block older, struct agent_site *site) {
     const struct chain_block newer = {site->latest, site->previous_size};
     if (chains_is_replaced(thread->chains, threads_detector(), thread->window, older, newer))
         count_step(thread, older, newer, site);
@@ -212,7 +212,7 @@ static HOT void count_replaced(struct thread *thread, const struct detector_bloc
     struct agent_site *site = block->site;
     if (__builtin_expect(site->latest != block->number && site->previous_size > block->size_bytes,
                          0))
-        replace(thread, (struct chain_block){block->number, block->size_bytes}, site);
+        events_replace(thread, (struct chain_block){block->number, block->size_bytes}, site);
 }
 
 static void count_grown(struct thread *thread, const struct detector_block *block,
@@ -236,10 +236,10 @@ static HOT void count_free(const struct call *call, const struct taken *taken, b
         counters->cross_thread_frees++;
 }
 
-static HOT struct agent_site *allocated(const struct call *call, uintptr_t block,
-                                        uint64_t size_bytes) {
+static HOT struct agent_site *events_count_block(const struct call *call, uintptr_t block,
+                                                 uint64_t size_bytes) {
     struct thread *thread = call->thread;
-    struct agent_site *site = find_site(call);
+    struct agent_site *site = events_find_site(call);
     count_allocation(thread, site, block, size_bytes);
     memory_use_reserve(true);
     count_status(thread,
@@ -249,7 +249,7 @@ static HOT struct agent_site *allocated(const struct call *call, uintptr_t block
     return site;
 }
 
-static HOT void take(const struct call *call, uintptr_t block, struct taken *ret) {
+static HOT void events_take_block(const struct call *call, uintptr_t block, struct taken *ret) {
     ret->verdict = detector_freed(threads_detector(), call->thread->window, block, &ret->block);
     if (ret->verdict == DETECTOR_CROSS_THREAD &&
         !threads_window_holds(ret->block.owner, call->thread->image.generation))
@@ -259,8 +259,8 @@ static HOT void take(const struct call *call, uintptr_t block, struct taken *ret
 /* What the hooks call. */
 
 FLAT void events_allocated(const struct call *call, uintptr_t block, uint64_t size_bytes) {
-    if (block && counts(call))
-        allocated(call, block, size_bytes);
+    if (block && events_counts(call))
+        events_count_block(call, block, size_bytes);
 }
 
 static COLD const struct agent_caught *check_catches_slowly(struct call call, uintptr_t block,
@@ -273,12 +273,12 @@ static HOT const struct agent_caught *check_catches(const struct call *call, uin
                                                     const struct taken *taken) {
     if (__builtin_expect(image->catching == 0, 1))
         return NULL;
-    return check_catches_slowly(copy(call), block, *taken);
+    return check_catches_slowly(events_copy_call(call), block, *taken);
 }
 
 FLAT const struct agent_caught *events_freed(const struct call *call, uintptr_t block) {
     struct taken taken;
-    take(call, block, &taken);
+    events_take_block(call, block, &taken);
     count_free(call, &taken, false);
     return check_catches(call, block, &taken);
 }
@@ -286,7 +286,7 @@ FLAT const struct agent_caught *events_freed(const struct call *call, uintptr_t 
 const struct agent_caught *events_unmapped(const struct call *call, uintptr_t block,
                                            uint64_t size_bytes) {
     struct taken taken;
-    take(call, block, &taken);
+    events_take_block(call, block, &taken);
     if (taken.verdict != DETECTOR_PLAIN && taken.block.size_bytes != size_bytes) {
         events_put_back(call, &taken);
         return NULL;
@@ -300,25 +300,25 @@ const struct agent_caught *events_take(const struct call *call, uintptr_t block,
     ret->verdict = DETECTOR_PLAIN;
     if (!block)
         return NULL;
-    take(call, block, ret);
+    events_take_block(call, block, ret);
     return check_catches(call, block, ret);
 }
 
 void events_reallocated(const struct call *call, uintptr_t block, const struct taken *taken,
                         uintptr_t result, uint64_t size_bytes) {
-    if (!counts(call))
+    if (!events_counts(call))
         return;
     if (block)
         count_free(call, taken, result != 0);
     if (!result)
         return;
-    struct agent_site *site = allocated(call, result, size_bytes);
+    struct agent_site *site = events_count_block(call, result, size_bytes);
     if (taken->verdict == DETECTOR_TEMPORARY)
         count_grown(call->thread, &taken->block, site, size_bytes);
 }
 
 void events_put_back(const struct call *call, const struct taken *taken) {
-    if (taken->verdict == DETECTOR_PLAIN || !counts(call))
+    if (taken->verdict == DETECTOR_PLAIN || !events_counts(call))
         return;
     memory_use_reserve(true);
     count_status(call->thread, detector_put_back(threads_detector(), &taken->block));

@@ -229,7 +229,7 @@ static void follow_python(struct thread *thread) {
     thread->python = thread->merged;
 }
 
-static struct thread *renew(uint64_t generation) {
+static struct thread *threads_renew_own(uint64_t generation) {
     struct thread **place = threads_self.children > 0 ? &threads_self.kept : &threads_self.thread;
     struct thread *thread = *place;
     if (thread && thread->image.generation == generation)
@@ -258,7 +258,7 @@ struct thread *threads_renew(uint64_t generation) {
     uintptr_t call_slot = threads_self.call_slot;
     threads_self.call_slot = call_slot & ~CALL_IN_FUNCTION;
     atomic_signal_fence(memory_order_seq_cst);
-    struct thread *thread = renew(generation);
+    struct thread *thread = threads_renew_own(generation);
     atomic_signal_fence(memory_order_seq_cst);
     threads_self.call_slot = call_slot;
     return thread;

@@ -34,7 +34,7 @@ static bool read_status(void) {
 }
 
 /* The number in a field, named with what is around its name; -1: there is none. */
-static long number(const char *field) {
+static long tracer_number(const char *field) {
     const char *found = strstr(text, field);
     long result = 0;
     if (!found)
@@ -46,14 +46,14 @@ static long number(const char *field) {
 
 /* Before Linux 5.9 only whether there are any. */
 static long tracer_count_filters(void) {
-    long count = number("\nSeccomp_filters:\t");
-    return count >= 0 ? count : number("\nSeccomp:\t");
+    long count = tracer_number("\nSeccomp_filters:\t");
+    return count >= 0 ? count : tracer_number("\nSeccomp:\t");
 }
 
 static enum answer tracer_ask(bool begins) {
     if (!read_status())
         return UNKNOWN;
-    long tracer = number("\nTracerPid:\t");
+    long tracer = tracer_number("\nTracerPid:\t");
     if (begins)
         filters = tracer_count_filters();
     if (tracer < 0 || filters < 0 || tracer_count_filters() != filters)

@@ -75,8 +75,10 @@ static uint32_t name_bytes(const char *name) {
     return length < AGENT_NAME_LIMIT ? (uint32_t)length : AGENT_NAME_LIMIT;
 }
 
-static struct agent_python_frame *add_frame(struct merged_stacks *merged, uint64_t hash,
-                                            const struct python_code *code, uint32_t line) {
+static struct agent_python_frame *merged_stacks_add_frame(struct merged_stacks *merged,
+                                                          uint64_t hash,
+                                                          const struct python_code *code,
+                                                          uint32_t line) {
     struct known_frame *known = arena_allocate(&merged->arena, 1, sizeof *known);
     if (!known || map_put(&merged->frames, hash, (uintptr_t)known))
         return NULL;
@@ -89,8 +91,8 @@ static struct agent_python_frame *add_frame(struct merged_stacks *merged, uint64
     return &known->frame;
 }
 
-static struct agent_python_frame *find_frame(struct merged_stacks *merged,
-                                             const struct python_place *place) {
+static struct agent_python_frame *merged_stacks_find_frame(struct merged_stacks *merged,
+                                                           const struct python_place *place) {
     uint64_t value;
     int32_t found = python_code_line(place->code, place->instruction);
     uint32_t line = found > 0 ? (uint32_t)found : 0;
@@ -100,12 +102,13 @@ static struct agent_python_frame *find_frame(struct merged_stacks *merged,
         if (known->code == place->code && known->frame.line == line)
             return &known->frame;
     }
-    return add_frame(merged, hash, place->code, line);
+    return merged_stacks_add_frame(merged, hash, place->code, line);
 }
 
-static struct agent_python_frame *add_place(struct merged_stacks *merged, uint64_t hash,
-                                            const struct python_place *place) {
-    struct agent_python_frame *frame = find_frame(merged, place);
+static struct agent_python_frame *merged_stacks_add_place(struct merged_stacks *merged,
+                                                          uint64_t hash,
+                                                          const struct python_place *place) {
+    struct agent_python_frame *frame = merged_stacks_find_frame(merged, place);
     struct known_place *known = frame ? arena_allocate(&merged->arena, 1, sizeof *known) : NULL;
     if (known && map_put(&merged->places, hash, (uintptr_t)known) == 0)
         *known = (struct known_place){
@@ -122,7 +125,7 @@ static struct agent_python_frame *frame_at(struct merged_stacks *merged,
         if (known->code == place->code && known->instruction == place->instruction)
             return known->frame;
     }
-    return add_place(merged, hash, place);
+    return merged_stacks_add_place(merged, hash, place);
 }
 
 /* Merging. */
@@ -208,9 +211,10 @@ static void run_merge(void *arg) {
     merging->result = keep_stack(merging);
 }
 
-static struct agent_stack *merge(struct merged_stacks *merged, struct capture_cache *cache,
-                                 const struct agent_stack *native, const struct python_entry *entry,
-                                 uintptr_t return_slot, uintptr_t frame_pointer) {
+static struct agent_stack *
+merged_stacks_merge_pair(struct merged_stacks *merged, struct capture_cache *cache,
+                         const struct agent_stack *native, const struct python_entry *entry,
+                         uintptr_t return_slot, uintptr_t frame_pointer) {
     struct merging merging = {.merged = merged,
                               .cache = cache,
                               .native = native,
@@ -244,8 +248,9 @@ static struct agent_stack *find_pair(struct merged_stacks *merged, struct captur
         if (pair->native == native && pair->entry == entry)
             return pair->result;
     }
-    return add_pair(merged, hash, native, entry,
-                    merge(merged, cache, native, entry, return_slot, frame_pointer));
+    return add_pair(
+        merged, hash, native, entry,
+        merged_stacks_merge_pair(merged, cache, native, entry, return_slot, frame_pointer));
 }
 
 static struct pair *recent_slot(struct merged_stacks *merged, const struct agent_stack *native,

@@ -73,7 +73,7 @@ void python_cache_destroy(struct python_cache *cache) {
 
 /* Walking. */
 
-static void log_cell(struct log *log, struct python_cell cell) {
+static void python_capture_log_cell(struct log *log, struct python_cell cell) {
     if (log->count == log->capacity && MEMORY_RESERVE(log->cells, &log->capacity, log->count + 1)) {
         log->no_memory = true;
         return;
@@ -98,8 +98,8 @@ static bool read_logged(void *arg, uint64_t address, void *buffer, size_t size_b
         log->unstable = true;
         return false;
     }
-    log_cell(log,
-             (struct python_cell){.place = place, .mask = all << (address - place) * CHAR_BIT});
+    python_capture_log_cell(
+        log, (struct python_cell){.place = place, .mask = all << (address - place) * CHAR_BIT});
     memcpy(buffer, (const void *)(uintptr_t)address, size_bytes);
     return true;
 }
@@ -175,8 +175,8 @@ static uint64_t hash_places(const struct python_cache *cache, size_t count, bool
     return hash;
 }
 
-static struct python_entry *add_entry(struct python_cache *cache, size_t count, bool truncated,
-                                      uint64_t hash) {
+static struct python_entry *python_capture_add_entry(struct python_cache *cache, size_t count,
+                                                     bool truncated, uint64_t hash) {
     size_t bytes = count * sizeof cache->places[0];
     struct python_entry *entry = arena_allocate(&cache->entry_arena, 1, sizeof *entry + bytes);
     if (!entry)
@@ -187,7 +187,8 @@ static struct python_entry *add_entry(struct python_cache *cache, size_t count, 
 }
 
 /* The entry of what was walked; NULL without memory. */
-static struct python_entry *find_entry(struct python_cache *cache, size_t count, bool truncated) {
+static struct python_entry *python_capture_find_entry(struct python_cache *cache, size_t count,
+                                                      bool truncated) {
     uint64_t value;
     uint64_t hash = hash_places(cache, count, truncated);
     for (; map_get(&cache->entries, hash, &value); hash++) {
@@ -196,7 +197,7 @@ static struct python_entry *find_entry(struct python_cache *cache, size_t count,
             memcmp(entry->places, cache->places, count * sizeof cache->places[0]) == 0)
             return entry;
     }
-    return add_entry(cache, count, truncated, hash);
+    return python_capture_add_entry(cache, count, truncated, hash);
 }
 
 struct walk {
@@ -216,10 +217,10 @@ static void run_walk(void *arg) {
         truncated = cache->log.unstable = true;
     if (known > 0)
         atomic_store_explicit(&trusted, true, memory_order_relaxed);
-    walk->entry = find_entry(cache, known, truncated);
+    walk->entry = python_capture_find_entry(cache, known, truncated);
 }
 
-static struct python_entry *walk(struct python_cache *cache, uintptr_t thread) {
+static struct python_entry *python_capture_walk(struct python_cache *cache, uintptr_t thread) {
     struct walk walk = {.cache = cache, .thread = thread};
     own_stack_run(&cache->stack, run_walk, &walk);
     return walk.entry;
@@ -228,7 +229,7 @@ static struct python_entry *walk(struct python_cache *cache, uintptr_t thread) {
 /* Finding again. */
 
 /* What tells most stacks apart: the innermost frame and its instruction. */
-static uint64_t innermost(uintptr_t thread) {
+static uint64_t python_capture_innermost(uintptr_t thread) {
     const struct python_offsets *offsets = &python_here()->offsets;
     uintptr_t holder = thread;
     uint32_t offset = offsets->thread_frame;
@@ -243,9 +244,9 @@ static uint64_t innermost(uintptr_t thread) {
 }
 
 /* Code objects died since the entry was found: memory is the same, but may mean something else. */
-static struct python_entry *renew(struct python_cache *cache, struct python_node *node,
-                                  uint64_t deaths) {
-    struct python_entry *entry = walk(cache, node->node.root);
+static struct python_entry *python_capture_renew(struct python_cache *cache,
+                                                 struct python_node *node, uint64_t deaths) {
+    struct python_entry *entry = python_capture_walk(cache, node->node.root);
     if (entry && !cache->log.unstable) {
         node->result = entry;
         node->made = deaths;
@@ -266,8 +267,8 @@ static void note_found(struct python_cache *cache, struct python_node *node) {
 }
 
 /* Finds the node by all means, or makes it. */
-static struct python_entry *search(struct python_cache *cache, uintptr_t thread,
-                                   struct python_node **slot) {
+static struct python_entry *python_capture_search(struct python_cache *cache, uintptr_t thread,
+                                                  struct python_node **slot) {
     struct memo_departure departure;
     uint64_t deaths = python_codes_deaths();
     struct python_node *guess = *slot && (*slot)->node.root == thread ? *slot : NULL;
@@ -275,9 +276,9 @@ static struct python_entry *search(struct python_cache *cache, uintptr_t thread,
     if (node) {
         *slot = node;
         note_found(cache, node);
-        return node->made == deaths ? node->result : renew(cache, node, deaths);
+        return node->made == deaths ? node->result : python_capture_renew(cache, node, deaths);
     }
-    struct python_entry *entry = walk(cache, thread);
+    struct python_entry *entry = python_capture_walk(cache, thread);
     if (!entry || cache->log.unstable || cache->log.no_memory)
         return entry;
     node = python_memo_add(&cache->memo, thread, &departure, cache->log.cells, cache->log.count);
@@ -295,13 +296,13 @@ static struct python_entry *search(struct python_cache *cache, uintptr_t thread,
 static __attribute__((noinline)) struct python_entry *look_up(struct python_cache *cache,
                                                               uintptr_t thread) {
     if (!thread)
-        return find_entry(cache, 0, false);
+        return python_capture_find_entry(cache, 0, false);
     if (!atomic_load_explicit(&trusted, memory_order_relaxed))
-        return walk(cache, thread);
+        return python_capture_walk(cache, thread);
     struct python_node **slot =
-        &cache->predictor[innermost(thread) * HASH_SPREAD >> (64 - PREDICTOR_BITS)];
+        &cache->predictor[python_capture_innermost(thread) * HASH_SPREAD >> (64 - PREDICTOR_BITS)];
     if (!*slot || !is_right(*slot, thread))
-        return search(cache, thread, slot);
+        return python_capture_search(cache, thread, slot);
     note_found(cache, *slot);
     return (*slot)->result;
 }

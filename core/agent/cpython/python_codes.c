@@ -34,7 +34,7 @@ struct dying {
 
 static __thread struct dying *dying __attribute__((tls_model("initial-exec")));
 
-static const struct python_code *forget(uint64_t address) {
+static const struct python_code *python_codes_forget(uint64_t address) {
     uint64_t value = 0;
     lock_take(&lock);
     if (map_get(&living, address, &value)) {
@@ -48,7 +48,7 @@ static const struct python_code *forget(uint64_t address) {
 /* Takes CPython's place; the object is whole yet. */
 static void note_death(void *object) {
     struct dying self = {.address = (uintptr_t)object, .next = dying};
-    self.record = forget(self.address);
+    self.record = python_codes_forget(self.address);
     dying = &self;
     original_dealloc(object);
     dying = self.next;
@@ -58,12 +58,12 @@ static dealloc_function *_Atomic *dealloc_slot(void) {
     return (dealloc_function * _Atomic *)(python_here_code_type() + DEALLOC_OFFSET);
 }
 
-static bool watches(void) {
+static bool python_codes_watches(void) {
     return *dealloc_slot() == note_death;
 }
 
 static void watch_deaths(void) {
-    if (watches() || left_alone)
+    if (python_codes_watches() || left_alone)
         return;
     original_dealloc = *dealloc_slot();
     *dealloc_slot() = note_death;
@@ -76,11 +76,11 @@ void python_codes_watch(void) {
 
 void python_codes_unwatch(void) {
     left_alone = true;
-    if (python_here() && watches())
+    if (python_here() && python_codes_watches())
         *dealloc_slot() = original_dealloc;
 }
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
+static uint64_t python_codes_mix(uint64_t hash, const void *bytes, size_t size) {
     for (size_t i = 0; i < size; i += sizeof hash) {
         uint64_t word = 0;
         memcpy(&word, (const char *)bytes + i, size - i < sizeof word ? size - i : sizeof word);
@@ -90,24 +90,24 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
 }
 
 static uint64_t hash_code(const struct python_code *code) {
-    uint64_t hash = mix((uint32_t)code->first_line, code->name, strlen(code->name));
-    hash = mix(hash, code->file, strlen(code->file));
-    return mix(hash, code->lines, code->lines_bytes);
+    uint64_t hash = python_codes_mix((uint32_t)code->first_line, code->name, strlen(code->name));
+    hash = python_codes_mix(hash, code->file, strlen(code->file));
+    return python_codes_mix(hash, code->lines, code->lines_bytes);
 }
 
-static bool equal(const struct python_code *one, const struct python_code *other) {
+static bool python_codes_equal(const struct python_code *one, const struct python_code *other) {
     return one->first_line == other->first_line && one->lines_bytes == other->lines_bytes &&
            memcmp(one->lines, other->lines, one->lines_bytes) == 0 &&
            strcmp(one->name, other->name) == 0 && strcmp(one->file, other->file) == 0;
 }
 
 /* The record with that content; takes over what `code` owns, or releases it. */
-static const struct python_code *intern(struct python_code *code) {
+static const struct python_code *python_codes_intern(struct python_code *code) {
     uint64_t value;
     uint64_t hash = hash_code(code);
     for (; map_get(&records, hash, &value); hash++) {
         struct python_code *known = (struct python_code *)(uintptr_t)value;
-        if (equal(known, code)) {
+        if (python_codes_equal(known, code)) {
             python_code_deinit(code);
             return known;
         }
@@ -128,12 +128,13 @@ static bool is_code(const struct python_process *process, uint64_t address) {
            type == python_here_code_type();
 }
 
-static const struct python_code *add(const struct python_process *process, uint64_t address) {
+static const struct python_code *python_codes_add(const struct python_process *process,
+                                                  uint64_t address) {
     struct python_code code;
     if (!is_code(process, address) ||
         python_code_copy(process, python_here(), address, &code) != TMPALLOC_OK)
         return NULL;
-    const struct python_code *record = intern(&code);
+    const struct python_code *record = python_codes_intern(&code);
     if (!record || map_put(&living, address, (uintptr_t)record))
         return NULL;
     watch_deaths();
@@ -144,11 +145,11 @@ static const struct python_code *find_living(const struct python_process *proces
                                              uint64_t address) {
     uint64_t value;
     lock_take(&lock);
-    if (!watches())
+    if (!python_codes_watches())
         map_clear(&living); /* they may have died unseen */
     const struct python_code *record = map_get(&living, address, &value)
                                            ? (const struct python_code *)(uintptr_t)value
-                                           : add(process, address);
+                                           : python_codes_add(process, address);
     lock_give(&lock);
     return record;
 }

@@ -39,7 +39,7 @@ static bool read_directly(void *arg, uint64_t address, void *buffer, size_t size
 
 typedef uintptr_t find_function(const char *symbol);
 
-static uint64_t find_symbol(void *arg, const char *symbol) {
+static uint64_t python_here_find_symbol(void *arg, const char *symbol) {
     find_function *const *find = arg;
     return (*find)(symbol);
 }
@@ -54,7 +54,7 @@ static struct python_loop_code find_loop(find_function *find) {
 enum python_answer python_here_find(find_function *find) {
     struct here new = {.found = false};
     const struct python_process process = {
-        .read = read_directly, .find = find_symbol, .arg = &find};
+        .read = read_directly, .find = python_here_find_symbol, .arg = &find};
     if (python_here())
         return PYTHON_FOUND;
     enum python_answer answer = python_runtime_find(&process, &new.runtime);
@@ -86,7 +86,7 @@ struct python_loop_code python_here_loop_code(void) {
 }
 
 /* The state may be another thread's, which may be releasing it just now. */
-static __attribute__((noinline, cold)) bool is_own(uintptr_t state) {
+static __attribute__((noinline, cold)) bool is_own_thread(uintptr_t state) {
     uint64_t owner;
     return !sandbox_entered() &&
            read_safely(NULL, state + here.runtime.offsets.thread_pthread, &owner, sizeof owner) &&
@@ -106,7 +106,7 @@ static uintptr_t own_state(struct python_self *self) {
         self->foreign = 0;
     if (current == first || !current || current == self->foreign)
         return first;
-    bool own = is_own(current);
+    bool own = is_own_thread(current);
     self->foreign = own ? 0 : current;
     return own ? current : first;
 }

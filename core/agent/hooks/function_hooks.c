@@ -94,7 +94,8 @@ static void begin_event(struct function_frame *frame, uint8_t role) {
     call_state_go_out(&frame->call);
 }
 
-static bool begin(struct function_frame *frame, const uintptr_t *caller, uint32_t i) {
+static bool function_hooks_begin_call(struct function_frame *frame, const uintptr_t *caller,
+                                      uint32_t i) {
     const struct agent_function *function = &image->functions[i];
     if (function->role == AGENT_ENCLOSES) {
         within_entered(caller);
@@ -112,7 +113,7 @@ static bool begin(struct function_frame *frame, const uintptr_t *caller, uint32_
 static int64_t function_hooks_begin(struct function_frame *frame, const uintptr_t *caller,
                                     uint32_t i) {
     frame->real = function_hooks_real[i];
-    return begin(frame, caller, i) ? copied_bytes(caller) : -1;
+    return function_hooks_begin_call(frame, caller, i) ? copied_bytes(caller) : -1;
 }
 
 static void function_hooks_end(struct function_frame *frame) {

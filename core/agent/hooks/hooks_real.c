@@ -27,7 +27,7 @@ static bool is_missing(uint32_t number);
 #define EARLY_MAPPING(name, parameters, arguments)                                                 \
     EARLY(void *, name, parameters, arguments, hooks_real_map arguments)
 #define EARLY_UNMAPPING(name, parameters, arguments)                                               \
-    EARLY(int, name, parameters, arguments, unmap arguments)
+    EARLY(int, name, parameters, arguments, hooks_real_unmap arguments)
 #define EARLY_NEW(name, parameters, arguments)                                                     \
     EARLY(void *, name, parameters, arguments, hook_malloc(size))
 #define EARLY_NEW_ALIGNED(name, parameters, arguments)                                             \
@@ -55,7 +55,7 @@ static void *hooks_real_map(void *hint, size_t size, int protection, int flags, 
         system_call6(SYS_mmap, (long)hint, (long)size, protection, flags, file, offset));
 }
 
-static int unmap(void *block, size_t size) {
+static int hooks_real_unmap(void *block, size_t size) {
     return (int)hooks_real_answer(system_call4(SYS_munmap, (long)block, (long)size, 0, 0));
 }
 

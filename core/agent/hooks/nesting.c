@@ -26,7 +26,7 @@ static bool was_left(uintptr_t slot, uintptr_t return_slot) {
 
 /* The call is one of the thread's that doesn't count.  Its own calls are told by its return
  * address, which nobody else leaves at that place. */
-static void drop(uintptr_t return_slot) {
+static void nesting_drop(uintptr_t return_slot) {
     struct thread *thread = threads_self.thread;
     threads_self.dropped_slot = return_slot;
     threads_self.dropped_returns = *(const uintptr_t *)return_slot;
@@ -77,6 +77,6 @@ bool nesting_is_over(uintptr_t return_slot, uintptr_t frame_pointer) {
     if (threads_self.call_slot & CALL_IN_FUNCTION)
         path = nesting_find_path(return_slot, frame_pointer, slot);
     if (path == CAPTURE_PATH_INTERRUPTED && !is_part_of_dropped(return_slot, frame_pointer))
-        drop(return_slot);
+        nesting_drop(return_slot);
     return path == CAPTURE_PATH_NONE;
 }

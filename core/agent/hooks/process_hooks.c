@@ -44,7 +44,7 @@ static bool has_entered(long number, long result, long flags) {
            (result > 0 && number == SYS_seccomp && (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER));
 }
 
-static long settle(long number, long result, long flags) {
+static long process_hooks_settle(long number, long result, long flags) {
     if (!has_entered(number, result, flags))
         sandbox_take_back();
     return result;
@@ -56,7 +56,7 @@ int hook_prctl(int option, unsigned long two, unsigned long three, unsigned long
     if (__builtin_expect(!enters, 1))
         return REAL(prctl)(option, two, three, four, five);
     sandbox_begin();
-    return (int)settle(SYS_prctl, REAL(prctl)(option, two, three, four, five), 0);
+    return (int)process_hooks_settle(SYS_prctl, REAL(prctl)(option, two, three, four, five), 0);
 }
 
 /* Those who end it by a function of the C library are seen there. */
@@ -78,7 +78,7 @@ long hook_syscall(long number, long one, long two, long three, long four, long f
     if (__builtin_expect(!enters || process_hooks_is_child(), 1))
         return REAL(syscall)(number, one, two, three, four, five);
     sandbox_begin();
-    return settle(number, REAL(syscall)(number, one, two, three, four, five), two);
+    return process_hooks_settle(number, REAL(syscall)(number, one, two, three, four, five), two);
 }
 
 /* As the C library gives it what the kernel has. */

@@ -91,7 +91,7 @@ static bool code_function_covers(struct range range, uintptr_t address) {
 
 /* Whether no branch of `code` leads into `spared`, nor, with a header, one of the functions that it
  * jumps to.  One sweep would read data in the code wrong, if there were any. */
-static bool spares(struct range code, struct range spared, const uint8_t *header);
+static bool code_spares(struct range code, struct range spared, const uint8_t *header);
 
 static bool jump_spares(const struct code_instruction *jump, struct range spared,
                         const uint8_t *header) {
@@ -99,10 +99,10 @@ static bool jump_spares(const struct code_instruction *jump, struct range spared
     if (!header || jump->kind == CODE_CALL || !cfi_function_find(header, jump->target, &other))
         return true;
     const uint8_t *start = (const uint8_t *)other.start;
-    return spares((struct range){start, start + other.size}, spared, NULL);
+    return code_spares((struct range){start, start + other.size}, spared, NULL);
 }
 
-static bool spares(struct range code, struct range spared, const uint8_t *header) {
+static bool code_spares(struct range code, struct range spared, const uint8_t *header) {
     struct code_instruction instruction;
     for (const uint8_t *at = code.start; at < code.end; at += instruction.length) {
         if (!code_decode(at, code.end, &instruction) || instruction.kind == CODE_BREAKPOINT)
@@ -120,8 +120,8 @@ static bool spares(struct range code, struct range spared, const uint8_t *header
 
 bool code_function_spares(const struct code_function *function, const uint8_t *start,
                           const uint8_t *end) {
-    return spares((struct range){function->start, function->end}, (struct range){start, end},
-                  function->header);
+    return code_spares((struct range){function->start, function->end}, (struct range){start, end},
+                       function->header);
 }
 
 bool code_function_pads(const struct code_function *function, const uint8_t *start,

@@ -73,7 +73,7 @@ static bool patch_apply(const struct patch *patch) {
            write_part(patch, patch->jump, CODE_JUMP_BYTES, patch->size);
 }
 
-static void undo(const struct patch *patch) {
+static void patch_undo_one(const struct patch *patch) {
     if (place_has(patch, patch->jump) &&
         write_part(patch, patch->original, CODE_JUMP_BYTES, patch->size))
         write_part(patch, patch->original, 0, CODE_JUMP_BYTES);
@@ -81,13 +81,13 @@ static void undo(const struct patch *patch) {
 
 void patch_undo(void) {
     for (struct patch *p = __atomic_load_n(&patches, __ATOMIC_ACQUIRE); p; p = p->next)
-        undo(p);
+        patch_undo_one(p);
 }
 
 static void undo_at(uintptr_t place) {
     for (struct patch *p = patches; p; p = p->next) {
         if (p->place == place)
-            undo(p);
+            patch_undo_one(p);
     }
 }
 
@@ -104,8 +104,8 @@ static uint8_t patch_size_of(const struct code_moved *moved) {
 }
 
 /* A jump that is longer than what it stands for takes padding behind the function. */
-static bool move(const struct code_function *function, const uint8_t *start, uintptr_t to,
-                 struct code_moved *ret) {
+static bool patch_move(const struct code_function *function, const uint8_t *start, uintptr_t to,
+                       struct code_moved *ret) {
     if (!code_move(start, function->end, to, ret))
         return false;
     return ret->taken >= CODE_JUMP_BYTES ||
@@ -116,7 +116,7 @@ static bool move(const struct code_function *function, const uint8_t *start, uin
 static bool is_movable(const struct code_function *function, uintptr_t place) {
     struct code_moved tried;
     const uint8_t *start = (const uint8_t *)place;
-    return move(function, start, place, &tried) &&
+    return patch_move(function, start, place, &tried) &&
            !is_avoided(place + 1, place + patch_size_of(&tried)) &&
            code_function_spares(function, start + 1, start + patch_size_of(&tried));
 }
@@ -125,7 +125,7 @@ static int patch_fill(struct patch *patch, const struct code_function *function)
     struct stub stub = {.far_jump = CODE_FAR_JUMP(0)};
     struct code_moved moved;
     const uint8_t *start = (const uint8_t *)patch->place;
-    if (!move(function, start, patch->stub, &moved))
+    if (!patch_move(function, start, patch->stub, &moved))
         return TMPALLOC_E_UNSUPPORTED;
     memcpy(stub.original, moved.code, moved.size);
     patch->size = patch_size_of(&moved);
@@ -174,7 +174,7 @@ static int patch_create(const struct code_function *function, uintptr_t place, s
     return TMPALLOC_OK;
 }
 
-static bool aim(struct patch *patch, uintptr_t hook) {
+static bool patch_aim(struct patch *patch, uintptr_t hook) {
     uint64_t address = hook;
     uintptr_t far_jump = patch->stub + offsetof(struct stub, far_jump);
     uintptr_t far_hook = patch->stub + offsetof(struct stub, far_jump.target);
@@ -198,7 +198,7 @@ int patch_entry(uintptr_t function, uint32_t size_bytes, uintptr_t hook, uintptr
     struct patch *patch = patch_find(place);
     if (!patch && (status = patch_create(&code, place, &patch)) != TMPALLOC_OK)
         return status;
-    if (!aim(patch, hook))
+    if (!patch_aim(patch, hook))
         return TMPALLOC_E_UNSUPPORTED;
     *original_ret = patch->stub;
     ret->start = (uint8_t)(place - function);

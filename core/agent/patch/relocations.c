@@ -38,14 +38,14 @@ static bool cell_has(const struct cell *cell, uintptr_t value) {
            *(const uintptr_t *)cell->address == value;
 }
 
-static bool set(const struct cell *cell, uintptr_t value) {
+static bool relocations_set_cell(const struct cell *cell, uintptr_t value) {
     return kernel_write((void *)cell->address, &value, sizeof value, cell->protection);
 }
 
 void relocations_undo(void) {
     for (struct cell *cell = __atomic_load_n(&cells, __ATOMIC_ACQUIRE); cell; cell = cell->next) {
         if (cell_has(cell, cell->hook))
-            set(cell, cell->before);
+            relocations_set_cell(cell, cell->before);
     }
 }
 
@@ -66,7 +66,8 @@ static struct cell *create_cell(uintptr_t address) {
     return cell;
 }
 
-static int redirect(struct redirection *redirection, uintptr_t address, int protection) {
+static int relocations_redirect_cell(struct redirection *redirection, uintptr_t address,
+                                     int protection) {
     struct cell *known = find_cell(address);
     struct cell *cell = known ? known : create_cell(address);
     if (!cell)
@@ -76,7 +77,7 @@ static int redirect(struct redirection *redirection, uintptr_t address, int prot
     cell->protection = protection;
     if (!known)
         __atomic_store_n(&cells, cell, __ATOMIC_RELEASE);
-    redirection->count += set(cell, redirection->hook);
+    redirection->count += relocations_set_cell(cell, redirection->hook);
     return TMPALLOC_OK;
 }
 
@@ -136,7 +137,8 @@ static int redirect_all(struct redirection *redirection, const struct loaded_fil
         if (value == redirection->hook)
             redirection->count++;
         else if (leads_there(redirection, file, &relocations[i], value))
-            status = redirect(redirection, address, loaded_file_protection(file, address));
+            status = relocations_redirect_cell(redirection, address,
+                                               loaded_file_protection(file, address));
     }
     return status;
 }

@@ -23,7 +23,7 @@ static bool segment_enters(uintptr_t base, const ElfW(Phdr) * segment) {
 
 /* What the system brings calls the C library.  The executable has no name, the kernel's library
  * none with a folder. */
-static bool is_of_program(const char *name) {
+static bool is_program_named(const char *name) {
     return !*name ||
            (*name == '/' && strncmp(name, "/lib", 4) != 0 && strncmp(name, "/usr/", 5) != 0);
 }
@@ -32,7 +32,7 @@ static int file_enters(struct dl_phdr_info *info, size_t size, void *arg) {
     struct loaded_file file;
     (void)size;
     (void)arg;
-    if (!is_of_program(info->dlpi_name) || !loaded_file_read(info, &file) ||
+    if (!is_program_named(info->dlpi_name) || !loaded_file_read(info, &file) ||
         loaded_file_covers(&file, (uintptr_t)sandbox_code_found))
         return 0;
     for (size_t i = 0; i < file.segment_count; i++) {

@@ -19,7 +19,7 @@ struct stub_page {
 
 static struct stub_page *pages;
 
-static bool is_near(uintptr_t address, uintptr_t place) {
+static bool is_in_reach(uintptr_t address, uintptr_t place) {
     return address - place < CODE_REACH || place - address < CODE_REACH;
 }
 
@@ -32,10 +32,10 @@ static uintptr_t map_near(uintptr_t place, uintptr_t start, uintptr_t end) {
     uintptr_t mapped = 0;
     start &= -PAGE_BYTES;
     end = (end + PAGE_BYTES - 1) & -PAGE_BYTES;
-    for (uintptr_t at = start - STEP; !mapped && at >= LOWEST && at < start && is_near(at, place);
-         at -= STEP)
+    for (uintptr_t at = start - STEP;
+         !mapped && at >= LOWEST && at < start && is_in_reach(at, place); at -= STEP)
         mapped = map_at(at);
-    for (uintptr_t at = end + STEP; !mapped && at > end && is_near(at, place); at += STEP)
+    for (uintptr_t at = end + STEP; !mapped && at > end && is_in_reach(at, place); at += STEP)
         mapped = map_at(at);
     return mapped;
 }
@@ -85,7 +85,7 @@ static struct stub_page *add_page(uintptr_t place, uintptr_t start, uintptr_t en
 
 static struct stub_page *find_page(uintptr_t place) {
     struct stub_page *page = pages;
-    while (page && (page->used + STUB_BYTES > PAGE_BYTES || !is_near(page->start, place)))
+    while (page && (page->used + STUB_BYTES > PAGE_BYTES || !is_in_reach(page->start, place)))
         page = page->next;
     return page;
 }

@@ -73,7 +73,7 @@ void memory_after_fork(void) {
 
 /* Everything below, up to the functions of memory.h, is called with the lock held. */
 
-static bool must_fail(void) {
+static bool memory_mmap_must_fail(void) {
     return fail_countdown > 0 && --fail_countdown == 0;
 }
 
@@ -130,7 +130,7 @@ static bool memory_mmap_grow(size_t needed) {
     return size >= needed && !sandbox_entered() && map_pages(size);
 }
 
-static bool fits(uint64_t total, size_t size_bytes) {
+static bool memory_mmap_fits(uint64_t total, size_t size_bytes) {
     uint64_t usable = reserve_allowed ? total : total - total / MEMORY_RESERVE_SHARE;
     return size_bytes <= usable && carved <= usable - size_bytes;
 }
@@ -138,8 +138,9 @@ static bool fits(uint64_t total, size_t size_bytes) {
 /* More is mapped before the reserve is touched, or it would be gone when nothing can be mapped any
  * more. */
 static bool may_carve(size_t size_bytes) {
-    return fits(mapped, size_bytes) ||
-           (fits(limit, size_bytes) && memory_mmap_grow(size_bytes) && fits(mapped, size_bytes));
+    return memory_mmap_fits(mapped, size_bytes) ||
+           (memory_mmap_fits(limit, size_bytes) && memory_mmap_grow(size_bytes) &&
+            memory_mmap_fits(mapped, size_bytes));
 }
 
 static void *take_or_map_pages(size_t least, size_t most, size_t *size_ret, bool *zeroed_ret) {
@@ -177,7 +178,7 @@ static bool memory_mmap_add_chunk(size_t needed) {
     return true;
 }
 
-static struct block *carve(size_t capacity, bool *zeroed_ret) {
+static struct block *memory_mmap_carve(size_t capacity, bool *zeroed_ret) {
     if (!may_carve(capacity) || (chunk.left < capacity && !memory_mmap_add_chunk(capacity)))
         return NULL;
     struct block *block = (struct block *)(void *)chunk.start;
@@ -208,14 +209,14 @@ static struct block *obtain_small(size_t needed, bool *zeroed_ret) {
     if (block)
         unused[size_class] = block->next_unused;
     else
-        block = carve(capacity, zeroed_ret);
+        block = memory_mmap_carve(capacity, zeroed_ret);
     if (block)
         block->capacity = capacity;
     return block;
 }
 
-static struct block *obtain(size_t size_bytes, bool *zeroed_ret) {
-    if (must_fail() || size_bytes > SIZE_MAX / 2)
+static struct block *memory_mmap_obtain(size_t size_bytes, bool *zeroed_ret) {
+    if (memory_mmap_must_fail() || size_bytes > SIZE_MAX / 2)
         return NULL;
     size_t needed = size_bytes + sizeof(struct block);
     struct block *block = needed > LARGEST_BLOCK ? obtain_large(needed, zeroed_ret)
@@ -252,7 +253,7 @@ void memory_reserve_rest(void) {
 static void *memory_mmap_allocate(size_t size_bytes, bool zeroed) {
     bool is_zeroed;
     lock_take(&lock);
-    struct block *block = obtain(size_bytes, &is_zeroed);
+    struct block *block = memory_mmap_obtain(size_bytes, &is_zeroed);
     lock_give(&lock);
     if (!block)
         return NULL;

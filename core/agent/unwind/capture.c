@@ -76,7 +76,7 @@ static __attribute__((noinline)) void follow_generation(struct capture_cache *ca
     cache->generation = current;
 }
 
-static uint64_t hash_stack(const struct capture_walk *walk) {
+static uint64_t capture_hash_stack(const struct capture_walk *walk) {
     uint64_t hash = walk->modules;
     for (size_t i = 0; i < walk->pc_count; i++)
         hash = map_hash(hash + walk->pcs[i]);
@@ -89,7 +89,7 @@ static bool is_stack(const struct capture_entry *entry, const struct capture_wal
            memcmp(entry->pcs, walk->pcs, walk->pc_count * sizeof walk->pcs[0]) == 0;
 }
 
-static struct capture_entry *add_entry(struct capture_cache *cache, uint64_t hash) {
+static struct capture_entry *capture_add_entry(struct capture_cache *cache, uint64_t hash) {
     const struct capture_walk *walk = &cache->walk;
     size_t bytes = walk->pc_count * sizeof walk->pcs[0];
     struct capture_entry *entry = arena_allocate(&cache->entry_arena, 1, sizeof *entry + bytes);
@@ -104,15 +104,15 @@ static struct capture_entry *add_entry(struct capture_cache *cache, uint64_t has
 }
 
 /* The entry of what was walked; NULL without memory. */
-static struct capture_entry *find_entry(struct capture_cache *cache) {
+static struct capture_entry *capture_find_entry(struct capture_cache *cache) {
     uint64_t value;
-    uint64_t hash = hash_stack(&cache->walk);
+    uint64_t hash = capture_hash_stack(&cache->walk);
     for (; map_get(&cache->entries, hash, &value); hash++) {
         struct capture_entry *entry = (struct capture_entry *)(uintptr_t)value;
         if (is_stack(entry, &cache->walk))
             return entry;
     }
-    return add_entry(cache, hash);
+    return capture_add_entry(cache, hash);
 }
 
 /* A stack that isn't known, and what becomes of it. */
@@ -130,7 +130,7 @@ static void walk_unknown(void *arg) {
     struct capture_walk *walk = &cache->walk;
     if (capture_walk_run(walk, &unknown->start) != TMPALLOC_OK)
         return;
-    unknown->entry = find_entry(cache);
+    unknown->entry = capture_find_entry(cache);
     if (unknown->entry)
         cache->refused = 0;
     if (unknown->entry && !walk->unstable)
@@ -153,7 +153,8 @@ static uint64_t history_of(const struct capture_node *node) {
 
 /* The way of all captures that the predictor doesn't know. */
 static __attribute__((noinline)) struct capture_entry *
-search(struct capture_cache *cache, struct capture_start start, const struct capture_node **slot) {
+capture_search(struct capture_cache *cache, struct capture_start start,
+               const struct capture_node **slot) {
     struct unknown unknown = {.cache = cache, .start = start};
     const struct capture_node *guess = *slot;
     if (guess && guess->node.root != *(const uint64_t *)start.return_slot)
@@ -186,7 +187,7 @@ struct capture_entry *capture_stack(struct capture_cache *cache, uintptr_t retur
         cache->history = history_of(node);
         return node->entry;
     }
-    return search(cache, start, slot);
+    return capture_search(cache, start, slot);
 }
 
 static struct capture_walk *walk_now(struct capture_cache *cache) {

@@ -11,11 +11,11 @@ static uint8_t *flags_of(const struct capture_node *node) {
 }
 
 /* As the walk logged them. */
-static int64_t place_of(const struct capture_node *node, uint32_t cell) {
+static int64_t capture_node_place(const struct capture_node *node, uint32_t cell) {
     return node->cells[cell].place | flags_of(node)[cell];
 }
 
-static uint64_t value_of(const struct capture_node *node, uint32_t cell) {
+static uint64_t capture_node_value(const struct capture_node *node, uint32_t cell) {
     uint32_t flags = flags_of(node)[cell];
     if (flags & CELL_REGISTERS)
         return capture_cell_read(flags, &node->start);
@@ -24,8 +24,8 @@ static uint64_t value_of(const struct capture_node *node, uint32_t cell) {
 
 static bool capture_memo_look(const void *arg, const struct memo_node *node, uint32_t cell,
                               struct memo_departure *ret) {
-    ret->value = capture_cell_read(place_of(capture_node_of(node), cell), arg);
-    return ret->value == value_of(capture_node_of(node), cell);
+    ret->value = capture_cell_read(capture_node_place(capture_node_of(node), cell), arg);
+    return ret->value == capture_node_value(capture_node_of(node), cell);
 }
 
 const struct capture_node *capture_memo_find(const struct memo *memo,
@@ -58,7 +58,7 @@ static bool capture_memo_departs(const struct capture_walk *walk,
     if (!departure->node || departure->cell >= walk->cell_count)
         return !departure->node;
     const struct capture_cell *here = &walk->cells[departure->cell];
-    return here->place == place_of(capture_node_of(departure->node), departure->cell) &&
+    return here->place == capture_node_place(capture_node_of(departure->node), departure->cell) &&
            here->value == departure->value;
 }
 

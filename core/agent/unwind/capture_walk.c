@@ -13,7 +13,8 @@ void capture_walk_deinit(struct capture_walk *walk) {
     memory_release(walk->cells);
 }
 
-static bool log_cell(struct capture_walk *walk, int64_t place, struct walk_value *ret) {
+static bool capture_walk_log_cell(struct capture_walk *walk, int64_t place,
+                                  struct walk_value *ret) {
     if (walk->cell_count == walk->cell_capacity &&
         MEMORY_RESERVE(walk->cells, &walk->cell_capacity, walk->cell_count + 1)) {
         walk->no_memory = true;
@@ -31,23 +32,24 @@ static struct capture_walk *capture_walk_of(struct walk_state *state) {
 }
 
 /* Other registers than these two are unknown at the start. */
-static bool read_register(struct walk_state *state, uint32_t number, bool relative,
-                          struct walk_value *ret) {
+static bool capture_walk_read_register(struct walk_state *state, uint32_t number, bool relative,
+                                       struct walk_value *ret) {
     int64_t place = number == CFI_STACK_POINTER ? CELL_STACK_POINTER : CELL_FRAME_POINTER;
-    return log_cell(capture_walk_of(state), place | relative, ret);
+    return capture_walk_log_cell(capture_walk_of(state), place | relative, ret);
 }
 
-static bool read_memory(struct walk_state *state, uint64_t address, bool relative,
-                        struct walk_value *ret) {
+static bool capture_walk_read_memory(struct walk_state *state, uint64_t address, bool relative,
+                                     struct walk_value *ret) {
     struct capture_walk *walk = capture_walk_of(state);
     if (address % WORD_BYTES || !capture_pages_readable(&walk->pages, address)) {
         walk->unstable = true;
         return false;
     }
-    return log_cell(walk, (int64_t)(address - walk->start.return_slot) | relative, ret);
+    return capture_walk_log_cell(walk, (int64_t)(address - walk->start.return_slot) | relative,
+                                 ret);
 }
 
-static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
+static bool capture_walk_read_code(void *arg, uint64_t address, uint64_t *ret) {
     struct capture_walk *walk = arg;
     if (!capture_pages_readable(&walk->pages, address))
         return false;
@@ -55,10 +57,11 @@ static bool read_code(void *arg, uint64_t address, uint64_t *ret) {
     return true;
 }
 
-static bool frame_agrees(struct walk_state *state, uint64_t address, bool known,
-                         uint64_t return_address) {
+static bool capture_walk_frame_agrees(struct walk_state *state, uint64_t address, bool known,
+                                      uint64_t return_address) {
     return return_address < CAPTURE_PC_LIMIT &&
-           frame_code_agrees(read_code, capture_walk_of(state), address, known, return_address);
+           frame_code_agrees(capture_walk_read_code, capture_walk_of(state), address, known,
+                             return_address);
 }
 
 static const struct walk_side side = {.register_count = CFI_REGISTERS,
@@ -66,9 +69,9 @@ static const struct walk_side side = {.register_count = CFI_REGISTERS,
                                       .program_counter = CFI_RETURN_ADDRESS,
                                       .frame_bytes = FRAME_POINTER_BYTES,
                                       .return_mask = UINT64_MAX,
-                                      .read_register = read_register,
-                                      .read_memory = read_memory,
-                                      .frame_agrees = frame_agrees};
+                                      .read_register = capture_walk_read_register,
+                                      .read_memory = capture_walk_read_memory,
+                                      .frame_agrees = capture_walk_frame_agrees};
 
 /* For a frame and its bound. */
 static bool make_room(struct capture_walk *walk) {
@@ -81,7 +84,7 @@ static bool make_room(struct capture_walk *walk) {
     return !walk->no_memory;
 }
 
-static bool add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
+static bool capture_walk_add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
     if (!make_room(walk))
         return false;
     walk->pcs[walk->pc_count++] = pc | (exact ? CAPTURE_PC_EXACT : 0);
@@ -92,7 +95,7 @@ static bool add_frame(struct capture_walk *walk, uint64_t pc, bool exact) {
 static bool capture_walk_visit(struct capture_walk *walk, uint64_t *pc, bool *exact) {
     const struct cfi_row *found;
     struct walk_value cfa;
-    if (!add_frame(walk, *pc, *exact))
+    if (!capture_walk_add_frame(walk, *pc, *exact))
         return false;
     int status = cfi_rows_find(walk->rows, *pc, *exact, &found);
     walk->no_memory |= status == TMPALLOC_E_NOMEM;

@@ -22,7 +22,7 @@ struct found {
     const char *name;
 };
 
-static bool covers(uintptr_t start, uintptr_t end, uintptr_t address) {
+static bool cfi_modules_covers(uintptr_t start, uintptr_t end, uintptr_t address) {
     return address - start < end - start;
 }
 
@@ -38,13 +38,13 @@ static void note_segment(struct found *file, uintptr_t base, const ElfW(Phdr) * 
         file->end = start + segment->p_memsz;
 }
 
-static int compare_file(struct dl_phdr_info *info, size_t size, void *arg) {
+static int cfi_modules_compare_file(struct dl_phdr_info *info, size_t size, void *arg) {
     struct found *ret = arg;
     struct found file = {.address = ret->address, .name = info->dlpi_name};
     (void)size;
     for (uint32_t i = 0; i < info->dlpi_phnum; i++)
         note_segment(&file, info->dlpi_addr, &info->dlpi_phdr[i]);
-    if (!covers(file.start, file.end, file.address))
+    if (!cfi_modules_covers(file.start, file.end, file.address))
         return 0;
     *ret = file;
     return 1;
@@ -64,10 +64,10 @@ static bool find_file(struct found *file) {
         return true;
     }
 #endif
-    return c_library_dl_iterate_phdr(compare_file, file) != 0;
+    return c_library_dl_iterate_phdr(cfi_modules_compare_file, file) != 0;
 }
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
+static uint64_t cfi_modules_mix(uint64_t hash, const void *bytes, size_t size) {
     while (size > 0) {
         uint64_t word = 0;
         size_t part = size < sizeof word ? size : sizeof word;
@@ -89,20 +89,20 @@ static uint64_t mix_table(uint64_t hash, const uint8_t *header) {
     uint32_t count;
     memcpy(&count, header + CFI_TABLE_COUNT_OFFSET, sizeof count);
     const struct cfi_table_entry *table = (const void *)(header + CFI_TABLE_OFFSET);
-    hash = mix(hash, header, CFI_TABLE_OFFSET);
+    hash = cfi_modules_mix(hash, header, CFI_TABLE_OFFSET);
     for (uint32_t i = 0; i < count; i += count / SAMPLES + 1)
-        hash = mix(hash, &table[i], sizeof table[i]);
+        hash = cfi_modules_mix(hash, &table[i], sizeof table[i]);
     return hash;
 }
 
-static uint32_t identify(const struct found *file) {
+static uint32_t cfi_modules_identify(const struct found *file) {
     uint64_t hash = map_hash(file->start) ^ file->end;
     if (file->name)
-        hash = mix(hash, file->name, strlen(file->name));
+        hash = cfi_modules_mix(hash, file->name, strlen(file->name));
     if (file->header)
         hash = mix_table(hash, file->header);
     else if (file->end - file->start >= HEADER_BYTES)
-        hash = mix(hash, (const void *)file->start, HEADER_BYTES);
+        hash = cfi_modules_mix(hash, (const void *)file->start, HEADER_BYTES);
     return (uint32_t)hash;
 }
 
@@ -120,7 +120,7 @@ int cfi_modules_find(struct cfi_modules *modules, uintptr_t address,
     struct found file = {.address = address};
     *ret = NULL;
     for (size_t i = 0; i < modules->count && !*ret; i++) {
-        if (covers(modules->items[i].start, modules->items[i].end, address))
+        if (cfi_modules_covers(modules->items[i].start, modules->items[i].end, address))
             *ret = &modules->items[i];
     }
     if (*ret || !find_file(&file))
@@ -130,8 +130,10 @@ int cfi_modules_find(struct cfi_modules *modules, uintptr_t address,
     if (file.header && !has_table(file.header))
         file.header = NULL;
     struct cfi_module *module = &modules->items[modules->count++];
-    *module = (struct cfi_module){
-        .start = file.start, .end = file.end, .header = file.header, .identity = identify(&file)};
+    *module = (struct cfi_module){.start = file.start,
+                                  .end = file.end,
+                                  .header = file.header,
+                                  .identity = cfi_modules_identify(&file)};
     *ret = module;
     return TMPALLOC_OK;
 }

@@ -35,19 +35,19 @@ static struct cfi_rule read_expression(struct cfi_bytes *bytes, enum unwind_rule
         .kind = (uint8_t)kind, .size = (uint32_t)size, .expression = expression};
 }
 
-static bool advance(struct cfi_program *program, uint64_t factored) {
+static bool cfi_program_advance(struct cfi_program *program, uint64_t factored) {
     program->location += factored * program->code_factor;
     return true;
 }
 
-static bool remember(struct cfi_program *program) {
+static bool cfi_program_remember(struct cfi_program *program) {
     if (program->depth == CFI_REMEMBERED)
         return false;
     program->remembered[program->depth++] = program->state;
     return true;
 }
 
-static bool recall(struct cfi_program *program) {
+static bool cfi_program_recall(struct cfi_program *program) {
     if (program->depth == 0)
         return false;
     program->state = program->remembered[--program->depth];
@@ -58,11 +58,11 @@ static bool recall(struct cfi_program *program) {
 static bool run_location(struct cfi_program *program, uint8_t code, struct cfi_bytes *bytes) {
     switch (code) {
     case DW_CFA_advance_loc1:
-        return advance(program, cfi_bytes_unsigned(bytes, 1));
+        return cfi_program_advance(program, cfi_bytes_unsigned(bytes, 1));
     case DW_CFA_advance_loc2:
-        return advance(program, cfi_bytes_unsigned(bytes, 2));
+        return cfi_program_advance(program, cfi_bytes_unsigned(bytes, 2));
     case DW_CFA_advance_loc4:
-        return advance(program, cfi_bytes_unsigned(bytes, 4));
+        return cfi_program_advance(program, cfi_bytes_unsigned(bytes, 4));
     case DW_CFA_set_loc:
         program->location = cfi_bytes_pointer(bytes, program->pointer_encoding, 0);
         return true;
@@ -159,9 +159,9 @@ static bool run_extended(struct cfi_program *program, uint8_t code, struct cfi_b
         cfi_bytes_uleb(bytes);
         return true;
     case DW_CFA_remember_state:
-        return remember(program);
+        return cfi_program_remember(program);
     case DW_CFA_restore_state:
-        return recall(program);
+        return cfi_program_recall(program);
     case DW_CFA_set_loc:
     case DW_CFA_advance_loc1:
     case DW_CFA_advance_loc2:
@@ -190,7 +190,7 @@ static bool run_one(struct cfi_program *program, struct cfi_bytes *bytes) {
     uint8_t operand = code & OPERAND_BITS;
     switch (code & PRIMARY_BITS) {
     case DW_CFA_advance_loc:
-        return advance(program, operand);
+        return cfi_program_advance(program, operand);
     case DW_CFA_offset:
         set_offset(program, operand, UNWIND_AT_OFFSET, cfi_bytes_uleb(bytes));
         return true;

@@ -85,8 +85,8 @@ static bool run_function(struct cfi_program *program, struct cfi_function *funct
     return cfi_program_run(program, &function->instructions);
 }
 
-static int decode(struct arena *arena, const struct cfi_rule *rule, bool with_cfa,
-                  struct unwind_rule *ret) {
+static int cfi_rows_decode(struct arena *arena, const struct cfi_rule *rule, bool with_cfa,
+                           struct unwind_rule *ret) {
     struct cfi_bytes bytes = {.at = rule->expression, .end = rule->expression + rule->size};
     Dwarf_Op *operations = arena_allocate(arena, rule->size + 1, sizeof *operations);
     uint32_t count = 0;
@@ -106,14 +106,14 @@ static int decode(struct arena *arena, const struct cfi_rule *rule, bool with_cf
     return TMPALLOC_OK;
 }
 
-static int recover(struct arena *arena, const struct cfi_rule *rule, uint32_t target,
-                   struct unwind_rule *ret) {
+static int cfi_rows_recover(struct arena *arena, const struct cfi_rule *rule, uint32_t target,
+                            struct unwind_rule *ret) {
     *ret = (struct unwind_rule){.kind = rule->kind,
                                 .target = (uint8_t)target,
                                 .number = rule->source,
                                 .offset = rule->offset};
     if (rule->kind == UNWIND_VALUE || rule->kind == UNWIND_AT_ADDRESS)
-        return decode(arena, rule, true, ret);
+        return cfi_rows_decode(arena, rule, true, ret);
     return TMPALLOC_OK;
 }
 
@@ -128,14 +128,15 @@ static int fill_row(struct arena *arena, const struct cfi_state *state, uint64_t
                     struct unwind_row *row) {
     row->cfa = (struct unwind_rule){
         .kind = state->cfa.kind, .number = state->cfa.source, .offset = state->cfa.offset};
-    int status = state->cfa.kind == UNWIND_VALUE ? decode(arena, &state->cfa, false, &row->cfa)
-                                                 : TMPALLOC_OK;
+    int status = state->cfa.kind == UNWIND_VALUE
+                     ? cfi_rows_decode(arena, &state->cfa, false, &row->cfa)
+                     : TMPALLOC_OK;
     if (status == TMPALLOC_OK)
-        status = recover(arena, &state->registers[return_column], CFI_RETURN_ADDRESS,
-                         &row->return_address);
+        status = cfi_rows_recover(arena, &state->registers[return_column], CFI_RETURN_ADDRESS,
+                                  &row->return_address);
     for (uint32_t i = 0; i < CFI_REGISTERS && status == TMPALLOC_OK; i++) {
         if (i != return_column && state->registers[i].kind != UNWIND_SAME)
-            status = recover(arena, &state->registers[i], i, &row->rules[row->count++]);
+            status = cfi_rows_recover(arena, &state->registers[i], i, &row->rules[row->count++]);
     }
     return status;
 }
@@ -147,8 +148,8 @@ static bool is_simple(const struct unwind_row *row) {
     return simple;
 }
 
-static int create_row(struct cfi_rows *rows, const struct cfi_module *module,
-                      const struct cfi_function *function, const struct cfi_row **ret) {
+static int cfi_rows_create_row(struct cfi_rows *rows, const struct cfi_module *module,
+                               const struct cfi_function *function, const struct cfi_row **ret) {
     const struct cfi_state *state = &rows->program.state;
     uint32_t count = count_recoveries(state, function->return_column);
     struct cfi_row *row =
@@ -163,7 +164,7 @@ static int create_row(struct cfi_rows *rows, const struct cfi_module *module,
     return status;
 }
 
-static int find_row(struct cfi_rows *rows, uintptr_t target, const struct cfi_row **ret) {
+static int cfi_rows_find_row(struct cfi_rows *rows, uintptr_t target, const struct cfi_row **ret) {
     const struct cfi_module *module;
     struct cfi_function function;
     rows->program.target = target;
@@ -176,11 +177,11 @@ static int find_row(struct cfi_rows *rows, uintptr_t target, const struct cfi_ro
     if (!module->header || !cfi_function_find(module->header, target, &function) ||
         !run_function(&rows->program, &function))
         return cfi_told_find(target, module->identity, ret);
-    return create_row(rows, module, &function, ret);
+    return cfi_rows_create_row(rows, module, &function, ret);
 }
 
 /* Addresses of code leave the top bit free. */
-static uint64_t key_of(uintptr_t pc, bool exact) {
+static uint64_t cfi_rows_key_of(uintptr_t pc, bool exact) {
     return pc << 1 | exact;
 }
 
@@ -188,16 +189,16 @@ int cfi_rows_find(struct cfi_rows *rows, uintptr_t pc, bool exact, const struct 
     uint64_t value;
     const struct cfi_row *row = NULL;
     *ret = NULL;
-    if (map_get(&rows->rows_by_pc, key_of(pc, exact), &value)) {
+    if (map_get(&rows->rows_by_pc, cfi_rows_key_of(pc, exact), &value)) {
         *ret = (const struct cfi_row *)(uintptr_t)value;
         return TMPALLOC_OK;
     }
-    int status = find_row(rows, pc - !exact, &row);
+    int status = cfi_rows_find_row(rows, pc - !exact, &row);
     if (status != TMPALLOC_OK)
         return status;
     /* That there is none isn't kept: a library may appear at that place. */
     if (row && row != rows->made_at_run_time &&
-        map_put(&rows->rows_by_pc, key_of(pc, exact), (uintptr_t)row))
+        map_put(&rows->rows_by_pc, cfi_rows_key_of(pc, exact), (uintptr_t)row))
         return TMPALLOC_E_NOMEM;
     *ret = row;
     return TMPALLOC_OK;

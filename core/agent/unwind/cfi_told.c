@@ -32,8 +32,8 @@ static bool is_expression(const struct agent_rule *rule) {
     return rule->kind == AGENT_RULE_AT_ADDRESS || rule->kind == AGENT_RULE_VALUE;
 }
 
-static struct unwind_rule recover(const struct agent_rule *rule, uint32_t target,
-                                  const Dwarf_Op *operations) {
+static struct unwind_rule cfi_told_recover(const struct agent_rule *rule, uint32_t target,
+                                           const Dwarf_Op *operations) {
     struct unwind_rule recovery = {.kind = rule->kind,
                                    .target = (uint8_t)target,
                                    .number = rule->source,
@@ -73,7 +73,7 @@ static Dwarf_Op *copy_operations(const struct agent_code *code) {
     return copy;
 }
 
-static struct cfi_row *create_row(const struct agent_code *code, uint32_t identity) {
+static struct cfi_row *cfi_told_create_row(const struct agent_code *code, uint32_t identity) {
     struct cfi_row *row =
         memory_allocate_zeroed(1, sizeof *row + CFI_REGISTERS * sizeof row->rules[0]);
     const Dwarf_Op *operations = row ? copy_operations(code) : NULL;
@@ -82,25 +82,27 @@ static struct cfi_row *create_row(const struct agent_code *code, uint32_t identi
         return NULL;
     }
     row->identity = identity;
-    row->row = (struct unwind_row){.signal = code->signal,
-                                   .guessed = code->answer != AGENT_FRAME_KNOWN,
-                                   .known = code->answer != AGENT_FRAME_UNSURE,
-                                   .cfa = recover(&code->cfa, 0, operations),
-                                   .return_address = recover(&code->registers[CFI_RETURN_ADDRESS],
-                                                             CFI_RETURN_ADDRESS, operations),
-                                   .rules = row->rules};
+    row->row =
+        (struct unwind_row){.signal = code->signal,
+                            .guessed = code->answer != AGENT_FRAME_KNOWN,
+                            .known = code->answer != AGENT_FRAME_UNSURE,
+                            .cfa = cfi_told_recover(&code->cfa, 0, operations),
+                            .return_address = cfi_told_recover(&code->registers[CFI_RETURN_ADDRESS],
+                                                               CFI_RETURN_ADDRESS, operations),
+                            .rules = row->rules};
     for (uint32_t i = 0; i < CFI_REGISTERS; i++) {
         if (needs_recovery(code, i))
-            row->rules[row->row.count++] = recover(&code->registers[i], i, operations);
+            row->rules[row->row.count++] = cfi_told_recover(&code->registers[i], i, operations);
     }
     return row;
 }
 
 /* Two threads may ask for the same at once: either answer is as good. */
-static int keep(const struct agent_code *code, uint32_t identity, const struct cfi_row **ret) {
+static int cfi_told_keep(const struct agent_code *code, uint32_t identity,
+                         const struct cfi_row **ret) {
     const struct cfi_row *row = NULL;
     struct told *told = memory_allocate(sizeof *told);
-    if (told && code->answer != AGENT_STACK_ENDS && !(row = create_row(code, identity))) {
+    if (told && code->answer != AGENT_STACK_ENDS && !(row = cfi_told_create_row(code, identity))) {
         memory_release(told);
         told = NULL;
     }
@@ -118,14 +120,15 @@ static int keep(const struct agent_code *code, uint32_t identity, const struct c
     return TMPALLOC_OK;
 }
 
-static int ask(uintptr_t address, uint32_t identity, const struct cfi_row **ret) {
+static int cfi_told_ask(uintptr_t address, uint32_t identity, const struct cfi_row **ret) {
     struct agent_code *code = asked ? memory_allocate_zeroed(1, sizeof *code) : NULL;
     if (!code)
         return asked ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
     code->address = address;
     int status = TMPALLOC_OK;
     if (asked(code))
-        status = code->answer == AGENT_UNANSWERED ? TMPALLOC_E_BUSY : keep(code, identity, ret);
+        status =
+            code->answer == AGENT_UNANSWERED ? TMPALLOC_E_BUSY : cfi_told_keep(code, identity, ret);
     memory_release(code);
     return status;
 }
@@ -136,7 +139,7 @@ int cfi_told_find(uintptr_t address, uint32_t identity, const struct cfi_row **r
     while (told && (told->identity != identity || address < told->start || address >= told->end))
         told = told->next;
     if (!told)
-        return ask(address, identity, ret);
+        return cfi_told_ask(address, identity, ret);
     *ret = told->row;
     return TMPALLOC_OK;
 }

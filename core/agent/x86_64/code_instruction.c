@@ -94,7 +94,7 @@ static uint8_t code_instruction_take(struct decoder *decoder) {
     return *decoder->at++;
 }
 
-static void skip(struct decoder *decoder, size_t bytes) {
+static void code_instruction_skip(struct decoder *decoder, size_t bytes) {
     if (bytes > (size_t)(decoder->end - decoder->at))
         decoder->failed = true;
     else
@@ -132,7 +132,7 @@ static void take_vector(struct decoder *decoder, uint8_t first) {
     uint8_t byte = code_instruction_take(decoder);
     decoder->vector = true;
     decoder->map = first == 0xc5 ? MAP_0F : (enum map)(byte & (first == 0x62 ? 0x07 : 0x1f));
-    skip(decoder, first == 0xc5 ? 0 : first == 0x62 ? 2 : 1);
+    code_instruction_skip(decoder, first == 0xc5 ? 0 : first == 0x62 ? 2 : 1);
     decoder->opcode = code_instruction_take(decoder);
     decoder->failed |= first != 0x62 && (decoder->map > MAP_0F3A) != (first == 0x8f);
 }
@@ -186,7 +186,7 @@ static void take_modrm(struct decoder *decoder) {
     uint8_t base = has_sib ? code_instruction_take(decoder) & 7 : modrm & 7;
     if (mode == 0 && base == 5 && !has_sib)
         decoder->displacement_offset = (uint8_t)(decoder->at - decoder->start);
-    skip(decoder, mode == 1 ? 1 : mode == 2 || (mode == 0 && base == 5) ? 4 : 0);
+    code_instruction_skip(decoder, mode == 1 ? 1 : mode == 2 || (mode == 0 && base == 5) ? 4 : 0);
 }
 
 static size_t full_size(const struct decoder *decoder) {
@@ -301,7 +301,7 @@ bool code_decode(const uint8_t *code, const uint8_t *end, struct code_instructio
     if (strchr("MBZtT", form))
         take_modrm(&decoder);
     size_t size = immediate_size(&decoder, form);
-    skip(&decoder, size);
+    code_instruction_skip(&decoder, size);
     if (decoder.failed || is_ambiguous(&decoder, form))
         return false;
     *ret = (struct code_instruction){.length = (uint8_t)(decoder.at - code),

@@ -24,7 +24,7 @@ static void write_bytes(struct writer *writer, const void *bytes, size_t size) {
     moved->size += (uint8_t)size;
 }
 
-static uintptr_t position(const struct writer *writer) {
+static uintptr_t code_move_position(const struct writer *writer) {
     return writer->address + writer->moved->size;
 }
 
@@ -39,7 +39,7 @@ static bool code_move_distance(uintptr_t end, uintptr_t target, int32_t *ret) {
 static void write_relative(struct writer *writer, const uint8_t *opcode, size_t size,
                            uintptr_t target) {
     int32_t displacement;
-    uintptr_t end = position(writer) + size + sizeof displacement;
+    uintptr_t end = code_move_position(writer) + size + sizeof displacement;
     writer->failed |= !code_move_distance(end, target, &displacement);
     write_bytes(writer, opcode, size);
     write_bytes(writer, &displacement, sizeof displacement);
@@ -63,7 +63,7 @@ static void write_copy(struct writer *writer, const uint8_t *code,
                        const struct code_instruction *instruction) {
     uint8_t copy[CODE_INSTRUCTION_LIMIT];
     int32_t displacement;
-    uintptr_t end = position(writer) + instruction->length;
+    uintptr_t end = code_move_position(writer) + instruction->length;
     memcpy(copy, code, instruction->length);
     if (instruction->displacement_offset) {
         writer->failed |= !code_move_distance(end, code_operand(code, instruction), &displacement);
