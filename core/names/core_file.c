@@ -39,13 +39,13 @@ static bool core_file_read_memory(Elf *elf, int fd, uint64_t address, void *buff
     return false;
 }
 
-static Elf *open_core(int fd) {
+static Elf *core_file_open_elf(int fd) {
     return fd >= 0 && elf_version(EV_CURRENT) != EV_NONE ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
 }
 
 bool core_file_memory(const char *path, uint64_t address, void *buffer, size_t size) {
     int fd = elf_file_open(path);
-    Elf *elf = open_core(fd);
+    Elf *elf = core_file_open_elf(fd);
     bool found = elf && core_file_read_memory(elf, fd, address, buffer, size);
     elf_end(elf);
     if (fd >= 0)
@@ -75,7 +75,7 @@ static int core_file_search(Elf *elf, int fd, const void *bytes, size_t size,
 int core_file_find(const char *path, const void *bytes, size_t size, uint64_t *address_ret,
                    struct error *error) {
     int fd = elf_file_open(path);
-    Elf *elf = open_core(fd);
+    Elf *elf = core_file_open_elf(fd);
     int status = elf ? core_file_search(elf, fd, bytes, size, address_ret) : TMPALLOC_E_IO;
     elf_end(elf);
     if (fd >= 0)

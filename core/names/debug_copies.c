@@ -29,7 +29,7 @@ static bool has_name(Dwarf_Die *function, const char *name) {
            (linkage && (strcmp(linkage, name) == 0 || demangle_matches(linkage, name)));
 }
 
-static bool is_meant(struct search *search, Dwarf_Die *inlined) {
+static bool is_copy_meant(struct search *search, Dwarf_Die *inlined) {
     Dwarf_Attribute found;
     Dwarf_Die origin;
     uint64_t known;
@@ -78,7 +78,7 @@ static void search_in(struct search *search, Dwarf_Die *parent, Dwarf_Die *aroun
     do {
         int tag = dwarf_tag(&die);
         bool inlined = tag == DW_TAG_inlined_subroutine;
-        if (inlined && has_code(&die) && is_meant(search, &die)) {
+        if (inlined && has_code(&die) && is_copy_meant(search, &die)) {
             search->count++;
             debug_copies_show(search, around, &die);
         } else if (dwarf_haschildren(&die)) {

@@ -149,7 +149,7 @@ static bool lacks_dwz(Dwarf *dwarf, char *name, size_t size) {
     return true;
 }
 
-static bool is_compressed(int fd) {
+static bool is_section_compressed(int fd) {
     struct elf_facts facts;
     return elf_file_facts(fd, &facts) && facts.compressed;
 }
@@ -175,8 +175,8 @@ static enum debug_lack find_lack(Dwfl_Module *module, char *name, size_t size) {
     int fd =
         debug_files_find(module, directories, program, 0, program, wanted.name, wanted.crc, &found);
     if (fd >= 0)
-        return take_lack(fd, is_compressed(fd) ? DEBUG_LACKS_READABLE : DEBUG_LACKS_NOTHING, found,
-                         name, size);
+        return take_lack(fd, is_section_compressed(fd) ? DEBUG_LACKS_READABLE : DEBUG_LACKS_NOTHING,
+                         found, name, size);
     if (program && wanted.name && !strchr(wanted.name, '/'))
         fd = find_by_link(module, *directories, program, wanted, &found);
     return fd >= 0 ? take_lack(fd, DEBUG_LACKS_OWN, found, name, size) : DEBUG_LACKS_NOTHING;

@@ -112,7 +112,7 @@ static int outermost_scope(Dwarf_Die *scopes, int count) {
     return count - 1;
 }
 
-static void append_scopes(Dwarf_Die *function, struct text *text) {
+static void debug_names_append_scopes(Dwarf_Die *function, struct text *text) {
     Dwarf_Die declaration = find_declaration(*function);
     Dwarf_Die *scopes = NULL;
     int count = has_scopes(&declaration) ? dwarf_getscopes_die(&declaration, &scopes) : 0;
@@ -127,7 +127,7 @@ bool debug_names_qualified(Dwarf_Die *function, struct text *text) {
     const char *name = debug_names_string(function, DW_AT_name);
     if (!name)
         return false;
-    append_scopes(function, text);
+    debug_names_append_scopes(function, text);
     text_append(text, name);
     return true;
 }

@@ -174,13 +174,13 @@ static int index_functions(struct debug_units *units, struct debug_unit *unit) {
 }
 
 /* Keeps the innermost ones when there are too many. */
-static void push(struct debug_place *place, const Dwarf_Die *function) {
+static void debug_units_push(struct debug_place *place, const Dwarf_Die *function) {
     if (place->count == DEBUG_UNITS_ACTIVATIONS)
         memmove(place->functions, place->functions + 1, --place->count * sizeof *function);
     place->functions[place->count++] = *function;
 }
 
-static bool covers(Dwarf_Die *die, uint64_t address) {
+static bool debug_units_covers(Dwarf_Die *die, uint64_t address) {
     bool has_ranges = dwarf_hasattr(die, DW_AT_low_pc) || dwarf_hasattr(die, DW_AT_ranges);
     if (!has_ranges)
         return dwarf_tag(die) == DW_TAG_lexical_block;
@@ -194,27 +194,28 @@ static bool is_scope(int tag) {
 }
 
 /* Pushes the activations inside of a scope, outermost first.  True: there are some. */
-static bool descend(struct debug_place *place, Dwarf_Die *scope, uint64_t address, unsigned depth) {
+static bool debug_units_descend(struct debug_place *place, Dwarf_Die *scope, uint64_t address,
+                                unsigned depth) {
     Dwarf_Die die;
     if (depth == DEPTH_LIMIT || dwarf_child(scope, &die) != 0)
         return false;
     do {
         int tag = dwarf_tag(&die);
-        if (!is_scope(tag) || !covers(&die, address))
+        if (!is_scope(tag) || !debug_units_covers(&die, address))
             continue;
         /* A nested function is called, not inlined: what is around it isn't active. */
         if (tag == DW_TAG_subprogram)
             place->count = 0;
         bool is_function = tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
         if (is_function)
-            push(place, &die);
-        if (descend(place, &die, address, depth + 1) || is_function)
+            debug_units_push(place, &die);
+        if (debug_units_descend(place, &die, address, depth + 1) || is_function)
             return true;
     } while (dwarf_siblingof(&die, &die) == 0);
     return false;
 }
 
-static void reverse(struct debug_place *place) {
+static void debug_units_reverse(struct debug_place *place) {
     for (size_t i = 0; i < place->count / 2; i++) {
         Dwarf_Die swapped = place->functions[i];
         place->functions[i] = place->functions[place->count - 1 - i];
@@ -240,8 +241,8 @@ int debug_units_find(struct debug_units *units, uint64_t address, struct debug_p
     const struct interval *function = intervals_covering(&unit->functions, address);
     if (!function)
         return TMPALLOC_OK;
-    push(ret, &unit->dies[function->value]);
-    descend(ret, &unit->dies[function->value], address, 0);
-    reverse(ret);
+    debug_units_push(ret, &unit->dies[function->value]);
+    debug_units_descend(ret, &unit->dies[function->value], address, 0);
+    debug_units_reverse(ret);
     return TMPALLOC_OK;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool stamp(const struct stat *status, struct elf_stamp *ret) {
+static bool elf_file_stamp_of(const struct stat *status, struct elf_stamp *ret) {
     if (!S_ISREG(status->st_mode))
         return false;
     *ret = (struct elf_stamp){.device = status->st_dev,
@@ -33,12 +33,12 @@ int elf_file_open(const char *path) {
 
 bool elf_file_stamp(int fd, struct elf_stamp *ret) {
     struct stat status;
-    return fstat(fd, &status) == 0 && stamp(&status, ret);
+    return fstat(fd, &status) == 0 && elf_file_stamp_of(&status, ret);
 }
 
 bool elf_path_stamp(const char *path, struct elf_stamp *ret) {
     struct stat status;
-    return stat(path, &status) == 0 && stamp(&status, ret);
+    return stat(path, &status) == 0 && elf_file_stamp_of(&status, ret);
 }
 
 bool elf_stamp_equal(const struct elf_stamp *one, const struct elf_stamp *other) {
@@ -125,7 +125,7 @@ static void add_load(const GElf_Phdr *segment, struct elf_facts *facts) {
         facts->end = segment->p_vaddr + segment->p_memsz;
 }
 
-static bool read_segments(Elf *elf, struct elf_facts *facts) {
+static bool elf_file_read_segments(Elf *elf, struct elf_facts *facts) {
     size_t count;
     if (elf_getphdrnum(elf, &count) != 0)
         return false;
@@ -154,7 +154,7 @@ static bool read_facts(Elf *elf, struct elf_facts *facts) {
         return false;
     facts->relocatable = header.e_type == ET_DYN;
     elf_read_build_id(elf, &facts->build_id);
-    return read_segments(elf, facts) && read_sections(elf, facts);
+    return elf_file_read_segments(elf, facts) && read_sections(elf, facts);
 }
 
 static bool read_header(int fd, struct elf_facts *facts) {

@@ -18,8 +18,8 @@ static enum agreement module_file_compare(const struct module_process *process, 
     return memcmp(memory, bytes, size) == 0 ? AGREES : DIFFERS;
 }
 
-static enum agreement compare_file(const struct module_process *process,
-                                   const struct elf_facts *facts, uint64_t bias) {
+static enum agreement module_file_compare_bytes(const struct module_process *process,
+                                                const struct elf_facts *facts, uint64_t bias) {
     if (bias != 0 && !facts->relocatable)
         return DIFFERS;
     if (facts->build_id_address)
@@ -33,7 +33,7 @@ static enum agreement compare_file(const struct module_process *process,
 
 bool module_file_matches(const struct module_process *process, const struct elf_facts *facts,
                          uint64_t bias) {
-    return compare_file(process, facts, bias) != DIFFERS;
+    return module_file_compare_bytes(process, facts, bias) != DIFFERS;
 }
 
 uint64_t module_file_address(const struct loaded_file *loaded) {

@@ -41,7 +41,7 @@ static const struct clone_word *find_word(const char *word, size_t length) {
     return NULL;
 }
 
-static bool is_number(const char *word, size_t length) {
+static bool is_copy_number(const char *word, size_t length) {
     return length > 0 && strspn(word, "0123456789") >= length;
 }
 
@@ -52,7 +52,7 @@ static enum copy_kind modules_copies_kind_of(const char *suffix) {
         const char *word = suffix + 1;
         size_t length = strcspn(word, ".");
         const struct clone_word *known = find_word(word, length);
-        if (!known && !is_number(word, length))
+        if (!known && !is_copy_number(word, length))
             return COPY_NONE;
         if (known && known->kind < kind)
             kind = known->kind;

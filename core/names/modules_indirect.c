@@ -116,8 +116,8 @@ static void modules_indirect_search_file(struct search *search, uint32_t module)
     }
 }
 
-static uint64_t find_target(struct modules *modules, const struct module_symbol *symbol,
-                            uint32_t ignored) {
+static uint64_t modules_indirect_find_target(struct modules *modules,
+                                             const struct module_symbol *symbol, uint32_t ignored) {
     struct search search = {.modules = modules,
                             .name = symbol->name,
                             .resolver = modules_frame(modules, symbol->address, true),
@@ -153,7 +153,7 @@ bool modules_follow(struct modules *modules, uint32_t ignored, struct module_sym
     if (!symbol->indirect)
         return true;
     if (!map_get(&modules->targets, symbol->address, &target))
-        target = find_target(modules, symbol, ignored);
+        target = modules_indirect_find_target(modules, symbol, ignored);
     if (target == 0)
         return false;
     modules_learn_target(modules, symbol->address, target);

@@ -124,7 +124,7 @@ bool modules_find_soname(struct modules *modules, const char *soname, uint32_t *
 }
 
 /* Bytes of the file fill the last page (System V ABI, AMD64, 5.1). */
-static bool has_room(const GElf_Phdr *segment, size_t size_bytes, uint64_t *end_ret) {
+static bool has_room_behind(const GElf_Phdr *segment, size_t size_bytes, uint64_t *end_ret) {
     uint64_t end = (segment->p_vaddr + segment->p_memsz + 15) & ~UINT64_C(15);
     *end_ret = end;
     return segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && end % PAGE_BYTES != 0 &&
@@ -139,7 +139,7 @@ bool modules_find_room(struct modules *modules, uint32_t module, size_t size_byt
     Dwfl_Module *file = modules_dwfl(modules, module);
     Elf *elf = file ? dwfl_module_getelf(file, &bias) : NULL;
     for (int i = 0; elf && gelf_getphdr(elf, i, &segment); i++) {
-        if (!has_room(&segment, size_bytes, &frame.offset))
+        if (!has_room_behind(&segment, size_bytes, &frame.offset))
             continue;
         *address_ret = modules_address(modules, &frame);
         return true;

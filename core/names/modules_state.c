@@ -90,7 +90,7 @@ static bool same_placement(const struct placement *one, const struct placement *
     return one->module == other->module && one->bias == other->bias;
 }
 
-static bool contains(const struct layout *layout, const struct placement *wanted) {
+static bool modules_state_contains(const struct layout *layout, const struct placement *wanted) {
     for (size_t i = 0; i < layout->count; i++) {
         if (same_placement(&layout->search_order[i], wanted))
             return true;
@@ -119,7 +119,7 @@ static int note_all_unloaded(struct modules *modules, const struct layout *layou
     const struct layout *before = &modules->layout;
     *any_ret = false;
     for (size_t i = 0; i < before->count; i++) {
-        if (contains(layout, &before->search_order[i]))
+        if (modules_state_contains(layout, &before->search_order[i]))
             continue;
         *any_ret = true;
         LOG(LOG_MODULE, "%s was unloaded", modules_path(modules, before->search_order[i].module));
@@ -132,7 +132,7 @@ static int note_all_unloaded(struct modules *modules, const struct layout *layou
 static void log_loaded(const struct modules *modules, const struct layout *layout) {
     for (size_t i = 0; i < layout->count; i++) {
         const struct placement *placement = &layout->search_order[i];
-        if (!contains(&modules->layout, placement))
+        if (!modules_state_contains(&modules->layout, placement))
             LOG(LOG_MODULE, "%s is loaded, bias %#llx", modules_path(modules, placement->module),
                 (unsigned long long)placement->bias);
     }
@@ -158,11 +158,11 @@ static bool overlaps_other(const struct placement *places, size_t count,
     return false;
 }
 
-static bool replaces(const struct modules *modules, const struct layout *layout) {
+static bool modules_state_replaces(const struct modules *modules, const struct layout *layout) {
     const struct layout *before = &modules->layout;
     for (size_t i = 0; i < layout->count; i++) {
         const struct placement *place = &layout->search_order[i];
-        if (!contains(before, place) &&
+        if (!modules_state_contains(before, place) &&
             (overlaps_other(before->search_order, before->count, place) ||
              overlaps_other(modules->unloaded, modules->unloaded_count, place)))
             return true;
@@ -172,7 +172,7 @@ static bool replaces(const struct modules *modules, const struct layout *layout)
 
 static int tell_replaced(struct modules *modules, const struct layout *layout,
                          struct error *error) {
-    return modules->replacing && replaces(modules, layout)
+    return modules->replacing && modules_state_replaces(modules, layout)
                ? modules->replacing(modules->replacing_arg, error)
                : TMPALLOC_OK;
 }
@@ -216,7 +216,8 @@ uint64_t modules_generation(const struct modules *modules) {
     return modules->generation;
 }
 
-static struct frame make_frame(const struct placement *found, uint64_t address, bool exact) {
+static struct frame modules_state_make_frame(const struct placement *found, uint64_t address,
+                                             bool exact) {
     return (struct frame){.offset = found ? address - found->bias : address,
                           .module = found ? found->module : FRAME_NO_MODULE,
                           .exact = exact};
@@ -224,7 +225,8 @@ static struct frame make_frame(const struct placement *found, uint64_t address, 
 
 /* A call at the very end of a file returns to an address behind it. */
 struct frame modules_frame(const struct modules *modules, uint64_t address, bool exact) {
-    return make_frame(modules_find_placement(&modules->layout, address - !exact), address, exact);
+    return modules_state_make_frame(modules_find_placement(&modules->layout, address - !exact),
+                                    address, exact);
 }
 
 struct frame modules_past_frame(const struct modules *modules, uint64_t address, bool exact) {
@@ -234,7 +236,7 @@ struct frame modules_past_frame(const struct modules *modules, uint64_t address,
         if (address - !exact >= past->start && address - !exact < past->end)
             found = past;
     }
-    return make_frame(found, address, exact);
+    return modules_state_make_frame(found, address, exact);
 }
 
 uint64_t modules_address(const struct modules *modules, const struct frame *frame) {

@@ -79,7 +79,7 @@ void process_files_deinit(struct process_files *files) {
     *files = (struct process_files){0};
 }
 
-static bool read_memory(int64_t pid, uint64_t address, void *buffer, size_t size) {
+static bool process_files_read_memory(int64_t pid, uint64_t address, void *buffer, size_t size) {
     struct iovec local = {buffer, size}, remote = {(void *)(uintptr_t)address, size};
     return process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
@@ -113,17 +113,17 @@ static bool read_vector(struct program *program) {
 static uint64_t find_start(const struct program *program) {
     unsigned char magic[SELFMAG];
     uint64_t start = program->headers - sizeof(Elf64_Ehdr);
-    bool found = read_memory(program->pid, start, magic, sizeof magic) &&
+    bool found = process_files_read_memory(program->pid, start, magic, sizeof magic) &&
                  memcmp(magic, ELFMAG, SELFMAG) == 0;
     return found ? start : 0;
 }
 
-static bool read_segments(struct program *program) {
+static bool process_files_read_segments(struct program *program) {
     Elf64_Phdr segments[SEGMENT_LIMIT];
     uint64_t start = find_start(program);
     bool placed = false;
-    if (!read_memory(program->pid, program->headers, segments,
-                     program->header_count * sizeof segments[0]))
+    if (!process_files_read_memory(program->pid, program->headers, segments,
+                                   program->header_count * sizeof segments[0]))
         return false;
     for (size_t i = 0; i < program->header_count; i++) {
         const Elf64_Phdr *segment = &segments[i];
@@ -149,7 +149,7 @@ static int read_piece(struct process_files *files, int64_t pid, uint64_t address
                       size_t size) {
     if (MEMORY_RESERVE(files->pieces, &files->piece_capacity, files->piece_count + 1))
         return TMPALLOC_E_NOMEM;
-    if (!read_memory(pid, address, buffer, size))
+    if (!process_files_read_memory(pid, address, buffer, size))
         return TMPALLOC_E_UNSUPPORTED;
     struct process_piece *piece = &files->pieces[files->piece_count++];
     *piece = (struct process_piece){.address = address, .size = size};
@@ -207,7 +207,7 @@ static int add_link(struct process_files *files, const struct process_link *link
     return TMPALLOC_OK;
 }
 
-static bool is_listed(const struct process_files *files, size_t count, uint64_t inside) {
+static bool process_files_lists(const struct process_files *files, size_t count, uint64_t inside) {
     for (size_t i = 0; i < count; i++) {
         if (files->links[i].inside == inside)
             return true;
@@ -216,7 +216,7 @@ static bool is_listed(const struct process_files *files, size_t count, uint64_t 
 }
 
 /* Follows the links of one namespace, of which later ones repeat the dynamic linker. */
-static int follow(struct process_files *files, int64_t pid, uint64_t address) {
+static int process_files_follow(struct process_files *files, int64_t pid, uint64_t address) {
     size_t before = files->link_count;
     int status = TMPALLOC_OK;
     while (address && files->link_count < LINK_LIMIT && status == TMPALLOC_OK) {
@@ -226,18 +226,18 @@ static int follow(struct process_files *files, int64_t pid, uint64_t address) {
             break;
         address = (uintptr_t)map.l_next;
         struct process_link link = {map.l_addr, (uintptr_t)map.l_ld, (uintptr_t)map.l_name};
-        if (!is_listed(files, before, link.inside))
+        if (!process_files_lists(files, before, link.inside))
             status = add_link(files, &link);
     }
     return status;
 }
 
 /* Where the program's dynamic section has this entry; 0: nowhere. */
-static uint64_t find_entry(const struct program *program, int64_t tag) {
+static uint64_t process_files_find_entry(const struct program *program, int64_t tag) {
     Elf64_Dyn entry = {.d_tag = DT_NULL + 1};
     uint64_t address = program->dynamic;
     for (; address && entry.d_tag != DT_NULL; address += sizeof entry) {
-        if (!read_memory(program->pid, address, &entry, sizeof entry))
+        if (!process_files_read_memory(program->pid, address, &entry, sizeof entry))
             return 0;
         if (entry.d_tag == tag)
             return address;
@@ -246,7 +246,7 @@ static uint64_t find_entry(const struct program *program, int64_t tag) {
 }
 
 /* One namespace; *address becomes that of the next one's, which later C libraries have. */
-static int read_list(struct process_files *files, int64_t pid, uint64_t *address) {
+static int process_files_read_list(struct process_files *files, int64_t pid, uint64_t *address) {
     uint64_t first, base = *address;
     int32_t version;
     *address = 0;
@@ -257,7 +257,7 @@ static int read_list(struct process_files *files, int64_t pid, uint64_t *address
             read_piece(files, pid, base + offsetof(struct r_debug, r_map), &first, sizeof first);
     if (status == TMPALLOC_OK && version > 1)
         status = read_piece(files, pid, base + sizeof(struct r_debug), address, sizeof *address);
-    return status == TMPALLOC_OK ? follow(files, pid, first) : status;
+    return status == TMPALLOC_OK ? process_files_follow(files, pid, first) : status;
 }
 
 /* Before the dynamic linker has a list there are the program and itself. */
@@ -269,15 +269,16 @@ static int add_first(struct process_files *files, const struct program *program)
 }
 
 static int read_links(struct process_files *files, const struct program *program) {
-    uint64_t entry = find_entry(program, DT_DEBUG), list = 0;
+    uint64_t entry = process_files_find_entry(program, DT_DEBUG), list = 0;
     int status = TMPALLOC_OK;
     if (program->linker && entry)
         status =
             read_piece(files, program->pid, entry + offsetof(Elf64_Dyn, d_un), &list, sizeof list);
-    else if (program->linker || find_entry(program, DT_SONAME)) /* a linker run as a program */
+    else if (program->linker ||
+             process_files_find_entry(program, DT_SONAME)) /* a linker run as a program */
         return TMPALLOC_E_UNSUPPORTED;
     while (status == TMPALLOC_OK && list && files->piece_count < LINK_LIMIT)
-        status = read_list(files, program->pid, &list);
+        status = process_files_read_list(files, program->pid, &list);
     return status == TMPALLOC_OK && files->link_count == 0 ? add_first(files, program) : status;
 }
 
@@ -353,8 +354,8 @@ static void read_name(int64_t pid, uint64_t address, char name[PATH_MAX]) {
         name[0] = '\0';
 }
 
-static int add_item(struct process_files *files, const struct process_link *link, const char *name,
-                    const char *mapped) {
+static int process_files_add_item(struct process_files *files, const struct process_link *link,
+                                  const char *name, const char *mapped) {
     struct loaded_file item = {.path = memory_copy_string(*name ? name : mapped),
                                .mapped = memory_copy_string(mapped),
                                .bias = link->bias,
@@ -382,7 +383,7 @@ static int name_links(struct process_files *files, int64_t pid, const struct map
         strip_mark(path);
         if (i > 0)
             read_name(pid, link->name, name);
-        status = add_item(files, link, name, path);
+        status = process_files_add_item(files, link, name, path);
     }
     if (status != TMPALLOC_OK)
         return status;
@@ -407,7 +408,7 @@ int process_files_update(struct process_files *files, int64_t pid, bool *changed
     if (!*changed_ret)
         return TMPALLOC_OK;
     files->piece_count = files->link_count = 0;
-    if (read_vector(&program) && read_segments(&program))
+    if (read_vector(&program) && process_files_read_segments(&program))
         status = read_links(files, &program);
     if (status == TMPALLOC_OK)
         status = name_files(files, pid);

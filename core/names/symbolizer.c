@@ -104,7 +104,8 @@ static int take_text(struct symbolizer *symbolizer, const char **ret) {
 
 /* Python. */
 
-static int intern_string(struct symbolizer *symbolizer, const char *string, const char **ret) {
+static int symbolizer_intern_string(struct symbolizer *symbolizer, const char *string,
+                                    const char **ret) {
     text_clear(&symbolizer->text);
     text_append(&symbolizer->text, string);
     return take_text(symbolizer, ret);
@@ -114,8 +115,8 @@ static bool same_place(const struct python_place *one, const struct python_place
     return one->function == other->function && one->file == other->file && one->line == other->line;
 }
 
-static int add_place(struct symbolizer *symbolizer, const struct python_place *place, uint64_t hash,
-                     uint64_t *ret) {
+static int symbolizer_add_place(struct symbolizer *symbolizer, const struct python_place *place,
+                                uint64_t hash, uint64_t *ret) {
     if (MEMORY_RESERVE(symbolizer->python, &symbolizer->python_capacity,
                        symbolizer->python_count + 1) ||
         map_put(&symbolizer->python_numbers, hash, symbolizer->python_count))
@@ -128,15 +129,15 @@ static int add_place(struct symbolizer *symbolizer, const struct python_place *p
 int symbolizer_add_python(struct symbolizer *symbolizer, const char *function, const char *file,
                           uint32_t line, uint64_t *ret) {
     struct python_place place = {.line = line};
-    if (intern_string(symbolizer, function, &place.function) != TMPALLOC_OK ||
-        intern_string(symbolizer, file, &place.file) != TMPALLOC_OK)
+    if (symbolizer_intern_string(symbolizer, function, &place.function) != TMPALLOC_OK ||
+        symbolizer_intern_string(symbolizer, file, &place.file) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     uint64_t hash = map_hash((uintptr_t)place.function) + map_hash((uintptr_t)place.file + line);
     for (; map_get(&symbolizer->python_numbers, hash, ret); hash++) {
         if (same_place(&symbolizer->python[*ret], &place))
             return TMPALLOC_OK;
     }
-    return add_place(symbolizer, &place, hash, ret);
+    return symbolizer_add_place(symbolizer, &place, hash, ret);
 }
 
 static int grow_debug_modules(struct symbolizer *symbolizer, size_t needed) {
@@ -161,8 +162,9 @@ static int note_lack(struct symbolizer *symbolizer, Dwfl_Module *file, Dwarf *dw
                      struct debug_module *module) {
     char name[PATH_MAX];
     module->lack = file ? debug_files_lack(file, dwarf, name, sizeof name) : DEBUG_LACKS_NOTHING;
-    return module->lack == DEBUG_LACKS_NOTHING ? TMPALLOC_OK
-                                               : intern_string(symbolizer, name, &module->lacked);
+    return module->lack == DEBUG_LACKS_NOTHING
+               ? TMPALLOC_OK
+               : symbolizer_intern_string(symbolizer, name, &module->lacked);
 }
 
 static int open_debug_module(struct symbolizer *symbolizer, uint32_t number,
@@ -222,8 +224,8 @@ static bool append_source(struct symbolizer *symbolizer, uint64_t dwarf_address,
     return debug_names_call_site(&place->functions[i - 1], &symbolizer->text, line_ret);
 }
 
-static int fill(struct symbolizer *symbolizer, uint64_t address, uint64_t dwarf_address, size_t i,
-                struct symbol *symbol) {
+static int symbolizer_fill(struct symbolizer *symbolizer, uint64_t address, uint64_t dwarf_address,
+                           size_t i, struct symbol *symbol) {
     int status = TMPALLOC_OK;
     symbol->inlined = i + 1 < symbolizer->place.count;
     text_clear(&symbolizer->text);
@@ -266,8 +268,8 @@ static int resolve_in_module(struct symbolizer *symbolizer, const struct frame *
     struct resolution *resolution = create_resolution(symbolizer, frame, count);
     for (size_t i = 0; resolution && i < count; i++) {
         resolution->symbols[i].build_id = module->build_id;
-        if (fill(symbolizer, address, address - module->bias, i, &resolution->symbols[i]) !=
-            TMPALLOC_OK)
+        if (symbolizer_fill(symbolizer, address, address - module->bias, i,
+                            &resolution->symbols[i]) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
     }
     *ret = resolution;
@@ -291,8 +293,8 @@ static int resolve_python(struct symbolizer *symbolizer, const struct frame *fra
     return TMPALLOC_OK;
 }
 
-static int resolve(struct symbolizer *symbolizer, const struct frame *frame,
-                   struct resolution **ret) {
+static int symbolizer_resolve_frame(struct symbolizer *symbolizer, const struct frame *frame,
+                                    struct resolution **ret) {
     symbolizer->place.count = 0;
     symbolizer->place.has_unit = false;
     if (frame->module == FRAME_PYTHON)
@@ -313,7 +315,7 @@ static int collect_directories(struct symbolizer *symbolizer, const struct debug
             continue;
         if (count > 0 && strcmp(directory, ret[count - 1]) == 0)
             continue;
-        if (intern_string(symbolizer, directory, &kept) != TMPALLOC_OK)
+        if (symbolizer_intern_string(symbolizer, directory, &kept) != TMPALLOC_OK)
             return TMPALLOC_E_NOMEM;
         size_t known = 0;
         while (known < count && ret[known] != kept)
@@ -388,7 +390,7 @@ static uint64_t hash_frame(const struct frame *frame) {
     return map_hash(frame->offset) ^ map_hash(((uint64_t)frame->module << 1) + !frame->exact);
 }
 
-static bool same_frame(const struct frame *one, const struct frame *other) {
+static bool symbolizer_same_frame(const struct frame *one, const struct frame *other) {
     return one->offset == other->offset && one->module == other->module &&
            one->exact == other->exact;
 }
@@ -400,8 +402,8 @@ int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
     struct resolution *resolution = NULL;
     if (map_get(&symbolizer->resolutions, hash, &known))
         resolution = (struct resolution *)(uintptr_t)known;
-    if (!resolution || !same_frame(&resolution->frame, frame)) {
-        if (resolve(symbolizer, frame, &resolution) != TMPALLOC_OK ||
+    if (!resolution || !symbolizer_same_frame(&resolution->frame, frame)) {
+        if (symbolizer_resolve_frame(symbolizer, frame, &resolution) != TMPALLOC_OK ||
             map_put(&symbolizer->resolutions, hash, (uintptr_t)resolution))
             return TMPALLOC_E_NOMEM;
     }
