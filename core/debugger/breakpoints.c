@@ -33,7 +33,7 @@ struct breakpoint *breakpoints_by_address(const struct breakpoints *breakpoints,
     return breakpoints_look_up(&breakpoints->by_address, address);
 }
 
-static void unregister(struct breakpoints *breakpoints, struct breakpoint *breakpoint) {
+static void breakpoints_unregister(struct breakpoints *breakpoints, struct breakpoint *breakpoint) {
     map_remove(&breakpoints->by_address, breakpoint->address);
     map_remove(&breakpoints->by_id, breakpoint->id);
     memory_release(breakpoint);
@@ -50,22 +50,22 @@ static int register_new(struct breakpoints *breakpoints, uint64_t address,
         .id = ++breakpoints->host->last_breakpoint_id, .address = address, .enabled = true};
     if (map_put(&breakpoints->by_address, address, (uint64_t)(uintptr_t)added) != 0 ||
         map_put(&breakpoints->by_id, added->id, (uint64_t)(uintptr_t)added) != 0) {
-        unregister(breakpoints, added);
+        breakpoints_unregister(breakpoints, added);
         return TMPALLOC_E_NOMEM;
     }
     *ret = added;
     return TMPALLOC_OK;
 }
 
-static int insert(struct breakpoints *breakpoints, uint64_t address, struct breakpoint **ret,
-                  struct error *error) {
+static int breakpoints_insert(struct breakpoints *breakpoints, uint64_t address,
+                              struct breakpoint **ret, struct error *error) {
     struct breakpoint *added;
     if (register_new(breakpoints, address, &added) != TMPALLOC_OK)
         return error_no_memory(error);
     int status =
         host_insert_breakpoint(breakpoints->host, added->id, address, breakpoints->kind, error);
     if (status != TMPALLOC_OK) {
-        unregister(breakpoints, added);
+        breakpoints_unregister(breakpoints, added);
         return status;
     }
     breakpoints->items[breakpoints->count++] = added;
@@ -77,7 +77,7 @@ int breakpoints_require(struct breakpoints *breakpoints, uint64_t address,
                         enum breakpoint_role role, struct breakpoint **ret, struct error *error) {
     struct breakpoint *breakpoint = breakpoints_by_address(breakpoints, address);
     int status = breakpoint ? breakpoints_enable(breakpoints, breakpoint, true, error)
-                            : insert(breakpoints, address, &breakpoint, error);
+                            : breakpoints_insert(breakpoints, address, &breakpoint, error);
     if (status != TMPALLOC_OK)
         return status;
     breakpoint->roles |= role;
@@ -121,5 +121,5 @@ void breakpoints_release(struct breakpoints *breakpoints, uint64_t address, uint
             breakpoints->items[i] = breakpoints->items[--breakpoints->count];
     }
     host_remove_breakpoint(breakpoints->host, breakpoint->id, NULL);
-    unregister(breakpoints, breakpoint);
+    breakpoints_unregister(breakpoints, breakpoint);
 }

@@ -7,7 +7,7 @@
 
 #include "debugger/process_linux.h"
 
-static int missing(struct error *error, const char *what) {
+static int host_lacks(struct error *error, const char *what) {
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the debugger can't %s", what);
 }
 
@@ -23,7 +23,7 @@ void host_append_reason(struct host *host, struct error *error) {
         snprintf(error->text + length, sizeof error->text - length, ": %s", reason);
 }
 
-static int failed(struct host *host, struct error *error) {
+static int host_failed(struct host *host, struct error *error) {
     host_append_reason(host, error);
     return TMPALLOC_E_HOST;
 }
@@ -33,11 +33,11 @@ static int host_answer(struct host *host, int status, struct error *error, const
     if (status == TMPALLOC_OK)
         return TMPALLOC_OK;
     if (status == TMPALLOC_E_UNSUPPORTED)
-        return missing(error, what);
+        return host_lacks(error, what);
     if (status == TMPALLOC_E_NOMEM)
         return error_no_memory(error);
     error_set(error, TMPALLOC_E_HOST, "the debugger failed to %s", what);
-    return failed(host, error);
+    return host_failed(host, error);
 }
 
 /* The status of a primitive that gets these arguments; `what` is what the debugger can't do without
@@ -48,7 +48,7 @@ static int host_answer(struct host *host, int status, struct error *error, const
         bool there = (host)->primitives.primitive != NULL;                                         \
         if (there)                                                                                 \
             (host)->primitives.primitive((host)->primitives.arg, __VA_ARGS__, &called);            \
-        there ? host_answer(host, called, error, what) : missing(error, what);                     \
+        there ? host_answer(host, called, error, what) : host_lacks(error, what);                  \
     })
 
 bool host_is_batch(const struct host *host) {
@@ -82,12 +82,12 @@ int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct
 int host_ask_memory(struct host *host, uint64_t address, void *buffer, size_t size,
                     struct error *error) {
     if (!host->primitives.read_memory)
-        return missing(error, "read memory");
+        return host_lacks(error, "read memory");
     int status = TMPALLOC_E_HOST;
     host->primitives.read_memory(host->primitives.arg, address, buffer, size, &status);
     if (status == TMPALLOC_E_HOST) {
         error_set(error, status, "no memory to read at 0x%" PRIx64, address);
-        return failed(host, error);
+        return host_failed(host, error);
     }
     return host_answer(host, status, error, "read memory");
 }

@@ -13,7 +13,7 @@
 _Static_assert(sizeof(struct agent_distance) == sizeof(struct site_distance),
                "a distance is the same in both");
 
-static bool same_frame(const struct frame *one, const struct frame *other) {
+static bool is_same_scope_frame(const struct frame *one, const struct frame *other) {
     return one->offset == other->offset && one->module == other->module;
 }
 
@@ -27,14 +27,14 @@ static uint32_t count_shared_frames(const struct image_reader *reader, uint32_t 
     if (one->truncated || other->truncated)
         return 0;
     while (shared < one->count && shared < other->count &&
-           same_frame(&one->frames[one->count - 1 - shared],
-                      &other->frames[other->count - 1 - shared]))
+           is_same_scope_frame(&one->frames[one->count - 1 - shared],
+                               &other->frames[other->count - 1 - shared]))
         shared++;
     return shared + (shared < one->count && shared < other->count);
 }
 
-static int add_scope(struct image_reader *reader, struct snapshot_site *part, uint32_t distance,
-                     uint32_t shared_frames, uint32_t free_stack) {
+static int agent_image_add_scope(struct image_reader *reader, struct snapshot_site *part,
+                                 uint32_t distance, uint32_t shared_frames, uint32_t free_stack) {
     struct site_scope *scope = arena_allocate(&reader->scopes, 1, sizeof *scope);
     if (!scope)
         return error_no_memory(reader->error);
@@ -49,7 +49,7 @@ static int add_scope(struct image_reader *reader, struct snapshot_site *part, ui
 }
 
 /* Adds the way to free that is in reader->free. */
-static int add_free(struct image_reader *reader, struct snapshot_site *part) {
+static int agent_image_add_free(struct image_reader *reader, struct snapshot_site *part) {
     const struct agent_free *free = reader->free;
     uint32_t stack = SITE_NO_STACK, shared_frames = 0;
     int status = TMPALLOC_OK;
@@ -64,13 +64,13 @@ static int add_free(struct image_reader *reader, struct snapshot_site *part) {
         part->by_distance[d].count += free->by_distance[d].count;
         part->by_distance[d].bytes += free->by_distance[d].bytes;
         if (free->by_distance[d].count > 0)
-            status = add_scope(reader, part, d, shared_frames, stack);
+            status = agent_image_add_scope(reader, part, d, shared_frames, stack);
     }
     return status;
 }
 
 /* After a reset some have no temporaries. */
-static bool counts(const struct image_reader *reader) {
+static bool agent_image_counts(const struct image_reader *reader) {
     uint64_t count = 0;
     for (uint32_t d = 0; d <= reader->image.max_threshold; d++)
         count |= reader->free->by_distance[d].count;
@@ -85,8 +85,8 @@ static int read_frees(struct image_reader *reader, uint64_t address, struct snap
     while (address != 0) {
         int status = image_reader_element(reader, address, reader->free,
                                           sizeof *reader->free + reader->distance_bytes);
-        if (status == TMPALLOC_OK && counts(reader))
-            status = add_free(reader, part);
+        if (status == TMPALLOC_OK && agent_image_counts(reader))
+            status = agent_image_add_free(reader, part);
         if (status != TMPALLOC_OK)
             return status;
         address = reader->free->next;
@@ -111,14 +111,15 @@ static int read_tids(struct image_reader *reader, struct snapshot_site *sum, uin
 _Static_assert(sizeof(struct agent_chains) == sizeof(struct chain_counters),
                "chains are the same in both");
 
-static int read_chains(struct image_reader *reader, uint64_t address, struct snapshot_site *part) {
+static int agent_image_read_chains(struct image_reader *reader, uint64_t address,
+                                   struct snapshot_site *part) {
     if (address == 0)
         return TMPALLOC_OK;
     part->chains = &reader->chains;
     return image_reader_element(reader, address, &reader->chains, sizeof reader->chains);
 }
 
-static int add_site(struct image_reader *reader, const struct agent_site *site) {
+static int agent_image_add_site(struct image_reader *reader, const struct agent_site *site) {
     struct snapshot_site *sum;
     struct snapshot_site part = {
         .counters =
@@ -136,13 +137,13 @@ static int add_site(struct image_reader *reader, const struct agent_site *site) 
     if (status == TMPALLOC_OK)
         status = read_frees(reader, site->first_free, &part);
     if (status == TMPALLOC_OK)
-        status = read_chains(reader, site->chains, &part);
+        status = agent_image_read_chains(reader, site->chains, &part);
     if (status == TMPALLOC_OK && snapshot_builder_add(&reader->builder, &part, &sum) != TMPALLOC_OK)
         status = error_no_memory(reader->error);
     return status == TMPALLOC_OK ? read_tids(reader, sum, site->threads) : status;
 }
 
-static int list_sites(struct image_reader *reader, uint64_t address) {
+static int agent_image_list_sites(struct image_reader *reader, uint64_t address) {
     reader->site_count = 0;
     while (address != 0) {
         if (MEMORY_RESERVE(reader->sites, &reader->site_capacity, reader->site_count + 1))
@@ -160,10 +161,10 @@ static int list_sites(struct image_reader *reader, uint64_t address) {
 
 /* What is linked in the image has the youngest first, and sites are numbered from the oldest on. */
 static int read_sites(struct image_reader *reader, uint64_t address) {
-    int status = list_sites(reader, address);
+    int status = agent_image_list_sites(reader, address);
     for (size_t i = reader->site_count; i-- > 0 && status == TMPALLOC_OK;) {
         if (reader->sites[i].allocations > 0)
-            status = add_site(reader, &reader->sites[i]);
+            status = agent_image_add_site(reader, &reader->sites[i]);
     }
     return status;
 }
@@ -195,7 +196,7 @@ static int list_threads(struct image_reader *reader) {
     return TMPALLOC_OK;
 }
 
-static int read_threads(struct image_reader *reader) {
+static int agent_image_read_threads(struct image_reader *reader) {
     int status = list_threads(reader);
     for (size_t i = reader->thread_count; i-- > 0 && status == TMPALLOC_OK;) {
         if (reader->threads[i].reset_generation == reader->image.reset_generation)
@@ -204,14 +205,14 @@ static int read_threads(struct image_reader *reader) {
     return status;
 }
 
-static int read_all(struct image_reader *reader) {
+static int agent_image_read_all(struct image_reader *reader) {
     const struct snapshot_totals totals = {.dropped = reader->image.dropped};
     snapshot_builder_init(&reader->builder, reader->image.max_threshold, &totals);
     size_t distances = (size_t)reader->image.max_threshold + 1;
     reader->distance_bytes = distances * sizeof(struct agent_distance);
     reader->free = memory_allocate(sizeof *reader->free + reader->distance_bytes);
     reader->by_distance = memory_allocate(reader->distance_bytes);
-    return reader->free && reader->by_distance ? read_threads(reader)
+    return reader->free && reader->by_distance ? agent_image_read_threads(reader)
                                                : error_no_memory(reader->error);
 }
 
@@ -243,7 +244,7 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
     int status = image_reader_open(source, address, stacks, error, &reader);
     if (status != TMPALLOC_OK)
         return status;
-    status = read_all(reader);
+    status = agent_image_read_all(reader);
     if (status == TMPALLOC_OK && snapshot_builder_finish(&reader->builder, ret) != TMPALLOC_OK)
         status = error_no_memory(error);
     if (status == TMPALLOC_OK) {

@@ -162,8 +162,9 @@ static int make_frames(struct image_reader *reader, uint32_t pc_count, uint64_t 
     return status;
 }
 
-static int intern_frames(struct image_reader *reader, const struct agent_stack *header,
-                         uint32_t entry_point, uint32_t *ret) {
+static int agent_image_reader_intern_frames(struct image_reader *reader,
+                                            const struct agent_stack *header, uint32_t entry_point,
+                                            uint32_t *ret) {
     uint64_t entry_address = reader->image.entry_points[entry_point];
     uint32_t count;
     int status = make_frames(reader, header->count, entry_address, &count);
@@ -180,8 +181,9 @@ static int intern_frames(struct image_reader *reader, const struct agent_stack *
 }
 
 /* Of what reader->pcs says, too.  The agent tells files at the same addresses apart. */
-static uint64_t hash_stack(const struct image_reader *reader, const struct agent_stack *header,
-                           uint32_t entry_point) {
+static uint64_t agent_image_reader_hash_stack(const struct image_reader *reader,
+                                              const struct agent_stack *header,
+                                              uint32_t entry_point) {
     uint64_t hash = map_hash((uint64_t)header->generation << 32 | header->modules);
     hash = map_hash(hash + (header->truncated << 6 | entry_point));
     for (uint32_t i = 0; i < header->count; i++)
@@ -189,30 +191,31 @@ static uint64_t hash_stack(const struct image_reader *reader, const struct agent
     return hash;
 }
 
-static int find_stack(struct image_reader *reader, const struct agent_stack *header,
-                      uint32_t entry_point, uint32_t *ret) {
+static int agent_image_reader_find_stack(struct image_reader *reader,
+                                         const struct agent_stack *header, uint32_t entry_point,
+                                         uint32_t *ret) {
     const struct agent_image_source *source = reader->memory.source;
     if (!source->past || (source->past->count == 0 && !source->notes_past))
-        return intern_frames(reader, header, entry_point, ret);
-    uint64_t hash = hash_stack(reader, header, entry_point), known;
+        return agent_image_reader_intern_frames(reader, header, entry_point, ret);
+    uint64_t hash = agent_image_reader_hash_stack(reader, header, entry_point), known;
     if (map_get(source->past, hash, &known)) {
         *ret = (uint32_t)known;
         return TMPALLOC_OK;
     }
-    int status = intern_frames(reader, header, entry_point, ret);
+    int status = agent_image_reader_intern_frames(reader, header, entry_point, ret);
     if (status == TMPALLOC_OK && source->notes_past && map_put(source->past, hash, *ret))
         status = error_no_memory(reader->error);
     return status;
 }
 
-static int read_stack(struct image_reader *reader, uint64_t address, uint32_t entry_point,
-                      uint32_t *ret) {
+static int agent_image_reader_read_stack(struct image_reader *reader, uint64_t address,
+                                         uint32_t entry_point, uint32_t *ret) {
     struct agent_stack header;
     int status = read_pcs(reader, address, &header);
     if (status != TMPALLOC_OK)
         return status;
     reader->lone_stacks |= header.truncated && header.count == 1;
-    return find_stack(reader, &header, entry_point, ret);
+    return agent_image_reader_find_stack(reader, &header, entry_point, ret);
 }
 
 int image_reader_stack(struct image_reader *reader, uint64_t address, uint32_t entry_point,
@@ -226,7 +229,7 @@ int image_reader_stack(struct image_reader *reader, uint64_t address, uint32_t e
         *ret = (uint32_t)known;
         return TMPALLOC_OK;
     }
-    int status = read_stack(reader, address, entry_point, ret);
+    int status = agent_image_reader_read_stack(reader, address, entry_point, ret);
     if (status == TMPALLOC_OK && map_put(&reader->numbers, key, *ret))
         status = error_no_memory(reader->error);
     return status;

@@ -261,8 +261,8 @@ static int forget_catches(struct engine_agent *agent, struct agent_image *image,
     return ENGINE_AGENT_WRITE(agent, image, catching, error);
 }
 
-static int start(struct engine_agent *agent, enum engine_agent_beginning beginning,
-                 struct error *error) {
+static int engine_agent_start_tracking(struct engine_agent *agent,
+                                       enum engine_agent_beginning beginning, struct error *error) {
     struct agent_image image;
     int status = engine_agent_image(agent, &image, error);
     if (status == TMPALLOC_OK)
@@ -318,7 +318,7 @@ int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning b
     if (status == TMPALLOC_OK)
         status = engine_agent_set_breakpoints(agent, error);
     if (status == TMPALLOC_OK)
-        status = start(agent, beginning, error);
+        status = engine_agent_start_tracking(agent, beginning, error);
     if (status != TMPALLOC_OK)
         engine_agent_uninstall(agent, NULL);
     return status;

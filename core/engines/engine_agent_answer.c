@@ -19,7 +19,8 @@ struct filling {
     bool fits;
 };
 
-static struct agent_rule translate(struct filling *filling, const struct unwind_rule *rule) {
+static struct agent_rule engine_agent_answer_translate(struct filling *filling,
+                                                       const struct unwind_rule *rule) {
     size_t first = filling->operation_count, count = rule->operation_count;
     filling->fits &= count <= AGENT_OPERATIONS - first;
     for (size_t i = 0; i < count && filling->fits; i++) {
@@ -44,12 +45,14 @@ static enum agent_answer answer_of(const struct unwind_row *row) {
 static void engine_agent_answer_fill(struct agent_code *code, const struct unwind_row *row) {
     struct filling filling = {.code = code, .fits = true};
     code->signal = row->signal;
-    code->cfa = translate(&filling, &row->cfa);
+    code->cfa = engine_agent_answer_translate(&filling, &row->cfa);
     for (size_t i = 0; i < AGENT_REGISTERS; i++)
         code->registers[i] = (struct agent_rule){.kind = AGENT_RULE_SAME};
     for (uint32_t i = 0; i < row->count; i++)
-        code->registers[row->rules[i].target] = translate(&filling, &row->rules[i]);
-    code->registers[row->return_address.target] = translate(&filling, &row->return_address);
+        code->registers[row->rules[i].target] =
+            engine_agent_answer_translate(&filling, &row->rules[i]);
+    code->registers[row->return_address.target] =
+        engine_agent_answer_translate(&filling, &row->return_address);
     code->answer = filling.fits ? answer_of(row) : AGENT_STACK_ENDS;
 }
 

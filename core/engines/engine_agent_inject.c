@@ -67,7 +67,8 @@ static int engine_agent_inject_list_threads(struct injection *injection) {
     return status;
 }
 
-static int capture(struct injection *injection, uint64_t key, const struct capture **ret) {
+static int engine_agent_inject_capture(struct injection *injection, uint64_t key,
+                                       const struct capture **ret) {
     static const char *const names[] = {"pc", "sp"};
     struct engine_parts *parts = &injection->agent->parts;
     uint64_t values[2];
@@ -178,7 +179,7 @@ static int look_at_threads(struct injection *injection, uint64_t *safe_ret, bool
     injection->alone = true;
     for (size_t i = 0; i < injection->thread_count; i++) {
         const struct capture *stack;
-        int status = capture(injection, injection->threads[i].key, &stack);
+        int status = engine_agent_inject_capture(injection, injection->threads[i].key, &stack);
         if (status != TMPALLOC_OK)
             return status;
         bool is_busy = find_busy_frame(injection->agent, stack, &busy);
@@ -212,8 +213,9 @@ static int select_safe_thread(struct injection *injection) {
 
 /* Calls. */
 
-static int call(struct injection *injection, const char *name, uint64_t function,
-                const uint64_t *arguments, uint32_t count, uint64_t *ret) {
+static int engine_agent_inject_call(struct injection *injection, const char *name,
+                                    uint64_t function, const uint64_t *arguments, uint32_t count,
+                                    uint64_t *ret) {
     struct host_call call = {
         .address = function, .count = count, .alone = injection->alone, .timeout_ms = CALL_MS};
     memcpy(call.arguments, arguments, count * sizeof(arguments[0]));
@@ -227,8 +229,8 @@ static int call(struct injection *injection, const char *name, uint64_t function
 }
 
 #define CALL(injection, name, function, ret, ...)                                                  \
-    call((injection), (name), (function), (const uint64_t[]){__VA_ARGS__},                         \
-         sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
+    engine_agent_inject_call((injection), (name), (function), (const uint64_t[]){__VA_ARGS__},     \
+                             sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (ret))
 
 /* The C library's, where the program may have a function of that name as well.  Before glibc 2.34
  * some are in libraries beside it. */
@@ -245,7 +247,7 @@ static int call_named(struct injection *injection, const char *name, const uint6
     struct module_symbol symbol;
     if (!find_named(injection->agent->parts.modules, name, &symbol))
         return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process has no %s()", name);
-    return call(injection, name, symbol.address, arguments, count, ret);
+    return engine_agent_inject_call(injection, name, symbol.address, arguments, count, ret);
 }
 
 #define CALL_NAMED(injection, name, ret, ...)                                                      \
@@ -377,7 +379,7 @@ static int avoid_threads(struct injection *injection) {
     int status = TMPALLOC_OK;
     for (size_t i = 0; i < injection->thread_count && status == TMPALLOC_OK; i++) {
         const struct capture *stack;
-        status = capture(injection, injection->threads[i].key, &stack);
+        status = engine_agent_inject_capture(injection, injection->threads[i].key, &stack);
         if (status == TMPALLOC_OK)
             status = write_avoided(injection, stack->pcs[0]);
     }
@@ -387,7 +389,7 @@ static int avoid_threads(struct injection *injection) {
 }
 
 /* Functions that the user named. */
-static int hook(struct injection *injection) {
+static int engine_agent_inject_hook(struct injection *injection) {
     struct engine_agent *agent = injection->agent;
     struct agent_function functions[AGENT_FUNCTIONS];
     uint32_t count;
@@ -434,7 +436,7 @@ static void engine_agent_inject_end(struct injection *injection) {
 
 static int install_and_hook(struct injection *injection) {
     int status = engine_agent_inject_install(injection);
-    return status == TMPALLOC_OK ? hook(injection) : status;
+    return status == TMPALLOC_OK ? engine_agent_inject_hook(injection) : status;
 }
 
 int engine_agent_install(struct engine_agent *agent, struct error *error) {

@@ -196,7 +196,8 @@ static void abandon_call(struct engine_hit *hit) {
     call->activation.active = false;
 }
 
-static int relate(struct engine_hit *hit, const struct pending_call *next, enum call_nesting *ret) {
+static int engine_events_relate(struct engine_hit *hit, const struct pending_call *next,
+                                enum call_nesting *ret) {
     struct engine_parts *parts = &hit->engine->parts;
     const struct pending_call *call = &hit->thread->call;
     const struct pending_hit place = {next->entry_address, hit->stack_pointer,
@@ -239,7 +240,7 @@ int engine_events_call(struct engine_hit *hit, const struct entry_point *entry,
     if (entry->signature.role == ENTRY_ALLOCATE &&
         engine_hit_argument(hit, entry->signature.pointer))
         return TMPALLOC_OK;
-    int status = relate(hit, &next, &nesting);
+    int status = engine_events_relate(hit, &next, &nesting);
     if (status != TMPALLOC_OK || nesting == CALL_NESTED)
         return status;
     if (nesting == CALL_IN_SIGNAL) {

@@ -86,7 +86,7 @@ static void join_name(struct entry_point *point, const char *name) {
         snprintf(point->name + length, sizeof(point->name) - length, "/%s", name);
 }
 
-static void place(struct entry_point *point, const struct module_symbol *symbol) {
+static void entry_points_place(struct entry_point *point, const struct module_symbol *symbol) {
     point->address = symbol->address;
     point->size_bytes = symbol->size_bytes;
     point->module = symbol->module;
@@ -108,7 +108,7 @@ static int entry_points_add(struct modules *modules, struct entry_points *points
         return TMPALLOC_E_NOMEM;
     point = &points->items[points->count++];
     *point = (struct entry_point){.signature = *signature, .custom = custom};
-    place(point, &symbol);
+    entry_points_place(point, &symbol);
     snprintf(point->name, sizeof(point->name), "%s", name);
     LOG(LOG_MODULE, "%s %s at %#llx in %s", point->indirect ? "resolver of" : "entry point", name,
         (unsigned long long)point->address, modules_path(modules, point->module));
@@ -285,7 +285,7 @@ bool entry_point_follow(struct modules *modules, const struct entry_points *poin
     struct module_symbol symbol = {
         .name = "", .address = point->address, .module = point->module, .indirect = true};
     if (point->indirect && modules_follow(modules, points->ignored, &symbol))
-        place(point, &symbol);
+        entry_points_place(point, &symbol);
     return !point->indirect;
 }
 

@@ -19,7 +19,7 @@ void free_sites_forget(struct free_sites *sites) {
         memset(sites->captures, 0, sites->capture_count * sizeof(struct capture *));
 }
 
-static int reserve(struct free_sites *sites, uint32_t stack) {
+static int free_sites_reserve(struct free_sites *sites, uint32_t stack) {
     if (stack < sites->capture_count)
         return TMPALLOC_OK;
     size_t needed = (size_t)stack + 1 + sites->capture_count;
@@ -36,7 +36,7 @@ static int reserve(struct free_sites *sites, uint32_t stack) {
 int free_sites_allocated(struct free_sites *sites, struct site *site, const struct capture *capture,
                          uint64_t stack_pointer) {
     site->allocation_stack_pointer = stack_pointer;
-    int status = reserve(sites, site->stack);
+    int status = free_sites_reserve(sites, site->stack);
     if (status == TMPALLOC_OK)
         sites->captures[site->stack] = capture;
     return status;

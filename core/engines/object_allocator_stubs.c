@@ -126,8 +126,8 @@ static int stubs_follow_cell(struct object_allocator_stubs *stubs, uint64_t cell
     return lead_to_stub(stubs, cell, function, word, error);
 }
 
-static int adopt(struct object_allocator_stubs *stubs, uint64_t cell, uint64_t function,
-                 enum object_allocator_word word, struct error *error) {
+static int stubs_adopt(struct object_allocator_stubs *stubs, uint64_t cell, uint64_t function,
+                       enum object_allocator_word word, struct error *error) {
     (void)cell;
     return adopt_stub(stubs, function, word, error);
 }
@@ -137,7 +137,7 @@ static int stubs_find_tables(struct object_allocator_stubs *stubs, struct error 
     if (status == TMPALLOC_OK)
         status = find_room(stubs, error);
     if (status == TMPALLOC_OK)
-        status = visit_tables(stubs, adopt, error);
+        status = visit_tables(stubs, stubs_adopt, error);
     stubs->found = status == TMPALLOC_OK;
     return status;
 }

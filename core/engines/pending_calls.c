@@ -68,7 +68,8 @@ enum call_nesting pending_calls_nesting(const struct pending_call *call,
     return interrupted_below(stack, frame) ? CALL_IN_SIGNAL : CALL_NESTED;
 }
 
-static uint64_t cfa(const struct capture *capture, uint64_t stack_pointer, int64_t frame) {
+static uint64_t pending_calls_cfa(const struct capture *capture, uint64_t stack_pointer,
+                                  int64_t frame) {
     return stack_pointer + (uint64_t)capture->cfa_offsets[frame];
 }
 
@@ -79,7 +80,8 @@ uint32_t pending_calls_shared_frames(const struct capture *allocation,
     int64_t i = (int64_t)allocation->count - 1;
     int64_t j = (int64_t)free->count - 1;
     for (; i >= 0 && j >= 0; i--, j--, shared++) {
-        if (cfa(allocation, allocation_stack_pointer, i) != cfa(free, free_stack_pointer, j) ||
+        if (pending_calls_cfa(allocation, allocation_stack_pointer, i) !=
+                pending_calls_cfa(free, free_stack_pointer, j) ||
             return_address(allocation, i) != return_address(free, j))
             break;
     }
