@@ -197,7 +197,7 @@ static bool is_wanted(const struct search *search, uint64_t thread) {
     return found == (id->pthread ? id->pthread : (uint64_t)id->tid);
 }
 
-static void consider(struct search *search, uint64_t thread) {
+static void python_frames_consider(struct search *search, uint64_t thread) {
     uint64_t loop = innermost_loop(search->process, search->runtime, thread);
     if (search->best && loop >= search->best_loop)
         return;
@@ -212,7 +212,7 @@ static void search_interpreter(struct search *search, uint64_t interpreter) {
     while (python_read_word(search->process, next, &thread) && thread &&
            search->seen++ < LIST_LIMIT) {
         if (is_wanted(search, thread))
-            consider(search, thread);
+            python_frames_consider(search, thread);
         next = thread + offsets->thread_next;
     }
 }

@@ -13,7 +13,7 @@
 /* Register 0 fires where its address is executed: Intel SDM, volume 3, "Debug Control Register". */
 #define CONTROL_EXECUTE_0 1
 
-__attribute__((noinline)) static void probed(void) {
+__attribute__((noinline)) static void debug_registers_probed(void) {
     __asm__ volatile("");
 }
 
@@ -21,7 +21,7 @@ __attribute__((noinline)) static void probed(void) {
 static _Noreturn void run_child(void) {
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0) {
         kill(getpid(), SIGSTOP);
-        probed();
+        debug_registers_probed();
     }
     _exit(0);
 }
@@ -35,14 +35,16 @@ static bool waits_with(pid_t child, int signal, int *status_ret) {
     return got == child && WIFSTOPPED(*status_ret) && WSTOPSIG(*status_ret) == signal;
 }
 
-static bool set_register(pid_t child, size_t number, uint64_t value) {
+static bool debug_registers_set(pid_t child, size_t number, uint64_t value) {
     size_t place = offsetof(struct user, u_debugreg) + number * sizeof(uint64_t);
     return ptrace(PTRACE_POKEUSER, child, place, value) == 0;
 }
 
 static enum debug_registers let_one_fire(pid_t child, int *status_ret) {
-    if (!waits_with(child, SIGSTOP, status_ret) || !set_register(child, 0, (uintptr_t)probed) ||
-        !set_register(child, 7, CONTROL_EXECUTE_0) || ptrace(PTRACE_CONT, child, NULL, NULL) != 0)
+    if (!waits_with(child, SIGSTOP, status_ret) ||
+        !debug_registers_set(child, 0, (uintptr_t)debug_registers_probed) ||
+        !debug_registers_set(child, 7, CONTROL_EXECUTE_0) ||
+        ptrace(PTRACE_CONT, child, NULL, NULL) != 0)
         return DEBUG_REGISTERS_UNKNOWN;
     return waits_with(child, SIGTRAP, status_ret) ? DEBUG_REGISTERS_FIRE
                                                   : DEBUG_REGISTERS_ARE_IGNORED;

@@ -134,7 +134,8 @@ static uint64_t find_prologue(frame_code_read read, void *arg, uint64_t address)
 }
 
 /* Whether the function at `target` is the one that begins with a prologue, or leads there. */
-static bool reaches(frame_code_read read, void *arg, uint64_t target, uint64_t prologue) {
+static bool frame_code_x86_64_reaches(frame_code_read read, void *arg, uint64_t target,
+                                      uint64_t prologue) {
     uint8_t code[JUMP_SEEN_BYTES];
     if (prologue - target <= ENDBR_BYTES)
         return true;
@@ -159,5 +160,6 @@ bool frame_code_x86_64_agrees(frame_code_read read, void *arg, uint64_t address,
         return prologue != 0;
     int32_t distance;
     memcpy(&distance, end - sizeof distance, sizeof distance);
-    return reaches(read, arg, return_address + (uint64_t)(int64_t)distance, prologue);
+    return frame_code_x86_64_reaches(read, arg, return_address + (uint64_t)(int64_t)distance,
+                                     prologue);
 }

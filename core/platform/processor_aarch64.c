@@ -22,7 +22,7 @@ static uint64_t call_target(const uint8_t *code, uint64_t return_address) {
 }
 
 /* ldr x16, target; br x16 */
-static void write_stub(uint8_t ret[PROCESSOR_STUB_BYTES], uint64_t target) {
+static void processor_aarch64_write_stub(uint8_t ret[PROCESSOR_STUB_BYTES], uint64_t target) {
     static const uint32_t jump[] = {0x58000050, 0xd61f0200};
     memcpy(ret, jump, sizeof jump);
     memcpy(ret + sizeof jump, &target, sizeof target);
@@ -49,5 +49,5 @@ const struct processor processor_aarch64 = {
     .breakpoint = {0x00, 0x00, 0x20, 0xd4}, /* brk #0 */
     .call_bytes = INSTRUCTION_BYTES,
     .call_target = call_target,
-    .write_stub = write_stub,
+    .write_stub = processor_aarch64_write_stub,
 };

@@ -10,7 +10,7 @@ static const char *const frame_registers[] = {"rax", "rdx", "rcx", "rbx", "rsi",
                                               "rbp", "rsp", "r8",  "r9",  "r10", "r11",
                                               "r12", "r13", "r14", "r15"};
 
-static void write_stub(uint8_t ret[PROCESSOR_STUB_BYTES], uint64_t target) {
+static void processor_x86_64_write_stub(uint8_t ret[PROCESSOR_STUB_BYTES], uint64_t target) {
     const struct code_x86_64_stub stub = CODE_X86_64_STUB(target);
     memcpy(ret, &stub, sizeof stub);
 }
@@ -72,7 +72,7 @@ const struct processor processor_x86_64 = {
     .breakpoint = {CODE_X86_64_BREAKPOINT},
     .call_bytes = CODE_X86_64_CALL_BYTES,
     .call_target = code_x86_64_call_target,
-    .write_stub = write_stub,
+    .write_stub = processor_x86_64_write_stub,
     .load = processor_x86_64_load,
     .branch_target = branch_target,
     .frame_after = frame_code_x86_64_after,

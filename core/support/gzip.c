@@ -10,18 +10,18 @@
 #define PIECE_BYTES  16384
 #define INPUT_BYTES  (1U << 30)
 
-static void *allocate(void *arg, unsigned count, unsigned size_bytes) {
+static void *gzip_allocate(void *arg, unsigned count, unsigned size_bytes) {
     (void)arg;
     return memory_allocate_zeroed(count, size_bytes);
 }
 
-static void release(void *arg, void *block) {
+static void gzip_release(void *arg, void *block) {
     (void)arg;
     memory_release(block);
 }
 
 /* What is next of the input, which can be longer than zlib counts; true when that is the last. */
-static bool feed(z_stream *stream, const struct text *bytes, size_t *given) {
+static bool gzip_feed(z_stream *stream, const struct text *bytes, size_t *given) {
     size_t left = bytes->length - *given;
     if (stream->avail_in > 0 || left == 0)
         return left == 0;
@@ -36,7 +36,7 @@ static void compress_all(z_stream *stream, struct text *text, const struct text 
     size_t given = 0;
     int state = Z_OK;
     while (state == Z_OK && !text->failed) {
-        bool last = feed(stream, bytes, &given);
+        bool last = gzip_feed(stream, bytes, &given);
         stream->next_out = piece;
         stream->avail_out = sizeof piece;
         state = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH);
@@ -45,7 +45,7 @@ static void compress_all(z_stream *stream, struct text *text, const struct text 
 }
 
 int gzip_compress(struct text *text, const struct text *bytes, struct error *error) {
-    z_stream stream = {.zalloc = allocate, .zfree = release};
+    z_stream stream = {.zalloc = gzip_allocate, .zfree = gzip_release};
     if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK)
         return error_no_memory(error);
@@ -66,7 +66,7 @@ static int expand_all(z_stream *stream, struct text *text, const struct text *by
     int state = Z_OK;
     while ((state == Z_OK || (state == Z_STREAM_END && inflateReset(stream) == Z_OK)) &&
            !text->failed && text->length <= most_bytes) {
-        bool last = feed(stream, bytes, &given);
+        bool last = gzip_feed(stream, bytes, &given);
         if (last && stream->avail_in == 0 && state == Z_STREAM_END)
             break;
         stream->next_out = piece;
@@ -94,7 +94,7 @@ static int judge_expanded(int state, const struct text *text, uint64_t most_byte
 
 int gzip_expand(struct text *text, const struct text *bytes, uint64_t largest_bytes,
                 const char *name, struct error *error) {
-    z_stream stream = {.zalloc = allocate, .zfree = release};
+    z_stream stream = {.zalloc = gzip_allocate, .zfree = gzip_release};
     uint64_t most_bytes = text->length + largest_bytes;
     if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK)
         return error_no_memory(error);

@@ -8,13 +8,13 @@
 static atomic_size_t in_use;
 static atomic_uint_fast64_t fail_countdown;
 
-static bool must_fail(void) {
+static bool memory_libc_must_fail(void) {
     if (atomic_load_explicit(&fail_countdown, memory_order_relaxed) == 0)
         return false;
     return atomic_fetch_sub(&fail_countdown, 1) == 1;
 }
 
-static void account(size_t released_bytes, size_t obtained_bytes) {
+static void memory_libc_account(size_t released_bytes, size_t obtained_bytes) {
     atomic_fetch_add_explicit(&in_use, obtained_bytes - released_bytes, memory_order_relaxed);
 }
 
@@ -23,27 +23,27 @@ void *memory_allocate(size_t size_bytes) {
 }
 
 void *memory_allocate_zeroed(size_t count, size_t size_bytes) {
-    if (must_fail())
+    if (memory_libc_must_fail())
         return NULL;
     void *block = calloc(count ? count : 1, size_bytes ? size_bytes : 1);
     if (block)
-        account(0, malloc_usable_size(block));
+        memory_libc_account(0, malloc_usable_size(block));
     return block;
 }
 
 void *memory_resize(void *block, size_t count, size_t size_bytes) {
     size_t total;
-    if (__builtin_mul_overflow(count, size_bytes, &total) || must_fail())
+    if (__builtin_mul_overflow(count, size_bytes, &total) || memory_libc_must_fail())
         return NULL;
     size_t before = malloc_usable_size(block);
     void *moved = realloc(block, total ? total : 1);
     if (moved)
-        account(before, malloc_usable_size(moved));
+        memory_libc_account(before, malloc_usable_size(moved));
     return moved;
 }
 
 void memory_release(void *block) {
-    account(malloc_usable_size(block), 0);
+    memory_libc_account(malloc_usable_size(block), 0);
     free(block);
 }
 

@@ -40,7 +40,7 @@ static void write_line(char *line, const struct progress *progress, const char *
         snprintf(line, size, "tmpalloc: %s %llu %s", doing, (unsigned long long)done, things);
 }
 
-static void tell(struct progress *progress, const char *line) {
+static void progress_tell_line(struct progress *progress, const char *line) {
     progress->shown |= line != NULL;
     progress->interrupted = !progress->tell(progress->arg, line);
 }
@@ -55,7 +55,7 @@ int progress_step(const char *doing, uint64_t done, uint64_t total, const char *
         bool shows = progress->columns > 0 && now - progress->began_ns >= SHOW_AFTER_NS;
         if (shows)
             write_line(line, progress, doing, done, total, things);
-        tell(progress, shows ? line : NULL);
+        progress_tell_line(progress, shows ? line : NULL);
         progress->next_ns = now + INTERVAL_NS;
     }
     return progress->interrupted ? TMPALLOC_E_INTERRUPTED : TMPALLOC_OK;
@@ -63,7 +63,7 @@ int progress_step(const char *doing, uint64_t done, uint64_t total, const char *
 
 int progress_ask(void) {
     if (current && !current->interrupted)
-        tell(current, NULL);
+        progress_tell_line(current, NULL);
     return current && current->interrupted ? TMPALLOC_E_INTERRUPTED : TMPALLOC_OK;
 }
 
