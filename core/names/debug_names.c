@@ -15,10 +15,35 @@ const char *debug_names_string(Dwarf_Die *die, unsigned attribute) {
     return dwarf_formstring(dwarf_attr_integrate(die, attribute, &found));
 }
 
-static bool is_ada(Dwarf_Die *die) {
+static int language_of(Dwarf_Die *die) {
     Dwarf_Die unit;
-    int language = dwarf_diecu(die, &unit, NULL, NULL) ? dwarf_srclang(&unit) : -1;
+    return dwarf_diecu(die, &unit, NULL, NULL) ? dwarf_srclang(&unit) : -1;
+}
+
+static bool is_ada(Dwarf_Die *die) {
+    int language = language_of(die);
     return language == DW_LANG_Ada83 || language == DW_LANG_Ada95;
+}
+
+static bool is_fortran(Dwarf_Die *die) {
+    switch (language_of(die)) {
+    case DW_LANG_Fortran77:
+    case DW_LANG_Fortran90:
+    case DW_LANG_Fortran95:
+    case DW_LANG_Fortran03:
+    case DW_LANG_Fortran08:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Fortran's procedures that are in no module are linked as "name_". */
+static bool is_plain_name(Dwarf_Die *function, const char *linkage) {
+    const char *name = debug_names_string(function, DW_AT_name);
+    size_t length = name ? strlen(name) : 0;
+    return name && strncmp(linkage, name, length) == 0 && strcmp(linkage + length, "_") == 0 &&
+           is_fortran(function);
 }
 
 static void append_demangled(Dwarf_Die *die, const char *name, struct text *text) {
@@ -27,9 +52,12 @@ static void append_demangled(Dwarf_Die *die, const char *name, struct text *text
     free(readable);
 }
 
+/* GNAT's only name is the one that is linked. */
 static const char *get_linkage_name(Dwarf_Die *function) {
     const char *name = debug_names_string(function, DW_AT_linkage_name);
-    return name ? name : debug_names_string(function, DW_AT_MIPS_linkage_name);
+    if (!name)
+        name = debug_names_string(function, DW_AT_MIPS_linkage_name);
+    return !name && is_ada(function) ? debug_names_string(function, DW_AT_name) : name;
 }
 
 bool debug_names_is_internal(Dwarf_Die *function) {
@@ -40,7 +68,7 @@ bool debug_names_is_internal(Dwarf_Die *function) {
 
 bool debug_names_linkage(Dwarf_Die *function, struct text *text) {
     const char *name = get_linkage_name(function);
-    if (!name || debug_names_is_internal(function))
+    if (!name || debug_names_is_internal(function) || is_plain_name(function, name))
         return false;
     append_demangled(function, name, text);
     return true;
@@ -62,10 +90,7 @@ static Dwarf_Die find_declaration(Dwarf_Die die) {
 }
 
 static bool has_scopes(Dwarf_Die *die) {
-    Dwarf_Die unit;
-    if (!dwarf_diecu(die, &unit, NULL, NULL))
-        return false;
-    switch (dwarf_srclang(&unit)) {
+    switch (language_of(die)) {
     case DW_LANG_C:
     case DW_LANG_C89:
     case DW_LANG_C99:

@@ -118,6 +118,8 @@ static int add_function(struct debug_unit *unit, Dwarf_Die *die) {
 
 static bool holds_functions(int tag) {
     switch (tag) {
+    case DW_TAG_subprogram: /* nested ones lie elsewhere */
+    case DW_TAG_lexical_block:
     case DW_TAG_namespace:
     case DW_TAG_module:
     case DW_TAG_class_type:
@@ -139,7 +141,7 @@ static int collect_functions(struct debug_unit *unit, Dwarf_Die *parent, unsigne
         int tag = dwarf_tag(&die);
         if (tag == DW_TAG_subprogram)
             status = add_function(unit, &die);
-        else if (holds_functions(tag))
+        if (status == TMPALLOC_OK && holds_functions(tag))
             status = collect_functions(unit, &die, depth + 1);
     } while (status == TMPALLOC_OK && dwarf_siblingof(&die, &die) == 0);
     return status;

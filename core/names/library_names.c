@@ -214,17 +214,69 @@ static bool has_crate(const char *type) {
     return memchr(type, ':', strcspn(type, "<> ")) != NULL;
 }
 
+/* What only the library itself gives functions to. */
+static bool is_primitive(const char *type) {
+    static const char *const words[] = {"bool", "char", "str", "u8",   "u16", "u32",   "u64",
+                                        "u128", "i8",   "i16", "i32",  "i64", "i128",  "usize",
+                                        "f32",  "f64",  "f16", "f128", "!",   "isize", NULL};
+    size_t length = strcspn(type, "> ");
+    const char *const *word = words;
+    while (*word && (strlen(*word) != length || strncmp(type, *word, length) != 0))
+        word++;
+    return *word || strchr("[&*(", *type) || name_skip_prefix(type, "fn(");
+}
+
+/* What follows " as "; NULL: there is nothing. */
+static const char *find_trait(const char *type) {
+    int nesting = 0;
+    for (const char *at = type; *at && nesting >= 0; at++) {
+        const char *trait = nesting == 0 ? name_skip_prefix(at, " as ") : NULL;
+        if (trait)
+            return trait;
+        if (name_skip_prefix(at, "->"))
+            at++;
+        else
+            nesting += nesting_of(*at) + (*at == '[') - (*at == ']');
+    }
+    return NULL;
+}
+
 /* "<T as Trait>::f" and "<T>::f". */
 static bool is_rust_library_type(const char *name) {
     const char *type = name_skip_prefix(name, "<");
     if (!type)
-        return false;
+        return is_rust_library_path(name);
     const char *dynamic = name_skip_prefix(type, "dyn ");
     type = dynamic ? dynamic : type;
-    if (has_crate(type))
+    bool primitive = is_primitive(type);
+    if (!primitive && has_crate(type))
         return is_rust_library_path(type);
-    const char *trait = strstr(type, " as ");
-    return trait && is_rust_library_path(trait + strlen(" as "));
+    const char *trait = find_trait(type);
+    return trait ? is_rust_library_type(trait) : primitive;
+}
+
+/* Others */
+
+/* D's are written with points, GNAT's and Fortran's are what the linker knows. */
+static bool is_other_library_name(const char *name) {
+    static const char *const names[] = {
+        "std.*",           "core.atomic.*",
+        "core.demangle.*", "core.exception.*",
+        "core.gc.*",       "core.internal.*",
+        "core.lifetime.*", "core.memory.*",
+        "core.runtime.*",  "core.stdc.*",
+        "core.sync.*",     "core.sys.*",
+        "core.thread.*",   "core.time.*",
+        "object.*",        "gc.impl.*",
+        "rt.aaA.*",        "rt.dmain2.*",
+        "rt.lifetime.*",   "rt.minfo.*",
+        "rt.sections*",    "_d_*",
+        "ada__*",          "gnat__*",
+        "interfaces__*",   "system__*",
+        "__gnat_*",        "_gfortran_*",
+        "_gfortrani_*",    NULL,
+    };
+    return name_is_like_one_of(name, names);
 }
 
 bool library_names_have_function(const char *function) {
@@ -234,7 +286,8 @@ bool library_names_have_function(const char *function) {
     if (*rust == '<')
         return is_rust_library_type(rust);
     const char *path = skip_return_type(function);
-    return is_rust_library_path(path) || is_cxx_library_name(path);
+    return is_rust_library_path(path) || is_cxx_library_name(path) ||
+           is_other_library_name(function);
 }
 
 /* Modules and files */

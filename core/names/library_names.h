@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* Of C++ or Rust; templates' arguments and return types don't count. */
+/* Of C++, Rust, D, GNAT or Fortran; templates' arguments and return types don't count. */
 bool library_names_have_function(const char *function);
 /* Of the C library, where that is part of the executable. */
 bool library_names_have_c_function(const char *function);

@@ -38,6 +38,8 @@ size_t name_plain_length(const char *name) {
                                            ".cold",      ".localalias", NULL};
     const char *clone = strstr(name, " [clone ");
     size_t length = clone ? (size_t)(clone - name) : strlen(name);
+    const char *version = length > 0 ? memchr(name + 1, '@', length - 1) : NULL;
+    length = version ? (size_t)(version - name) : length;
     for (size_t i = 0; suffixes[i]; i++) {
         const char *found = strstr(name, suffixes[i]);
         if (found && is_suffix(found, suffixes[i]) && (size_t)(found - name) < length)

@@ -9,7 +9,7 @@
 #define NAME_LISTS_LONGEST 256
 
 /* How much of the name is the function's own: compilers add ".part.0", ".cold", " [clone ...]" and
- * the like to those of its parts and copies. */
+ * the like to those of its parts and copies, linkers a version ("@@GLIBC_2.32"). */
 size_t name_plain_length(const char *name);
 /* Copies that much of it.  False: there is no room for it. */
 bool name_copy_plain(const char *name, char *ret, size_t size);

@@ -395,6 +395,27 @@ def test_a_part_of_a_function_that_the_compiler_made_is_that_function(build):
     assert found == PARTS
 
 
+def test_fortran_names_are_those_of_the_source(build, tmp_path):
+    file = build("names_fortran.f90", "-g", "-O0", "-J", tmp_path, compiler="gfortran")
+    found = {s.split(".")[0]: file.function_at(a) for s, (a, _) in file.symbols.items()}
+    assert (found["plain_"], found["inner"]) == ("plain", "plain::inner")
+    assert found["__shapes_MOD_grow"] == "__shapes_MOD_grow"  # short: shapes::grow
+
+
+def test_ada_names_are_those_of_the_source(build, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the compiler leaves its files
+    file = build("names_ada.adb", "-g", compiler="gnatmake")
+    found = {s.split(".")[0]: file.function_at(a) for s, (a, _) in file.symbols.items()}
+    assert (found["_ada_names_ada"], found["names_ada__join"]) == ("names_ada", "names_ada.join")
+
+
+def test_the_version_of_a_symbol_is_no_part_of_the_name_of_its_function(build):
+    file = build("inlined.c", "-O2", "-g0")
+    address = file.address("hidden")
+    execute("objcopy", "--redefine-sym", "hidden=hidden@@LIB_2.0", file.path)
+    assert file.function_at(address) == "hidden"
+
+
 @pytest.mark.parametrize(
     "typed",
     [
