@@ -5,7 +5,6 @@
 #include "reports/report_data.h"
 #include "session/session_results.h"
 #include "session/session_view.h"
-#include "support/file_write.h"
 
 static const char *const sort_columns[] = {"own", "total", "count", "share", "scope", NULL};
 static const char *const groupings[] = {"location", "stack", NULL};
@@ -43,11 +42,6 @@ static const struct tmpalloc_option_info list_options[] = {
 
 static const struct tmpalloc_option_info site_options[] = {
     OPTION_THRESHOLD, OPTION_CHARGE, OPTION_NATIVE, OPTION_SINCE, OPTION_END,
-};
-
-static const struct tmpalloc_option_info report_file_options[] = {
-    OPTION_THRESHOLD, OPTION_FORCE,    OPTION_CHARGE, OPTION_NATIVE,
-    OPTION_SINCE,     OPTION_SUPPRESS, OPTION_END,
 };
 
 int command_view(const struct command_call *call, struct profile_view *ret) {
@@ -163,47 +157,6 @@ static int run_site(const struct command_call *call) {
     return status;
 }
 
-static int find_format(const struct command_call *call, const char *name, report_function **ret) {
-    *ret = report_format(name);
-    if (*ret)
-        return TMPALLOC_OK;
-    struct text names;
-    text_init(&names);
-    text_append_list(&names, report_format_names);
-    int status = error_set(call->error, TMPALLOC_E_ARGUMENT, "unknown format %s: accepted are %s",
-                           name, text_get(&names));
-    text_deinit(&names);
-    return status;
-}
-
-int command_write_report(const struct command_call *call, const struct profile *profile,
-                         report_function *report, const char *path) {
-    struct text content;
-    text_init(&content);
-    int status = report_for_file(profile, report, path, &content, call->error);
-    if (status == TMPALLOC_OK && content.failed)
-        status = error_no_memory(call->error);
-    if (status == TMPALLOC_OK)
-        status = file_write_whole(path, arguments_given(call->arguments, "force"), &content,
-                                  call->error);
-    if (status == TMPALLOC_OK)
-        text_printf(call->text, "tmpalloc: wrote %s\n", path);
-    text_deinit(&content);
-    return status;
-}
-
-static int run_report(const struct command_call *call) {
-    report_function *report;
-    struct profile *profile = NULL;
-    int status = find_format(call, call->arguments->words[0], &report);
-    if (status == TMPALLOC_OK)
-        status = command_open_report(call, &profile);
-    if (status == TMPALLOC_OK)
-        status = command_write_report(call, profile, report, call->arguments->words[1]);
-    profile_destroy(profile);
-    return status;
-}
-
 const struct command command_summary = {
     .info =
         {"summary", "",
@@ -244,13 +197,4 @@ const struct command command_site = {
              site_options, 1, COMMAND_EXPRESSION_WORDS},
     .run = run_site,
     .wraps = true,
-};
-
-const struct command command_report = {
-    .info = {"report", "FORMAT FILE",
-             "Write a report to FILE.\n"
-             "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, sarif (for code\n"
-             "hosts) or html (one page: table and flame graph at any threshold).",
-             report_file_options, 2, 2, report_format_names},
-    .run = run_report,
 };

@@ -76,6 +76,10 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
 
 /* One page that needs no other file and no network: table and flame graph at any threshold. */
 int report_html(const struct profile *profile, struct text *text, struct error *error);
+/* The same with what became of each call site since the baseline; NULL: without that.  Sites are
+ * the same where report_diff() says so. */
+int report_html_diff(const struct profile *baseline, const struct profile *profile,
+                     struct text *text, struct error *error);
 
 /* A format by its name in report_format_names; NULL: unknown. */
 typedef int report_function(const struct profile *profile, struct text *text, struct error *error);

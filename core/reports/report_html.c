@@ -3,6 +3,7 @@
 #include "profile/locations.h"
 #include "profile/profile_advice.h"
 #include "profile/profile_charge.h"
+#include "profile/profile_match.h"
 #include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
 #include "reports/report.h"
@@ -23,6 +24,8 @@ struct calls {
     uint32_t node_count;
     json_t *callers; /* by node, from 1 */
     json_t *frames;
+    struct profile_match
+        *match;         /* of the sites of two results; NULL: these are compared with none */
     struct map entries; /* frames that are an allocator's since they were counted */
     bool failed;
 };
@@ -112,6 +115,20 @@ static json_t *growth_object(const struct profile_site *site) {
     return value_checked(object, failed);
 }
 
+/* Where a site is charged, how it was called, and the number that it shares with those of the other
+ * results that have the same functions from there. */
+static int set_places(json_t *object, struct calls *calls, const struct profile_site *site) {
+    int failed = json_object_set_new(object, "location",
+                                     value_count(stack_node(calls, &site->stack, site->location)));
+    failed |= json_object_set_new(object, "stack", value_count(stack_node(calls, &site->stack, 0)));
+    if (!calls->match)
+        return failed;
+    uint32_t pair;
+    if (profile_match_stack(calls->match, &site->stack, site->location, &pair) != TMPALLOC_OK)
+        return -1;
+    return failed | json_object_set_new(object, "pair", value_count(pair));
+}
+
 static json_t *site_object(struct calls *calls, const struct profile *profile,
                            const struct profile_site *site) {
     const struct site_counters *counters = &site->counters;
@@ -124,9 +141,7 @@ static json_t *site_object(struct calls *calls, const struct profile *profile,
     failed |= json_object_set_new(object, "byRealloc", value_count(counters->by_realloc));
     failed |= json_object_set_new(object, "threads", value_count(site->thread_count));
     failed |= json_object_set_new(object, "pattern", json_string(profile_pattern_name(pattern)));
-    failed |= json_object_set_new(object, "location",
-                                  value_count(stack_node(calls, &site->stack, site->location)));
-    failed |= json_object_set_new(object, "stack", value_count(stack_node(calls, &site->stack, 0)));
+    failed |= set_places(object, calls, site);
     failed |= json_object_set_new(object, "frees", free_nodes_array(calls, site));
     if (site->chains)
         failed |= json_object_set_new(object, "growth", growth_object(site));
@@ -143,6 +158,22 @@ static json_t *sites_array(struct calls *calls, const struct profile *profile) {
     for (size_t i = 0; i < profile->site_count && !failed; i++) {
         failed |= progress_step("writing", i, profile->site_count, "call sites");
         failed |= json_array_append_new(array, site_object(calls, profile, &profile->sites[i]));
+    }
+    return value_checked(array, failed);
+}
+
+/* What the sites were before. */
+static json_t *baseline_array(struct calls *calls, const struct profile *profile) {
+    json_t *array = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < profile->site_count && !failed; i++) {
+        const struct profile_site *site = &profile->sites[i];
+        json_t *object = json_object();
+        failed |= progress_step("comparing", i, profile->site_count, "call sites");
+        failed |= set_places(object, calls, site);
+        failed |=
+            json_object_set_new(object, "distances", distances_array(profile, site->by_distance));
+        failed |= json_array_append_new(array, object);
     }
     return value_checked(array, failed);
 }
@@ -219,10 +250,13 @@ static int set_totals(json_t *object, const struct profile *profile) {
     return failed;
 }
 
-static json_t *data_object(struct calls *calls, const struct profile *profile) {
+static json_t *data_object(struct calls *calls, const struct profile *profile,
+                           const struct profile *baseline) {
     json_t *object = json_object();
     json_t *sites = sites_array(calls, profile);
-    int failed = set_process(object, profile);
+    int failed =
+        baseline ? json_object_set_new(object, "baseline", baseline_array(calls, baseline)) : 0;
+    failed |= set_process(object, profile);
     failed |= set_totals(object, profile);
     failed |= json_object_set_new(object, "advice", advice_object());
     failed |= json_object_set_new(object, "itselfPercent", value_count(PROFILE_ITSELF_PERCENT));
@@ -253,23 +287,42 @@ static int append_page(struct text *text, const json_t *data, struct error *erro
     return report_end(failed ? progress_failure() : TMPALLOC_OK, text, error);
 }
 
-int report_html(const struct profile *profile, struct text *text, struct error *error) {
+static int html_begin(struct calls *calls, const struct profile *baseline, struct error *error) {
+    *calls = (struct calls){.callers = json_array(), .frames = json_array()};
+    int status = locations_create(&calls->locations);
+    if (status == TMPALLOC_OK && baseline)
+        status = profile_match_create(false, &calls->match);
+    return error_of_status(error, status);
+}
+
+static void html_end(struct calls *calls) {
+    json_decref(calls->callers);
+    json_decref(calls->frames);
+    locations_destroy(calls->locations);
+    profile_match_destroy(calls->match);
+    map_deinit(&calls->entries);
+    map_deinit(&calls->nodes);
+}
+
+int report_html_diff(const struct profile *baseline, const struct profile *profile,
+                     struct text *text, struct error *error) {
+    struct calls calls;
     if (report_html_lacks)
         return error_set(
             error, TMPALLOC_E_UNSUPPORTED,
             "tmpalloc was built without %s, so it has no page: install that and build it "
             "again, or report csv, speedscope or sarif",
             report_html_lacks);
-    struct calls calls = {.callers = json_array(), .frames = json_array()};
-    if (locations_create(&calls.locations) != TMPALLOC_OK)
-        calls.failed = true;
-    json_t *data = calls.failed ? NULL : data_object(&calls, profile);
-    int status = append_page(text, data, error);
-    json_decref(data);
-    json_decref(calls.callers);
-    json_decref(calls.frames);
-    locations_destroy(calls.locations);
-    map_deinit(&calls.nodes);
-    map_deinit(&calls.entries);
+    int status = html_begin(&calls, baseline, error);
+    if (status == TMPALLOC_OK) {
+        json_t *data = data_object(&calls, profile, baseline);
+        status = append_page(text, data, error);
+        json_decref(data);
+    }
+    html_end(&calls);
     return status;
+}
+
+int report_html(const struct profile *profile, struct text *text, struct error *error) {
+    return report_html_diff(NULL, profile, text, error);
 }

@@ -68,3 +68,18 @@ def test_one_session_writes_every_format_and_all_have_the_same_sums(debugger, tm
     strings = mappings.string_table
     assert strings[mappings.mapping[0].filename].endswith("/sqlite3")
     assert re.fullmatch("[0-9a-f]{40}", strings[mappings.mapping[0].build_id])
+
+
+def test_a_page_may_say_what_became_of_saved_results(debugger, tmp_path):
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc save before.json"]
+    steps += [f"tmpalloc report {name} report.{name} --baseline {file}"
+              for name, file in [("csv", "before.json"), ("html", "missing.json"), ("html", "before.json")]]
+    program = shutil.which("sqlite3", path="/usr/bin")
+    text = debugger.session(program, steps, [":memory:", STATEMENTS]).text
+    assert "--baseline is for report html: diff compares as text" in text
+    assert "can't read missing.json: No such file or directory" in text
+    assert "tmpalloc: wrote report.html" in text and not (tmp_path / "report.csv").exists()
+    page = (tmp_path / "report.html").read_text()
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+    pairs = [[(site["pair"], site["distances"]) for site in data[key]] for key in ("sites", "baseline")]
+    assert pairs[0] == pairs[1] and len(pairs[0]) > 100

@@ -56,7 +56,7 @@ static int print_check(const struct profile *profile, const struct profile *befo
 
 static int print_comparison(const struct invocation *invocation, const struct profile *profile,
                             struct text *text, struct error *error) {
-    bool diff = strcmp(invocation->report, "diff") == 0;
+    const char *report = invocation->report;
     struct profile *loaded, *before;
     if (!invocation->before)
         return print_check(profile, NULL, text, error);
@@ -66,8 +66,10 @@ static int print_comparison(const struct invocation *invocation, const struct pr
     status =
         profile_at(loaded, &(struct profile_view){.threshold = profile->threshold}, error, &before);
     if (status == TMPALLOC_OK) {
-        status = diff ? report_diff(before, profile, &invocation->options, text, error)
-                      : print_check(profile, before, text, error);
+        status = strcmp(report, "diff") == 0
+                     ? report_diff(before, profile, &invocation->options, text, error)
+                 : strcmp(report, "html") == 0 ? report_html_diff(before, profile, text, error)
+                                               : print_check(profile, before, text, error);
         profile_destroy(before);
     }
     profile_destroy(loaded);
@@ -93,7 +95,7 @@ static int print_report(const struct invocation *invocation, const struct profil
                               &(struct report_place){.address = number(invocation->id),
                                                      .this_tid = invocation->options.tid},
                               text, error);
-    if (strcmp(report, "diff") == 0 || strcmp(report, "check") == 0)
+    if (invocation->before || strcmp(report, "diff") == 0 || strcmp(report, "check") == 0)
         return print_comparison(invocation, profile, text, error);
     report_function *format = report_format(report);
     if (!format)

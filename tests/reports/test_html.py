@@ -437,3 +437,40 @@ def test_of_many_rows_more_are_shown_on_demand(page):
     shown.click("#show-more")
     assert len(shown.names()) == 300 and not shown.element("#show-more").is_displayed()
     assert shown.run("return document.activeElement.innerText").endswith("f20 at a.c:21")
+
+
+@pytest.fixture
+def compared(driver, page, tmp_path):
+    """Shows what became of one description in another, and gives the same as text."""
+
+    def show(before, after):
+        old = tmp_path / "before.json"
+        driver.report(before, "json", "--write", old, "--force")
+        text = driver.report(after, "diff", "--before", old, "--rows", 0)
+        return page(after, "--before", old), text
+
+    return show
+
+
+def test_a_page_says_what_became_of_a_baseline(compared, page):
+    lines = ["threshold 1 4", "process 1", "engine agent", "totals 9 9 9 0 0"]
+    frames = [f"frame {name} | {name} | /src/{name}.c:7 | /src/x" for name in ("new", "worse", "better", "gone", "same")]
+
+    def description(**bytes_of):
+        sites = [f"site {name}\ntemporaries 1 2 {size}\nallocations 2 {size}" for name, size in bytes_of.items()]
+        return "\n".join([*lines, *frames, *sites]).encode()
+
+    before = description(worse=2048, better=9000, gone=100, same=7)
+    shown, text = compared(before, description(new=57920, worse=4096, better=10, same=7))
+    rows = shown.run(
+        "return [...document.querySelectorAll('#changes-table tbody tr')].map((row) =>"
+        " [...row.cells].map((cell) => cell.textContent))"
+    )
+    assert [row[0] for row in rows] == ["new at new.c:7", "better at better.c:7", "worse at worse.c:7", "gone at gone.c:7"]
+    for name, *cells in rows:
+        assert re.search(rf"(?m)^{name.split()[0]} .*? {' +'.join(map(re.escape, cells))}$", text), text
+    assert shown.text("#changes-sum") == (
+        "5 call stacks: 1 new, 1 worse, 1 better, 1 gone, 1 unchanged; +49.686KB, 0 temporaries")
+    shown.type("#threshold", Keys.HOME)
+    assert shown.text("#changes-sum") == "0 call stacks; 0, 0 temporaries"
+    assert not page(before).element("#changes").is_displayed()

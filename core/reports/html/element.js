@@ -1,5 +1,7 @@
 // Elements with text, never markup: names come from somebody's program.
 
+const PLACE_LETTERS = 40; // of "at FILE:LINE", which are kept when a name is cut
+
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,9 +14,14 @@ export function element(tag, attributes = {}, ...children) {
 
 // Text in letters of one width; where it lacks room it is cut before its last `kept` letters.
 export function cutText(text, kept) {
-  const [start, end] = [text.slice(0, -kept), text.slice(-kept)];
+  const [start, end] = [text.slice(0, text.length - kept), text.slice(text.length - kept)];
   if (!start) return [end];
   return [element("span", { class: "start", style: `--kept: ${end.length}ch` }, start), end];
+}
+
+// A location without what is least missed where it lacks room: the middle of its function's name.
+export function cutName({ name, short }) {
+  return cutText(short, Math.min(short.length - Math.ceil(name.length / 2), PLACE_LETTERS));
 }
 
 export function byId(id) {

@@ -72,11 +72,11 @@ export class Flame {
   #made(box, number) {
     const width = box.x1 - box.x0;
     const letters = Math.floor((width * this.element.clientWidth) / LETTER_PIXELS);
-    const kept = letters < LETTERS_TO_CUT ? box.data.name.length : Math.floor(letters / 2);
+    const kept = letters < LETTERS_TO_CUT ? 0 : Math.min(Math.floor(letters / 2), box.data.name.length);
     const place = `left: ${100 * box.x0}%; width: ${100 * width}%; top: ${box.depth * ROW_PIXELS}px;`;
     const style = `${place} background: ${this.#color(box.data)}`;
     const attributes = { class: "frame", style, "data-number": number, "data-name": box.data.name };
-    box.made = element("div", attributes, ...cutText(box.data.name, Math.max(kept, 1)));
+    box.made = element("div", attributes, ...cutText(box.data.name, kept));
     return box.made;
   }
 

@@ -2,14 +2,18 @@
 
 const UNITS = ["B", "KB", "MB", "GB", "TB", "PB", "EB"];
 
+// Of a value, a tie to the even one.
+function thousandths(value) {
+  const below = Math.floor(value * 1000);
+  const rest = value * 1000 - below;
+  return below + (rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? 1 : 0);
+}
+
 export function size(bytes) {
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit + 1 < UNITS.length) {
-    value /= 1024;
-    unit++;
-  }
-  return (unit === 0 ? String(value) : value.toFixed(3)) + UNITS[unit];
+  if (bytes < 1024) return `${bytes}B`;
+  let unit = 1;
+  while (thousandths(bytes / 1024 ** unit) >= 1024000) unit++;
+  return (thousandths(bytes / 1024 ** unit) / 1000).toFixed(3) + UNITS[unit];
 }
 
 export function count(number) {

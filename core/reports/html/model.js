@@ -46,6 +46,13 @@ function sumScopes(scopes, threshold) {
   return sum;
 }
 
+function kindOfChange({ before, after, bytes, count }) {
+  if (before.count === 0) return "new";
+  if (after.count === 0) return "gone";
+  if (bytes === 0 && count === 0) return "unchanged";
+  return (bytes || count) > 0 ? "worse" : "better";
+}
+
 export class Model {
   constructor(data) {
     this.data = data;
@@ -53,6 +60,7 @@ export class Model {
     this.callers = [0, ...data.nodeCallers];
     this.nodeFrames = [0, ...data.nodeFrames];
     this.sites = data.sites;
+    this.baseline = data.baseline ?? null; // sites as they were; null: compared with nothing
     this.filter(() => true);
     this.select(data.threshold);
   }
@@ -65,6 +73,34 @@ export class Model {
       Object.assign(site, sumUpTo(site.distances, threshold));
       site.scope = site.scopes ? sumScopes(site.scopes, threshold) : null;
     }
+  }
+
+  // What became of the sites with temporaries, the greatest difference first.
+  changes() {
+    const pairs = new Map();
+    for (const site of this.sites) this.#addPart(pairs, site, "after");
+    for (const site of this.baseline) this.#addPart(pairs, site, "before");
+    const changes = [...pairs.values()].filter(({ before, after }) => before.count + after.count > 0);
+    for (const change of changes) {
+      change.bytes = change.after.bytes - change.before.bytes;
+      change.count = change.after.count - change.before.count;
+      change.kind = kindOfChange(change);
+    }
+    const least = (change) => [Math.abs(change.bytes), Math.abs(change.count)];
+    return changes.sort((a, b) => {
+      const [[x, y], [v, w]] = [least(a), least(b)];
+      return v - x || w - y;
+    });
+  }
+
+  #addPart(pairs, site, part) {
+    if (!this.found[site.stack]) return;
+    const none = () => ({ count: 0, bytes: 0 });
+    const pair = pairs.get(site.pair) ?? { node: site.location, before: none(), after: none() };
+    const sum = sumUpTo(site.distances, this.threshold);
+    pair[part].count += sum.count;
+    pair[part].bytes += sum.bytes;
+    pairs.set(site.pair, pair);
   }
 
   // Rows are made of the sites with a frame that matches.

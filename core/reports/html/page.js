@@ -1,4 +1,5 @@
 import "./page.css";
+import { Changes } from "./changes.js";
 import { byId, element, onChoice } from "./element.js";
 import { Flame } from "./flame.js";
 import { count, percent, plural, size } from "./format.js";
@@ -15,6 +16,7 @@ const KINDS = {
 
 const model = new Model(JSON.parse(byId("data").textContent));
 const flame = new Flame(model);
+const changes = new Changes(model, (node) => flame.show(node));
 const table = new Table(model, (node) => flame.show(node));
 let measure = "bytes";
 
@@ -82,6 +84,7 @@ function drawDistances() {
 function showAll() {
   showTotals();
   showThreshold();
+  changes.update();
   table.update();
   flame.update(measure);
 }
@@ -104,6 +107,7 @@ function filter(text) {
   const matches = (frame) => expression.test(frame.short) || expression.test(frame.full);
   byId("filter-note").textContent = note;
   table.filter(matches);
+  changes.update();
   flame.highlight(text ? matches : null);
 }
 

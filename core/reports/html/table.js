@@ -1,12 +1,11 @@
 // The summary: one row for each location, sorted, filtered, and opened to see its stacks.
 
-import { byId, cutText, element } from "./element.js";
+import { byId, cutName, element } from "./element.js";
 import { count, percent, plural, size } from "./format.js";
 
 const ROWS_AT_ONCE = 20;
 const SITES_IN_DETAILS = 5;
 const CALLERS_SHOWN = 8; // of the function that is charged, or of the innermost that is the reader's own
-const PLACE_LETTERS = 40; // of "at FILE:LINE", which are kept when a name is cut
 
 const HINTS = {
   total: "Bytes of temporaries allocated anywhere beneath the location",
@@ -32,11 +31,6 @@ const COLUMNS = [
 function scopeOf(row) {
   if (row.count === 0) return "";
   return row.known > 0 ? percent(row.scope, row.known) : "-";
-}
-
-// A location without what is least missed where it lacks room: the middle of its function's name.
-function cutName({ name, short }) {
-  return cutText(short, Math.min(short.length - Math.ceil(name.length / 2), PLACE_LETTERS));
 }
 
 export class Table {
