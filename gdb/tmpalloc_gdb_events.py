@@ -7,6 +7,7 @@ import gdb
 
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
+from tmpalloc_gdb_catches import Catches
 from tmpalloc_gdb_process import file_of
 from tmpalloc_gdb_settings import place
 from tmpalloc_gdb_watch import Watch
@@ -37,12 +38,15 @@ class OwnBreakpoint(gdb.Breakpoint):
                 self.delete()
             raise
         self.silent = True
+        self.given = ""  # commands of the user's, for one stop
         self._host = host
         self._id = id
 
     def stop(self):
         """Called by GDB at each hit; False lets the program go on."""
-        return self._host.hit(self._id)
+        stops = self._host.hit(self._id)
+        self._host.catches.hand_commands_on(self)
+        return stops
 
 
 def addresses(breakpoint):
@@ -74,6 +78,7 @@ class GdbEvents(Host):
         self._places = {}  # of the user's breakpoints that are enabled, as they were told
         self._in_call = False
         self._watch = Watch()
+        self.catches = Catches()
 
     def hit(self, id):
         """Forwards a hit; True stops the program, as the core or the user asks for it."""

@@ -9,6 +9,7 @@ from tmpalloc.command_line import options
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to
+from tmpalloc_gdb_catches import find_frame
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
 from tmpalloc_gdb_process import core_file, core_signal, is_readable, loaded_files, program
 from tmpalloc_gdb_settings import setting, skips
@@ -235,16 +236,21 @@ class GdbHost(GdbEvents):
 
     def select_frame(self, key, pc, inlined):
         self._threads[key].switch()
-        frame = gdb.newest_frame()
-        while frame and frame.pc() != pc:
-            frame = frame.older()
-        if frame is None:
-            raise gdb.error(f"no frame at {pc:#x}")
-        for _ in range(inlined):
-            if frame.type() == gdb.INLINE_FRAME:
-                frame = frame.older()
-        frame.select()
-        self.when_possible(_show_frame)
+        find_frame(pc, inlined).select()
+        if not self.catches.has_commands:
+            self.when_possible(_show_frame)
+
+    def insert_catch(self, id):
+        self.catches.insert(id)
+
+    def catch_number(self, id):
+        return self.catches.number(id)
+
+    def ask_catch(self, id, pc, inlined, reason):
+        return self.catches.ask(id, pc, inlined)
+
+    def remove_catch(self, id):
+        self.catches.remove(id)
 
     def insert_watchpoint(self, address, size):
         self._watch.insert(address, size)

@@ -14,6 +14,7 @@ for _path in (_FOLDER, os.path.join(os.path.dirname(_FOLDER), "core", "python"))
 from tmpalloc import binding  # noqa: E402 (needs the path)
 from tmpalloc.log_width import log_width  # noqa: E402
 from tmpalloc.session import Session  # noqa: E402
+from tmpalloc_lldb_catches import CatchPlan  # noqa: E402,F401 (by its name, for LLDB)
 from tmpalloc_lldb_host import LldbHost  # noqa: E402
 
 try:
@@ -25,7 +26,8 @@ except ImportError:  # before LLDB 19
 def on_hit(frame, location, _internal_dict):
     """Called by LLDB at each hit of a breakpoint; False lets the program go on."""
     try:
-        return _host.hit(frame, location.GetBreakpoint().GetID())
+        stops = _host.hit(frame, location.GetBreakpoint().GetID())
+        return stops and not _host.catches.stop(frame.GetThread(), f"{__name__}.CatchPlan")
     except KeyboardInterrupt:
         return True
 
@@ -47,8 +49,7 @@ class StopHook:
 
     def handle_stop(self, _context, _stream):
         """Called by LLDB; False would let the program go on."""
-        _host.notice_in_hook()
-        return True
+        return not _host.notice_in_hook()
 
 
 def _execute(line, result):

@@ -8,6 +8,7 @@ import lldb
 
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
+from tmpalloc_lldb_catches import Catches
 from tmpalloc_lldb_process import (
     ALIVE,
     identity,
@@ -83,6 +84,7 @@ class LldbEvents(Host):
         self._stop_hook = None  # a target and the number of its hook
         self._hook_runs = threading.Lock()
         self._retired = []  # breakpoints
+        self.catches = Catches(self)
         self._retired_hooks = []  # as _stop_hook
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
@@ -204,9 +206,15 @@ class LldbEvents(Host):
         self.notice_breakpoints()
 
     def notice_in_hook(self):
-        """notice() for the hook itself, which LLDB's walk is at until it returns."""
+        """notice() for the hook itself, which LLDB's walk is at until it returns.
+
+        True when commands of a catch let the program go on.
+        """
         with self._hook_runs:
             self.notice()
+            thread = self.selected_process().GetSelectedThread()
+            context = lldb.SBExecutionContext(thread.GetSelectedFrame())
+            return self.catches.execute_commands(context)
 
     def notice_changes(self):
         """Reports that the tracked process is gone."""
@@ -287,6 +295,7 @@ class LldbEvents(Host):
         """Forwards a hit of LLDB's breakpoint `number`; True when the program is to stop there."""
         stops = False
         process = frame.GetThread().GetProcess()
+        self.catches.forget_stop()
         if identity(process) == self._tracked:
             self._here.frame = frame
             self._note_handled(process.GetStopID(), (frame.GetThread().GetIndexID(), number))

@@ -6,6 +6,7 @@ from tmpalloc.command_line import options
 from tmpalloc.host import ProcessInfo, Skip, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_lldb_calls import call, run_to
+from tmpalloc_lldb_catches import find_frame
 from tmpalloc_lldb_events import NAME, LldbEvents
 from tmpalloc_lldb_process import (
     ALIVE,
@@ -253,15 +254,24 @@ class LldbHost(LldbEvents):
     def select_frame(self, key, pc, inlined):
         process = self.selected_process()
         thread = process.GetThreadByIndexID(key & _INDEX_MASK)
-        frames = iter(thread)
-        frame = next((frame for frame in frames if frame.GetPC() == pc), None)
-        if frame is None:
-            raise RuntimeError(f"no frame at {pc:#x}")
-        for _ in range(inlined):
-            if frame.IsInlined():
-                frame = next(frames)
+        frame = find_frame(thread, pc, inlined)
         process.SetSelectedThread(thread)
         thread.SetSelectedFrame(frame.GetFrameID())
+
+    def insert_catch(self, id):
+        self.catches.insert(self.debugger.GetSelectedTarget(), id)
+
+    def catch_number(self, id):
+        return self.catches.number(id)
+
+    def ask_catch(self, id, pc, inlined, reason):
+        frame = self._selected_frame()
+        return self.catches.ask(
+            id, find_frame(frame.GetThread(), pc, inlined) if pc else frame, reason
+        )
+
+    def remove_catch(self, id):
+        self.catches.remove(id)
 
     def insert_watchpoint(self, address, size):
         error = lldb.SBError()

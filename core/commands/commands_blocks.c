@@ -3,7 +3,7 @@
 #include "commands/commands_values.h"
 #include "reports/report_blocks.h"
 #include "session/session_blocks.h"
-#include "session/session_catch.h"
+#include "session/session_caught.h"
 #include "session/session_results.h"
 
 static const struct tmpalloc_option_info live_options[] = {

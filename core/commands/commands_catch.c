@@ -36,6 +36,8 @@ static int run_catch(const struct command_call *call) {
         return error_set(call->error, TMPALLOC_E_ARGUMENT,
                          "unexpected %s: an ID goes with --delete, other filters are options",
                          arguments->words[0]);
+    if (arguments->value_count == 0)
+        return session_catches_list(call->session, call->text, call->error);
     struct profile_view view;
     int status = command_view(call, &view);
     struct session_catch_options options = {
@@ -60,7 +62,9 @@ const struct command command_catch = {
              "The block can still be read then, and the function that frees it is selected. Its\n"
              "address, size, distance and site are in $_tmpalloc_addr, $_tmpalloc_size,\n"
              "$_tmpalloc_distance and $_tmpalloc_site (in LLDB without the first underscore).\n"
-             "A catch stays until it is deleted; while nothing is tracked it rests.",
+             "A catch stays until it is deleted; while nothing is tracked it rests. It is a\n"
+             "breakpoint of the debugger's, too: its number is for commands, conditions, ignore\n"
+             "counts, enable, disable and delete. Without an option all are listed.",
              catch_options, 0, 1},
     .run = run_catch,
 };

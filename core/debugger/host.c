@@ -235,6 +235,31 @@ int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *err
     return status;
 }
 
+int host_insert_catch(struct host *host, uint32_t id, struct error *error) {
+    return CALL(host, insert_catch, "set a breakpoint for a catch", error, id);
+}
+
+int host_catch_number(struct host *host, uint32_t id, uint32_t *ret, struct error *error) {
+    uint32_t number = 0;
+    int status = CALL(host, catch_number, "tell a breakpoint's number", error, id, &number);
+    if (status == TMPALLOC_OK)
+        *ret = number;
+    return status;
+}
+
+int host_ask_catch(struct host *host, uint32_t id, uint64_t pc, uint32_t inlined,
+                   const char *reason, enum tmpalloc_catch_answer *ret, struct error *error) {
+    uint32_t answer = 0;
+    int status = CALL(host, ask_catch, "ask a breakpoint", error, id, pc, inlined, reason, &answer);
+    if (status == TMPALLOC_OK)
+        *ret = (enum tmpalloc_catch_answer)answer;
+    return status;
+}
+
+int host_remove_catch(struct host *host, uint32_t id, struct error *error) {
+    return CALL(host, remove_catch, "delete a breakpoint", error, id);
+}
+
 bool host_progress(struct host *host, const char *text) {
     int status = TMPALLOC_E_HOST;
     if (!host->primitives.progress)

@@ -60,6 +60,12 @@ int host_remove_breakpoint(struct host *host, uint64_t id, struct error *error);
 int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
                            struct error *error);
 int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *error);
+/* Breakpoints of the user's that stand for catches. */
+int host_insert_catch(struct host *host, uint32_t id, struct error *error);
+int host_catch_number(struct host *host, uint32_t id, uint32_t *ret, struct error *error);
+int host_ask_catch(struct host *host, uint32_t id, uint64_t pc, uint32_t inlined,
+                   const char *reason, enum tmpalloc_catch_answer *ret, struct error *error);
+int host_remove_catch(struct host *host, uint32_t id, struct error *error);
 /* Of the machine that the process runs on; tried once, and unknown of other machines. */
 enum debug_registers host_debug_registers(struct host *host);
 /* Lines of any length, without a newline at the end. */

@@ -3,6 +3,7 @@
 #ifndef TMPALLOC_ENGINE_CATCHES_H
 #define TMPALLOC_ENGINE_CATCHES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ struct engine_caught {
     uint32_t stack;      /* of its allocation */
     uint32_t free_stack; /* of the freeing call; ENGINE_NO_STACK: not known */
     uint32_t catches;    /* bits: those that stop for it */
+    uint32_t site;       /* its number in reports; 0: it has none */
+    bool silent;         /* the user wants no word about it */
     uint32_t between_count;
     struct {
         uint64_t size_bytes;

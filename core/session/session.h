@@ -2,8 +2,8 @@
  *
  * What it is made of, and the questions that need nothing else.  What happens to it stands above:
  *
- *     copies, source, view < engine < results < blocks, worth, watch, catch, core < status, data
- *                                                                  < begin < process, control
+ *     copies, source, view < engine < results < blocks, worth, watch, catch < caught, core <
+ *         status, data < begin < process, control
  */
 #ifndef TMPALLOC_SESSION_H
 #define TMPALLOC_SESSION_H

@@ -1,4 +1,5 @@
-/* The temporaries at which the program is to stop.
+/* The temporaries at which the program is to stop.  In the debugger each is a breakpoint of the
+ * user's, which has no place: it is asked at each match.
  *
  * Catches stay until they are deleted: when tracking stops or the process ends they rest, and count
  * from zero again in the next process that is tracked. */
@@ -26,21 +27,27 @@ int session_catch_delete(struct session *session, uint32_t id, struct text *text
                          struct error *error);
 
 /* One row of the status for each. */
-void session_catches_append(struct session *session, struct text *text);
+void session_catches_append(const struct session *session, struct text *text);
+/* The same with the numbers of their breakpoints, up to date. */
+int session_catches_list(struct session *session, struct text *text, struct error *error);
 
 /* A further line for each that no loaded file's function will match (session_matches.h). */
 void session_catches_append_unmatched(struct session *session, struct text *text);
 
 /* A new recording began, before its engine. */
 void session_catches_begin(struct session *session);
-/* A hit was answered with TMPALLOC_STOP; may be called while it is handled. */
-void session_catches_hit(struct session *session);
-/* The program stopped: tells what is caught, and selects the frame that frees it. */
-void session_catches_show(struct session *session);
+/* Deletes those whose breakpoints the user has deleted; not while a hit is handled. */
+void session_catches_poll(struct session *session);
 
-/* The block that $_tmpalloc_addr is of, which is about to be freed; false: no catch has stopped the
- * program here. */
-bool session_caught_block(const struct session *session, const struct profile *profile,
-                          struct profile_block *ret);
+/* Those of these bits that were to stop the program once have done so; may be called while a hit is
+ * handled. */
+void session_catches_stopped(struct session *session, uint32_t bits);
+/* Deletes them; not while a hit is handled. */
+void session_catches_delete_done(struct session *session);
+
+/* Of a catch's place, in engine_caught.catches. */
+static inline uint32_t session_catch_bit(size_t place) {
+    return UINT32_C(1) << place;
+}
 
 #endif

@@ -6,6 +6,7 @@
 #include "debugger/process_linux.h"
 #include "session/session_begin.h"
 #include "session/session_catch.h"
+#include "session/session_caught.h"
 #include "session/session_core.h"
 #include "session/session_engine.h"
 #include "session/session_source.h"
@@ -158,6 +159,7 @@ void session_poll(struct session *session) {
     struct tmpalloc_process process;
     struct error error = {.text = ""};
     session_engine_drop_abandoned(session);
+    session_catches_poll(session);
     if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
     if (!session_is_active(session))
@@ -182,13 +184,13 @@ static void tell_failed_hit(struct session *session, const struct error *error) 
 int session_hit(struct session *session, uint64_t id) {
     struct error error = {.text = ""};
     int status = session_engine_hit(session, id, &error);
+    if (status == TMPALLOC_STOP)
+        status = session_catches_hit(session);
     LOG(LOG_STOP, "breakpoint %llu: %s", (unsigned long long)id,
         status == TMPALLOC_STOP ? "the program stops"
         : status == TMPALLOC_OK ? "it goes on"
                                 : error.text);
-    if (status == TMPALLOC_STOP)
-        session_catches_hit(session);
-    else if (status != TMPALLOC_OK)
+    if (status < TMPALLOC_OK)
         tell_failed_hit(session, &error);
     return status;
 }

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 13
+#define TMPALLOC_HOST_VERSION 14
 
 /** The process that a debugger has selected now. */
 struct tmpalloc_process {
@@ -79,6 +79,13 @@ typedef int (*tmpalloc_emit_pointer)(void *emit_arg, const char *name, uint64_t 
 
 /** How a breakpoint is set. */
 enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1 };
+
+/** What the breakpoint that stands for a catch says at a match. */
+enum tmpalloc_catch_answer {
+    TMPALLOC_CATCH_PASSES = 0, /**< it is disabled or deleted, or waits for another one */
+    TMPALLOC_CATCH_STOPS = 1,
+    TMPALLOC_CATCH_SILENT = 2 /**< the same, and nothing is to be told */
+};
 
 /** What the debugger can do, filled by the adapter.
  *
@@ -210,6 +217,26 @@ struct tmpalloc_host {
      *  none, or the user has deleted it.  May be called while a hit is handled.  The process may
      *  be gone. */
     void (*end_watchpoint)(void *arg, uint64_t *hits_ret, int *status);
+
+    /* Catches as breakpoints of the user's; without these they are the core's alone. */
+
+    /** Makes a breakpoint for the catch with this id, which the debugger lists and which has no
+     *  place in the process: the user may give it a condition, an ignore count and commands, enable
+     *  and disable it, and delete it. */
+    void (*insert_catch)(void *arg, uint32_t id, int *status);
+
+    /** Stores the number by which the user knows it; 0: the user has deleted it. */
+    void (*catch_number)(void *arg, uint32_t id, uint32_t *number_ret, int *status);
+
+    /** Asks it, while a hit is handled, whether a match is to stop the program: its condition is
+     *  evaluated in the frame that select_frame would select (pc 0: in the innermost one), and its
+     *  ignore count counts.  `reason` is what the thread stops for, in the debugger's words; the
+     *  breakpoint's commands are executed once TMPALLOC_EVENT_STOPPED was handled. */
+    void (*ask_catch)(void *arg, uint32_t id, uint64_t pc, uint32_t inlined, const char *reason,
+                      uint32_t *answer_ret, int *status);
+
+    /** Deletes it, if it is there; never called while a hit is handled. */
+    void (*remove_catch)(void *arg, uint32_t id, int *status);
 
     /** Called about ten times a second while a command works.  Fails when the user wants it to end.
      *  text NULL: does nothing else.  Otherwise, which happens on a terminal only: shows this line

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 13
+HOST_VERSION = 14
 
 STOP = 1
 OK = 0
@@ -16,6 +16,10 @@ E_BUSY = -7
 
 SOFTWARE = 0
 HARDWARE = 1
+
+CATCH_PASSES = 0
+CATCH_STOPS = 1
+CATCH_SILENT = 2
 
 EVENT_MODULES = 0
 EVENT_EXITED = 1
@@ -152,6 +156,12 @@ PRIMITIVES = {
     ),
     "insert_watchpoint": ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, Status),
     "end_watchpoint": ctypes.CFUNCTYPE(None, c_void_p, POINTER(c_uint64), Status),
+    "insert_catch": ctypes.CFUNCTYPE(None, c_void_p, c_uint32, Status),
+    "catch_number": ctypes.CFUNCTYPE(None, c_void_p, c_uint32, POINTER(c_uint32), Status),
+    "ask_catch": ctypes.CFUNCTYPE(
+        None, c_void_p, c_uint32, c_uint64, c_uint32, c_char_p, POINTER(c_uint32), Status
+    ),
+    "remove_catch": ctypes.CFUNCTYPE(None, c_void_p, c_uint32, Status),
     "progress": ctypes.CFUNCTYPE(None, c_void_p, c_char_p, Status),
     "reason": ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_uint64, Status),
 }

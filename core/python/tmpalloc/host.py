@@ -162,6 +162,22 @@ class Host:
         """Ends it; returns how often the program has stopped there."""
         raise NotImplementedError
 
+    def insert_catch(self, id):
+        """Makes a breakpoint for a catch: see struct tmpalloc_host."""
+        raise NotImplementedError
+
+    def catch_number(self, id):
+        """The number by which the user knows it; 0 when the user has deleted it."""
+        raise NotImplementedError
+
+    def ask_catch(self, id, pc, inlined, reason):
+        """Whether it stops the program at a match: one of binding.CATCH_*."""
+        raise NotImplementedError
+
+    def remove_catch(self, id):
+        """Deletes it."""
+        raise NotImplementedError
+
     def progress(self, text):
         """Shows how far a command is, see struct tmpalloc_host; KeyboardInterrupt ends it."""
         raise NotImplementedError
@@ -328,6 +344,18 @@ class Host:
 
     def _c_end_watchpoint(self, ret):
         ret[0] = self.end_watchpoint()
+
+    def _c_insert_catch(self, id):
+        self.insert_catch(id)
+
+    def _c_catch_number(self, id, ret):
+        ret[0] = self.catch_number(id)
+
+    def _c_ask_catch(self, id, pc, inlined, reason, ret):
+        ret[0] = self.ask_catch(id, pc, inlined, reason.decode())
+
+    def _c_remove_catch(self, id):
+        self.remove_catch(id)
 
     def _c_reason(self, text, size):
         line = self.reason().encode(errors="backslashreplace")[: size - 1]
