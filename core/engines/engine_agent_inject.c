@@ -81,13 +81,13 @@ static int engine_agent_inject_capture(struct injection *injection, uint64_t key
 }
 
 /* Whether an address is in the code of an entry point or, in the C library, of its helpers.
- * Functions that the user named hold nothing that a call needs. */
+ * Functions that the user named and system calls hold nothing that a call needs. */
 static bool is_in_allocator(const struct engine_agent *agent, uint64_t pc) {
     uint32_t module = modules_frame(agent->parts.modules, pc, true).module;
     uint64_t internal_bytes = modules_c_library(agent->parts.modules)->internal_bytes;
     for (size_t i = 0; i < agent->entries.count; i++) {
         const struct entry_point *point = &agent->entries.items[i];
-        if (point->custom)
+        if (point->custom || point->signature.mapping)
             continue;
         bool shared = modules_loaded(agent->parts.modules, 0) != point->module;
         uint64_t before = shared ? internal_bytes : 0;

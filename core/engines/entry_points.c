@@ -20,13 +20,13 @@ struct known_entry {
 #define ROLE_NEW         ROLE_ALLOCATION
 #define ROLE_NEW_ALIGNED ROLE_ALLOCATION
 #define ROLE_PLACEMENT   ROLE_ALLOCATION, .result = ENTRY_STORED
-#define ROLE_MAPPING     ROLE_ALLOCATION, .result = ENTRY_RETURNED_MAPPED
+#define ROLE_MAPPING     ROLE_ALLOCATION, .result = ENTRY_RETURNED_MAPPED, .mapping = true
 #define ROLE_COPY        ROLE_ALLOCATION, .result = ENTRY_RETURNED_STRING
 #define ROLE_PATH        ROLE_COPY
 #define ROLE_WIDE_COPY   ROLE_ALLOCATION, .result = ENTRY_RETURNED_WIDE_STRING
 #define ROLE_RESIZE      .role = ENTRY_REALLOCATE
 #define ROLE_RELEASE     .role = ENTRY_FREE
-#define ROLE_UNMAPPING   ROLE_RELEASE
+#define ROLE_UNMAPPING   ROLE_RELEASE, .mapping = true
 
 #define ENTRY(kind, name, shown, size_argument, count_argument, pointer_argument, ...)             \
     {#name,                                                                                        \

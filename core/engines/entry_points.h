@@ -27,6 +27,7 @@ struct entry_signature {
     uint8_t size;        /* in bytes; for munmap the length that must match */
     uint8_t count;       /* multiplied with size */
     uint64_t fixed_size; /* in bytes, where no argument has it */
+    bool mapping;        /* a system call, and nothing of an allocator */
 };
 
 struct entry_point {

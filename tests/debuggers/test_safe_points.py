@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from library.support import C_FLAGS, allocations, start_process
+from library.support import C_FLAGS, allocations, start_process, wait_for
 
 #: How often a program is stopped somewhere.
 STOPS = int(os.environ.get("TMPALLOC_ATTACH_STOPS", "8"))
@@ -113,6 +113,11 @@ def test_a_breakpoint_in_a_functions_first_bytes_set_after_start_never_does_harm
 
 
 # --- where a process can be stopped --------------------------------------------------------------------
+
+
+def is_asleep(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "S"
 
 
 def current_address(debugger):
@@ -303,6 +308,41 @@ def test_where_the_only_thread_waits_beneath_malloc_breakpoints_are_used(debugge
         assert reason in " ".join(result.outputs[2].split()) and "stopped" in result.outputs[3]
         time.sleep(0.2)
         assert process.poll() is None
+    finally:
+        process.kill()
+
+
+#: Waits in a function of the C library that lies close to one of its allocator's in memory.
+WAITING_ELSEWHERE = """
+#include <poll.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+int main(int count, char **arguments) {
+    sem_t semaphore;
+    sem_init(&semaphore, 0, 0);
+    write(1, "begun\\n", 6);
+    if (strcmp(arguments[1], "poll") == 0) poll(NULL, 0, -1);
+    if (strcmp(arguments[1], "select") == 0) select(0, NULL, NULL, NULL, NULL);
+    if (strcmp(arguments[1], "sem_wait") == 0) sem_wait(&semaphore);
+    return 5;
+}
+"""
+
+
+@pytest.mark.parametrize("function", ["poll", "select", "sem_wait"])
+def test_a_process_that_waits_for_something_else_gets_the_agent(debugger, compile, function):
+    program = compile(WAITING_ELSEWHERE, *C_FLAGS)
+    process = start_process(program, function)
+    try:
+        wait_for(lambda: is_asleep(process.pid))
+        steps = [debugger.attach(process.pid), "tmpalloc start", "tmpalloc stop"]
+        result = debugger.session(steps=[*steps, debugger.detach()])
+        assert "agent engine" in result.outputs[1], result.text
+        assert "auto" not in result.outputs[1], result.text
+        assert process.poll() is None, result.text
     finally:
         process.kill()
 
