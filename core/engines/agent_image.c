@@ -250,7 +250,7 @@ int agent_image_read(const struct agent_image_source *source, uint64_t address,
     if (status == TMPALLOC_OK) {
         *facts_ret = (struct agent_image_facts){
             .pid = reader->image.pid,
-            .tracking = reader->image.generation & 1,
+            .tracking = reader->image.generation & AGENT_TRACKS,
             .sandbox = describe_sandbox(&reader->image),
             .refused = agent_image_is_refused(&reader->image),
             .limited = reader->lone_stacks && is_used_up(&reader->image),

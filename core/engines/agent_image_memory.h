@@ -24,6 +24,7 @@ struct agent_image_source {
      * image says of one -> its number.  NULL: nothing is known. */
     struct map *past;
     bool notes_past; /* whatever is read is added */
+    bool held;       /* counting has been interrupted, for no longer than it is read */
 };
 
 #define IMAGE_BLOCK_BYTES 16384

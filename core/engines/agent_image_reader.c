@@ -83,6 +83,8 @@ static int read_image(struct image_reader *reader, uint64_t address) {
                                    sizeof reader->image, reader->error);
     if (status == TMPALLOC_OK)
         status = agent_image_reader_check_anchor(reader, &reader->image.anchor);
+    if (reader->memory.source->held)
+        reader->image.generation |= AGENT_TRACKS;
     return status == TMPALLOC_OK ? check_image(reader) : status;
 }
 

@@ -13,7 +13,7 @@ static int is_valid(struct image_reader *reader, const struct agent_thread *thre
     uint32_t word = 0;
     const struct agent_image *image = &reader->image;
     *ret = false;
-    if (!(image->generation & 1) || thread->generation != image->generation)
+    if (!(image->generation & AGENT_TRACKS) || thread->generation != image->generation)
         return TMPALLOC_OK;
     int status = agent_image_window_read_memory(reader, thread->life, &word, sizeof word);
     *ret = word != 0 && !(word & FUTEX_OWNER_DIED);

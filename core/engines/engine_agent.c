@@ -202,8 +202,8 @@ const struct entry_points *engine_agent_entry_points(const struct engine_agent *
 
 static int write_generation(struct engine_agent *agent, struct agent_image *image, bool tracks,
                             struct error *error) {
-    uint64_t odd = 1;
-    image->generation = (tracks ? image->generation | odd : image->generation & ~odd) + 2;
+    uint64_t tracking = AGENT_TRACKS;
+    image->generation = (tracks ? image->generation | tracking : image->generation & ~tracking) + 2;
     return ENGINE_AGENT_WRITE(agent, image, generation, error);
 }
 
@@ -394,11 +394,35 @@ int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
     return agent_image_read(&source, image, tracker_stacks(parts->tracker), facts_ret, ret, error);
 }
 
+/* While a hit is handled other threads may run on: of what is read late they would have counted
+ * more. */
+static bool hold(struct engine_agent *agent, struct agent_image *image) {
+    if (engine_agent_image(agent, image, NULL) != TMPALLOC_OK ||
+        !(image->generation & AGENT_TRACKS))
+        return false;
+    image->generation -= AGENT_TRACKS;
+    return ENGINE_AGENT_WRITE(agent, image, generation, NULL) == TMPALLOC_OK;
+}
+
+static int go_on(struct engine_agent *agent, struct agent_image *image, struct error *error) {
+    image->generation += AGENT_TRACKS;
+    return ENGINE_AGENT_WRITE(agent, image, generation, error);
+}
+
 int engine_agent_read(struct engine_agent *agent, struct agent_image_facts *facts_ret,
                       struct snapshot *ret, struct error *error) {
+    struct agent_image_source source = engine_agent_source(&agent->parts);
+    struct agent_image image;
     if (agent->anchor == 0)
         return error_set(error, TMPALLOC_E_STATE, "the agent has not begun yet");
-    return engine_agent_read_image(&agent->parts, agent->anchor, facts_ret, ret, error);
+    source.held = hold(agent, &image);
+    int status = agent_image_read(&source, agent->anchor, tracker_stacks(agent->parts.tracker),
+                                  facts_ret, ret, error);
+    int gone_on = source.held ? go_on(agent, &image, error) : TMPALLOC_OK;
+    if (status != TMPALLOC_OK || gone_on == TMPALLOC_OK)
+        return status;
+    snapshot_deinit(ret);
+    return gone_on;
 }
 
 bool engine_agent_lacks_python(struct engine_agent *agent) {

@@ -123,6 +123,9 @@ struct agent_function {
     uint32_t reserved;
 };
 
+/* In a generation. */
+#define AGENT_TRACKS UINT64_C(1)
+
 struct agent_image {
     struct agent_image_anchor anchor;
     uint32_t thread_bytes; /* sizes of the structs below, without arrays at their ends */
@@ -130,8 +133,8 @@ struct agent_image {
     uint32_t stack_bytes;
     uint32_t max_threshold;
     int64_t pid; /* of the process that writes here */
-    /* Changes with every start, stop and reset; odd: tracking is on.  What a window holds from
-     * before the latest start is void. */
+    /* Changes with every start, stop and reset; AGENT_TRACKS in it: tracking is on.  What a window
+     * holds from before the latest start is void. */
     uint64_t generation;
     uint64_t reset_generation; /* the generation that the latest reset began */
     uint64_t first_thread;     /* struct agent_thread */
@@ -405,8 +408,9 @@ enum agent_tells {
  *
  * It starts, stops and resets by writing to the image, which needs no call and is possible at any
  * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
- * dropped, g + 2 to reset_generation, and then to generation.  only_tid, mappings, python, within
- * and asks may be written before a start, breakpoints and breakpoint_bytes at any time.
+ * dropped, g + 2 to reset_generation, and then to generation.  To read what threads that run on
+ * would change meanwhile, it takes AGENT_TRACKS away and puts it back.  only_tid, mappings, python,
+ * within and asks may be written before a start, breakpoints and breakpoint_bytes at any time.
  *
  * It catches by writing to `catches`, catch_anywhere, a new catch_generation, and at last catching,
  * at any stop; and catch_matches and catch_generation of a site when it is asked for them.  It

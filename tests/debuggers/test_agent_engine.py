@@ -211,6 +211,46 @@ def test_results_stay_when_the_process_is_gone_with_how_old_they_are(debugger, p
     assert way == "SIGKILL" or result.exit_statuses == [4]
 
 
+#: Ends, or executes another program, while a thread allocates from many places and frees at once.
+ALLOCATING = """
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+static volatile int rounds;
+static __attribute__((noinline)) void descend(int depth) {
+    void *volatile block = malloc(10);
+    free(block);
+    if (depth > 0) descend(depth - 1);
+    __asm__ volatile("" ::: "memory");
+}
+static void *allocate(void *arg) {
+    for (;; rounds++) descend(40);
+    return arg;
+}
+int main(int count, char **arguments) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, allocate, NULL);
+    while (rounds < 3) usleep(1000);
+    if (count > 1) execv("/bin/true", arguments);
+    return 5;
+}
+"""
+
+
+@pytest.mark.parametrize("end", ["returns", "executes"])
+def test_results_of_an_end_are_of_one_moment_while_other_threads_run(debugger, compile, end):
+    program = compile(ALLOCATING, *C_FLAGS, "-pthread")
+    report = debugger.directory / "report.json"
+    steps = ["tmpalloc start --engine agent", debugger.run(), f"tmpalloc report json {report}"]
+    result = debugger.session(program, steps, ["exec"] if end == "executes" else [])
+    document = json.loads(report.read_text())
+    allocations_of_sites = sum(site["allocations"] for site in document["sites"])
+    totals = document["totals"]
+    assert totals["temporary"]["count"] <= totals["allocations"], result.text
+    assert abs(totals["allocations"] - allocations_of_sites) <= 1, result.text
+    assert totals["allocations"] > 3 * 41, result.text
+
+
 def test_a_process_that_never_stopped_before_it_was_killed_is_told(debugger, program):
     steps = ["tmpalloc start", debugger.run(), "tmpalloc summary", "tmpalloc status"]
     outputs = debugger.session(program, steps, ["SIGKILL"]).outputs

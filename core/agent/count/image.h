@@ -15,7 +15,7 @@ extern struct agent_image *image;
 #define IMAGE_STORE(place, value) __atomic_store_n((place), (value), __ATOMIC_RELEASE)
 
 static inline bool image_tracks(uint64_t generation) {
-    return generation & 1;
+    return generation & AGENT_TRACKS;
 }
 
 struct image_options {
