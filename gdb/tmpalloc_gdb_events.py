@@ -56,10 +56,22 @@ def addresses(breakpoint):
     return {l.address for l in locations if l.address and number in l.thread_groups}
 
 
-def ending_signal():
-    """The signal by which a process ended that didn't exit; 0: it was detached or killed by GDB."""
-    value = gdb.convenience_variable("_exitsignal")
-    return int(value) if value is not None else 0
+def _take_number(name):
+    """A convenience variable of GDB's that was set since the last call; None: it wasn't.
+
+    GDB leaves what ended one process in place when it kills or detaches the next one.
+    """
+    value = gdb.convenience_variable(name)
+    if value is None or value.type.name != "int":
+        return None
+    gdb.set_convenience_variable(name, int(value))  # the same, as another type
+    return int(value)
+
+
+def take_ending():
+    """Exit status and signal of a process that has just ended; -1 and 0 are none."""
+    exit_status, signal_number = _take_number("_exitcode"), _take_number("_exitsignal")
+    return -1 if exit_status is None else exit_status, signal_number or 0
 
 
 class GdbEvents(Host):
@@ -71,6 +83,8 @@ class GdbEvents(Host):
         self._breakpoints = {}  # by the core's numbers
         self._tracked = None
         self._signal = 0  # by which the process stopped or ended
+        self._exit_status = -1  # with which it exited
+        take_ending()  # of one that was debugged before
         self._in_hit = False
         self._in_event = False
         self._expected = set()  # files that the core knows before their symbols are read
@@ -166,8 +180,9 @@ class GdbEvents(Host):
     def exited(self, event):
         """Called by GDB when a process exited, was killed or is detached."""
         self._watch.delete_ended()
+        exit_status, signal_number = take_ending()
         if self._tracked is None or self._tracked.number == event.inferior.num:
-            self._signal = 0 if hasattr(event, "exit_code") else ending_signal()
+            self._signal, self._exit_status = signal_number, exit_status
             self.event(binding.EVENT_EXITED, may_execute=True)
 
     def stopped(self, event):
@@ -177,6 +192,7 @@ class GdbEvents(Host):
         if self._tracked is None or self._tracked.number == gdb.selected_inferior().num:
             signaled = isinstance(event, gdb.SignalEvent)
             self._signal = getattr(signal, event.stop_signal, 0) if signaled else 0
+            self._exit_status = -1
             commands = any(b.commands for b in getattr(event, "breakpoints", ()))
             kind = binding.EVENT_SIGNALED if signaled else binding.EVENT_STOPPED
             self.event(kind, may_execute=not commands)

@@ -64,7 +64,9 @@ class GdbHost(GdbEvents):
         if core:
             return ProcessInfo(0, False, local, "", executable, core_file(), core_signal())
         if not inferior.pid:
-            return ProcessInfo(0, False, local, "", executable, signal=self._signal)
+            return ProcessInfo(
+                0, False, local, "", executable, signal=self._signal, exit_status=self._exit_status
+            )
         return ProcessInfo(
             pid=inferior.pid,
             stopped=self._in_hit or is_readable(),
@@ -72,6 +74,7 @@ class GdbHost(GdbEvents):
             architecture=inferior.architecture().name(),
             executable=executable,
             signal=self._signal,
+            exit_status=self._exit_status,
         )
 
     def modules(self):

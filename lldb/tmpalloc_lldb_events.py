@@ -11,6 +11,7 @@ from tmpalloc.host import AGENT, Host
 from tmpalloc_lldb_catches import Catches
 from tmpalloc_lldb_process import (
     ALIVE,
+    await_end,
     identity,
     is_held,
     is_own_child,
@@ -89,6 +90,7 @@ class LldbEvents(Host):
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
         self._signal = 0  # by which the process stopped
+        self._ended = (None, None)  # a process, and how it ended
         self._local = (None, False)  # a process and whether its server is on this machine
         self._places = set()  # of the user's breakpoints, as they were told
 
@@ -223,6 +225,8 @@ class LldbEvents(Host):
             return
         gone = process.GetState() not in ALIVE or self._is_let_go(tracked)
         if gone or identity(process) != tracked:
+            if gone and not self._here.frame:
+                await_end(process)
             self._here.is_over = gone
             try:
                 self.session.event(binding.EVENT_EXITED)
@@ -341,9 +345,9 @@ class LldbEvents(Host):
             return self._here.frame.GetThread().GetProcess()
         return self.debugger.GetSelectedTarget().GetProcess()
 
-    def command(self, target, line):
-        """Executes a command silently; returns what it printed."""
+    def command(self, scope, line):
+        """Executes a command silently for a target or process; returns what it printed."""
         result = lldb.SBCommandReturnObject()
-        context = lldb.SBExecutionContext(target)
+        context = lldb.SBExecutionContext(scope)
         self.debugger.GetCommandInterpreter().HandleCommand(line, context, result)
         return result.GetOutput() or ""

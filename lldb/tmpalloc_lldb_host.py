@@ -12,6 +12,7 @@ from tmpalloc_lldb_process import (
     ALIVE,
     addresses,
     checked,
+    ending,
     identity,
     is_held,
     loaded_files,
@@ -84,14 +85,15 @@ class LldbHost(LldbEvents):
     def _no_process(self, core_file):
         target = self.debugger.GetSelectedTarget()
         local = self.debugger.GetSelectedPlatform().GetName() == "host"
-        signal = stop_signal(target.GetProcess()) if core_file else self._ending_signal()
-        return ProcessInfo(0, False, local, "", program(target), core_file, signal)
+        ended = (stop_signal(target.GetProcess()), -1) if core_file else self._ending()
+        return ProcessInfo(0, False, local, "", program(target), core_file, *ended)
 
-    def _ending_signal(self):
-        """LLDB tells the number as an exit status; what it stopped by before says which it is."""
+    def _ending(self):
         process = self.selected_process()
-        exited = process.GetState() == lldb.eStateExited
-        return self._signal if exited and process.GetExitStatus() == self._signal else 0
+        if self._ended[0] != identity(process):
+            packets = self.command(process, "process plugin packet history")
+            self._ended = identity(process), ending(process, packets, self._signal)
+        return self._ended[1]
 
     def modules(self):
         process = self.selected_process()

@@ -1,9 +1,14 @@
 """Processes and files as LLDB tells them."""
 
 import os
+import re
+import time
 
 import lldb
 
+#: What LLDB's server says last of a process, in the history of packets.
+_ENDS = re.compile(r"read packet: \$([WX])[0-9a-f]{2}\b")
+_SECONDS_TO_KNOW = 2
 #: States of a process that exists.
 ALIVE = (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateRunning, lldb.eStateStepping)
 
@@ -41,6 +46,27 @@ def is_held(pid):
     except OSError:
         return False
     return runs and is_own_child(pid)
+
+
+def await_end(process):
+    """Waits until LLDB knows, on another thread, how a process ended that isn't held any more."""
+    deadline = time.monotonic() + _SECONDS_TO_KNOW
+    while process.GetState() in ALIVE and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def ending(process, packets, last_signal):
+    """Signal and exit status of a process that has ended; 0 and -1 are none.
+
+    LLDB gives the same number for both.  Its server's last word tells them apart, `packets` has it;
+    otherwise the signal that the process stopped by before.
+    """
+    if process.GetState() != lldb.eStateExited:
+        return 0, -1
+    number = process.GetExitStatus()
+    told = _ENDS.findall(packets)
+    signaled = told[-1] == "X" if told else number == last_signal
+    return (number, -1) if signaled else (0, number)
 
 
 def program(target):

@@ -5,7 +5,6 @@
 #include "profile/expressions.h"
 #include "reports/report_check.h"
 #include "reports/report_selection.h"
-#include "session/session_worth.h"
 
 #define LARGEST_SIZE      (UINT64_C(1) << 50)
 #define LARGEST_TOLERANCE 1000000
@@ -19,6 +18,7 @@ static const struct tmpalloc_option_info check_options[] = {
     {"at", '\0', "REGEX", NULL, "only stacks that match"},
     {"baseline", '\0', "FILE", NULL, "fail above what 'tmpalloc save FILE' kept"},
     {"tolerance", '\0', "PERCENT", NULL, "how much more than the baseline is allowed (default: 0)"},
+    {"any-status", '\0', NULL, NULL, "also of a program that exited with another status than 0"},
     {"report", '\0', "FORMAT", report_format_names, "also write a report, to the FILE behind it"},
     OPTION_FORCE,
     {"exit", '\0', "WHEN", exits,
@@ -120,6 +120,10 @@ static int commands_check_judge(const struct command_call *call, const struct re
                                 enum check_verdict *ret) {
     struct profile *profile = NULL;
     int status = command_open_report(call, &profile);
+    if (status == TMPALLOC_E_STATE) { /* there are no results */
+        text_printf(call->text, "tmpalloc: nothing to check: %s\n", call->error->text);
+        return TMPALLOC_OK;
+    }
     if (status == TMPALLOC_OK)
         status = report_check(profile, &request->limits, call->text, ret, call->error);
     if (status == TMPALLOC_OK && request->report)
@@ -143,30 +147,14 @@ static int commands_check_conclude(const struct command_call *call, enum check_v
     return host_quit(host, (int32_t)verdict, call->error);
 }
 
-/* What there are no results for isn't judged at all. */
-static int judge_what_is_there(const struct command_call *call, struct request *request,
-                               enum check_verdict *ret) {
-    struct text why;
-    text_init(&why);
-    int status = TMPALLOC_OK;
-    enum session_worth worth = session_judge_results(call->session, &why);
-    if (worth != SESSION_SOUND)
-        request->limits.doubt = text_get(&why);
-    if (worth != SESSION_WORTHLESS)
-        status = commands_check_judge(call, request, ret);
-    else
-        text_printf(call->text, "tmpalloc: nothing to check: %s\n", text_get(&why));
-    text_deinit(&why);
-    return status;
-}
-
 static int run_check(const struct command_call *call) {
     struct request request = {.limits = {CHECK_NO_LIMIT, CHECK_NO_LIMIT}};
+    request.limits.any_status = arguments_given(call->arguments, "any-status");
     request.limits.columns = command_columns(call->terminal);
     enum check_verdict verdict = CHECK_NOTHING;
     int status = read_request(call, &request);
     if (status == TMPALLOC_OK)
-        status = judge_what_is_there(call, &request, &verdict);
+        status = commands_check_judge(call, &request, &verdict);
     if (request.limits.at)
         regfree(&request.at);
     command_close_file(&request.baseline);

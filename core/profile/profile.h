@@ -17,6 +17,7 @@
 
 #include "names/symbolizer.h"
 #include "profile/charge_settings.h"
+#include "profile/profile_ending.h"
 #include "support/arena.h"
 #include "support/error.h"
 #include "tables/tracker.h"
@@ -76,7 +77,8 @@ struct profile {
     uint32_t max_threshold;
     bool limited;    /* call stacks were cut because the agent's memory was used up */
     bool incomplete; /* the process went on after this was read, and has ended */
-    bool unmatched;  /* some of the process' files are not known */
+    struct profile_ending ending;
+    bool unmatched; /* some of the process' files are not known */
     int64_t pid;
     const char *executable;       /* NULL: unknown */
     const char *const *arguments; /* NULL-terminated; NULL: unknown */

@@ -133,6 +133,14 @@ static int add_profile(struct merging *merging, const struct profile *part) {
     return status;
 }
 
+/* A sum is worth no more than the worst of its parts. */
+static void describe_ending(const struct profile *part, struct profile *sum) {
+    if (profile_ending_worth(&part->ending, part->incomplete) >
+        profile_ending_worth(&sum->ending, sum->incomplete))
+        sum->ending = part->ending;
+    sum->incomplete |= part->incomplete;
+}
+
 /* What they have in common. */
 static void profile_merge_describe(struct profile *const *profiles, size_t count,
                                    struct profile *sum) {
@@ -140,11 +148,12 @@ static void profile_merge_describe(struct profile *const *profiles, size_t count
     sum->executable = profiles[0]->executable;
     sum->max_threshold = profiles[0]->max_threshold;
     sum->incomplete = profiles[0]->incomplete;
+    sum->ending = profiles[0]->ending;
     sum->unmatched = profiles[0]->unmatched;
     sum->directories = profiles[0]->directories;
     for (size_t i = 1; i < count; i++) {
         const struct profile *other = profiles[i];
-        sum->incomplete |= other->incomplete;
+        describe_ending(other, sum);
         sum->unmatched |= other->unmatched;
         if (other->max_threshold < sum->max_threshold)
             sum->max_threshold = other->max_threshold;

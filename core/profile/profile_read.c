@@ -9,8 +9,10 @@
 #include "support/memory.h"
 #include "support/text.h"
 
-#define SCHEMA_PREFIX "tmpalloc/"
-#define SCHEMAS       SCHEMA_PREFIX "1 and " SCHEMA_PREFIX "2"
+#define SCHEMA_PREFIX  "tmpalloc/"
+#define LARGEST_STATUS 255
+#define LARGEST_SIGNAL 64
+#define SCHEMAS        SCHEMA_PREFIX "1 and " SCHEMA_PREFIX "2"
 
 static int profile_read_read_threads(const struct profile_reader *reader, const json_t *object,
                                      struct profile_site *site) {
@@ -103,6 +105,37 @@ static void read_flags(struct profile_reader *reader, const json_t *root) {
         profile->interpreters = NULL;
 }
 
+/* Absent and null is what isn't known. */
+static int read_number_if_any(struct profile_reader *reader, const json_t *process, const char *key,
+                              uint64_t largest, bool *known_ret, uint64_t *ret) {
+    const json_t *value = json_object_get(process, key);
+    *known_ret = value && !json_is_null(value);
+    return *known_ret ? profile_reader_number(reader, value, key, largest, ret) : TMPALLOC_OK;
+}
+
+/* The first schema didn't know. */
+static int read_ending(struct profile_reader *reader, const json_t *process) {
+    struct profile_ending *ending = &reader->profile->ending;
+    bool exited, signaled;
+    uint64_t exit_status = 0, signal = 0;
+    int status =
+        read_number_if_any(reader, process, "status", LARGEST_STATUS, &exited, &exit_status);
+    if (status == TMPALLOC_OK)
+        status = read_number_if_any(reader, process, "signal", LARGEST_SIGNAL, &signaled, &signal);
+    if (status != TMPALLOC_OK)
+        return status;
+    ending->pid = reader->profile->pid;
+    ending->number = (int32_t)(signaled ? signal : exit_status);
+    if (json_is_true(json_object_get(process, "execed")))
+        ending->how = ENDING_EXECED;
+    else if (signaled)
+        ending->how =
+            json_is_true(json_object_get(process, "stopped")) ? ENDING_STOPPED : ENDING_SIGNALED;
+    else if (exited || reader->version == 1)
+        ending->how = ENDING_EXITED;
+    return TMPALLOC_OK;
+}
+
 static int profile_read_read_process(struct profile_reader *reader, const json_t *root) {
     struct profile *profile = reader->profile;
     const json_t *process = json_object_get(root, "process");
@@ -127,7 +160,7 @@ static int profile_read_read_process(struct profile_reader *reader, const json_t
                                        &profile->engine);
     if (status == TMPALLOC_OK && !profile->engine)
         status = profile_reader_refuse(reader, "engine", "no text");
-    return status;
+    return status == TMPALLOC_OK ? read_ending(reader, process) : status;
 }
 
 static int read_totals(const struct profile_reader *reader, const json_t *root) {

@@ -56,14 +56,23 @@ static bool exceeds_baseline(const struct check *check) {
                                        now->bytes > with_tolerance(before->bytes, percent));
 }
 
+static enum profile_worth worth(const struct check *check) {
+    return profile_ending_worth(&check->profile->ending, check->profile->incomplete);
+}
+
+static bool is_doubtful(const struct check *check) {
+    return worth(check) > (check->limits->any_status ? WORTH_EXITED : WORTH_SOUND);
+}
+
 static enum check_verdict report_check_judge(const struct check *check) {
-    if (check->profile->totals.allocations == 0 || check->now.sites == 0)
+    if (worth(check) == WORTH_NOTHING || check->profile->totals.allocations == 0 ||
+        check->now.sites == 0)
         return CHECK_NOTHING;
     bool failed = check->now.amount.count > check->limits->most_count ||
                   check->now.amount.bytes > check->limits->most_bytes || exceeds_baseline(check);
     if (failed)
         return CHECK_FAILED;
-    return check->limits->doubt ? CHECK_NOTHING : CHECK_PASSED;
+    return is_doubtful(check) ? CHECK_NOTHING : CHECK_PASSED;
 }
 
 static void report_check_append_count(struct text *text, uint64_t count) {
@@ -99,10 +108,17 @@ static void append_limits(const struct check *check, struct text *text) {
         text_printf(text, " and %llu%% more", (unsigned long long)limits->tolerance_percent);
 }
 
+static void append_doubt(const struct check *check, struct text *text) {
+    profile_ending_append(&check->profile->ending, check->profile->incomplete, text);
+    if (worth(check) == WORTH_EXITED)
+        text_append(text, " (--any-status: that doesn't matter)");
+    text_append(text, "\n");
+}
+
 static void report_check_append_nothing(const struct check *check, struct text *text) {
     text_append(text, "tmpalloc: nothing to check: ");
-    if (check->limits->doubt)
-        text_printf(text, "%s\n", check->limits->doubt);
+    if (is_doubtful(check))
+        append_doubt(check, text);
     else if (check->profile->totals.allocations == 0)
         text_append(text, "no allocation was seen\n");
     else if (check->limits->at)

@@ -16,14 +16,15 @@ struct check_limits {
     uint64_t tolerance_percent; /* by which count and bytes may exceed the baseline's */
     const regex_t *at;          /* only stacks that match; NULL: all */
     const char *at_pattern;
-    uint32_t columns;  /* of the lines that it will be wrapped to; 0: any */
-    const char *doubt; /* why results that are within the limits don't pass; NULL: they do */
+    bool any_status;  /* an exit status that isn't 0 doesn't matter */
+    uint32_t columns; /* of the lines that it will be wrapped to; 0: any */
 };
 
 /* Judges the profile's temporaries as a whole and appends the verdict: one line, and when it is
  * CHECK_FAILED the site with most bytes, or with the largest growth if the baseline is exceeded,
  * and its innermost frames, ten lines at most.  CHECK_NOTHING: no allocation was seen, no stack
- * matches, or there is doubt.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+ * matches, or the way in which the process ended leaves them without worth, or within the limits
+ * with too little.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int report_check(const struct profile *profile, const struct check_limits *limits,
                  struct text *text, enum check_verdict *ret, struct error *error);
 

@@ -92,18 +92,38 @@ static json_t *list_of(const char *const *strings) {
     return value_strings(strings ? strings : none);
 }
 
+static void append_number_if(struct text *text, const char *name, bool known, int32_t number) {
+    text_append(text, name);
+    if (known)
+        append_number(text, (uint64_t)number);
+    else
+        text_append(text, "null");
+}
+
+static void append_ending(struct text *text, const struct profile_ending *ending) {
+    bool stopped = ending->how == ENDING_STOPPED;
+    append_number_if(text, ",\"status\":", ending->how == ENDING_EXITED, ending->number);
+    append_number_if(text, ",\"signal\":", stopped || ending->how == ENDING_SIGNALED,
+                     ending->number);
+}
+
 static void append_process(const struct document *document) {
     const struct profile *profile = document->profile;
     struct text *text = document->text;
     text_printf(text, ",\"process\":{\"pid\":%" PRId64, profile->pid);
     append_value(text, ",\"executable\":", value_text(profile->executable));
     append_value(text, ",\"arguments\":", value_strings(profile->arguments));
-    text_append(text, ",\"status\":null,\"signal\":null,\"children\":[]");
+    append_ending(text, &profile->ending);
+    text_append(text, ",\"children\":[]");
     append_value(text, ",\"directories\":", value_strings(profile->directories));
     append_value(text, ",\"interpreters\":", list_of(profile->interpreters));
     append_bool(text, ",\"unmatched\":", profile->unmatched);
     append_bool(text, ",\"outlived\":", profile->incomplete);
     append_bool(text, ",\"limited\":", profile->limited);
+    if (profile->ending.how == ENDING_STOPPED)
+        append_bool(text, ",\"stopped\":", true);
+    if (profile->ending.how == ENDING_EXECED)
+        append_bool(text, ",\"execed\":", true);
     text_append(text, "}");
 }
 

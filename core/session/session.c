@@ -20,9 +20,11 @@ const char *session_engine_name(enum session_engine engine) {
 
 bool session_is_incomplete(const struct session *session) {
     const struct recording *recording = session->recording;
-    return session->state == SESSION_ENDED && recording->copied &&
-           recording->age != RECORDING_EXIT && recording->age != RECORDING_EXEC &&
-           recording->age != RECORDING_CORE;
+    if (session->state != SESSION_ENDED || recording->age == RECORDING_CORE)
+        return false;
+    return session->ending.how == ENDING_UNKNOWN ||
+           (recording->copied && recording->age != RECORDING_EXIT &&
+            recording->age != RECORDING_EXEC);
 }
 
 int session_need_recording(const struct session *session, struct error *error) {

@@ -100,8 +100,7 @@ struct session {
     bool elsewhere;                      /* what is selected is not what the results came from */
     bool hit_failed;                     /* and the user knows that */
     char ended[128];                     /* what became of the process, e.g. "exited" */
-    bool execed;                         /* that it executed another program */
-    int32_t signal;      /* or that it ended by this one; 0: it didn't, or that isn't known */
+    struct profile_ending ending;        /* the same for verdicts, without its pid */
     bool has_namespaces; /* the C library was loaded twice, and the agent is in one of them */
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t columns;    /* of the lines of the latest command's output; 0: any */
@@ -116,7 +115,8 @@ struct session {
 
 /* Whether it is tracking or waiting to. */
 bool session_is_active(const struct session *session);
-/* Whether the process went on after its results were read for the last time, and has ended. */
+/* Whether the process went on after its results were read for the last time, and has ended or was
+ * let go. */
 bool session_is_incomplete(const struct session *session);
 
 /* TMPALLOC_E_STATE when nothing was recorded, or the results are loaded ones. */

@@ -84,8 +84,7 @@ int session_begin(struct session *session, const struct tmpalloc_process *proces
     status = session_engine_create(session, recording, process, continues || forked, error);
     session->recording = recording;
     session_set_state(session, SESSION_WAITING, NULL);
-    session->execed = false;
-    session->signal = 0;
+    session->ending = (struct profile_ending){0};
     if (status == TMPALLOC_OK && process->pid != 0)
         status = session_refresh(session, error);
     if (status != TMPALLOC_OK)

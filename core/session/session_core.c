@@ -62,6 +62,7 @@ static int session_core_open_core(struct session *session, const struct tmpalloc
     recording_destroy(session->recording);
     session->recording = recording;
     session_set_state(session, SESSION_ENDED, NULL);
+    session->ending = (struct profile_ending){0};
     session->chosen = SESSION_AGENT;
     snprintf(session->ended, sizeof(session->ended), "left a core file");
     text_clear(&session->missing);

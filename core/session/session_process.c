@@ -8,6 +8,7 @@
 #include "session/session_catch.h"
 #include "session/session_caught.h"
 #include "session/session_core.h"
+#include "session/session_ending.h"
 #include "session/session_engine.h"
 #include "session/session_source.h"
 #include "session/session_state.h"
@@ -83,8 +84,8 @@ static int follow_child(struct session *session, const struct tmpalloc_process *
 
 /* A copy that was made when it was about to execute another program is one of many, if that failed.
  */
-static void process_ended(struct session *session, int32_t signal) {
-    session->signal = signal;
+static void process_ended(struct session *session, struct profile_ending ending) {
+    session->ending = ending;
     if (session->recording->age == RECORDING_EXEC)
         session->recording->age = RECORDING_STOP;
     bool never_found = session->state == SESSION_WAITING && !session->agent;
@@ -96,9 +97,17 @@ static void process_ended(struct session *session, int32_t signal) {
                      (long long)session->recording->process.pid);
 }
 
+/* Nobody asked for what comes after the stop command; but a crash is none of a program that works.
+ */
+static void stopped_process_ended(struct session *session, struct profile_ending ending) {
+    if (ending.how == ENDING_SIGNALED && !session->recording->over)
+        session->ending = ending;
+    session->recording->over = true;
+}
+
 static void process_execed(struct session *session) {
     end_tracking(session, "replaced its program by exec");
-    session->execed = true;
+    session->ending.how = ENDING_EXECED;
     host_message(
         &session->host,
         "tmpalloc: process %lld replaced its program by exec, the results before that stay",
@@ -140,9 +149,11 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
         if (session_is_active(session))
             return modules_changed(session, &process, error);
     }
+    if (session->state == SESSION_STOPPED && same && pid != 0 && event == TMPALLOC_EVENT_EXITED)
+        stopped_process_ended(session, session_ending_told(&process, pid));
     if (session_is_active(session) && same && pid != 0) {
         if (event == TMPALLOC_EVENT_EXITED)
-            process_ended(session, process.pid == 0 || process.pid == pid ? process.signal : 0);
+            process_ended(session, session_ending_told(&process, pid));
         else if (event == TMPALLOC_EVENT_EXECED)
             process_execed(session);
         else if (event == TMPALLOC_EVENT_UNLOADING && session->engine)
@@ -162,12 +173,16 @@ void session_poll(struct session *session) {
     session_catches_poll(session);
     if (host_process(&session->host, &process, NULL) != TMPALLOC_OK)
         return;
+    bool gone = process.pid == 0 && session->recording && session->recording->process.pid != 0 &&
+                parent_of(&session->recording->process) == 0;
+    if (session->state == SESSION_STOPPED && gone) /* nothing of ours is left that would tell */
+        stopped_process_ended(session, session_ending_told(&process, 0));
     if (!session_is_active(session))
         session_look_at_core(session, &process);
     else if (session->recording->process.pid == 0)
         return;
-    else if (process.pid == 0 && parent_of(&session->recording->process) == 0)
-        process_ended(session, process.signal); /* else something without a process is selected */
+    else if (gone) /* else something without a process is selected */
+        process_ended(session, session_ending_told(&process, 0));
     else if (process.pid == session->recording->process.pid && process.stopped &&
              session_refresh(session, &error) != TMPALLOC_OK)
         host_message(&session->host, "tmpalloc: %s", error.text);

@@ -5,6 +5,7 @@
 #include "profile/profile_view.h"
 #include "profile/stack_filter.h"
 #include "reports/report.h"
+#include "session/session_ending.h"
 #include "session/session_engine.h"
 #include "session/session_source.h"
 #include "session/session_view.h"
@@ -26,10 +27,8 @@ static int loaded_profile(const struct session *session, const struct recording_
     return profile_at(session->loaded, &query->view, error, ret);
 }
 
-int session_profile(struct session *session, const struct recording_query *query,
-                    struct error *error, struct profile **ret) {
-    if (session->loaded)
-        return loaded_profile(session, query, error, ret);
+static int recorded_profile(struct session *session, const struct recording_query *query,
+                            struct error *error, struct profile **ret) {
     int status = session_need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
@@ -42,17 +41,32 @@ int session_profile(struct session *session, const struct recording_query *query
         return status;
     status = recording_profile(session->recording, query, error, ret);
     if (status == TMPALLOC_OK)
-        (*ret)->incomplete = session_is_incomplete(session);
-    if (status == TMPALLOC_OK)
         (*ret)->limited = session->recording->limited;
     return status;
+}
+
+int session_profile(struct session *session, const struct recording_query *query,
+                    struct error *error, struct profile **ret) {
+    if (session->loaded)
+        return loaded_profile(session, query, error, ret);
+    int status = recorded_profile(session, query, error, ret);
+    if (status == TMPALLOC_OK)
+        session_describe_ending(session, *ret);
+    return status;
+}
+
+/* For conditions of breakpoints, at each of their hits. */
+static int profile_to_count(struct session *session, const struct recording_query *query,
+                            struct error *error, struct profile **ret) {
+    return session->loaded ? loaded_profile(session, query, error, ret)
+                           : recorded_profile(session, query, error, ret);
 }
 
 int session_count(struct session *session, const regex_t *expression, uint64_t *count_ret,
                   uint64_t *bytes_ret, struct error *error) {
     struct profile *profile;
     const struct recording_query query = {.view = session_view(session)};
-    int status = session_profile(session, &query, error, &profile);
+    int status = profile_to_count(session, &query, error, &profile);
     if (status != TMPALLOC_OK) /* nothing recorded, or not up to that threshold */
         return status == TMPALLOC_E_ARGUMENT ? TMPALLOC_E_STATE : status;
     struct stack_filter *filter;

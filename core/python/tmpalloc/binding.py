@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 14
+HOST_VERSION = 15
 
 STOP = 1
 OK = 0
@@ -48,6 +48,7 @@ class Process(ctypes.Structure):
         ("executable", c_char * 4096),
         ("core_file", c_char * 4096),
         ("signal", c_int32),
+        ("exit_status", c_int32),
     ]
 
 

@@ -12,7 +12,9 @@ from collections import namedtuple
 from . import binding
 
 ProcessInfo = namedtuple(
-    "ProcessInfo", "pid stopped local architecture executable core_file signal", defaults=("", 0)
+    "ProcessInfo",
+    "pid stopped local architecture executable core_file signal exit_status",
+    defaults=("", 0, -1),
 )
 ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
 #: What the debugger steps over, see struct tmpalloc_skip.
@@ -249,7 +251,7 @@ class Host:
         process.executable = self.encode(info.executable)
         process.core_file = self.encode(info.core_file)
         process.pid, process.stopped, process.local = info.pid, info.stopped, info.local
-        process.signal = info.signal
+        process.signal, process.exit_status = info.signal, info.exit_status
 
     def _c_modules(self, emit, emit_arg):
         for path, text_address in _by_search_order(self.modules()):

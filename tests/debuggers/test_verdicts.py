@@ -1,0 +1,190 @@
+"""Verdicts of `check`: which results and which end of a program give which status."""
+
+import json
+import re
+
+import pytest
+
+#: Makes five temporaries, then ends as it is told.
+ENDS = r"""
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+__attribute__((noinline)) void checkpoint(void) { __asm__ volatile(""); }
+__attribute__((noinline)) static void work(void) {
+    void *volatile block = malloc(10);
+    free(block);
+}
+int main(int argc, char **argv) {
+    int number = atoi(argv[2]);
+    for (int i = 0; i < 5; i++)
+        work();
+    checkpoint();
+    if (strcmp(argv[1], "raise") == 0)
+        raise(number);
+    if (strcmp(argv[1], "raw") == 0)
+        __asm__ volatile("syscall" ::"a"(SYS_exit_group), "D"(number));
+    if (strcmp(argv[1], "exec") == 0)
+        execl("/bin/true", "true", (char *)NULL);
+    return number;
+}
+"""
+
+#: Options of check: a limit exceeded, kept, and nothing seen.
+CHECKS = [
+    "--max-count 4",
+    "--max-count 5",
+    "--max-count 5 --any-status",
+    "--max-count 5 --at nowhere_at_all",
+    "--max-count 5 --at nowhere_at_all --any-status",
+]
+SOUND, EXITED, PARTIAL, WORTHLESS = [1, 0, 0, 2, 2], [1, 2, 0, 2, 2], [1, 2, 2, 2, 2], [2] * 5
+FATAL = {"SIGSEGV": 11, "SIGABRT": 6, "SIGBUS": 7, "SIGFPE": 8, "SIGILL": 4, "SIGSYS": 31}
+
+
+@pytest.fixture
+def program(compile):
+    return compile(ENDS, "-fno-builtin", "-D_GNU_SOURCE")
+
+
+def failed(debugger):
+    return debugger.evaluate("$_tmpalloc_failed" if debugger.name == "gdb" else "$tmpalloc_failed")
+
+
+def checks(debugger):
+    """Steps that ask for each verdict."""
+    return [step for c in CHECKS for step in (f"tmpalloc check --exit never {c}", failed(debugger))]
+
+
+def verdicts(result):
+    """What $_tmpalloc_failed was, each time that it was asked for."""
+    return [int(value) for value in re.findall(r"(?m)^\S* ?\(?\S*\)? ?\$\w+ = (\d+)$", result.text)]
+
+
+def judge(debugger, program, start, ending, arguments):
+    """Verdicts on a program that stops once and then does the steps of `ending`; and once more on
+    what was saved of it.
+    """
+    steps = [debugger.break_at("checkpoint"), start, debugger.run(), *ending, *checks(debugger)]
+    steps += ["tmpalloc save saved.json", "tmpalloc load saved.json", *checks(debugger)]
+    result = debugger.session(program, steps, arguments)
+    found = verdicts(result)
+    assert len(found) == 2 * len(CHECKS), result.text
+    assert found[: len(CHECKS)] == found[len(CHECKS) :], result.text
+    saved = json.loads((debugger.directory / "saved.json").read_text())["process"]
+    return found[: len(CHECKS)], (saved["status"], saved["signal"]), result
+
+
+@pytest.mark.parametrize(
+    ("way", "arguments", "verdict", "saved"),
+    [
+        ("alive", ("exit", 0), SOUND, (None, None)),
+        ("stopped", ("exit", 0), SOUND, (None, None)),
+        ("stopped and left", ("exit", 0), SOUND, (None, None)),
+        ("goes on", ("exit", 0), SOUND, (0, None)),
+        ("goes on", ("exit", 3), EXITED, (3, None)),
+        ("goes on", ("exit", 9), EXITED, (9, None)),  # a signal's number, too
+        ("goes on", ("raise", 9), PARTIAL, (None, 9)),
+        ("goes on", ("raise", 11), PARTIAL, (None, 11)),
+        ("goes on twice", ("raise", 11), PARTIAL, (None, 11)),
+        ("goes on", ("exec", 0), WORTHLESS, (None, None)),
+        ("left", ("exit", 0), PARTIAL, (None, None)),
+        ("killed", ("exit", 0), PARTIAL, None),
+    ],
+)
+def test_a_verdict_depends_on_how_the_program_ended_also_in_a_saved_file(
+    debugger, program, library, start, way, arguments, verdict, saved
+):
+    go = debugger.continue_()
+    ending = {
+        "alive": [],
+        "stopped": ["tmpalloc stop"],
+        "stopped and left": ["tmpalloc stop", debugger.detach()],
+        "goes on": [go],
+        "goes on twice": [go, go],
+        "left": [debugger.detach()],
+        "killed": [debugger.kill()],
+    }[way]
+    found, process, result = judge(debugger, program, start, ending, arguments)
+    assert found == verdict, result.text
+    assert saved in (None, process), result.text
+
+
+def test_only_the_agent_misses_what_a_raw_exit_leaves(debugger, program, library, start):
+    found, process, result = judge(debugger, program, start, [debugger.continue_()], ("raw", 0))
+    assert found == (PARTIAL if "agent" in start else SOUND), result.text
+    assert process == (0, None)
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_a_program_that_a_fatal_signal_stopped_proves_no_limit(debugger, program, library, name):
+    start, go = "tmpalloc start --engine agent", debugger.continue_()
+    found, process, result = judge(debugger, program, start, [go], ("raise", FATAL[name]))
+    assert found == PARTIAL and process == (None, FATAL[name]), result.text
+    assert f"was stopped by {name}" in result.text
+
+
+def test_a_stop_by_another_signal_is_no_end(debugger, program, library):
+    start, go = "tmpalloc start --engine agent", debugger.continue_()
+    found, process, result = judge(debugger, program, start, [go], ("raise", 10))
+    assert found == SOUND and process == (None, None), result.text
+
+
+def test_a_crash_after_the_stop_of_tracking_proves_no_limit_either(debugger, program, library):
+    ending = ["tmpalloc stop", debugger.continue_(), debugger.continue_()]
+    start = "tmpalloc start --engine agent"
+    found, process, result = judge(debugger, program, start, ending, ("raise", 11))
+    assert found == PARTIAL and process == (None, 11), result.text
+
+
+def test_a_process_that_the_debugger_killed_has_no_status_of_the_one_before(gdb, program, library):
+    steps = [gdb.break_at("checkpoint"), gdb.run(), gdb.continue_()]
+    steps += ["tmpalloc start", gdb.run(), gdb.kill(), "tmpalloc check --max-count 5"]
+    result = gdb.session(program, steps, ["exit", 0])
+    assert result.status == 2 and "ended or was detached" in result.outputs[-1], result.text
+
+
+def test_a_core_of_a_crash_proves_no_limit_and_one_of_a_living_process_does(gdb, program, library):
+    steps = [gdb.break_at("checkpoint"), "tmpalloc start --engine agent", gdb.run()]
+    steps += ["generate-core-file alive", gdb.continue_(), "generate-core-file crashed", gdb.kill()]
+    steps += ["core-file alive", *checks(gdb), "core-file crashed", *checks(gdb)]
+    result = gdb.session(program, steps, ["raise", 11])
+    assert verdicts(result) == SOUND + PARTIAL, result.text
+
+
+def test_without_results_there_is_no_verdict(debugger, program, library):
+    steps = [*checks(debugger), "tmpalloc start", *checks(debugger)]
+    result = debugger.session(program, steps)
+    assert verdicts(result)[-5:] == WORTHLESS, result.text
+    assert "nothing recorded yet" in result.outputs[0]
+
+
+def test_the_worst_of_several_files_holds(debugger, program, library):
+    steps = []
+    for name, arguments in {"good": "exit 0", "bad": "exit 3", "crash": "raise 9"}.items():
+        steps += ["tmpalloc start", *arguments_of(debugger, program, arguments)]
+        steps += [f"tmpalloc save {name}.json"]
+    for files in "good good", "good bad", "bad crash good":
+        steps += ["tmpalloc load " + " ".join(f"{name}.json" for name in files.split())]
+        steps += ["tmpalloc check --max-count 100 --exit never", failed(debugger)]
+        steps += ["tmpalloc check --max-count 100 --exit never --any-status", failed(debugger)]
+    steps += ["tmpalloc save sum.json", "tmpalloc load sum.json"]
+    steps += ["tmpalloc check --max-count 100 --exit never --any-status", failed(debugger)]
+    result = debugger.session(program, steps)
+    assert verdicts(result) == [0, 0, 2, 0, 2, 2, 2], result.text
+
+
+def arguments_of(debugger, program, words):
+    """Steps that run the program with other arguments, up to its end."""
+    if debugger.name == "gdb":
+        return [debugger.break_at("checkpoint"), f"run {words}", "continue"]
+    return [debugger.break_at("checkpoint"), f"process launch -- {words}", "process continue"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(0, 0), (3, 2)])
+def test_a_verdict_is_the_end_of_a_batch(debugger, program, library, number, status):
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc check --max-count 5"]
+    result = debugger.session(program, steps, ["exit", number])
+    assert result.status == status, result.text
