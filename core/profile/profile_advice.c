@@ -111,8 +111,8 @@ static const char *profile_advice_reserve(enum language language, bool several) 
     return words[language][several];
 }
 
-static void append_growth(struct text *text, const struct profile_site *site,
-                          const struct chain_counters *chains) {
+void profile_append_growth(struct text *text, const struct profile_site *site,
+                           const struct chain_counters *chains) {
     uint64_t buffers, enough = enough_for_most(chains, &buffers);
     bool several = chains->count > 1;
     text_append(text, "grows step by step: ");
@@ -144,14 +144,10 @@ bool profile_grows(const struct profile_site *site, const struct chain_counters 
            (site->pattern == PATTERN_MIXED && chains->steps >= site->count / 2);
 }
 
-void profile_append_growth(struct text *text, const struct profile_site *site) {
-    append_growth(text, site, site->chains);
-}
-
 bool profile_append_advice(struct text *text, const struct profile_site *site,
                            const struct chain_counters *chains) {
     if (profile_grows(site, chains)) {
-        append_growth(text, site, chains);
+        profile_append_growth(text, site, chains);
         return true;
     }
     double most = (double)site->count * PROFILE_ITSELF_PERCENT / 100;

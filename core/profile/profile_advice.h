@@ -19,8 +19,9 @@ bool profile_adds_text(const char *function);
  * half of its temporaries are replaced by larger ones. */
 bool profile_grows(const struct profile_site *site, const struct chain_counters *chains);
 /* "grows step by step: 1 buffer grew 77 times to 8,448,672B; reserve ...", in the words of the
- * location's language, of a site that has chains. */
-void profile_append_growth(struct text *text, const struct profile_site *site);
+ * location's language, of these chains. */
+void profile_append_growth(struct text *text, const struct profile_site *site,
+                           const struct chain_counters *chains);
 
 /* Appends the advice for a site, with chains as above.  False: there is nothing to advise. */
 bool profile_append_advice(struct text *text, const struct profile_site *site,

@@ -1,5 +1,6 @@
 #include "reports/report_html.h"
 
+#include "profile/labels.h"
 #include "profile/locations.h"
 #include "profile/profile_advice.h"
 #include "profile/profile_charge.h"
@@ -16,23 +17,35 @@
 #define FRAME_CUT 0
 #define ROOT      0
 
+/* The growth chains of all sites of a location. */
+struct growth {
+    uint32_t frame;
+    const struct profile_site *site; /* the one with most bytes */
+    struct chain_counters chains;
+};
+
 /* All stacks as one tree of calls: a stack is the number of its innermost node.  A node's number is
  * greater than its caller's; the root, which is no frame, has 0. */
 struct calls {
     struct locations *locations;
-    struct map nodes; /* caller and frame to node */
+    struct labels *labels; /* their names */
+    struct map nodes;      /* caller and frame to node */
     uint32_t node_count;
     json_t *callers; /* by node, from 1 */
     json_t *frames;
     struct profile_match
         *match;         /* of the sites of two results; NULL: these are compared with none */
     struct map entries; /* frames that are an allocator's since they were counted */
+    struct map growing; /* frames to their growth */
+    struct growth *growths;
+    size_t growth_count;
+    size_t growth_capacity;
     bool failed;
 };
 
 static uint32_t frame_number(struct calls *calls, const struct symbol *symbol) {
     uint32_t location = locations_intern(calls->locations, symbol);
-    calls->failed |= location == LOCATION_NONE;
+    calls->failed |= location == LOCATION_NONE || labels_add(calls->labels, symbol) != TMPALLOC_OK;
     return location + 1;
 }
 
@@ -103,16 +116,42 @@ static json_t *scopes_array(const struct profile *profile, const struct profile_
     return value_checked(array, failed);
 }
 
-/* What it says, and how many temporaries that is about. */
-static json_t *growth_object(const struct profile_site *site) {
+static struct growth *get_growth(struct calls *calls, const struct profile_site *site) {
+    uint32_t frame = frame_number(calls, profile_location(site));
+    uint64_t known;
+    if (map_get(&calls->growing, frame, &known))
+        return &calls->growths[known];
+    if (MEMORY_RESERVE(calls->growths, &calls->growth_capacity, calls->growth_count + 1) ||
+        map_put(&calls->growing, frame, calls->growth_count))
+        return NULL;
+    struct growth *growth = &calls->growths[calls->growth_count++];
+    *growth = (struct growth){.frame = frame, .site = site};
+    return growth;
+}
+
+static void note_growth(struct calls *calls, const struct profile_site *site) {
+    struct growth *growth = site->chains ? get_growth(calls, site) : NULL;
+    calls->failed |= site->chains && !growth;
+    if (growth)
+        chain_counters_add(&growth->chains, site->chains);
+}
+
+/* Of each location that has some: its frame, what it says, and how many temporaries that is about.
+ */
+static json_t *growths_array(const struct calls *calls) {
+    json_t *array = json_array();
     struct text text;
     text_init(&text);
-    profile_append_growth(&text, site);
-    json_t *object = json_object();
-    int failed = json_object_set_new(object, "advice", value_take(&text));
-    failed |= json_object_set_new(object, "steps", value_count(site->chains->steps));
+    int failed = 0;
+    for (size_t i = 0; i < calls->growth_count; i++) {
+        const struct growth *growth = &calls->growths[i];
+        profile_append_growth(&text, growth->site, &growth->chains);
+        json_t *advice = value_take(&text);
+        failed |= json_array_append_new(array, json_pack("[IoI]", (json_int_t)growth->frame, advice,
+                                                         (json_int_t)growth->chains.steps));
+    }
     text_deinit(&text);
-    return value_checked(object, failed);
+    return value_checked(array, failed);
 }
 
 /* Where a site is charged, how it was called, and the number that it shares with those of the other
@@ -143,11 +182,10 @@ static json_t *site_object(struct calls *calls, const struct profile *profile,
     failed |= json_object_set_new(object, "pattern", json_string(profile_pattern_name(pattern)));
     failed |= set_places(object, calls, site);
     failed |= json_object_set_new(object, "frees", free_nodes_array(calls, site));
-    if (site->chains)
-        failed |= json_object_set_new(object, "growth", growth_object(site));
     failed |= json_object_set_new(object, "distances", distances_array(profile, site->by_distance));
     failed |= json_object_set_new(object, "scopes", scopes_array(profile, site));
     note_entry(calls, profile->charge, &site->stack);
+    note_growth(calls, site);
     return value_checked(object, failed);
 }
 
@@ -198,21 +236,34 @@ static json_t *frame_array(const char *name, const struct symbol *symbol, const 
     return value_checked(array, failed);
 }
 
+/* The short name and what tells the location from others. */
+static json_t *shown_frame_array(const struct calls *calls, const struct symbol *symbol,
+                                 const char *kind, struct text *scratch) {
+    text_clear(scratch);
+    profile_append_name(scratch, symbol);
+    json_t *array = frame_array(text_get(scratch), symbol, kind);
+    int failed = scratch->failed;
+    text_clear(scratch);
+    profile_append_short_name(scratch, symbol);
+    failed |= json_array_append_new(array, value_take(scratch));
+    labels_append(calls->labels, symbol, scratch);
+    failed |= json_array_append_new(array, value_take(scratch));
+    return value_checked(array, failed);
+}
+
 static json_t *frames_array(const struct calls *calls, struct charge *charge) {
     static const struct symbol unknown;
-    struct text name;
-    text_init(&name);
+    struct text scratch;
+    text_init(&scratch);
     json_t *array = json_array();
-    int failed = json_array_append_new(array, frame_array("...", &unknown, "cut"));
-    for (uint32_t i = 0; i < locations_count(calls->locations); i++) {
+    int failed = labels_tell_apart(calls->labels) != TMPALLOC_OK;
+    failed |= json_array_append_new(array, frame_array("...", &unknown, "cut"));
+    for (uint32_t i = 0; i < locations_count(calls->locations) && !failed; i++) {
         const struct symbol *symbol = locations_get(calls->locations, i);
-        text_clear(&name);
-        profile_append_name(&name, symbol);
         const char *kind = kind_name(calls, charge, i + 1, symbol);
-        failed |= name.failed;
-        failed |= json_array_append_new(array, frame_array(text_get(&name), symbol, kind));
+        failed |= json_array_append_new(array, shown_frame_array(calls, symbol, kind, &scratch));
     }
-    text_deinit(&name);
+    text_deinit(&scratch);
     return value_checked(array, failed);
 }
 
@@ -265,6 +316,7 @@ static json_t *data_object(struct calls *calls, const struct profile *profile,
     failed |= json_object_set(object, "nodeCallers", calls->callers);
     failed |= json_object_set(object, "nodeFrames", calls->frames);
     failed |= json_object_set_new(object, "sites", sites);
+    failed |= json_object_set_new(object, "growths", growths_array(calls));
     return value_checked(object, failed || calls->failed);
 }
 
@@ -290,6 +342,8 @@ static int append_page(struct text *text, const json_t *data, struct error *erro
 static int html_begin(struct calls *calls, const struct profile *baseline, struct error *error) {
     *calls = (struct calls){.callers = json_array(), .frames = json_array()};
     int status = locations_create(&calls->locations);
+    if (status == TMPALLOC_OK)
+        status = labels_create(&calls->labels);
     if (status == TMPALLOC_OK && baseline)
         status = profile_match_create(false, &calls->match);
     return error_of_status(error, status);
@@ -299,8 +353,11 @@ static void html_end(struct calls *calls) {
     json_decref(calls->callers);
     json_decref(calls->frames);
     locations_destroy(calls->locations);
+    labels_destroy(calls->labels);
+    memory_release(calls->growths);
     profile_match_destroy(calls->match);
     map_deinit(&calls->entries);
+    map_deinit(&calls->growing);
     map_deinit(&calls->nodes);
 }
 

@@ -6,12 +6,13 @@
 
 #include "profile/locations.h"
 #include "profile/profile_advice.h"
+#include "profile/profile_charge.h"
 #include "profile/profile_names.h"
 #include "reports/report.h"
 #include "reports/report_selection.h"
+#include "reports/report_through.h"
 #include "reports/report_values.h"
 #include "support/hash.h"
-#include "support/map.h"
 #include "support/memory.h"
 
 #define SCHEMA "https://json.schemastore.org/sarif-2.1.0.json"
@@ -33,22 +34,23 @@ static const struct rule {
      "Memory of several sizes that is freed again almost at once."},
 };
 
-/* What a location has in temporaries of its own by way of the line where they are shown. */
+/* The temporaries that came by way of a line, or of a location of which no line is known. */
 struct finding {
-    const struct symbol *location;
-    const struct symbol *shown;      /* NULL: there is no line */
+    const struct symbol *symbol;
     const struct profile_site *site; /* the one with most bytes */
     uint64_t count;
     uint64_t bytes;
     uint64_t allocations;
-    uint64_t place;   /* hash of functions and files: what a rebuild leaves as it is */
+    struct chain_counters chains; /* of all sites */
+    bool has_chains;
+    uint64_t place;   /* hash of function and file: what a rebuild leaves as it is */
     uint32_t ordinal; /* among the findings of that place, by line */
 };
 
 struct findings {
     const struct profile *profile;
-    struct locations *locations;
-    struct map numbers; /* of both locations -> of the finding */
+    struct locations *locations; /* have the findings' numbers */
+    struct report_through through;
     struct finding *items;
     size_t count;
     size_t capacity;
@@ -180,35 +182,44 @@ static json_t *free_stacks_array(struct findings *findings, const struct profile
     return value_checked(stacks, failed);
 }
 
-/* From the location out, the first frame below the working directory; else the first one in any
- * file; NULL when there is none. */
-static const struct symbol *annotated_symbol(const struct findings *findings,
-                                             const struct profile_site *site) {
-    const struct symbol *first = NULL;
-    for (size_t i = site->location; i < site->stack.count; i++) {
-        const struct symbol *symbol = site->stack.symbols[i];
-        if (!is_in_file(symbol))
-            continue;
-        if (below_root(findings, symbol->file))
-            return symbol;
-        first = first ? first : symbol;
-    }
-    return first;
+static int rate_frame(const struct findings *findings, const struct profile_stack *stack,
+                      size_t i) {
+    const struct symbol *symbol = stack->symbols[i];
+    if (!is_in_file(symbol))
+        return 0;
+    if (!below_root(findings, symbol->file))
+        return 1;
+    return profile_kind_at(findings->profile->charge, stack, i) == CHARGE_OWN ? 3 : 2;
 }
 
 /* Code hosts show what is in a file of theirs: where the location is in a library or its header,
- * the line of its nearest caller there is what somebody can change. */
+ * the line of its nearest caller there is what somebody can change.  From the location out that is
+ * the first frame of the program's own below the working directory, else the first one there, else
+ * the first one in any file, else the location. */
+static size_t find_shown(const struct findings *findings, const struct profile_site *site) {
+    size_t best = site->location;
+    int rating = 0;
+    for (size_t i = site->location; i < site->stack.count; i++) {
+        int other = rate_frame(findings, &site->stack, i);
+        if (other > rating) {
+            rating = other;
+            best = i;
+        }
+    }
+    return best;
+}
+
 static json_t *annotated_object(struct findings *findings, const struct finding *finding) {
-    const struct symbol *symbol = finding->shown;
-    const char *module = finding->location->module;
-    const char *path = symbol ? symbol->file : module ? module : findings->profile->executable;
+    const struct symbol *symbol = finding->symbol;
+    const char *module = symbol->module ? symbol->module : findings->profile->executable;
+    const char *path = is_in_file(symbol) ? symbol->file : module;
     json_t *object = json_object();
     int failed = 0;
     if (path)
-        failed |= json_object_set_new(object, "physicalLocation",
-                                      physical_object(findings, path, symbol ? symbol->line : 0));
-    failed |=
-        json_object_set_new(object, "logicalLocations", logical_array(findings, finding->location));
+        failed |= json_object_set_new(
+            object, "physicalLocation",
+            physical_object(findings, path, is_in_file(symbol) ? symbol->line : 0));
+    failed |= json_object_set_new(object, "logicalLocations", logical_array(findings, symbol));
     return value_checked(object, failed);
 }
 
@@ -218,7 +229,8 @@ static json_t *message_object(struct findings *findings, const struct finding *f
     struct text *text = &findings->scratch;
     struct text advice;
     text_init(&advice);
-    profile_append_location(text, finding->location);
+    profile_append_location(text, finding->symbol);
+    report_through_append(&findings->through, (uint64_t)(finding - findings->items), text);
     text_append(text, ": ");
     text_append_count(text, finding->count);
     text_append(text, finding->count == 1 ? " temporary allocation, " : " temporary allocations, ");
@@ -227,7 +239,8 @@ static json_t *message_object(struct findings *findings, const struct finding *f
     report_append_percent(text, finding->count, finding->allocations);
     text_append(text, " of what is allocated here is freed again almost at once");
     text_append(text, ".");
-    if (profile_append_advice(&advice, finding->site, finding->site->chains) && !advice.failed)
+    const struct chain_counters *chains = finding->has_chains ? &finding->chains : NULL;
+    if (profile_append_advice(&advice, finding->site, chains) && !advice.failed)
         text_printf(text, " %c%s.", toupper((unsigned char)*advice.data), advice.data + 1);
     text->failed |= advice.failed;
     text_deinit(&advice);
@@ -338,62 +351,57 @@ static void append_place(struct findings *findings, const struct symbol *symbol)
 /* False without memory. */
 static bool hash_place(struct findings *findings, struct finding *finding) {
     struct text *text = &findings->scratch;
-    append_place(findings, finding->location);
-    if (finding->shown && finding->shown != finding->location) {
-        text_append(text, "\n");
-        append_place(findings, finding->shown);
-    }
+    append_place(findings, finding->symbol);
     bool complete = !text->failed;
     finding->place = hash_string(0, text_get(text));
     text_clear(text);
     return complete;
 }
 
-static struct finding *add_finding(struct findings *findings, uint64_t key,
-                                   const struct symbol *location, const struct symbol *shown) {
-    if (MEMORY_RESERVE(findings->items, &findings->capacity, findings->count + 1))
+/* NULL without memory. */
+static struct finding *get_finding(struct findings *findings, const struct symbol *symbol) {
+    uint32_t number = locations_intern(findings->locations, symbol);
+    if (number < findings->count)
+        return &findings->items[number];
+    if (number == LOCATION_NONE ||
+        MEMORY_RESERVE(findings->items, &findings->capacity, findings->count + 1))
         return NULL;
-    struct finding *finding = &findings->items[findings->count];
-    *finding = (struct finding){.location = location, .shown = shown};
-    if (map_put(&findings->numbers, key, findings->count) != 0)
-        return NULL;
-    findings->count++;
+    struct finding *finding = &findings->items[findings->count++];
+    *finding = (struct finding){.symbol = symbol};
     return hash_place(findings, finding) ? finding : NULL;
 }
 
-/* NULL without memory. */
-static struct finding *get_finding(struct findings *findings, const struct profile_site *site) {
-    const struct symbol *location = profile_location(site);
-    const struct symbol *shown = annotated_symbol(findings, site);
-    uint64_t index, line = 0;
-    uint32_t number = locations_intern(findings->locations, location);
-    if (shown)
-        line = locations_intern(findings->locations, shown);
-    if (number == LOCATION_NONE || line == LOCATION_NONE)
-        return NULL;
-    uint64_t key = (uint64_t)number << 32 | (shown ? line + 1 : 0);
-    if (map_get(&findings->numbers, key, &index))
-        return &findings->items[index];
-    return add_finding(findings, key, location, shown);
+static void count_site(struct finding *finding, const struct profile_site *site) {
+    if (!finding->site) /* sites come sorted by bytes */
+        finding->site = site;
+    finding->count += site->count;
+    finding->bytes += site->bytes;
+    finding->allocations += site->counters.allocations;
+    if (!site->chains)
+        return;
+    chain_counters_add(&finding->chains, site->chains);
+    finding->has_chains = true;
+}
+
+static int add_site(struct findings *findings, const struct profile_site *site) {
+    size_t shown = find_shown(findings, site);
+    struct finding *finding = get_finding(findings, site->stack.symbols[shown]);
+    if (!finding)
+        return TMPALLOC_E_NOMEM;
+    count_site(finding, site);
+    const struct symbol *through =
+        profile_find_through(findings->profile->charge, &site->stack, shown);
+    if (site->count == 0 || !through || !through->function)
+        return TMPALLOC_OK;
+    return report_through_add(&findings->through, (uint64_t)(finding - findings->items),
+                              through->function, site->bytes);
 }
 
 static int report_sarif_collect(struct findings *findings) {
-    for (size_t i = 0; i < findings->profile->site_count; i++) {
-        const struct profile_site *site = &findings->profile->sites[i];
-        struct finding *finding = get_finding(findings, site);
-        if (!finding)
-            return TMPALLOC_E_NOMEM;
-        if (!finding->site) /* sites come sorted by bytes */
-            finding->site = site;
-        finding->count += site->count;
-        finding->bytes += site->bytes;
-        finding->allocations += site->counters.allocations;
-    }
-    return TMPALLOC_OK;
-}
-
-static uint32_t line_of(const struct symbol *symbol) {
-    return symbol ? symbol->line : 0;
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < findings->profile->site_count && status == TMPALLOC_OK; i++)
+        status = add_site(findings, &findings->profile->sites[i]);
+    return status;
 }
 
 static int report_sarif_compare_places(const void *left, const void *right) {
@@ -401,10 +409,8 @@ static int report_sarif_compare_places(const void *left, const void *right) {
     const struct finding *b = *(struct finding *const *)right;
     if (a->place != b->place)
         return a->place < b->place ? -1 : 1;
-    if (a->location->line != b->location->line)
-        return a->location->line < b->location->line ? -1 : 1;
-    if (line_of(a->shown) != line_of(b->shown))
-        return line_of(a->shown) < line_of(b->shown) ? -1 : 1;
+    if (a->symbol->line != b->symbol->line)
+        return a->symbol->line < b->symbol->line ? -1 : 1;
     return a < b ? -1 : a > b;
 }
 
@@ -445,7 +451,6 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
     if (locations_create(&findings.locations) != TMPALLOC_OK)
         return error_no_memory(error);
     text_init(&findings.scratch);
-    map_init(&findings.numbers);
     symbol_values_init(&findings.places, new_place, &findings);
     symbol_values_init(&findings.frames, new_frame, &findings);
     find_root(&findings);
@@ -454,7 +459,7 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
     symbol_values_deinit(&findings.places);
     text_deinit(&findings.scratch);
     locations_destroy(findings.locations);
-    map_deinit(&findings.numbers);
+    report_through_release(&findings.through);
     memory_release(findings.items);
     return status;
 }

@@ -1,5 +1,6 @@
 """Formats that other programs read, checked by what those programs' authors published."""
 
+import json
 import re
 
 import pytest
@@ -56,11 +57,11 @@ def fingerprint(result):
 
 
 @pytest.mark.parametrize("description", DESCRIPTIONS)
-def test_sarif_has_one_result_for_each_location_with_temporaries(driver, sarif, description):
+def test_sarif_has_one_result_for_each_line_with_temporaries(driver, sarif, description):
     results = sarif(description)["results"]
     sites = driver.results(description)["sites"]
-    places = [(s["location"]["function"], s["location"]["address"]) for s in sites if s["count"]]
-    assert len(results) == len(set(places)) == len({fingerprint(r) for r in results})
+    places = {json.dumps(r["locations"]) for r in results}
+    assert len(results) == len(places) == len({fingerprint(r) for r in results})
     assert sum(r["properties"]["count"] for r in results) == sum(s["count"] for s in sites)
     assert sum(r["properties"]["bytes"] for r in results) == sum(s["bytes"] for s in sites)
 
@@ -79,7 +80,7 @@ def test_sarif_results_are_of_the_rule_of_their_pattern(sarif):
         "join": ("tmpalloc-repeats", "warning"),
         "libplugin.so+0x100b": ("tmpalloc-mixed", "note"),
         "visit": ("tmpalloc-few", "note"),
-        "log_message": ("tmpalloc-mixed", "note"),
+        "main": ("tmpalloc-mixed", "note"),  # by way of log_message, which lies elsewhere
         "read_line": ("tmpalloc-few", "note"),
     }
     assert message(run["results"][0]) == (
@@ -117,7 +118,7 @@ def test_sarif_places_what_a_header_does_at_the_line_that_includes_it(sarif):
     temporaries 0 9 9000\nallocations 9 9000\nthreads 1\n"""
     text = text.replace("\n    ", "\n").encode()
     here = sarif(text, "/home/ci")["results"][0]
-    assert message(here).startswith("insert at vector.tcc:70: ")
+    assert message(here).startswith("fill at a.cc:5 (start): ")
     assert physical(here)["artifactLocation"] == {"uri": "a.cc", "uriBaseId": "%SRCROOT%"}
     steps = here["codeFlows"][0]["threadFlows"][0]["locations"]
     artifacts = [s["location"]["physicalLocation"]["artifactLocation"] for s in steps]
@@ -129,12 +130,14 @@ def test_sarif_places_what_a_header_does_at_the_line_that_includes_it(sarif):
 
 
 def test_sarif_shows_at_each_line_what_came_by_way_of_it(sarif):
-    text = """threshold 0 0\nprocess 1\nengine agent\ntotals 18 18 0 0 0
+    text = """threshold 0 0\nprocess 1\nengine agent\ntotals 26 26 0 0 0
     frame vector | insert | /usr/include/vector.tcc:70 | /bin/f
+    frame reserve | reserve | /usr/include/vector.tcc:20 | /bin/f
     frame first | fill | /home/ci/a.cc:5 | /bin/f
     frame again | fill | /home/ci/a.cc:9 | /bin/f
     frame other | main | /home/ci/b.cc:5 | /bin/f
     site vector first other\ntemporaries 0 9 9000\nallocations 9 9000\nthreads 1
+    site reserve first other\ntemporaries 0 6 600\nallocations 8 800\nthreads 1
     site vector again other\ntemporaries 0 4 400\nallocations 4 400\nthreads 1
     site vector other\ntemporaries 0 3 30\nallocations 3 30\nthreads 1
     site vector other first\ntemporaries 0 2 20\nallocations 2 20\nthreads 1\n"""
@@ -146,9 +149,43 @@ def test_sarif_shows_at_each_line_what_came_by_way_of_it(sarif):
         )
         for r in results
     }
-    assert shown == {("a.cc", 5): (9, 9000), ("a.cc", 9): (4, 400), ("b.cc", 5): (5, 50)}
-    assert all(message(r).startswith("insert at vector.tcc:70: ") for r in results)
+    assert shown == {("a.cc", 5): (15, 9600), ("a.cc", 9): (4, 400), ("b.cc", 5): (5, 50)}
+    assert message(results[0]).startswith("fill at a.cc:5 (insert, 1 more): 15 temporary ")
     assert len({fingerprint(r) for r in results}) == len(results) == 3
+
+
+GROWING = """threshold 1 1
+process 1
+engine agent
+totals 40 40 0 0 0
+frame new | operator new | - | /lib/libstdc++.so.6
+frame push | push_back | /usr/include/c++/12/vector.tcc:9 | /bin/f
+frame insert | insert | /usr/include/c++/12/vector.tcc:5 | /bin/f
+frame fill | fill | /home/ci/a.cc:5 | /bin/f
+site new push fill
+temporaries 1 9 900
+allocations 10 1000
+larger 9
+chains 1 9 900 9 512 10 1
+site new insert fill
+temporaries 1 8 400
+allocations 10 500
+larger 8
+chains 2 8 400 4 256 9 2
+"""
+ALL_GROWTH = "grows step by step: 3 buffers grew 17 times, the largest to 512B; "
+
+
+def test_sarif_and_html_advise_on_all_growth_of_a_location(driver, sarif):
+    summary = driver.report(GROWING.encode(), "summary")
+    assert ALL_GROWTH in summary
+    (result,) = sarif(GROWING.encode(), "/home/ci")["results"]
+    assert ALL_GROWTH[1:] in message(result)
+    page = driver.report(GROWING.encode(), "html")
+    data = json.loads(re.search(r'<script [^>]*id="data">(.*?)</script>', page, re.S)[1])
+    ((frame, advice, steps),) = data["growths"]
+    assert data["frames"][frame][0] == "fill" and steps == 17
+    assert advice.startswith(ALL_GROWTH) and advice in " ".join(summary.split())
 
 
 def test_sarif_uris_are_encoded(sarif):

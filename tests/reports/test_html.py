@@ -203,6 +203,40 @@ def test_a_filter_takes_a_regular_expression_or_plain_text(page):
     assert shown.names() == ["libplugin.so+0x100b"]
 
 
+LONG_NAMES = """threshold 0 0
+process 1 /bin/f
+engine agent
+totals 9 9 0 0 0
+frame join | lib::join[abi:cxx11] | /src/a.cc:5 | /bin/f
+frame pushed | std::vector<int, std::allocator<int> >::push_back | /src/one/b.h:7 | /bin/f
+frame other | std::vector<int, std::allocator<int> >::push_back | /src/two/b.h:7 | /bin/f
+site join
+  temporaries 0 3 300
+  allocations 3 300
+site pushed join
+  temporaries 0 3 30
+  allocations 3 30
+site other join
+  temporaries 0 3 3
+  allocations 3 3
+"""
+
+
+def test_names_are_short_and_whole_ones_are_found(page):
+    shown = page(LONG_NAMES.encode())
+    rows = [row[0] for row in shown.rows()]
+    assert rows == [
+        "lib::join at a.cc:5",
+        "std::vector<int>::push_back at one/b.h:7",
+        "std::vector<int>::push_back at two/b.h:7",
+    ]
+    assert set(shown.frames()) >= {"lib::join", "std::vector<int>::push_back"}
+    title = shown.element("#table tr.row button.name").get_attribute("title")
+    assert title == "lib::join[abi:cxx11] at /src/a.cc:5"
+    shown.filter(r"allocator<int> >::push_back at /src/two")
+    assert [row[0] for row in shown.rows()] == rows[2:]
+
+
 def test_the_flame_graph_shows_bytes_or_counts(page):
     shown = page("example")
     bytes_of = shown.frames()

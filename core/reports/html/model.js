@@ -5,13 +5,11 @@ const FILE = 1;
 const LINE = 2;
 const MODULE = 3;
 const KIND = 4;
+const SHORT = 5;
+const LABEL = 6;
 const BOXES_ABREAST = 1000;
 
-function baseName(path) {
-  return path.slice(path.lastIndexOf("/") + 1) || path;
-}
-
-// A location as the summary names it: "foo at example.py:4", "foo in libx.so".
+// A location in full: "foo at /home/me/example.py:4", "foo in /usr/lib/libx.so".
 function place(name, file, line, module) {
   if (file) return `${name} at ${file}${line ? `:${line}` : ""}`;
   return module && !name.includes("+0x") ? `${name} in ${module}` : name;
@@ -19,13 +17,14 @@ function place(name, file, line, module) {
 
 function readFrame(frame) {
   const [name, file, line, module, kind] = [NAME, FILE, LINE, MODULE, KIND].map((i) => frame[i]);
+  const [short, label] = [frame[SHORT] ?? name, frame[LABEL] ?? name];
   return {
-    name,
+    name: label.startsWith(short) ? short : name, // which tells it from others
     file,
     line,
     module,
     kind: kind ?? "unknown",
-    short: place(name, file && baseName(file), line, module && baseName(module)),
+    short: label,
     full: place(name, file, line, module),
   };
 }
@@ -61,6 +60,7 @@ export class Model {
     this.nodeFrames = [0, ...data.nodeFrames];
     this.sites = data.sites;
     this.baseline = data.baseline ?? null; // sites as they were; null: compared with nothing
+    this.growths = new Map(data.growths.map(([frame, text, steps]) => [frame, { text, steps }]));
     this.filter(() => true);
     this.select(data.threshold);
   }
@@ -112,19 +112,19 @@ export class Model {
       this.found[node] = this.found[this.callers[node]] || frames[this.nodeFrames[node]];
   }
 
-  // What to do about a site; null: nothing.
+  // What to do about a location, by its site with most bytes and all of its chains; null: nothing.
   advice(site) {
     if (site.count < this.data.patternNeeds) return null;
-    if (this.grows(site)) return this.#sentence(site.growth.advice);
+    const growth = this.growths.get(this.nodeFrames[site.location]);
+    if (growth && this.grows(site, growth)) return this.#sentence(growth.text);
     const itself =
       site.scope !== null && site.scope * 100 >= site.count * this.data.itselfPercent;
     return this.#sentence(this.data.advice[site.pattern][itself ? 1 : 0]);
   }
 
   // Whether growth chains are most of what there is to say.
-  grows({ pattern, growth, count }) {
-    if (!growth) return false;
-    return pattern === "grows" || (pattern === "mixed" && growth.steps >= Math.floor(count / 2));
+  grows({ pattern, count }, { steps }) {
+    return pattern === "grows" || (pattern === "mixed" && steps >= Math.floor(count / 2));
   }
 
   #sentence(text) {
