@@ -19,6 +19,7 @@
 #include "agent/system/c_library.h"
 #include "agent/system/loaded_symbols.h"
 #include "agent/system/memory_mmap.h"
+#include "agent/unwind/capture.h"
 #include "agent/unwind/cfi_told.h"
 #include "tmpalloc/status.h"
 
@@ -176,6 +177,7 @@ int tmpalloc_agent_install(uint32_t max_threshold, uint32_t stack_depth,
     int saved_errno = begin_work();
     int status = TMPALLOC_E_NOMEM;
     if (create_late(&options)) {
+        capture_code_unloaded(); /* unseen, since the functions were as before */
         look_for_python();
         python_codes_watch();
         patch_avoid(addresses, count, unannounced);

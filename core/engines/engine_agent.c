@@ -332,6 +332,8 @@ int engine_agent_stop(struct engine_agent *agent, struct error *error) {
     int status = engine_agent_image(agent, &image, error);
     if (status == TMPALLOC_OK)
         status = write_generation(agent, &image, false, error);
+    if (status == TMPALLOC_OK)
+        status = note_stacks(agent, error); /* nobody follows the files from now on */
     find_controls(agent);
     return status == TMPALLOC_OK ? engine_agent_uninstall(agent, error) : status;
 }

@@ -81,6 +81,7 @@ int session_begin(struct session *session, const struct tmpalloc_process *proces
     unwinder_set_depth(recording->unwinder, session->options.stack_depth);
     if (process->pid != 0)
         recording_set_process(recording, process);
+    recording->files.told = continues; /* nobody has followed them since the stop */
     status = session_engine_create(session, recording, process, continues || forked, error);
     session->recording = recording;
     session_set_state(session, SESSION_WAITING, NULL);

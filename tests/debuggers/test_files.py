@@ -459,11 +459,13 @@ PLUGINS = """
 #include <stddef.h>
 static void *place;
 static int moved;
+__attribute__((noipa)) void checkpoint(void) { __asm__ volatile(""); }
 static void use(const char *library, const char *name, int n) {
     void *handle = dlopen(library, RTLD_NOW);
     void (*work)(int) = (void (*)(int))dlsym(handle, name);
     moved |= place != NULL && place != (void *)work;
     place = (void *)work;
+    checkpoint();
     work(n);
     dlclose(handle);
 }
@@ -478,14 +480,29 @@ int main(void) {
 """
 
 
-def test_libraries_that_take_each_others_place_keep_their_names(debugger, compile, start):
+def run_plugins(debugger, compile, steps):
+    """How often each plugin's function allocated, by the last step's table."""
     for name in "abc":
         flags = ("-shared", "-fPIC", "-fno-builtin")
         compile(PLUGIN.format(name), *flags, name=f"{name}.so")
     program = compile(PLUGINS, f"-Wl,-rpath,{debugger.directory}")
-    result = debugger.session(program, [start, debugger.run(), "tmpalloc summary -r 0"])
+    result = debugger.session(program, [*steps, "tmpalloc summary -r 0"])
     if result.exit_statuses == [4]:
         pytest.skip("the dynamic linker puts each library elsewhere here")
     assert result.exit_statuses == [3], result.text
-    rows = re.findall(r"(?m)^work_(.) at \S+ .*%\s+(\d+)\s+100", result.outputs[2])
-    assert sorted(rows) == [("a", "33"), ("b", "36"), ("c", "39")], result.text
+    rows = re.findall(r"(?m)^work_(.) at \S+ .*%\s+(\d+)\s+100", result.outputs[-1])
+    return {name: int(count) for name, count in rows}, result
+
+
+def test_libraries_that_take_each_others_place_keep_their_names(debugger, compile, start):
+    counts, result = run_plugins(debugger, compile, [start, debugger.run()])
+    assert counts == {"a": 33, "b": 36, "c": 39}, result.text
+
+
+def test_libraries_that_take_each_others_place_between_stop_and_start_do_too(
+    debugger, compile, start
+):
+    go, delete = debugger.continue_(), debugger.delete_breakpoints()
+    steps = [start, debugger.break_at("checkpoint"), debugger.run(), go, "tmpalloc stop", go]
+    counts, result = run_plugins(debugger, compile, [*steps, start, delete, go])
+    assert counts == {"a": 1 + 11 + 21, "b": 12 + 22, "c": 3 + 13 + 23}, result.text
