@@ -21,10 +21,11 @@ int debug_files_find(Dwfl_Module *module, void **userdata, const char *name, Dwa
 
 /* What lines or names depend on and isn't there. */
 enum debug_lack {
-    DEBUG_LACKS_NOTHING, /* that is known */
-    DEBUG_LACKS_DWZ,     /* the file that others have parts of their debug information in, too */
-    DEBUG_LACKS_OWN,     /* the debug file: what is in its place belongs to another file */
-    DEBUG_LACKS_READABLE /* it is compressed in a way that elfutils here doesn't know */
+    DEBUG_LACKS_NOTHING,  /* that is known */
+    DEBUG_LACKS_DWZ,      /* the file that others have parts of their debug information in, too */
+    DEBUG_LACKS_OWN,      /* the debug file: what is in its place belongs to another file */
+    DEBUG_LACKS_READABLE, /* it is compressed in a way that elfutils here doesn't know */
+    DEBUG_LACKS_LINES     /* there are line tables that elfutils here can't read */
 };
 
 /* `dwarf` is the module's, or NULL.  Where it lacks something `name` becomes the file's. */

@@ -199,3 +199,9 @@ bool debug_names_call_site(Dwarf_Die *inlined, struct text *text, uint32_t *line
         &unit, dwarf_filesrc(files, debug_names_get_number(inlined, DW_AT_call_file), NULL, NULL),
         text);
 }
+
+bool debug_names_lacks_lines(Dwarf_Die *unit) {
+    Dwarf_Lines *lines;
+    size_t count;
+    return dwarf_hasattr(unit, DW_AT_stmt_list) && dwarf_getsrclines(unit, &lines, &count) != 0;
+}

@@ -24,4 +24,7 @@ bool debug_names_source(Dwarf_Die *unit, uint64_t address, struct text *text, ui
 /* The same for the place where an inlined function was called. */
 bool debug_names_call_site(Dwarf_Die *inlined, struct text *text, uint32_t *line_ret);
 
+/* Whether a unit has lines, but they can't be read. */
+bool debug_names_lacks_lines(Dwarf_Die *unit);
+
 #endif

@@ -254,6 +254,15 @@ static struct resolution *create_resolution(struct symbolizer *symbolizer,
     return resolution;
 }
 
+static void note_lines(const struct symbolizer *symbolizer, struct debug_module *module) {
+    struct debug_place place = symbolizer->place;
+    if (!place.has_unit || module->lack != DEBUG_LACKS_NOTHING ||
+        !debug_names_lacks_lines(&place.unit))
+        return;
+    module->lack = DEBUG_LACKS_LINES;
+    module->lacked = ".debug_line";
+}
+
 static int resolve_in_module(struct symbolizer *symbolizer, const struct frame *frame,
                              struct resolution **ret) {
     struct debug_module *module;
@@ -264,6 +273,7 @@ static int resolve_in_module(struct symbolizer *symbolizer, const struct frame *
         (module->units && debug_units_find(module->units, address - module->bias,
                                            &symbolizer->place) != TMPALLOC_OK))
         return TMPALLOC_E_NOMEM;
+    note_lines(symbolizer, module);
     size_t count = symbolizer->place.count ? symbolizer->place.count : 1;
     struct resolution *resolution = create_resolution(symbolizer, frame, count);
     for (size_t i = 0; resolution && i < count; i++) {

@@ -400,6 +400,7 @@ static void tell_what_is_missing(struct recording *recording) {
     tell_lack(
         recording, DEBUG_LACKS_READABLE,
         "is compressed in a way that elfutils here can't read (zstd?), so there are no lines");
+    tell_lack(recording, DEBUG_LACKS_LINES, "can't be read by elfutils here, so lines are missing");
     size_t count = symbolizer_missing(recording->symbolizer, &file, &module);
     if (count == 0 || recording->told_missing)
         return;

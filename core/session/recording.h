@@ -30,11 +30,11 @@ struct recording {
     uint64_t agent_bytes; /* memory of the agent, at that time */
     const char *sandbox;  /* what is known of one; NULL: nothing */
     bool told_missing; /* debug information that names depend on isn't there, and that was said */
-    bool told_lacks[DEBUG_LACKS_READABLE + 1]; /* the same of each other kind */
-    bool limited;                              /* it had none for more call stacks */
-    struct tmpalloc_process process;           /* pid 0: not known yet */
-    bool over;                                 /* the process is gone */
-    char **arguments;                          /* of the process, NULL-terminated; NULL: unknown */
+    bool told_lacks[DEBUG_LACKS_LINES + 1]; /* the same of each other kind */
+    bool limited;                           /* it had none for more call stacks */
+    struct tmpalloc_process process;        /* pid 0: not known yet */
+    bool over;                              /* the process is gone */
+    char **arguments;                       /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;
     struct modules *modules;
     struct process_files files; /* of which `modules` were updated last, if at all */

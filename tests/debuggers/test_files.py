@@ -420,6 +420,17 @@ def test_a_debug_file_that_cannot_be_decompressed_is_told(debugger, inlined):
     assert "program.debug is compressed in a way" in text or "Box::fill at " in text
 
 
+def test_lines_that_cannot_be_read_are_told(debugger, inlined, tmp_path):
+    program, lines = inlined("-gdwarf-5"), tmp_path / "lines"
+    told = "program: .debug_line can't be read by elfutils here, so lines are missing"
+    assert told not in summarize(debugger, program)
+    change("objcopy", f"--dump-section=.debug_line={lines}", program)
+    lines.write_bytes(lines.read_bytes().replace(b"\5\0\10\0", b"\x63\0\10\0"))  # their versions
+    change("objcopy", f"--update-section=.debug_line={lines}", program)
+    text = summarize(debugger, program)
+    assert told in text and "Box::fill in program" in text
+
+
 def test_split_debug_information_that_cannot_be_decompressed_is_told(debugger, inlined):
     program = inlined("-gsplit-dwarf")
     (file,) = program.parent.glob("*.dwo")
