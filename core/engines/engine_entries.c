@@ -109,6 +109,13 @@ void engine_entries_release_resolvers(struct engine_breakpoint *engine) {
     }
 }
 
+/* Whoever follows it needs its debug register. */
+static void rest_resolver(struct engine_breakpoint *engine, uint64_t resolver) {
+    struct breakpoint *breakpoint = breakpoints_by_address(&engine->breakpoints, resolver);
+    if (breakpoint && breakpoint->roles == BREAKPOINT_RESOLVER && !is_awaited(engine, resolver))
+        breakpoints_enable(&engine->breakpoints, breakpoint, false, NULL);
+}
+
 int engine_entries_follow(struct engine_breakpoint *engine, uint64_t resolver, uint64_t target,
                           struct error *error) {
     struct modules *modules = engine->parts.modules;
@@ -116,8 +123,10 @@ int engine_entries_follow(struct engine_breakpoint *engine, uint64_t resolver, u
     modules_learn_target(modules, resolver, target);
     for (size_t i = 0; i < engine->active_entries && status == TMPALLOC_OK; i++) {
         struct entry_point *entry = &engine->entries.items[i];
-        if (entry->address == resolver && entry_point_follow(modules, &engine->entries, entry))
-            status = set_entry(engine, entry, error);
+        if (entry->address != resolver || !entry_point_follow(modules, &engine->entries, entry))
+            continue;
+        rest_resolver(engine, resolver);
+        status = set_entry(engine, entry, error);
     }
     for (size_t i = 0; i < engine->within.count && status == TMPALLOC_OK; i++) {
         if (engine->within.items[i].symbol.address == resolver)

@@ -129,6 +129,23 @@ def test_registers_of_the_users_watchpoints_are_left_alone(registers, library, c
     assert re.search(r"^deallocations +1$", result.outputs[7], re.M), result.text
 
 
+@pytest.fixture
+def indirect(compile):
+    """A program whose allocator is found by resolvers that run when it is called first."""
+    flags = ("-fno-builtin", "-shared", "-fPIC", "-DOWN_HEAP")
+    library = compile(PROGRAMS / "indirect_allocator.c", *flags, name="libindirect.so")
+    flags = ("-fno-builtin", "-Wl,-z,lazy", str(library), f"-Wl,-rpath,{library.parent}")
+    return compile(PROGRAMS / "indirect_user.c", *flags)
+
+
+def test_what_a_resolver_leads_to_takes_over_its_register(registers, library, indirect):
+    steps = ["break case_begins", registers.run(), START, "continue", "tmpalloc status"]
+    result = registers.session(indirect, steps)
+    assert "3 entry points (malloc, free, realloc in libindirect" in result.outputs[2], result.text
+    assert re.search(r"^deallocations +67$", result.outputs[4], re.M), result.text
+    assert re.search(r"^dropped events +0$", result.outputs[4], re.M), result.text
+
+
 def test_too_few_registers_are_told_in_one_line_and_start_works_later(registers, library, compile):
     watch = ["watch first", "watch second", "watch third"]
     steps = ["break begin_work", registers.run(), *watch, START, "delete 2-4", START]
@@ -174,6 +191,15 @@ def test_breakpoints_that_never_fire_are_refused_in_one_line(gdb, compile):
     assert result.outputs[2] == IGNORED.format("breakpoints") + "use --engine breakpoint\n"
     assert "not started" in result.outputs[3]
     assert "agent engine" in result.outputs[4]
+    assert result.exit_statuses == [0], result.text
+
+
+@pytest.mark.usefixtures("ignored_registers")
+def test_breakpoints_that_never_fire_are_refused_where_a_resolver_would_need_one(gdb, indirect):
+    steps = ["break case_begins", gdb.run(), START, "tmpalloc status", "continue"]
+    result = gdb.session(indirect, steps)
+    assert result.outputs[2] == IGNORED.format("breakpoints") + "use --engine breakpoint\n"
+    assert "not started" in result.outputs[3]
     assert result.exit_statuses == [0], result.text
 
 
