@@ -44,9 +44,9 @@ void profile_match_destroy(struct profile_match *match) {
 
 /* Names have no control characters: a newline ends each. */
 static void profile_match_compose(struct profile_match *match, const struct profile_stack *stack,
-                                  size_t first) {
+                                  size_t count) {
     text_clear(&match->names);
-    for (size_t i = first; i < stack->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         profile_append_name(&match->names, stack->symbols[i]);
         if (match->lines)
             text_printf(&match->names, ":%u", stack->symbols[i]->line);
@@ -67,8 +67,8 @@ static int profile_match_add(struct profile_match *match, uint64_t hash, struct 
 }
 
 int profile_match_stack(struct profile_match *match, const struct profile_stack *stack,
-                        size_t first, uint32_t *ret) {
-    profile_match_compose(match, stack, first);
+                        size_t count, uint32_t *ret) {
+    profile_match_compose(match, stack, count);
     if (match->names.failed)
         return TMPALLOC_E_NOMEM;
     const char *names = text_get(&match->names);

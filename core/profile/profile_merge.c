@@ -35,10 +35,11 @@ static void *profile_merge_keep(const struct merging *merging, size_t count, siz
 static int has_free_stack(const struct merging *merging, const struct profile_site *site,
                           const struct profile_stack *stack, bool *ret) {
     uint32_t wanted, number;
-    int status = profile_match_stack(merging->free_match, stack, 0, &wanted);
+    int status = profile_match_stack(merging->free_match, stack, stack->count, &wanted);
     *ret = false;
     for (size_t i = 0; i < site->free_stack_count && status == TMPALLOC_OK; i++) {
-        status = profile_match_stack(merging->free_match, &site->free_stacks[i], 0, &number);
+        status = profile_match_stack(merging->free_match, &site->free_stacks[i],
+                                     site->free_stacks[i].count, &number);
         *ret |= status == TMPALLOC_OK && number == wanted;
     }
     return status == TMPALLOC_OK ? status : no_memory(merging);
@@ -86,7 +87,7 @@ static int add_part(const struct merging *merging, const struct profile_site *pa
 /* Numbers of the match are those of the sum's sites. */
 static int profile_merge_find_site(struct merging *merging, const struct profile_site *part,
                                    uint32_t *ret) {
-    if (profile_match_stack(merging->match, &part->stack, 0, ret) != TMPALLOC_OK)
+    if (profile_match_stack(merging->match, &part->stack, part->stack.count, ret) != TMPALLOC_OK)
         return no_memory(merging);
     if (MEMORY_RESERVE(merging->sum->sites, &merging->capacity, merging->sum->site_count + 1))
         return no_memory(merging);

@@ -115,7 +115,7 @@ static int compare_names(const void *left, const void *right, void *arg) {
     return strcmp(names + (*a)->text, names + (*b)->text);
 }
 
-/* Rows that read the same are to show all of their callers, with whole names: in these they differ.
+/* Rows that read the same are to show all that they call, with whole names: in these they differ.
  */
 static int find_alike(struct row *rows, size_t count, struct text *names) {
     struct row **sorted = memory_allocate_zeroed(count + 1, sizeof *sorted);
@@ -124,7 +124,7 @@ static int find_alike(struct row *rows, size_t count, struct text *names) {
     for (size_t i = 0; i < count; i++) {
         sorted[i] = &rows[i];
         rows[i].text = names->length;
-        report_append_callers(names, rows[i].pair.site);
+        profile_append_location(names, profile_location(rows[i].pair.site));
         text_append_bytes(names, "", 1);
     }
     int status = names->failed ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
@@ -138,10 +138,10 @@ static int find_alike(struct row *rows, size_t count, struct text *names) {
     return status;
 }
 
-static void append_all_callers(struct text *text, const struct profile_site *site) {
-    for (size_t i = site->location; i < site->stack.count; i++) {
-        text_append(text, i > site->location ? " < " : "");
-        profile_append_name(text, site->stack.symbols[i]);
+static void append_all_called(struct text *text, const struct profile_site *site) {
+    for (size_t i = site->location + 1; i > 0; i--) {
+        text_append(text, i <= site->location ? " > " : "");
+        profile_append_name(text, site->stack.symbols[i - 1]);
     }
 }
 
@@ -149,9 +149,9 @@ static void report_diff_print_row(const struct row *row, struct table *table) {
     bool striking = row->change == NEW || row->change == WORSE;
     table_add_row(table, TABLE_NO_PARENT, striking ? TABLE_STRIKING : TABLE_NORMAL);
     if (row->alike)
-        append_all_callers(table_add_cell(table), row->pair.site);
+        append_all_called(table_add_cell(table), row->pair.site);
     else
-        report_append_callers(table_add_cell(table), row->pair.site);
+        profile_append_location(table_add_cell(table), profile_location(row->pair.site));
     report_diff_print_cells(&row->pair, table);
     table_add_cell_string(table, change_names[row->change]);
 }

@@ -155,7 +155,7 @@ static json_t *growths_array(const struct calls *calls) {
 }
 
 /* Where a site is charged, how it was called, and the number that it shares with those of the other
- * results that have the same functions from there. */
+ * results that have the same functions from there inwards. */
 static int set_places(json_t *object, struct calls *calls, const struct profile_site *site) {
     int failed = json_object_set_new(object, "location",
                                      value_count(stack_node(calls, &site->stack, site->location)));
@@ -163,7 +163,7 @@ static int set_places(json_t *object, struct calls *calls, const struct profile_
     if (!calls->match)
         return failed;
     uint32_t pair;
-    if (profile_match_stack(calls->match, &site->stack, site->location, &pair) != TMPALLOC_OK)
+    if (profile_match_stack(calls->match, &site->stack, site->location + 1, &pair) != TMPALLOC_OK)
         return -1;
     return failed | json_object_set_new(object, "pair", value_count(pair));
 }

@@ -7,7 +7,7 @@
 static int get_pair(struct report_pairs *pairs, struct profile_match *match,
                     const struct profile_site *site, struct report_pair **ret) {
     uint32_t number;
-    if (profile_match_stack(match, &site->stack, site->location, &number) != TMPALLOC_OK)
+    if (profile_match_stack(match, &site->stack, site->location + 1, &number) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
     if (MEMORY_RESERVE(pairs->items, &pairs->capacity, pairs->count + 1))
         return TMPALLOC_E_NOMEM;

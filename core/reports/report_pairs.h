@@ -4,8 +4,8 @@
 
 #include "reports/report_selection.h"
 
-/* Sites with the same functions' names from the location out, not lines or addresses, so that a
- * program that was built again compares. */
+/* Sites with the same functions' names from the location inwards, not lines or addresses, so that a
+ * program that was built again compares, also where a caller was renamed. */
 struct report_pair {
     const struct profile_site *site; /* the one with most bytes, of those after if there are */
     struct report_amount before;

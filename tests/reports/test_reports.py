@@ -270,20 +270,21 @@ def test_no_two_rows_read_the_same(driver, name, width, report):
     assert max(map(len, text.splitlines())) <= width
 
 
-def test_rows_of_a_diff_that_differ_in_far_callers_only_show_them(driver, tmp_path):
+def test_rows_of_a_diff_that_differ_in_what_they_call_show_it(driver, tmp_path):
     lines = ["threshold 1 1", "process 1", "engine agent", "totals 9 900 9 0 0"]
-    lines += ["frame malloc | malloc | - | /lib/libc.so.6"]
-    lines += [f"frame c{i} | c{i} | /f.c:{i} | /m" for i in range(9)]
+    lines += ["frame malloc | malloc | - | /lib/libc.so.6", "frame main | main | /f.c:5 | /m"]
+    lines += [f"frame c{i} | c{i} | /usr/include/c++/12/f.h:{i} | /m" for i in range(9)]
     for name in ("one", "other"):
-        lines += [f"frame {name} | {name} | /f.c:1 | /m"]
-        lines += [f"site malloc {' '.join(f'c{i}' for i in range(9))} {name}"]
+        lines += [f"frame {name} | {name} | /usr/include/c++/12/g.h:1 | /m"]
+        lines += [f"site malloc {name} {' '.join(f'c{i}' for i in range(9))} main"]
         lines += ["temporaries 0 1 9", "allocations 1 9", "threads 1"]
     empty = tmp_path / "empty.json"
     before = "\n".join([*lines[:4], ""]).encode()
     driver.report(before, "json", "--write", empty)
     text = driver.report("\n".join(lines).encode(), "diff", "--before", empty, "--log-columns", 120)
     names = [re.split("  +", line)[0] for line in text.splitlines()[1:3]]
-    assert len(set(names)) == 2 and names[0].split("...")[-1] != names[1].split("...")[-1], text
+    assert [name.split(" > ")[0] for name in names] == ["main", "main"], text
+    assert [name.split(" > ")[-2] for name in names] == ["one", "other"], text
 
 
 def test_branches_to_one_place_show_the_lines_that_they_leave(driver):

@@ -220,6 +220,18 @@ def test_a_diff_matches_names_and_not_lines(driver, saved):
     assert text.endswith("\n1 new, 1 worse, 1 better, 1 gone, 3 unchanged at threshold 1\n")
 
 
+def test_a_renamed_caller_makes_no_site_new(driver, saved):
+    def rename(profile):
+        for site in profile["sites"]:
+            for frame in site["stack"][site["stack"].index(site["location"]) + 1 :]:
+                frame["function"] = f"{frame['function']}_renamed"
+
+    before = saved.first()
+    after = saved.change(before, rename)
+    text = saved.report(after, "diff", "--before", before)
+    assert "\n0 new, 0 worse, 0 better, 0 gone, 6 unchanged at threshold 1\n" in text
+
+
 def test_a_diff_counts_the_rows_that_it_does_not_show(driver, saved):
     before = saved.first()
     changed = saved.change(before, rebuilt)
