@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+from library.results import read_results
 from library.support import PROGRAMS, track
 
 DEBUG_INFORMATION = pytest.mark.parametrize("level", ["-g", "-g0"])
@@ -46,6 +47,28 @@ def test_functions_that_use_the_rust_library_are_charged(debugger, start, tmp_pa
     found = {name.split("::")[-1]: count for name, count in temporaries(document).items()}
     assert set(found) == {"join_words", "format_numbers"}
     assert found["format_numbers"] >= 5
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="there is no rustc")
+def test_a_rust_vector_without_capacity_is_one_buffer_that_grows(debugger, start, tmp_path):
+    program = tmp_path / "program"
+    subprocess.run(["rustc", "-O", "-g", "-o", program, PROGRAMS / "growing.rs"], check=True)
+    report = tmp_path / "report.json"
+    steps = [start, debugger.run(), f"tmpalloc report json {report}", "tmpalloc summary -r 0"]
+    summary = " ".join(debugger.session(program, steps).outputs[3].split())
+    sites = read_results(report)["sites"]
+    (chains,) = [
+        site["chains"]
+        for site in sites
+        if site["location"]["function"] == "growing::push_all" and "chains" in site
+    ]
+    assert [chains[key] for key in ("count", "steps", "largest")] == [1, 8, 1024 * 8]
+    assert chains["replaced_bytes"] == sum(8 * 4 << i for i in range(8))
+    assert (
+        "growing::push_all at growing.rs:6 grows step by step: 1 buffer grew 8 times to 8,192B; "
+        "make it with_capacity of that size and 8 allocations and up to 7.969KB of copying go away"
+    ) in summary
+    assert summary.count("grows step by step") == 1
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
