@@ -1,5 +1,7 @@
 """Fixtures of all tests: debuggers, programs to debug, drivers of the core."""
 
+import hashlib
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -58,24 +60,49 @@ def library():
     return LIBRARY
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """The folder of what `compile` has made for all tests."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture
-def compile(tmp_path):
-    """Compiles C or C++ text, or a source file, and returns the program's path."""
+def compile(tmp_path, compiled):
+    """Compiles C or C++ text, or a source file, and returns the program's path.
+
+    What depends on nothing of the test's own is compiled once, and each test gets a copy.
+    """
 
     def build(source, *flags, name="program", language="c"):
-        if isinstance(source, Path):
-            file = source
-        else:
-            file = tmp_path / f"{name}.{language}"
-            file.write_text(source)
-        compiler = "g++" if file.suffix in (".cpp", ".cc", ".cxx") else "gcc"
+        is_file = isinstance(source, Path)
+        words = [name, language, *map(str, flags)]
+        own = [*words, str(source)] if is_file else words
+        if any(str(tmp_path) in word or word == "-gsplit-dwarf" for word in own):
+            return compile_program(tmp_path, source, *words)
+        content = source.read_text() if is_file else source
+        folder = compiled / hashlib.sha256(repr((own, content)).encode()).hexdigest()
+        if not (folder / name).exists():
+            folder.mkdir(exist_ok=True)
+            compile_program(folder, source, *words)
         program = tmp_path / name
-        options = ["-g", "-O1", "-o", str(program), str(file), *flags]
-        done = subprocess.run([compiler, *options], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return program
+        program.unlink(missing_ok=True)  # it may be executed now
+        return shutil.copy2(folder / name, program)
 
     return build
+
+
+def compile_program(folder, source, name, language, *flags):
+    """Compiles a program in a folder."""
+    file = source
+    if not isinstance(source, Path):
+        file = folder / f"{name}.{language}"
+        file.write_text(source)
+    compiler = "g++" if file.suffix in (".cpp", ".cc", ".cxx") else "gcc"
+    program = folder / name
+    options = ["-g", "-O1", "-o", str(program), str(file), *flags]
+    done = subprocess.run([compiler, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return program
 
 
 @pytest.fixture(scope="session")

@@ -75,8 +75,11 @@ Source                                                                Temporarie
 
 
 @pytest.fixture
-def program(compile):
-    return compile(SOURCE, *C_FLAGS, name="lines")
+def program(compile, tmp_path):
+    """With its source beside it, which is the test's own."""
+    source = tmp_path / "lines.c"
+    source.write_text(SOURCE)
+    return compile(source, *C_FLAGS, name="lines")
 
 
 def test_lines_have_their_temporaries_beside_them(debugger, start, program):

@@ -190,7 +190,7 @@ def test_threads_that_meet_at_one_word_lose_no_block(core_program):
 
 
 def test_memory_does_not_depend_on_the_number_of_events(core_program):
-    done = core_program("detector_throughput")(50_000_000)
+    done = core_program("detector_throughput")(5_000_000)
     assert done.returncode == 0
     _, early_bytes, late_bytes = map(int, done.stdout.split())
     assert early_bytes == late_bytes < 4 << 20
