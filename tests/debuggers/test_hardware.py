@@ -1,10 +1,10 @@
 """The hardware engine: entry points in debug registers, no byte of code changed."""
 
-import json
 import re
 
 import pytest
 from library import self_logging
+from library.results import track_work
 from library.support import PROGRAMS
 
 START = "tmpalloc start --engine hardware"
@@ -24,28 +24,15 @@ def registers(gdb, compile, watchpoints):
     return gdb
 
 
-def track_work(debugger, program, start=START, before=()):
-    """Tracks what is between begin_work() and end_work(); returns totals, result, start's line."""
-    report = debugger.directory / "report.json"
-    steps = [
-        debugger.break_at("begin_work"),
-        debugger.break_at("end_work"),
-        debugger.run(),
-        *before,
-        start,
-        debugger.continue_(),
-        f"tmpalloc report json {report}",
-        "tmpalloc stop",
-        debugger.continue_(),
-    ]
-    result = debugger.session(program, steps)
-    assert report.exists(), result.text
-    return json.loads(report.read_text())["totals"], result, result.outputs[3 + len(before)]
+def track_totals(debugger, program, start=START, ready=()):
+    """track_work()'s totals, its result, and what `start` says."""
+    document, result = track_work(debugger, program, start, ready=ready)
+    return document["totals"], result, result.outputs[3 + len(ready)]
 
 
 def test_start_names_what_fits_and_what_does_not_and_what_that_means(registers, library, compile):
     program = compile(PROGRAMS / "fixed_work.c")
-    totals, result, line = track_work(registers, program)
+    totals, result, line = track_totals(registers, program)
     assert line.count("\n") == 1
     assert "hardware engine" in line and "3 entry points (malloc, free, realloc in libc" in line
     left_out = re.search(r"no debug register is left for (.*): their calls are not counted", line)
@@ -83,14 +70,14 @@ def test_code_is_modified_by_software_breakpoints_alone(
     registers, library, compile, engine, modified
 ):
     program = compile(PROGRAMS / "code_checksum.c")
-    totals, result, _ = track_work(registers, program, f"tmpalloc start --engine {engine}")
+    totals, result, _ = track_totals(registers, program, f"tmpalloc start --engine {engine}")
     assert totals["allocations"] == 2 and totals["deallocations"] == 2
     assert result.exit_statuses == [modified], result.text
 
 
 def test_what_two_threads_allocate_at_once_is_counted_or_dropped(registers, library, compile):
     program = compile(PROGRAMS / "two_threads.c", "-pthread")
-    totals, result, _ = track_work(registers, program)
+    totals, result, _ = track_totals(registers, program)
     assert totals["allocations"] > 0 and totals["dropped"] > 0
     assert totals["allocations"] + totals["dropped"] == 400
     assert totals["allocated_bytes"] == 100 * totals["allocations"]
@@ -216,7 +203,7 @@ def test_a_watchpoint_that_would_never_fire_is_refused_in_one_line(debugger, com
 
 def test_lldb_refuses_it_in_one_line_and_then_starts_another_engine(lldb, library, compile):
     program = compile(PROGRAMS / "fixed_work.c")
-    totals, result, line = track_work(
+    totals, result, line = track_totals(
         lldb, program, "tmpalloc start --engine breakpoint", [START, "tmpalloc status"]
     )
     if "hardware engine, " in result.outputs[3]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from library.results import read_results
+from library.results import read_results, track_work
 from library.support import PROGRAMS, soname, wait_for
 
 SOURCES = {"C": PROGRAMS / "fixed_work.c", "C++": PROGRAMS / "fixed_work.cpp"}
@@ -50,25 +50,6 @@ def runs_i386(program):
         return subprocess.run([program]).returncode == 7
     except OSError:
         return False
-
-
-def track_work(debugger, program, start, before=(), begin=None):
-    """Tracks what is between begin_work() and end_work(); returns the report and the result."""
-    report = debugger.directory / "report.json"
-    steps = [
-        *before,
-        debugger.break_at("begin_work"),
-        debugger.break_at("end_work"),
-        begin or debugger.run(),
-        start,
-        debugger.continue_(),
-        f"tmpalloc report json {report}",
-        "tmpalloc stop",
-        debugger.continue_(),
-    ]
-    result = debugger.session(program, steps)
-    assert report.exists(), result.text
-    return read_results(report), result
 
 
 def assert_work(document, language):
@@ -279,7 +260,7 @@ def test_a_remote_process_counts_the_same(debugger, library, compile, tmp_path, 
         wait_for(lambda: listens(port))
         connect = [debugger.connect(port)]
         document, result = track_work(
-            debugger, program, breakpoints, connect, debugger.continue_()
+            debugger, program, breakpoints, connect, begin=debugger.continue_()
         )
         assert_work(document, "C")
         assert result.exit_statuses == [STATUS], result.text

@@ -25,6 +25,29 @@ def read_results(path, **more):
     return expanded(path.read_text(), **more)
 
 
+def track_work(debugger, program, start, before=(), ready=(), begin=None):
+    """Tracks what a program does between begin_work() and end_work(); its results, and the session's.
+
+    before: steps before it is run, by `begin`; ready: steps when it is at begin_work().
+    """
+    report = debugger.directory / "report.json"
+    steps = [
+        *before,
+        debugger.break_at("begin_work"),
+        debugger.break_at("end_work"),
+        begin or debugger.run(),
+        *ready,
+        start,
+        debugger.continue_(),
+        f"tmpalloc report json {report}",
+        "tmpalloc stop",
+        debugger.continue_(),
+    ]
+    result = debugger.session(program, steps)
+    assert report.exists(), result.text
+    return read_results(report), result
+
+
 def expand_site(site, document, interpreters):
     frames = [document["frames"][number] for number in document["stacks"][site["stack"]]]
     index = site["location"]["caller"]
