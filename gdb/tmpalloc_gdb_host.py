@@ -5,29 +5,17 @@ from contextlib import contextmanager
 
 import gdb
 
-from tmpalloc.command_line import options
+from tmpalloc import binding
 from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to
 from tmpalloc_gdb_catches import find_frame
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
 from tmpalloc_gdb_process import core_file, core_signal, is_readable, loaded_files, program
-from tmpalloc_gdb_settings import setting, skips
+from tmpalloc_gdb_settings import asks_for_batch, asks_for_machine_interface, setting, skips
 from tmpalloc_gdb_values import pointers_in, value_of
 
 _WRAPPER = "exec-wrapper"
-
-#: Options of GDB's command line: see tmpalloc.command_line.
-_BATCH = {"batch", "batch-silent", "B"}
-_INTERPRETER = {"interpreter", "i", "ui"}
-_VALUED = {
-    *{"command", "x", "init-command", "ix", "eval-command", "ex", "init-eval-command", "iex"},
-    *{"early-init-command", "eix", "early-init-eval-command", "eiex"},
-    *{"core", "c", "exec", "e", "pid", "p", "directory", "d", "se", "symbols", "s"},
-    *_INTERPRETER,
-    *{"tty", "t", "b", "l", "cd", "data-directory", "D"},
-}
-_LAST = {"args", "--"}
 
 
 def _show_frame():
@@ -39,12 +27,9 @@ class GdbHost(GdbEvents):
     """Primitives of GDB."""
 
     tells_breakpoints = hasattr(gdb, "BreakpointLocation")  # GDB 13
-    batch = any(name in _BATCH for name, _ in options(_VALUED, _LAST))
+    batch = asks_for_batch()
     #: Whether a program reads the output, even at a pseudo-terminal.
-    has_machine_interface = any(
-        name in _INTERPRETER and value and value.startswith("mi")
-        for name, value in options(_VALUED, _LAST)
-    )
+    has_machine_interface = asks_for_machine_interface()
 
     def __init__(self):
         super().__init__()
@@ -113,7 +98,8 @@ class GdbHost(GdbEvents):
         del self._keys[self._threads.pop(key)]
         return False
 
-    def insert_breakpoint(self, id, address, hardware):
+    def insert_breakpoint(self, id, address, kind):
+        hardware = kind == binding.HARDWARE
         if hardware and not self._in_hit:
             breakpoint = self._insert_checked(id, address)
         else:

@@ -1,15 +1,28 @@
-"""What settings of the user change about GDB's words."""
+"""What settings of the user change about GDB's words, and what its command line asks for."""
 
 import re
 from contextlib import contextmanager
 
 import gdb
 
+from tmpalloc.command_line import options
 from tmpalloc.host import Skip
 
 #: A line of `info skip`: number, enabled, whether the file is a pattern, the file, whether the
 #: function is an expression, the function.
 _SKIP = re.compile(r"^\d+ +y +([yn]) +(\S.*?) +([yn]) +(\S.*?) *$", re.MULTILINE)
+
+#: Options of GDB's command line: see tmpalloc.command_line.
+_BATCH = {"batch", "batch-silent", "B"}
+_INTERPRETER = {"interpreter", "i", "ui"}
+_VALUED = {
+    *{"command", "x", "init-command", "ix", "eval-command", "ex", "init-eval-command", "iex"},
+    *{"early-init-command", "eix", "early-init-eval-command", "eiex"},
+    *{"core", "c", "exec", "e", "pid", "p", "directory", "d", "se", "symbols", "s"},
+    *_INTERPRETER,
+    *{"tty", "t", "b", "l", "cd", "data-directory", "D"},
+}
+_LAST = {"args", "--"}
 
 
 @contextmanager
@@ -66,3 +79,16 @@ def place(address):
     name = f"_tmpalloc_{address:x}"
     gdb.set_convenience_variable(name, address)
     return f"${name}"
+
+
+def asks_for_batch():
+    """Whether GDB's command line says that there will be no prompt."""
+    return any(name in _BATCH for name, _ in options(_VALUED, _LAST))
+
+
+def asks_for_machine_interface():
+    """Whether it says that a program gives the commands."""
+    return any(
+        name in _INTERPRETER and value and value.startswith("mi")
+        for name, value in options(_VALUED, _LAST)
+    )

@@ -7,7 +7,8 @@ import threading
 import lldb
 
 from tmpalloc import binding
-from tmpalloc.host import AGENT, Host
+from tmpalloc.host import AGENT
+from tmpalloc_lldb_breakpoints import LOADER_NAME, LldbBreakpoints
 from tmpalloc_lldb_catches import Catches
 from tmpalloc_lldb_process import (
     ALIVE,
@@ -19,10 +20,6 @@ from tmpalloc_lldb_process import (
     stop_signal,
 )
 
-#: LLDB's names for our breakpoints.  They also carry the callback: LLDB generates code when a
-#: callback is given to a breakpoint, and that fails while another callback runs.
-NAME = "tmpalloc"
-_LOADER_NAME = "tmpalloc_loader"
 #: Words before r_state in struct r_debug of <link.h>, and its value before files are unloaded.  A
 #: breakpoint that is in a file when it is unloaded can't be set again: LLDB's server believes that
 #: it still is.
@@ -57,36 +54,23 @@ class _Here(threading.local):
     is_over = False  #: whether the end of the process is told
 
 
-class LldbEvents(Host):
+class LldbEvents(LldbBreakpoints):
     """The part of the host that notices.
 
     LLDB calls no script when files are loaded, a process ends, or it executes another program.
     Files are noticed at a breakpoint in the dynamic linker; the rest by looking, there, at hits, at
     the user's stops and before each command.
-
-    LLDB calls on the thread that takes the process' events, which is another than the commands' at
-    a prompt, and while it walks over its hooks, or over the breakpoints at an address.  So nothing
-    that it calls deletes any: what is of no use any more is retired, and deleted by a command.
     """
 
     def __init__(self, debugger, module):
-        super().__init__()
+        super().__init__(debugger, module)
         self.session = None
-        self.debugger = debugger
-        self._module = module  # whose on_hit, on_loader and StopHook LLDB calls
         self._here = _Here()
         self._handled = (0, set())  # number of the stop, threads and breakpoints that hit
-        self._breakpoints = {}  # by the core's numbers
-        self._exits = set()  # LLDB's numbers of those where the process ends
-        self._ids = {}  # the core's numbers by LLDB's
         self._process = None  # that has our breakpoints, or was started to get them
         self._tracked = None  # its identity then
-        self._loader = None  # breakpoint that follows the dynamic linker
         self._stop_hook = None  # a target and the number of its hook
-        self._hook_runs = threading.Lock()
-        self._retired = []  # breakpoints
         self.catches = Catches(self)
-        self._retired_hooks = []  # as _stop_hook
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
         self._signal = 0  # by which the process stopped
@@ -102,28 +86,12 @@ class LldbEvents(Host):
         # Of a program in another root LLDB may have no file.
         if target.GetExecutable():
             self._loader = target.BreakpointCreateBySBAddress(_loader_address(target))
-            self._loader.AddName(_LOADER_NAME)
+            self._loader.AddName(LOADER_NAME)
         added = self.command(target, f"target stop-hook add -P {self._module}.StopHook")
         number = re.search(r"\d+", added)
         if not number:  # LLDB executes no command in one that the user has interrupted
             raise KeyboardInterrupt
         self._stop_hook = target, number[0]
-
-    def define_names(self, target):
-        """Makes a target know the names that our breakpoints get."""
-        names = lldb.SBStringList()
-        target.GetBreakpointNames(names)
-        for word, callback in (NAME, "on_hit"), (_LOADER_NAME, "on_loader"):
-            if word not in names:
-                name = lldb.SBBreakpointName(target, word)
-                name.SetHelpString("breakpoints of the extension tmpalloc")
-                # `breakpoint list`, `delete` and `disable` are about the user's own.
-                name.SetAllowList(False)
-                name.SetAllowDelete(False)
-                name.SetAllowDisable(False)
-                name.SetScriptCallbackFunction(
-                    f"{self._module}.{callback}", lldb.SBStructuredData()
-                )
 
     def leave_loader(self):
         """Undoes follow_loader()."""
@@ -132,45 +100,6 @@ class LldbEvents(Host):
         if self._loader:
             self.retire(self._loader)
         self._stop_hook = self._loader = None
-
-    def is_ours(self, breakpoint):
-        """Whether the user knows nothing of a breakpoint."""
-        return breakpoint.GetID() in self._ids or breakpoint in (self._loader, *self._retired)
-
-    def retire(self, breakpoint):
-        """Ends a breakpoint."""
-        if breakpoint.IsValid():
-            breakpoint.SetEnabled(False)
-            self._retired.append(breakpoint)
-
-    def take_back(self, target, address):
-        """Enables a retired breakpoint at an address; None: there is none.
-
-        In a file that was loaded again LLDB never hits a second one at the same place.
-        """
-        for i, breakpoint in enumerate(self._retired):
-            if breakpoint.IsValid() and breakpoint.GetTarget() == target:
-                place = breakpoint.GetLocationAtIndex(0)
-                if place.GetLoadAddress() == address and breakpoint.GetNumLocations() == 1:
-                    del self._retired[i]
-                    breakpoint.SetEnabled(True)
-                    return breakpoint
-        return None
-
-    def delete_retired(self):
-        """Deletes what was retired; for commands."""
-        while self._retired:
-            breakpoint = self._retired.pop()
-            if breakpoint.IsValid():
-                # A file that was loaded meanwhile has put it back into the code, and LLDB forgets
-                # to take one out that is disabled: it crashes at the next hit there.
-                breakpoint.SetEnabled(True)
-                breakpoint.GetTarget().BreakpointDelete(breakpoint.GetID())
-        while self._retired_hooks:
-            target, number = self._retired_hooks.pop()
-            if target.IsValid():
-                with self._hook_runs:
-                    self.command(target, f"target stop-hook delete {number}")
 
     def loader_hit(self, frame):
         """Files have just been loaded or unloaded, or are about to be."""
@@ -344,10 +273,3 @@ class LldbEvents(Host):
         if self._here.frame:
             return self._here.frame.GetThread().GetProcess()
         return self.debugger.GetSelectedTarget().GetProcess()
-
-    def command(self, scope, line):
-        """Executes a command silently for a target or process; returns what it printed."""
-        result = lldb.SBCommandReturnObject()
-        context = lldb.SBExecutionContext(scope)
-        self.debugger.GetCommandInterpreter().HandleCommand(line, context, result)
-        return result.GetOutput() or ""

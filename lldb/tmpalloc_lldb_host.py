@@ -2,15 +2,17 @@
 
 import lldb
 
-from tmpalloc.command_line import options
-from tmpalloc.host import ProcessInfo, Skip, ThreadInfo, Unsupported
+from tmpalloc import binding
+from tmpalloc.host import ProcessInfo, Skip, ThreadInfo
 from tmpalloc.progress import show
+from tmpalloc_lldb_breakpoints import NAME
 from tmpalloc_lldb_calls import call, run_to
 from tmpalloc_lldb_catches import find_frame
-from tmpalloc_lldb_events import NAME, LldbEvents
+from tmpalloc_lldb_events import LldbEvents
 from tmpalloc_lldb_process import (
     ALIVE,
     addresses,
+    asks_for_batch,
     checked,
     ending,
     identity,
@@ -21,17 +23,6 @@ from tmpalloc_lldb_process import (
 )
 from tmpalloc_lldb_variables import evaluate, pointers, set_variable
 
-#: Names of the function that ends a process, of which LLDB knows one.
-_EXITS = ("_exit", "_Exit", "__GI__exit")
-#: Options of LLDB's command line: see tmpalloc.command_line.
-_BATCH = {"batch", "b"}
-_VALUED = {
-    *{"attach-name", "n", "attach-pid", "p", "arch", "a", "core", "c", "file", "f"},
-    *{"one-line", "o", "one-line-before-file", "O", "one-line-on-crash", "k"},
-    *{"source", "s", "source-before-file", "S", "source-on-crash", "K"},
-    *{"repl-language", "R", "script-language", "l"},
-}
-_LAST = {"--"}
 _INDEX_BITS = 32
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 
@@ -51,7 +42,7 @@ class LldbHost(LldbEvents):
 
     encoding = "utf-8"  # whatever the locale
     expressions_map = True
-    batch = any(name in _BATCH for name, _ in options(_VALUED, _LAST))
+    batch = asks_for_batch()
 
     def __init__(self, debugger, module):
         super().__init__(debugger, module)
@@ -131,11 +122,11 @@ class LldbHost(LldbEvents):
             return False
         return process.GetThreadByIndexID(key & _INDEX_MASK).IsValid()
 
-    def insert_breakpoint(self, id, address, hardware):
+    def insert_breakpoint(self, id, address, kind):
         process = self.selected_process()
         target = process.GetTarget()
-        if hardware:
-            breakpoint = self._hardware_breakpoint(target, address)
+        if kind == binding.HARDWARE:
+            breakpoint = self.hardware_breakpoint(target, address)
         else:
             breakpoint = self.take_back(target, address) or target.BreakpointCreateByAddress(address)
         if not self._here.frame:
@@ -146,18 +137,9 @@ class LldbHost(LldbEvents):
             raise RuntimeError(f"no breakpoint at {address:#x}")
         self._breakpoints[id] = breakpoint
         self._ids[breakpoint.GetID()] = id
-        if breakpoint.GetLocationAtIndex(0).GetAddress().GetSymbol().GetName() in _EXITS:
+        if kind == binding.LAST:
             self._exits.add(breakpoint.GetID())
         self._process, self._tracked = process, identity(process)
-
-    def _hardware_breakpoint(self, target, address):
-        # LLDB sets one that the target refuses without an error, but with a warning for the user:
-        # ask the target first.
-        if "OK" not in self.command(target, f"process plugin packet send Z1,{address:x},1"):
-            raise Unsupported("no hardware breakpoint")
-        self.command(target, f"process plugin packet send z1,{address:x},1")
-        self.command(target, f"breakpoint set -H -a {address:#x}")
-        return target.GetBreakpointAtIndex(target.GetNumBreakpoints() - 1)
 
     def enable_breakpoint(self, id, enabled):
         self._breakpoints[id].SetEnabled(enabled)

@@ -1,4 +1,4 @@
-"""Processes and files as LLDB tells them."""
+"""LLDB's command line, and processes and files as it tells them."""
 
 import os
 import re
@@ -6,11 +6,28 @@ import time
 
 import lldb
 
+from tmpalloc.command_line import options
+
+#: Options of LLDB's command line: see tmpalloc.command_line.
+_BATCH = {"batch", "b"}
+_VALUED = {
+    *{"attach-name", "n", "attach-pid", "p", "arch", "a", "core", "c", "file", "f"},
+    *{"one-line", "o", "one-line-before-file", "O", "one-line-on-crash", "k"},
+    *{"source", "s", "source-before-file", "S", "source-on-crash", "K"},
+    *{"repl-language", "R", "script-language", "l"},
+}
+_LAST = {"--"}
 #: What LLDB's server says last of a process, in the history of packets.
 _ENDS = re.compile(r"read packet: \$([WX])[0-9a-f]{2}\b")
 _SECONDS_TO_KNOW = 2
+
 #: States of a process that exists.
 ALIVE = (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateRunning, lldb.eStateStepping)
+
+
+def asks_for_batch():
+    """Whether LLDB's command line says that there will be no prompt."""
+    return any(name in _BATCH for name, _ in options(_VALUED, _LAST))
 
 
 def checked(error):

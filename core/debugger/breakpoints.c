@@ -48,22 +48,27 @@ static int register_new(struct breakpoints *breakpoints, uint64_t address,
         return TMPALLOC_E_NOMEM;
     *added = (struct breakpoint){
         .id = ++breakpoints->host->last_breakpoint_id, .address = address, .enabled = true};
-    if (map_put(&breakpoints->by_address, address, (uint64_t)(uintptr_t)added) != 0 ||
-        map_put(&breakpoints->by_id, added->id, (uint64_t)(uintptr_t)added) != 0) {
+    int status = map_put(&breakpoints->by_address, address, (uint64_t)(uintptr_t)added);
+    if (status == TMPALLOC_OK)
+        status = map_put(&breakpoints->by_id, added->id, (uint64_t)(uintptr_t)added);
+    if (status != TMPALLOC_OK) {
         breakpoints_unregister(breakpoints, added);
-        return TMPALLOC_E_NOMEM;
+        return status;
     }
     *ret = added;
     return TMPALLOC_OK;
 }
 
 static int breakpoints_insert(struct breakpoints *breakpoints, uint64_t address,
-                              struct breakpoint **ret, struct error *error) {
+                              enum breakpoint_role role, struct breakpoint **ret,
+                              struct error *error) {
     struct breakpoint *added;
-    if (register_new(breakpoints, address, &added) != TMPALLOC_OK)
-        return error_no_memory(error);
-    int status =
-        host_insert_breakpoint(breakpoints->host, added->id, address, breakpoints->kind, error);
+    int status = register_new(breakpoints, address, &added);
+    if (status != TMPALLOC_OK)
+        return error_of_status(error, status);
+    const enum tmpalloc_breakpoint_kind kind =
+        role == BREAKPOINT_EXIT ? TMPALLOC_LAST : breakpoints->kind;
+    status = host_insert_breakpoint(breakpoints->host, added->id, address, kind, error);
     if (status != TMPALLOC_OK) {
         breakpoints_unregister(breakpoints, added);
         return status;
@@ -77,7 +82,7 @@ int breakpoints_require(struct breakpoints *breakpoints, uint64_t address,
                         enum breakpoint_role role, struct breakpoint **ret, struct error *error) {
     struct breakpoint *breakpoint = breakpoints_by_address(breakpoints, address);
     int status = breakpoint ? breakpoints_enable(breakpoints, breakpoint, true, error)
-                            : breakpoints_insert(breakpoints, address, &breakpoint, error);
+                            : breakpoints_insert(breakpoints, address, role, &breakpoint, error);
     if (status != TMPALLOC_OK)
         return status;
     breakpoint->roles |= role;

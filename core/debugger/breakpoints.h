@@ -13,7 +13,8 @@ enum breakpoint_role {
     BREAKPOINT_WITHIN_RETURN = 8, /* where it returns to */
     BREAKPOINT_CATCH = 16,        /* where the agent stops at what is caught */
     BREAKPOINT_TELL = 32,         /* where it tells something */
-    BREAKPOINT_RESOLVER = 64      /* what the dynamic linker asks for an indirect function */
+    BREAKPOINT_RESOLVER = 64,     /* what the dynamic linker asks for an indirect function */
+    BREAKPOINT_EXIT = 128         /* where the process ends */
 };
 
 struct breakpoint {

@@ -112,19 +112,6 @@ static int engine_agent_check_anchor(struct engine_agent *agent, struct error *e
 
 /* Where the process is left, and what is counted. */
 
-static bool is_exit(const struct engine_agent *agent, uint64_t address) {
-    for (size_t i = 0; i < agent->exit_count; i++) {
-        if (agent->exits[i] == address)
-            return true;
-    }
-    return false;
-}
-
-static void add_exit(struct engine_agent *agent, uint64_t address) {
-    if (!is_exit(agent, address) && agent->exit_count < AGENT_EXITS_LIMIT)
-        agent->exits[agent->exit_count++] = address;
-}
-
 static int break_where_it_leaves(struct engine_agent *agent, struct error *error) {
     const char *const *functions = modules_c_library(agent->parts.modules)->exits;
     for (size_t i = 0; functions[i]; i++) {
@@ -132,11 +119,10 @@ static int break_where_it_leaves(struct engine_agent *agent, struct error *error
         if (!modules_find_binding(agent->parts.modules, functions[i], FRAME_NO_MODULE, &symbol) ||
             !modules_follow(agent->parts.modules, FRAME_NO_MODULE, &symbol))
             continue;
-        int status = engine_agent_break(agent, symbol.address, BREAKPOINT_ENTRY, error);
+        enum breakpoint_role role = i == 0 ? BREAKPOINT_EXIT : BREAKPOINT_ENTRY;
+        int status = engine_agent_break(agent, symbol.address, role, error);
         if (status != TMPALLOC_OK)
             return status;
-        if (i == 0)
-            add_exit(agent, symbol.address);
     }
     return TMPALLOC_OK;
 }
@@ -144,31 +130,31 @@ static int break_where_it_leaves(struct engine_agent *agent, struct error *error
 /* Runtimes that end the process by a system call of their own: Go's, whose assembler functions have
  * another name since 1.17.  All symbols of the executable are looked through for them, once. */
 static void find_raw_exits(struct engine_agent *agent) {
-    static const char *const functions[] = {"runtime.exit", "runtime.exit.abi0"};
+    static const char *const functions[AGENT_RAW_EXITS] = {"runtime.exit", "runtime.exit.abi0"};
     struct modules *modules = agent->parts.modules;
     if (agent->sought_raw_exits || modules_loaded_count(modules) == 0)
         return;
     agent->sought_raw_exits = true;
-    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+    for (size_t i = 0; i < AGENT_RAW_EXITS; i++) {
         struct module_symbol symbol;
         if (modules_find_function(modules, modules_loaded(modules, 0), functions[i], false,
                                   &symbol))
-            add_exit(agent, symbol.address);
+            agent->raw_exits[agent->raw_exit_count++] = symbol.address;
     }
 }
 
-static int break_at_exits(struct engine_agent *agent, struct error *error) {
+static int break_at_raw_exits(struct engine_agent *agent, struct error *error) {
     int status = TMPALLOC_OK;
     find_raw_exits(agent);
-    for (size_t i = 0; i < agent->exit_count && status == TMPALLOC_OK; i++)
-        status = engine_agent_break(agent, agent->exits[i], BREAKPOINT_ENTRY, error);
+    for (size_t i = 0; i < agent->raw_exit_count && status == TMPALLOC_OK; i++)
+        status = engine_agent_break(agent, agent->raw_exits[i], BREAKPOINT_EXIT, error);
     return status;
 }
 
 static int engine_agent_set_breakpoints(struct engine_agent *agent, struct error *error) {
     int status = break_where_it_leaves(agent, error);
     if (status == TMPALLOC_OK)
-        status = break_at_exits(agent, error);
+        status = break_at_raw_exits(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_break_where_it_tells(agent, error);
     return status == TMPALLOC_OK ? engine_agent_write_breakpoints(agent, error) : status;
@@ -191,7 +177,7 @@ enum engine_agent_hit engine_agent_hit(const struct engine_agent *agent, uint64_
         return ENGINE_AGENT_HIT_STAYS;
     if (breakpoint->roles & (BREAKPOINT_CATCH | BREAKPOINT_TELL))
         return ENGINE_AGENT_HIT_TELLS;
-    return is_exit(agent, breakpoint->address) ? ENGINE_AGENT_HIT_EXITS : ENGINE_AGENT_HIT_EXECS;
+    return breakpoint->roles & BREAKPOINT_EXIT ? ENGINE_AGENT_HIT_EXITS : ENGINE_AGENT_HIT_EXECS;
 }
 
 const struct entry_points *engine_agent_entry_points(const struct engine_agent *agent) {

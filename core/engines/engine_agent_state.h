@@ -11,7 +11,7 @@
 #include "tmpalloc/agent_image.h"
 
 /* Functions that end the process: the C library's, and those of runtimes that have their own. */
-#define AGENT_EXITS_LIMIT 3
+#define AGENT_RAW_EXITS 2
 
 struct engine_agent {
     struct engine_parts parts;
@@ -27,9 +27,9 @@ struct engine_agent {
     /* Where a process ends or executes another program, and where the agent tells something.  None
      * is released before the end, so that their order stays. */
     struct breakpoints breakpoints;
-    uint64_t exits[AGENT_EXITS_LIMIT]; /* of those the ones that end it */
-    size_t exit_count;
-    bool sought_raw_exits;                       /* in the executable, which stays */
+    uint64_t raw_exits[AGENT_RAW_EXITS]; /* of the executable, which stays */
+    size_t raw_exit_count;
+    bool sought_raw_exits;
     uint8_t breakpoint_bytes[AGENT_BREAKPOINTS]; /* in their places, in order; 0: not known */
     struct entry_points entries;
     char missing[ERROR_TEXT_BYTES]; /* why a function that the user named isn't there; "": they are

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 15
+#define TMPALLOC_HOST_VERSION 16
 
 /** The process that a debugger has selected now. */
 struct tmpalloc_process {
@@ -79,8 +79,10 @@ typedef int (*tmpalloc_emit_address)(void *emit_arg, uint64_t address);
 /** The same with a pointer and what a program calls it. */
 typedef int (*tmpalloc_emit_pointer)(void *emit_arg, const char *name, uint64_t value);
 
-/** How a breakpoint is set. */
-enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1 };
+/** How a breakpoint is set.  TMPALLOC_LAST is a software breakpoint where the process ends, all of
+ * its threads with the one that hits it: a debugger that resumes them one by one is to resume that
+ * one alone. */
+enum tmpalloc_breakpoint_kind { TMPALLOC_SOFTWARE = 0, TMPALLOC_HARDWARE = 1, TMPALLOC_LAST = 2 };
 
 /** What the breakpoint that stands for a catch says at a match. */
 enum tmpalloc_catch_answer {

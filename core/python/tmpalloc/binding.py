@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 15
+HOST_VERSION = 16
 
 STOP = 1
 OK = 0
@@ -16,6 +16,7 @@ E_BUSY = -7
 
 SOFTWARE = 0
 HARDWARE = 1
+LAST = 2
 
 CATCH_PASSES = 0
 CATCH_STOPS = 1

@@ -84,8 +84,11 @@ class Host:
         """True when the thread with this key still exists."""
         raise NotImplementedError
 
-    def insert_breakpoint(self, id, address, hardware):
-        """Sets a breakpoint that calls the session's breakpoint_hit(id)."""
+    def insert_breakpoint(self, id, address, kind):
+        """Sets a breakpoint that calls the session's breakpoint_hit(id).
+
+        kind: binding.SOFTWARE, HARDWARE or LAST, see enum tmpalloc_breakpoint_kind.
+        """
         raise NotImplementedError
 
     def enable_breakpoint(self, id, enabled):
@@ -277,7 +280,7 @@ class Host:
         ret[0] = bool(self.thread_alive(key))
 
     def _c_insert_breakpoint(self, id, address, kind):
-        self.insert_breakpoint(id, address, kind == binding.HARDWARE)
+        self.insert_breakpoint(id, address, kind)
 
     def _c_enable_breakpoint(self, id, enabled):
         self.enable_breakpoint(id, bool(enabled))
