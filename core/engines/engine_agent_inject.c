@@ -20,6 +20,18 @@
 /* Where functions are on the page that is handed over; breakpoints are before them. */
 #define FUNCTIONS_OFFSET 2048u
 
+/* Safe points.  A function of the process can be called at a stop by a thread that holds nothing
+ * which the call needs, as far as its call stack tells:
+ *
+ *   loading  takes the allocator's and the dynamic linker's locks.  Any thread that is in neither
+ *            makes the calls.  Others that are in one run on meanwhile, so that they leave it; when
+ *            there are none, all stay stopped.
+ *   hooking  changes code.  No thread may be within the bytes that jumps take, nor in the linker,
+ *            whose lock it needs while everything else stays stopped.
+ *
+ * Where no thread is safe, or one is in the way, the process goes on until that thread's call of
+ * the allocator has returned.  Then all threads are looked at again, a few times at most: in the
+ * end the reason is told, and `auto` takes breakpoints. */
 struct injection {
     struct engine_agent *agent;
     struct tmpalloc_thread *threads;
@@ -312,28 +324,28 @@ static int engine_agent_inject_find_symbol(struct injection *injection, uint64_t
 
 static int engine_agent_inject_load(struct injection *injection) {
     struct engine_agent *agent = injection->agent;
+    const struct {
+        const char *name;
+        uint64_t *ret;
+    } symbols[] = {{AGENT_IMAGE_SYMBOL, &agent->anchor},
+                   {AGENT_UNINSTALL_SYMBOL, &agent->uninstall},
+                   {AGENT_TELL_SYMBOL, &agent->tell},
+                   {AGENT_HOOK_SYMBOL, &agent->hook},
+                   {AGENT_INSTALL_SYMBOL, &agent->install}};
     uint64_t handle = 0;
     int status = write_string(injection, agent->file.path);
-    if (status == TMPALLOC_OK)
-        status = CALL_NAMED(injection, "dlopen", &handle, injection->page,
-                            RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (status == TMPALLOC_OK && handle == 0)
-        status = refuse_loading(injection);
-    if (status == TMPALLOC_OK)
+    if (status != TMPALLOC_OK)
+        return status;
+    status = CALL_NAMED(injection, "dlopen", &handle, injection->page,
+                        RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (handle == 0)
+        return refuse_loading(injection);
+    for (size_t i = 0; i < sizeof symbols / sizeof *symbols && status == TMPALLOC_OK; i++)
         status =
-            engine_agent_inject_find_symbol(injection, handle, AGENT_IMAGE_SYMBOL, &agent->anchor);
-    if (status == TMPALLOC_OK)
-        status = engine_agent_inject_find_symbol(injection, handle, AGENT_UNINSTALL_SYMBOL,
-                                                 &agent->uninstall);
-    if (status == TMPALLOC_OK)
-        status =
-            engine_agent_inject_find_symbol(injection, handle, AGENT_TELL_SYMBOL, &agent->tell);
-    if (status == TMPALLOC_OK)
-        status =
-            engine_agent_inject_find_symbol(injection, handle, AGENT_HOOK_SYMBOL, &agent->hook);
-    return status == TMPALLOC_OK ? engine_agent_inject_find_symbol(
-                                       injection, handle, AGENT_INSTALL_SYMBOL, &agent->install)
-                                 : status;
+            engine_agent_inject_find_symbol(injection, handle, symbols[i].name, symbols[i].ret);
+    return status;
 }
 
 /* Puts an address on the page, of a breakpoint say, if it may matter. */
@@ -444,10 +456,11 @@ int engine_agent_install(struct engine_agent *agent, struct error *error) {
     int status = engine_agent_inject_check_sandbox(agent, error);
     if (status == TMPALLOC_OK)
         status = engine_agent_find_entries(agent, true, error);
-    if (status == TMPALLOC_OK && agent->missing[0])
-        status = error_set(error, TMPALLOC_E_UNSUPPORTED, "%s", agent->missing);
-    if (status == TMPALLOC_OK)
-        status = engine_agent_inject_begin(&injection);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (agent->missing[0])
+        return error_set(error, TMPALLOC_E_UNSUPPORTED, "%s", agent->missing);
+    status = engine_agent_inject_begin(&injection);
     if (status == TMPALLOC_OK)
         status = engine_agent_inject_load(&injection);
     injection.hooking = true; /* the other threads may be anywhere now */

@@ -330,6 +330,20 @@ def test_every_name_in_the_table_exists(stage):
     assert [n for n in names if not (CORE / n).is_dir() and not list(CORE.glob(f"{n}.*"))] == []
 
 
+#: A file of an answer, and functions in it.
+ANSWER = re.compile(r"`([^` ]+/[^` ]*)`(?: \(((?:`[^`]+`(?:, )?)+)\))?")
+
+
+def test_each_answer_to_where_something_is_names_what_is_there():
+    answers = list(table((CORE / "README.md").read_text().partition("## Where is")[2], "|"))
+    assert len(answers) > 20
+    for question, answer in answers:
+        for path, functions in ANSWER.findall(answer):
+            assert (CORE / path).exists(), (question, path)
+            text = (CORE / path).read_text() if functions else ""
+            assert all(name in text for name in re.findall(r"(\w+)`", functions)), question
+
+
 def test_the_stages_are_in_the_order_of_their_directions():
     order = list(LAYERS.stages)
     for stage in LAYERS.stages.values():

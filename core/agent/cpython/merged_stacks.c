@@ -14,8 +14,6 @@
 /* Pairs that came last: more than the places that a program allocates at in turn. */
 #define RECENT_BITS 10
 
-/* 2^64 divided by the golden ratio: its multiples have well spread high bits. */
-
 struct pair {
     const struct agent_stack *native;
     const struct python_entry *entry;
