@@ -4,6 +4,7 @@
 
 #include "unwind/unwinder_rules.h"
 
+/* Here and in the agent (cfi_told.c). */
 _Static_assert((int)AGENT_RULE_SAME == UNWIND_SAME &&
                    (int)AGENT_RULE_UNDEFINED == UNWIND_UNDEFINED &&
                    (int)AGENT_RULE_AT_OFFSET == UNWIND_AT_OFFSET &&

@@ -152,12 +152,12 @@ int pending_calls_add(struct pending_calls *calls, uint64_t key, struct tracker_
     if (!added)
         return TMPALLOC_E_NOMEM;
     added->thread = thread;
-    if (map_put(&calls->by_key, key, (uint64_t)(uintptr_t)added) != 0) {
+    int status = map_put(&calls->by_key, key, (uint64_t)(uintptr_t)added);
+    if (status == TMPALLOC_OK)
+        *ret = added;
+    else
         memory_release(added);
-        return TMPALLOC_E_NOMEM;
-    }
-    *ret = added;
-    return TMPALLOC_OK;
+    return status;
 }
 
 void pending_calls_remove(struct pending_calls *calls, uint64_t key) {

@@ -39,8 +39,9 @@ static bool is_copy_meant(struct search *search, Dwarf_Die *inlined) {
     if (map_get(&search->origins, offset, &known))
         return known;
     known = has_name(&origin, search->name);
-    if (map_put(&search->origins, offset, known))
-        search->status = TMPALLOC_E_NOMEM;
+    int status = map_put(&search->origins, offset, known);
+    if (status != TMPALLOC_OK)
+        search->status = status;
     return known;
 }
 

@@ -5,6 +5,7 @@
 
 #include "names/modules_state.h"
 #include "support/memory.h"
+#include "support/search.h"
 
 void modules_deinit_layout(struct layout *layout) {
     memory_release(layout->search_order);
@@ -70,16 +71,10 @@ static int compare_addresses(const void *left, const void *right) {
 }
 
 const struct placement *modules_find_placement(const struct layout *layout, uint64_t address) {
-    size_t low = 0;
-    size_t high = layout->address_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (layout->by_address[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const struct placement *below = low ? &layout->by_address[low - 1] : NULL;
+    const struct placement *places = layout->by_address;
+    size_t count = layout->address_count;
+    size_t starting = count ? search_up_to(&places->start, count, sizeof *places, address) : 0;
+    const struct placement *below = starting ? &places[starting - 1] : NULL;
     return below && address < below->end ? below : NULL;
 }
 

@@ -95,8 +95,11 @@ static int take_text(struct symbolizer *symbolizer, const char **ret) {
         return TMPALLOC_OK;
     }
     char *copy = arena_allocate(&symbolizer->arena, text->length + 1, 1);
-    if (!copy || map_put(&symbolizer->strings, hash, (uintptr_t)copy))
+    if (!copy)
         return TMPALLOC_E_NOMEM;
+    int status = map_put(&symbolizer->strings, hash, (uintptr_t)copy);
+    if (status != TMPALLOC_OK)
+        return status;
     memcpy(copy, text_get(text), text->length);
     *ret = copy;
     return TMPALLOC_OK;
@@ -118,9 +121,11 @@ static bool same_place(const struct python_place *one, const struct python_place
 static int symbolizer_add_place(struct symbolizer *symbolizer, const struct python_place *place,
                                 uint64_t hash, uint64_t *ret) {
     if (MEMORY_RESERVE(symbolizer->python, &symbolizer->python_capacity,
-                       symbolizer->python_count + 1) ||
-        map_put(&symbolizer->python_numbers, hash, symbolizer->python_count))
+                       symbolizer->python_count + 1))
         return TMPALLOC_E_NOMEM;
+    int status = map_put(&symbolizer->python_numbers, hash, symbolizer->python_count);
+    if (status != TMPALLOC_OK)
+        return status;
     *ret = symbolizer->python_count;
     symbolizer->python[symbolizer->python_count++] = *place;
     return TMPALLOC_OK;
@@ -413,9 +418,11 @@ int symbolizer_resolve(struct symbolizer *symbolizer, const struct frame *frame,
     if (map_get(&symbolizer->resolutions, hash, &known))
         resolution = (struct resolution *)(uintptr_t)known;
     if (!resolution || !symbolizer_same_frame(&resolution->frame, frame)) {
-        if (symbolizer_resolve_frame(symbolizer, frame, &resolution) != TMPALLOC_OK ||
-            map_put(&symbolizer->resolutions, hash, (uintptr_t)resolution))
-            return TMPALLOC_E_NOMEM;
+        int status = symbolizer_resolve_frame(symbolizer, frame, &resolution);
+        if (status == TMPALLOC_OK)
+            status = map_put(&symbolizer->resolutions, hash, (uintptr_t)resolution);
+        if (status != TMPALLOC_OK)
+            return status;
     }
     *ret = resolution->symbols;
     *count_ret = resolution->count;

@@ -79,10 +79,6 @@ static enum language language_of(const struct profile_site *site) {
     return has_extension(location->file, cxx) ? LANGUAGE_CXX : called_language(site);
 }
 
-static const char *plural(uint64_t count) {
-    return count == 1 ? "" : "s";
-}
-
 /* Bytes that are enough for most buffers; UINT64_MAX: for all of them the largest is needed. */
 static uint64_t enough_for_most(const struct chain_counters *chains, uint64_t *buffers_ret) {
     uint64_t buffers = 0;
@@ -117,9 +113,9 @@ void profile_append_growth(struct text *text, const struct profile_site *site,
     bool several = chains->count > 1;
     text_append(text, "grows step by step: ");
     text_append_count(text, chains->count);
-    text_printf(text, " buffer%s grew ", plural(chains->count));
+    text_printf(text, " buffer%s grew ", text_plural(chains->count));
     text_append_count(text, chains->steps);
-    text_printf(text, " time%s%s to ", plural(chains->steps), several ? ", the largest" : "");
+    text_printf(text, " time%s%s to ", text_plural(chains->steps), several ? ", the largest" : "");
     text_append_count(text, chains->largest);
     text_append(text, "B; ");
     if (enough != UINT64_MAX) {
@@ -131,7 +127,7 @@ void profile_append_growth(struct text *text, const struct profile_site *site,
     text_printf(text, "%s and %s", profile_advice_reserve(language_of(site), several),
                 enough != UINT64_MAX ? "up to " : "");
     text_append_count(text, chains->steps);
-    text_printf(text, " allocation%s and %s", plural(chains->steps),
+    text_printf(text, " allocation%s and %s", text_plural(chains->steps),
                 enough != UINT64_MAX ? "" : "up to ");
     text_append_size(text, chains->replaced_bytes);
     text_append(text, " of copying go away");
@@ -156,4 +152,14 @@ bool profile_append_advice(struct text *text, const struct profile_site *site,
     if (advice)
         text_append(text, advice);
     return advice != NULL;
+}
+
+void profile_append_advice_between(struct text *text, const char *before,
+                                   const struct profile_site *site, const char *after) {
+    struct text advice;
+    text_init(&advice);
+    if (profile_append_advice(&advice, site, site->chains))
+        text_printf(text, "%s%s%s", before, text_get(&advice), after);
+    text->failed |= advice.failed;
+    text_deinit(&advice);
 }

@@ -26,5 +26,8 @@ void profile_append_growth(struct text *text, const struct profile_site *site,
 /* Appends the advice for a site, with chains as above.  False: there is nothing to advise. */
 bool profile_append_advice(struct text *text, const struct profile_site *site,
                            const struct chain_counters *chains);
+/* The same with the site's own chains, and what is to stand before and after it, if it is there. */
+void profile_append_advice_between(struct text *text, const char *before,
+                                   const struct profile_site *site, const char *after);
 
 #endif

@@ -58,8 +58,11 @@ static int profile_match_add(struct profile_match *match, uint64_t hash, struct 
                              uint32_t *ret) {
     size_t size = match->names.length + 1;
     struct matched *added = arena_allocate(&match->storage, 1, sizeof *added + size);
-    if (!added || map_put(&match->by_hash, hash, (uintptr_t)added) != 0)
+    if (!added)
         return TMPALLOC_E_NOMEM;
+    int status = map_put(&match->by_hash, hash, (uintptr_t)added);
+    if (status != TMPALLOC_OK)
+        return status;
     memcpy(added->names, text_get(&match->names), size);
     added->next = first;
     *ret = added->number = match->count++;

@@ -137,10 +137,10 @@ static int choose_row(struct viewing *viewing, size_t number) {
     if (row != NO_ROW)
         return TMPALLOC_OK;
     viewing->rows[choice->row].next = first;
-    if (viewing->interpreters && map_put(&viewing->by_hash, hash, choice->row))
-        return TMPALLOC_E_NOMEM;
-    profile_view_add_row(viewing, recorded, &stack, location);
-    return TMPALLOC_OK;
+    status = viewing->interpreters ? map_put(&viewing->by_hash, hash, choice->row) : TMPALLOC_OK;
+    if (status == TMPALLOC_OK)
+        profile_view_add_row(viewing, recorded, &stack, location);
+    return status;
 }
 
 /* A temporary was freed by the location's function, or beneath it, when all frames from the

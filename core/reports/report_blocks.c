@@ -161,7 +161,7 @@ static void report_blocks_append_title(const struct profile_block *block,
     text_append(text, " is ");
     if (offset > 0) {
         text_append_count(text, offset);
-        text_printf(text, " byte%s into the", offset == 1 ? "" : "s");
+        text_printf(text, " byte%s into the", text_plural(offset));
     } else {
         text_append(text, "the");
     }
@@ -175,7 +175,7 @@ static void report_blocks_append_title(const struct profile_block *block,
 static void append_age(const struct profile_block *block, struct text *text) {
     text_append(text, "  Age          ");
     text_append_count(text, block->age);
-    text_printf(text, " other allocation%s of ", block->age == 1 ? "" : "s");
+    text_printf(text, " other allocation%s of ", text_plural(block->age));
     if (block->tid != 0)
         text_printf(text, "thread %" PRId64 " since\n", block->tid);
     else

@@ -137,7 +137,7 @@ static void report_check_append_verdict(const struct check *check, enum check_ve
     append_limits(check, text);
     size_t suppressed = check->profile->suppressed.locations;
     if (suppressed > 0)
-        text_printf(text, "; %zu suppressed location%s", suppressed, suppressed == 1 ? "" : "s");
+        text_printf(text, "; %zu suppressed location%s", suppressed, text_plural(suppressed));
     text_append(text, "\n");
 }
 
@@ -192,25 +192,20 @@ static void report_check_append_frames(const struct check *check, const struct p
     text_deinit(&frame);
     size_t hidden = site->stack.count - next;
     if (hidden > 0)
-        text_printf(text, "  %zu more frame%s\n", hidden, hidden == 1 ? "" : "s");
+        text_printf(text, "  %zu more frame%s\n", hidden, text_plural(hidden));
 }
 
 static void append_worst(const struct check *check, const struct report_pair *pair,
                          struct text *text) {
     const struct profile_site *site = pair->site;
-    struct text advice;
-    text_init(&advice);
     text_printf(text, "Worst is site %u: ", site->id);
     report_check_append_amount(text, pair->after);
     if (exceeds_baseline(check)) {
         text_append(text, ", before ");
         report_check_append_amount(text, pair->before);
     }
-    if (profile_append_advice(&advice, site, site->chains))
-        text_printf(text, "; %s", text_get(&advice));
+    profile_append_advice_between(text, "; ", site, "");
     text_append(text, "\n");
-    text->failed |= advice.failed;
-    text_deinit(&advice);
     report_check_append_frames(check, site, text);
 }
 

@@ -219,7 +219,7 @@ static void add_hidden(struct section *section) {
     if (count == 0)
         return;
     table_add_row(section->table, TABLE_NO_PARENT, TABLE_FAINT);
-    text_printf(table_add_cell(section->table), "%zu more line%s", count, count == 1 ? "" : "s");
+    text_printf(table_add_cell(section->table), "%zu more line%s", count, text_plural(count));
     text_append_count(table_add_cell(section->table), hidden.count);
     text_append_size(table_add_cell(section->table), hidden.bytes);
 }

@@ -39,20 +39,27 @@ static uint32_t report_numbered_find(const struct map *map, const void *pointer)
 static int add_string(struct report_numbered *numbered, const char *string) {
     if (!string || report_numbered_find(&numbered->string_numbers, string) != NUMBERED_NONE)
         return TMPALLOC_OK;
-    if (MEMORY_RESERVE(numbered->strings, &numbered->string_capacity, numbered->string_count + 1) ||
-        map_put(&numbered->string_numbers, report_numbered_key_of(string), numbered->string_count))
+    if (MEMORY_RESERVE(numbered->strings, &numbered->string_capacity, numbered->string_count + 1))
         return TMPALLOC_E_NOMEM;
+    int status =
+        map_put(&numbered->string_numbers, report_numbered_key_of(string), numbered->string_count);
+    if (status != TMPALLOC_OK)
+        return status;
     numbered->strings[numbered->string_count++] = string;
     return TMPALLOC_OK;
 }
 
 /* A symbol whose strings are the tables' own. */
 static int add_symbol(struct report_numbered *numbered, const struct symbol *symbol) {
-    if (MEMORY_RESERVE(numbered->frames, &numbered->frame_capacity, numbered->frame_count + 1) ||
-        map_put(&numbered->frame_numbers, report_numbered_key_of(symbol), numbered->frame_count) ||
-        add_string(numbered, symbol->function) || add_string(numbered, symbol->file) ||
-        add_string(numbered, symbol->module))
+    if (MEMORY_RESERVE(numbered->frames, &numbered->frame_capacity, numbered->frame_count + 1))
         return TMPALLOC_E_NOMEM;
+    int status =
+        map_put(&numbered->frame_numbers, report_numbered_key_of(symbol), numbered->frame_count);
+    const char *const strings[] = {symbol->function, symbol->file, symbol->module};
+    for (size_t i = 0; i < 3 && status == TMPALLOC_OK; i++)
+        status = add_string(numbered, strings[i]);
+    if (status != TMPALLOC_OK)
+        return status;
     numbered->frames[numbered->frame_count] =
         (struct numbered_frame){.symbol = symbol, .number = (uint32_t)numbered->frame_count};
     numbered->frame_count++;
@@ -68,27 +75,30 @@ static int report_numbered_find_frame(struct report_numbered *numbered, const st
     const struct symbol *interned = profile_symbols_intern(&numbered->symbols, symbol);
     if (!interned)
         return TMPALLOC_E_NOMEM;
-    if (report_numbered_find(&numbered->frame_numbers, interned) == NUMBERED_NONE &&
-        add_symbol(numbered, interned) != TMPALLOC_OK)
-        return TMPALLOC_E_NOMEM;
+    if (report_numbered_find(&numbered->frame_numbers, interned) == NUMBERED_NONE) {
+        int status = add_symbol(numbered, interned);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
     *ret = report_numbered_find(&numbered->frame_numbers, interned);
-    return map_put(&numbered->frame_numbers, report_numbered_key_of(symbol), *ret)
-               ? TMPALLOC_E_NOMEM
-               : TMPALLOC_OK;
+    return map_put(&numbered->frame_numbers, report_numbered_key_of(symbol), *ret);
 }
 
 int report_numbered_add(struct report_numbered *numbered, const struct profile_stack *stack) {
     if (report_numbered_find(&numbered->stack_numbers, stack->symbols) != NUMBERED_NONE)
         return TMPALLOC_OK;
-    if (MEMORY_RESERVE(numbered->stacks, &numbered->stack_capacity, numbered->stack_count + 1) ||
-        map_put(&numbered->stack_numbers, report_numbered_key_of(stack->symbols),
-                numbered->stack_count))
+    if (MEMORY_RESERVE(numbered->stacks, &numbered->stack_capacity, numbered->stack_count + 1))
         return TMPALLOC_E_NOMEM;
+    int status = map_put(&numbered->stack_numbers, report_numbered_key_of(stack->symbols),
+                         numbered->stack_count);
+    if (status != TMPALLOC_OK)
+        return status;
     numbered->stacks[numbered->stack_count++] = stack;
     for (size_t i = 0; i < stack->count; i++) {
         uint32_t frame;
-        if (report_numbered_find_frame(numbered, stack->symbols[i], &frame) != TMPALLOC_OK)
-            return TMPALLOC_E_NOMEM;
+        status = report_numbered_find_frame(numbered, stack->symbols[i], &frame);
+        if (status != TMPALLOC_OK)
+            return status;
         numbered->frames[frame].uses++;
         numbered->frames[frame].entry |= i < stack->entry_count;
     }

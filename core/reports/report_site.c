@@ -25,10 +25,6 @@ static const struct table_column stack_columns[] = {
     {"Temporaries freed at", false, 0},
 };
 
-static const char *plural(uint64_t count) {
-    return count == 1 ? "" : "s";
-}
-
 static void report_site_append_title(const struct profile_site *site, struct text *text) {
     text_printf(text, "Site %u: ", site->id);
     profile_append_frame(text, profile_location(site));
@@ -41,7 +37,7 @@ static void report_site_append_temporaries(const struct profile *profile,
     text_append_count(text, site->count);
     text_append(text, " of ");
     text_append_count(text, site->counters.allocations);
-    text_printf(text, " allocation%s (", plural(site->counters.allocations));
+    text_printf(text, " allocation%s (", text_plural(site->counters.allocations));
     report_append_percent(text, site->count, site->counters.allocations);
     text_printf(text, ") at threshold %u, ", profile->threshold);
     text_append_size(text, site->bytes);
@@ -83,9 +79,9 @@ static void report_site_append_chains(const struct profile_site *site, struct te
         return;
     text_append(text, "  Grown        ");
     text_append_count(text, chains->count);
-    text_printf(text, " buffer%s, ", plural(chains->count));
+    text_printf(text, " buffer%s, ", text_plural(chains->count));
     text_append_count(text, chains->steps);
-    text_printf(text, " time%s, at most ", plural(chains->steps));
+    text_printf(text, " time%s, at most ", text_plural(chains->steps));
     text_append_count(text, chains->longest);
     text_append(text, " each, the largest to ");
     text_append_count(text, chains->largest);
@@ -110,7 +106,7 @@ static void append_ends(const struct profile_site *site, struct text *text) {
 }
 
 static void report_site_append_threads(const struct profile_site *site, struct text *text) {
-    text_printf(text, "  Thread%s%s", plural(site->thread_count),
+    text_printf(text, "  Thread%s%s", text_plural(site->thread_count),
                 site->thread_count == 1 ? "       " : "      ");
     for (size_t i = 0; i < site->thread_count; i++)
         text_printf(text, "%s%lld", i > 0 ? ", " : "", (long long)site->threads[i]);
@@ -118,12 +114,7 @@ static void report_site_append_threads(const struct profile_site *site, struct t
 }
 
 static void append_pattern(const struct profile_site *site, struct text *text) {
-    struct text advice;
-    text_init(&advice);
-    if (profile_append_advice(&advice, site, site->chains))
-        text_printf(text, "  Pattern      %s\n", text_get(&advice));
-    text->failed |= advice.failed;
-    text_deinit(&advice);
+    profile_append_advice_between(text, "  Pattern      ", site, "\n");
 }
 
 static void append_free_stack(const struct profile_site *site, size_t number, struct text *text) {

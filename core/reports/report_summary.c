@@ -77,7 +77,7 @@ static size_t report_summary_advised(const struct report_rows *rows, size_t firs
 static void print_more_advice(const struct report_rows *rows, size_t first, size_t shown,
                               struct text *text) {
     size_t count = report_summary_advised(rows, first, shown), named = 0;
-    text_printf(text, "Advice for %zu more row%s: tmpalloc site ", count, count == 1 ? "" : "s");
+    text_printf(text, "Advice for %zu more row%s: tmpalloc site ", count, text_plural(count));
     for (size_t i = first; i < shown && named < SITES_NAMED; i++) {
         if (report_row_has_advice(&rows->items[i]))
             text_printf(text, "%s%u", named++ ? ", " : "", rows->items[i].site->id);

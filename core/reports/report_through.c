@@ -32,10 +32,8 @@ static int report_through_add_item(struct report_through *through, uint64_t hash
     if (MEMORY_RESERVE(through->items, &through->capacity, through->count + 1))
         return TMPALLOC_E_NOMEM;
     through->items[through->count++] = *item;
-    return map_put(&through->by_name, hash, through->count) ||
-                   map_put(&through->by_row, item->row, through->count)
-               ? TMPALLOC_E_NOMEM
-               : TMPALLOC_OK;
+    int status = map_put(&through->by_name, hash, through->count);
+    return status == TMPALLOC_OK ? map_put(&through->by_row, item->row, through->count) : status;
 }
 
 int report_through_add(struct report_through *through, uint64_t row, const char *function,

@@ -213,8 +213,9 @@ static int number_in_order(struct recording *recording, struct snapshot_site **u
         qsort(unknown, count, sizeof(*unknown), compare_first_sight);
     for (size_t i = 0; i < count; i++) {
         uint32_t id = (uint32_t)recording->site_ids.count + 1;
-        if (map_put(&recording->site_ids, unknown[i]->stack, id))
-            return TMPALLOC_E_NOMEM;
+        int status = map_put(&recording->site_ids, unknown[i]->stack, id);
+        if (status != TMPALLOC_OK)
+            return status;
         unknown[i]->id = id;
     }
     return TMPALLOC_OK;

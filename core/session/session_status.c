@@ -16,7 +16,7 @@ static void append_entry_points(const struct session *session, struct text *text
     size_t active;
     const struct entry_points *points = session_entry_points(session, &active);
     struct modules *modules = session->recording->modules;
-    text_printf(text, "%zu entry point%s (", active, active == 1 ? "" : "s");
+    text_printf(text, "%zu entry point%s (", active, text_plural(active));
     for (size_t i = 0; i < active; i++) {
         const struct entry_point *point = &points->items[i];
         text_printf(text, "%s%s", i ? ", " : "", point->name);

@@ -57,7 +57,7 @@ static void session_watch_allocated(void *arg, uint64_t address, uint64_t size_b
     text_append(&text, " at ");
     session_watch_append_location(session, &text);
     text_printf(&text, ", its first %" PRIu32 " byte%s until it is freed", bytes,
-                bytes == 1 ? "" : "s");
+                text_plural(bytes));
     host_show(&session->host, text_get(&text));
     text_deinit(&text);
 }
@@ -82,7 +82,7 @@ static void session_watch_freed(void *arg) {
     else
         host_message(&session->host,
                      "tmpalloc: watch: 0x%" PRIx64 " is freed after %" PRIu64 " use%s", address,
-                     uses, uses == 1 ? "" : "s");
+                     uses, text_plural(uses));
 }
 
 void session_watch_init(struct session *session) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "support/memory.h"
+#include "support/search.h"
 #include "tmpalloc/status.h"
 
 void intervals_deinit(struct intervals *intervals) {
@@ -49,23 +50,13 @@ void intervals_sort(struct intervals *intervals) {
     }
 }
 
-/* How many intervals start at or below the address. */
-static size_t count_below(const struct intervals *intervals, uint64_t address) {
-    size_t low = 0;
-    size_t high = intervals->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (intervals->items[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 const struct interval *intervals_covering(const struct intervals *intervals, uint64_t address) {
-    for (size_t i = count_below(intervals, address); i > 0; i--) {
-        const struct interval *interval = &intervals->items[i - 1];
+    const struct interval *items = intervals->items;
+    size_t below = intervals->count
+                       ? search_up_to(&items->start, intervals->count, sizeof *items, address)
+                       : 0;
+    for (size_t i = below; i > 0; i--) {
+        const struct interval *interval = &items[i - 1];
         if (interval->reach <= address)
             return NULL;
         if (interval->end > address)

@@ -22,7 +22,7 @@ void map_init(struct map *map);
 void map_deinit(struct map *map);
 void map_clear(struct map *map);
 bool map_get(const struct map *map, uint64_t key, uint64_t *ret);
-/* TMPALLOC_OK, or TMPALLOC_E_NOMEM with the map as it was. */
+/* TMPALLOC_OK, or an error, as TMPALLOC_E_NOMEM, with the map as it was. */
 int map_put(struct map *map, uint64_t key, uint64_t value);
 bool map_remove(struct map *map, uint64_t key);
 

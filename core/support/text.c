@@ -87,6 +87,10 @@ void text_append_list(struct text *text, const char *const *strings) {
         text_printf(text, "%s%s", string == strings ? "" : ", ", *string);
 }
 
+const char *text_plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
 void text_append_size(struct text *text, uint64_t bytes) {
     static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
     if (bytes < 1024) {

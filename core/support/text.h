@@ -28,6 +28,9 @@ const char *text_get(const struct text *text);
 /* "a, b, c"; ends with NULL. */
 void text_append_list(struct text *text, const char *const *strings);
 
+/* What makes a noun with this number of things: "" or "s". */
+const char *text_plural(uint64_t count);
+
 /* 512B, 1.500KB, 72.486MB: binary multiples, three decimals from KB on; and 12,345. */
 void text_append_size(struct text *text, uint64_t bytes);
 void text_append_count(struct text *text, uint64_t count);

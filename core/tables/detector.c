@@ -165,8 +165,9 @@ static int put_aside(struct detector *detector, uint64_t address, uint64_t word)
     if (detector->aside.count >= detector->aside_limit)
         purge_aside(detector);
     size_t count = detector->aside.count;
-    if (map_put(&detector->aside, address, word))
-        return TMPALLOC_E_NOMEM;
+    int status = map_put(&detector->aside, address, word);
+    if (status != TMPALLOC_OK)
+        return status;
     if (detector->aside.count > count)
         atomic_fetch_add_explicit(filter_for(detector, address), 1, memory_order_relaxed);
     return TMPALLOC_OK;

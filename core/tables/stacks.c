@@ -76,8 +76,11 @@ static int stacks_add(struct stacks *stacks, const struct stack *stack, uint64_t
                       uint64_t newest) {
     int status = MEMORY_RESERVE(stacks->entries, &stacks->capacity, stacks->count + 1);
     struct entry *entry = status ? NULL : stacks_copy(stacks, stack);
-    if (!entry || map_put(&stacks->numbers, key, stacks->count + 1))
+    if (!entry)
         return TMPALLOC_E_NOMEM;
+    status = map_put(&stacks->numbers, key, stacks->count + 1);
+    if (status != TMPALLOC_OK)
+        return status;
     entry->next = (uint32_t)newest;
     stacks->entries[stacks->count++] = entry;
     return TMPALLOC_OK;

@@ -156,14 +156,15 @@ static int copy_code(struct interpreted_stacks *python, const struct python_proc
         return TMPALLOC_E_NOMEM;
     known->identity = *identity;
     int status = python_code_copy(process, &python->runtime, address, &known->code);
-    if (status == TMPALLOC_OK && map_put(&python->codes, address, (uintptr_t)known) != 0) {
-        python_code_deinit(&known->code);
-        status = TMPALLOC_E_NOMEM;
+    if (status != TMPALLOC_OK) {
+        memory_release(known);
+        return status;
     }
+    status = map_put(&python->codes, address, (uintptr_t)known);
     if (status == TMPALLOC_OK)
         *ret = known;
     else
-        memory_release(known);
+        destroy_code(known);
     return status;
 }
 

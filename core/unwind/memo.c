@@ -50,9 +50,9 @@ struct memo_node *memo_follow(const struct memo *memo, const struct memo_departu
 int memo_link(struct memo *memo, struct memo_node *node) {
     uint64_t ignored;
     if (!node->from.node)
-        return map_put(&memo->roots, node->root, (uintptr_t)node) ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+        return map_put(&memo->roots, node->root, (uintptr_t)node);
     uint64_t hash = hash_departure(&node->from);
     while (map_get(&memo->links, hash, &ignored))
         hash++;
-    return map_put(&memo->links, hash, (uintptr_t)node) ? TMPALLOC_E_NOMEM : TMPALLOC_OK;
+    return map_put(&memo->links, hash, (uintptr_t)node);
 }

@@ -300,9 +300,13 @@ int unwind_rules_find(struct unwind_rules *rules, const struct frame *frame,
         .module = frame->module, .offset = frame->offset - !frame->exact, .exact = 1};
     uint64_t hash = map_hash(place.offset) ^ map_hash(place.module);
     struct unwinder_row *row = unwinder_rules_find_row(rules, hash, &place);
-    if (!row && (unwinder_rules_create_row(rules, &place, &row) != TMPALLOC_OK ||
-                 map_put(&rules->rows, hash, (uintptr_t)row)))
-        return TMPALLOC_E_NOMEM;
+    if (!row) {
+        int status = unwinder_rules_create_row(rules, &place, &row);
+        if (status == TMPALLOC_OK)
+            status = map_put(&rules->rows, hash, (uintptr_t)row);
+        if (status != TMPALLOC_OK)
+            return status;
+    }
     if (row->row.cfa.kind != UNWIND_UNDEFINED)
         *ret = row;
     return TMPALLOC_OK;

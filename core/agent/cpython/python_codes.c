@@ -4,8 +4,8 @@
 
 #include "agent/cpython/python_here.h"
 #include "support/arena.h"
+#include "support/hash.h"
 #include "support/lock.h"
-#include "support/map.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
 
@@ -80,19 +80,10 @@ void python_codes_unwatch(void) {
         *dealloc_slot() = original_dealloc;
 }
 
-static uint64_t python_codes_mix(uint64_t hash, const void *bytes, size_t size) {
-    for (size_t i = 0; i < size; i += sizeof hash) {
-        uint64_t word = 0;
-        memcpy(&word, (const char *)bytes + i, size - i < sizeof word ? size - i : sizeof word);
-        hash = map_hash(hash + word);
-    }
-    return map_hash(hash + size);
-}
-
 static uint64_t hash_code(const struct python_code *code) {
-    uint64_t hash = python_codes_mix((uint32_t)code->first_line, code->name, strlen(code->name));
-    hash = python_codes_mix(hash, code->file, strlen(code->file));
-    return python_codes_mix(hash, code->lines, code->lines_bytes);
+    uint64_t hash = hash_bytes((uint32_t)code->first_line, code->name, strlen(code->name));
+    hash = hash_bytes(hash, code->file, strlen(code->file));
+    return hash_bytes(hash, code->lines, code->lines_bytes);
 }
 
 static bool python_codes_equal(const struct python_code *one, const struct python_code *other) {

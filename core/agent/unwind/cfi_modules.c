@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/system/c_library.h"
-#include "support/map.h"
+#include "support/hash.h"
 #include "support/memory.h"
 #include "tmpalloc/status.h"
 
@@ -67,18 +67,6 @@ static bool find_file(struct found *file) {
     return c_library_dl_iterate_phdr(cfi_modules_compare_file, file) != 0;
 }
 
-static uint64_t cfi_modules_mix(uint64_t hash, const void *bytes, size_t size) {
-    while (size > 0) {
-        uint64_t word = 0;
-        size_t part = size < sizeof word ? size : sizeof word;
-        memcpy(&word, bytes, part);
-        hash = map_hash(hash + word);
-        bytes = (const char *)bytes + part;
-        size -= part;
-    }
-    return hash;
-}
-
 static bool has_table(const uint8_t *header) {
     return header[0] == 1 && (header[1] & 0x0f) == DW_EH_PE_sdata4 &&
            header[2] == DW_EH_PE_udata4 && header[3] == (DW_EH_PE_datarel | DW_EH_PE_sdata4);
@@ -89,20 +77,20 @@ static uint64_t mix_table(uint64_t hash, const uint8_t *header) {
     uint32_t count;
     memcpy(&count, header + CFI_TABLE_COUNT_OFFSET, sizeof count);
     const struct cfi_table_entry *table = (const void *)(header + CFI_TABLE_OFFSET);
-    hash = cfi_modules_mix(hash, header, CFI_TABLE_OFFSET);
+    hash = hash_bytes(hash, header, CFI_TABLE_OFFSET);
     for (uint32_t i = 0; i < count; i += count / SAMPLES + 1)
-        hash = cfi_modules_mix(hash, &table[i], sizeof table[i]);
+        hash = hash_bytes(hash, &table[i], sizeof table[i]);
     return hash;
 }
 
 static uint32_t cfi_modules_identify(const struct found *file) {
     uint64_t hash = map_hash(file->start) ^ file->end;
     if (file->name)
-        hash = cfi_modules_mix(hash, file->name, strlen(file->name));
+        hash = hash_bytes(hash, file->name, strlen(file->name));
     if (file->header)
         hash = mix_table(hash, file->header);
     else if (file->end - file->start >= HEADER_BYTES)
-        hash = cfi_modules_mix(hash, (const void *)file->start, HEADER_BYTES);
+        hash = hash_bytes(hash, (const void *)file->start, HEADER_BYTES);
     return (uint32_t)hash;
 }
 
