@@ -118,6 +118,18 @@ class PlainCommand:
         return "Find temporary allocations: tmpalloc help"
 
 
+class PlainCheck(PlainCommand):
+    """The command whose mistakes must end a batch with the core's status, not LLDB's."""
+
+    def __call__(self, debugger, line, context, result):
+        """Called by LLDB."""
+        super().__call__(debugger, f"check {line}", context, result)
+
+    def get_short_help(self):
+        """Called by LLDB."""
+        return "Judge the temporaries: tmpalloc help check"
+
+
 def _parsed_command(command):
     """A class for LLDB that parses one command's options and completes them."""
     value = lldb.eArgTypeFilename if "FILE" in command.arguments else lldb.eArgTypeValue
@@ -185,6 +197,9 @@ def _register(debugger, commands):
         name = f"Command_{command.name}"
         globals()[name] = _parsed_command(command)
         line = f"command script add -o -p -c {__name__}.{name} tmpalloc {command.name}"
+        debugger.HandleCommand(line)
+    if _host.batch:
+        line = f"command script add -o -c {__name__}.PlainCheck tmpalloc check"
         debugger.HandleCommand(line)
 
 

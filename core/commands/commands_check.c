@@ -5,6 +5,7 @@
 #include "profile/expressions.h"
 #include "reports/report_check.h"
 #include "reports/report_selection.h"
+#include "session/session_matches.h"
 
 #define LARGEST_SIZE      (UINT64_C(1) << 50)
 #define LARGEST_TOLERANCE 1000000
@@ -18,6 +19,8 @@ static const struct tmpalloc_option_info check_options[] = {
     {"at", '\0', "REGEX", NULL, "only stacks that match"},
     {"baseline", '\0', "FILE", NULL, "fail above what 'tmpalloc save FILE' kept"},
     {"tolerance", '\0', "PERCENT", NULL, "how much more than the baseline is allowed (default: 0)"},
+    {"max-allocations", '\0', "N", NULL, "fail above N allocations, temporary or not"},
+    {"new-sites", '\0', "N", NULL, "fail above N sites with temporaries that the baseline lacks"},
     {"any-status", '\0', NULL, NULL, "also of a program that exited with another status than 0"},
     {"report", '\0', "FORMAT", report_format_names, "also write a report, to the FILE behind it"},
     OPTION_FORCE,
@@ -45,10 +48,12 @@ static int commands_check_refuse(const struct command_call *call, const char *wh
 static int check_words(const struct command_call *call) {
     const struct arguments *arguments = call->arguments;
     if (!arguments_given(arguments, "max-count") && !arguments_given(arguments, "max-bytes") &&
-        !arguments_given(arguments, "baseline"))
+        !arguments_given(arguments, "max-allocations") && !arguments_given(arguments, "baseline"))
         return commands_check_refuse(
-            call, "nothing to compare with: check needs --max-count, --max-bytes or "
-                  "--baseline");
+            call, "nothing to compare with: check needs --max-count, --max-bytes, "
+                  "--max-allocations or --baseline");
+    if (arguments_given(arguments, "new-sites") && !arguments_given(arguments, "baseline"))
+        return commands_check_refuse(call, "--new-sites needs a --baseline FILE");
     if (arguments_given(arguments, "tolerance") && !arguments_given(arguments, "baseline"))
         return commands_check_refuse(call, "--tolerance needs a --baseline FILE");
     if (arguments_given(arguments, "report") != (arguments->word_count == 1))
@@ -65,6 +70,12 @@ static int commands_check_read_numbers(const struct command_call *call,
     if (status == TMPALLOC_OK)
         status = arguments_size(call->arguments, "max-bytes", 0, LARGEST_SIZE, &limits->most_bytes,
                                 call->error);
+    if (status == TMPALLOC_OK)
+        status = arguments_number(call->arguments, "max-allocations", 0, INT64_MAX,
+                                  &limits->most_allocations, call->error);
+    if (status == TMPALLOC_OK)
+        status = arguments_number(call->arguments, "new-sites", 0, INT64_MAX,
+                                  &limits->most_new_sites, call->error);
     if (status == TMPALLOC_OK)
         status = arguments_number(call->arguments, "tolerance", 0, LARGEST_TOLERANCE,
                                   &limits->tolerance_percent, call->error);
@@ -105,17 +116,6 @@ static int read_request(const struct command_call *call, struct request *request
     return status == TMPALLOC_OK ? read_baseline(call, request) : status;
 }
 
-/* A failure is part of the verdict, which the user is to see. */
-static void write_report(const struct command_call *call, const struct request *request,
-                         const struct profile *profile, enum check_verdict *verdict) {
-    if (command_write_report(call, profile, request->report, call->arguments->words[0]) ==
-        TMPALLOC_OK)
-        return;
-    text_printf(call->text, "tmpalloc: %s\n", call->error->text);
-    if (*verdict == CHECK_PASSED)
-        *verdict = CHECK_NOTHING;
-}
-
 static int commands_check_judge(const struct command_call *call, const struct request *request,
                                 enum check_verdict *ret) {
     struct profile *profile = NULL;
@@ -127,7 +127,7 @@ static int commands_check_judge(const struct command_call *call, const struct re
     if (status == TMPALLOC_OK)
         status = report_check(profile, &request->limits, call->text, ret, call->error);
     if (status == TMPALLOC_OK && request->report)
-        write_report(call, request, profile, ret);
+        status = command_write_report(call, profile, request->report, call->arguments->words[0]);
     profile_destroy(profile);
     return status;
 }
@@ -148,11 +148,15 @@ static int commands_check_conclude(const struct command_call *call, enum check_v
 }
 
 static int run_check(const struct command_call *call) {
-    struct request request = {.limits = {CHECK_NO_LIMIT, CHECK_NO_LIMIT}};
+    struct request request = {.limits = {.most_count = CHECK_NO_LIMIT,
+                                         .most_bytes = CHECK_NO_LIMIT,
+                                         .most_allocations = CHECK_NO_LIMIT,
+                                         .most_new_sites = CHECK_NO_LIMIT}};
     request.limits.any_status = arguments_given(call->arguments, "any-status");
     request.limits.columns = command_columns(call->terminal);
     enum check_verdict verdict = CHECK_NOTHING;
     int status = read_request(call, &request);
+    request.limits.path_known = session_knows_path(call->session, request.limits.at);
     if (status == TMPALLOC_OK)
         status = commands_check_judge(call, &request, &verdict);
     if (request.limits.at)

@@ -1,12 +1,14 @@
 #include "reports/report_check.h"
 
 #include "profile/profile_advice.h"
+#include "profile/profile_names.h"
 #include "profile/stack_filter.h"
 #include "reports/report_pairs.h"
 #include "reports/report_stack.h"
 #include "reports/report_width.h"
 
-#define LINES_SHOWN 10
+#define LINES_SHOWN  10
+#define OTHERS_SHOWN 3
 
 /* What is judged of a profile. */
 struct selection {
@@ -19,7 +21,10 @@ struct check {
     const struct profile *profile;
     const struct check_limits *limits;
     struct selection now;
-    struct selection before; /* of the baseline */
+    struct selection before;   /* of the baseline */
+    struct report_pairs pairs; /* of both; without a baseline there are none */
+    size_t new_sites;          /* that it lacks */
+    size_t lines_behind;       /* the worst site's call stack */
     struct stack_filter *filter;
 };
 
@@ -60,16 +65,33 @@ static enum profile_worth worth(const struct check *check) {
     return profile_ending_worth(&check->profile->ending, check->profile->incomplete);
 }
 
+static bool exceeds_allocations(const struct check *check) {
+    return check->now.allocations > check->limits->most_allocations;
+}
+
+static bool exceeds_new_sites(const struct check *check) {
+    return check->new_sites > check->limits->most_new_sites;
+}
+
+/* Nothing has been seen where nothing is allowed. */
+static bool proves_nothing_allocated(const struct check *check) {
+    const struct check_limits *limits = check->limits;
+    return limits->path_known && limits->most_allocations != CHECK_NO_LIMIT &&
+           limits->most_count == CHECK_NO_LIMIT && limits->most_bytes == CHECK_NO_LIMIT &&
+           !limits->baseline;
+}
+
 static bool is_doubtful(const struct check *check) {
     return worth(check) > (check->limits->any_status ? WORTH_EXITED : WORTH_SOUND);
 }
 
 static enum check_verdict report_check_judge(const struct check *check) {
-    if (worth(check) == WORTH_NOTHING || check->profile->totals.allocations == 0 ||
-        check->now.sites == 0)
+    bool nothing = check->profile->totals.allocations == 0 || check->now.sites == 0;
+    if (worth(check) == WORTH_NOTHING || (nothing && !proves_nothing_allocated(check)))
         return CHECK_NOTHING;
     bool failed = check->now.amount.count > check->limits->most_count ||
-                  check->now.amount.bytes > check->limits->most_bytes || exceeds_baseline(check);
+                  check->now.amount.bytes > check->limits->most_bytes || exceeds_baseline(check) ||
+                  exceeds_allocations(check) || exceeds_new_sites(check);
     if (failed)
         return CHECK_FAILED;
     return is_doubtful(check) ? CHECK_NOTHING : CHECK_PASSED;
@@ -86,6 +108,16 @@ static void report_check_append_amount(struct text *text, struct report_amount a
     text_append_size(text, amount.bytes);
 }
 
+static void append_allocations(struct text *text, uint64_t count) {
+    text_append_count(text, count);
+    text_append(text, count == 1 ? " allocation" : " allocations");
+}
+
+static void append_new_sites(struct text *text, uint64_t count) {
+    text_append_count(text, count);
+    text_append(text, count == 1 ? " new site" : " new sites");
+}
+
 static void append_limits(const struct check *check, struct text *text) {
     const struct check_limits *limits = check->limits;
     const char *separator = "; allowed: ";
@@ -97,6 +129,16 @@ static void append_limits(const struct check *check, struct text *text) {
     if (limits->most_bytes != CHECK_NO_LIMIT) {
         text_append(text, separator);
         text_append_size(text, limits->most_bytes);
+        separator = ", ";
+    }
+    if (limits->most_allocations != CHECK_NO_LIMIT) {
+        text_append(text, separator);
+        append_allocations(text, limits->most_allocations);
+        separator = ", ";
+    }
+    if (limits->most_new_sites != CHECK_NO_LIMIT) {
+        text_append(text, separator);
+        append_new_sites(text, limits->most_new_sites);
         separator = ", ";
     }
     if (!limits->baseline)
@@ -132,6 +174,14 @@ static void report_check_append_verdict(const struct check *check, enum check_ve
     text_printf(text, "tmpalloc: check %s at threshold %u: ",
                 verdict == CHECK_FAILED ? "failed" : "passed", check->profile->threshold);
     report_check_append_amount(text, check->now.amount);
+    if (check->limits->most_allocations != CHECK_NO_LIMIT) {
+        text_append(text, ", ");
+        append_allocations(text, check->now.allocations);
+    }
+    if (check->limits->most_new_sites != CHECK_NO_LIMIT) {
+        text_append(text, ", ");
+        append_new_sites(text, check->new_sites);
+    }
     if (check->limits->at)
         text_printf(text, " at '%s'", check->limits->at_pattern);
     append_limits(check, text);
@@ -176,7 +226,7 @@ static size_t count_lines(const struct check *check, const struct text *text) {
 /* As many as leave room for the line that counts the others. */
 static void report_check_append_frames(const struct check *check, const struct profile_site *site,
                                        struct text *text) {
-    size_t lines = count_lines(check, text) + 1;
+    size_t lines = count_lines(check, text) + check->lines_behind + 1;
     size_t next = site->location;
     struct text frame;
     text_init(&frame);
@@ -195,35 +245,118 @@ static void report_check_append_frames(const struct check *check, const struct p
         text_printf(text, "  %zu more frame%s\n", hidden, text_plural(hidden));
 }
 
+/* Whether what came since the baseline is to blame. */
+static bool is_compared(const struct check *check) {
+    return exceeds_baseline(check) || exceeds_new_sites(check);
+}
+
+static void append_before(struct text *text, const struct report_pair *pair) {
+    text_append(text, pair->before.count ? ", before " : ", new");
+    if (pair->before.count)
+        report_check_append_amount(text, pair->before);
+}
+
+static bool is_new_or_worse(struct check *check, const struct report_pair *pair) {
+    struct report_amount more = report_check_growth(pair);
+    return (more.count > 0 || more.bytes > 0) && is_site_selected(check, pair->site);
+}
+
+/* Beside the worst one. */
+static void append_others(struct check *check, const struct report_pair *worst, struct text *text) {
+    size_t others = 0;
+    for (size_t i = 0; i < check->pairs.count; i++) {
+        const struct report_pair *pair = &check->pairs.items[i];
+        if (pair == worst || !is_new_or_worse(check, pair) || others++ >= OTHERS_SHOWN)
+            continue;
+        text_printf(text, "Site %u (", pair->site->id);
+        profile_append_location(text, profile_location(pair->site));
+        text_append(text, "): ");
+        report_check_append_amount(text, pair->after);
+        append_before(text, pair);
+        text_append(text, "\n");
+    }
+    if (others > OTHERS_SHOWN)
+        text_printf(text, "%zu more sites are new or worse\n", others - OTHERS_SHOWN);
+}
+
+static void append_busiest(struct check *check, struct text *text) {
+    const struct profile_site *busiest = NULL;
+    for (size_t i = 0; i < check->profile->site_count; i++) {
+        const struct profile_site *site = &check->profile->sites[i];
+        if ((!busiest || site->counters.allocations > busiest->counters.allocations) &&
+            is_site_selected(check, site))
+            busiest = site;
+    }
+    if (!busiest)
+        return;
+    text_printf(text, "Most are at site %u: ", busiest->id);
+    append_allocations(text, busiest->counters.allocations);
+    text_append(text, "\n");
+    report_check_append_frames(check, busiest, text);
+}
+
 static void append_worst(const struct check *check, const struct report_pair *pair,
                          struct text *text) {
     const struct profile_site *site = pair->site;
     text_printf(text, "Worst is site %u: ", site->id);
     report_check_append_amount(text, pair->after);
-    if (exceeds_baseline(check)) {
-        text_append(text, ", before ");
-        report_check_append_amount(text, pair->before);
-    }
+    if (is_compared(check))
+        append_before(text, pair);
     profile_append_advice_between(text, "; ", site, "");
     text_append(text, "\n");
     report_check_append_frames(check, site, text);
 }
 
-static int report_check_blame(struct check *check, struct text *text) {
-    struct report_pairs pairs;
-    const struct profile *before = exceeds_baseline(check) ? check->limits->baseline : NULL;
-    int status = report_pairs_init(&pairs, before, check->profile);
-    const struct report_pair *worst = status == TMPALLOC_OK ? find_worst(check, &pairs) : NULL;
+static void blame_pair(struct check *check, const struct report_pairs *pairs, struct text *text) {
+    const struct report_pair *worst = find_worst(check, pairs);
+    struct text others;
+    text_init(&others);
+    if (is_compared(check))
+        append_others(check, worst, &others);
+    if (others.length > 0)
+        check->lines_behind = count_lines(check, &others);
     if (worst)
         append_worst(check, worst, text);
+    text_append(text, text_get(&others));
+    text->failed |= others.failed;
+    text_deinit(&others);
+}
+
+static int report_check_blame(struct check *check, struct text *text) {
+    struct report_pairs pairs;
+    const struct check_limits *limits = check->limits;
+    bool temporaries = check->now.amount.count > limits->most_count ||
+                       check->now.amount.bytes > limits->most_bytes || is_compared(check);
+    if (!temporaries) {
+        append_busiest(check, text);
+        return TMPALLOC_OK;
+    }
+    if (is_compared(check)) {
+        blame_pair(check, &check->pairs, text);
+        return TMPALLOC_OK;
+    }
+    int status = report_pairs_init(&pairs, NULL, check->profile);
+    if (status == TMPALLOC_OK)
+        blame_pair(check, &pairs, text);
     report_pairs_deinit(&pairs);
+    return status;
+}
+
+static int compare_with_baseline(struct check *check) {
+    int status = report_pairs_init(&check->pairs, check->limits->baseline, check->profile);
+    check->before = select_sites(check, check->limits->baseline);
+    for (size_t i = 0; i < check->pairs.count; i++) {
+        const struct report_pair *pair = &check->pairs.items[i];
+        check->new_sites += pair->before.count == 0 && is_site_selected(check, pair->site);
+    }
     return status;
 }
 
 static int check_profile(struct check *check, struct text *text, enum check_verdict *ret) {
     check->now = select_sites(check, check->profile);
-    if (check->limits->baseline)
-        check->before = select_sites(check, check->limits->baseline);
+    int status = check->limits->baseline ? compare_with_baseline(check) : TMPALLOC_OK;
+    if (status != TMPALLOC_OK)
+        return status;
     *ret = report_check_judge(check);
     if (*ret == CHECK_NOTHING)
         report_check_append_nothing(check, text);
@@ -240,6 +373,7 @@ int report_check(const struct profile *profile, const struct check_limits *limit
         status = check_profile(&check, text, ret);
     if (status == TMPALLOC_OK && stack_filter_failed(check.filter))
         status = TMPALLOC_E_NOMEM;
+    report_pairs_deinit(&check.pairs);
     stack_filter_destroy(check.filter);
     return report_end(status, text, error);
 }

@@ -11,11 +11,14 @@ enum check_verdict { CHECK_PASSED = 0, CHECK_FAILED = 1, CHECK_NOTHING = 2 };
 struct check_limits {
     uint64_t most_count; /* CHECK_NO_LIMIT: any */
     uint64_t most_bytes;
+    uint64_t most_allocations;      /* temporary or not */
+    uint64_t most_new_sites;        /* with temporaries, that the baseline lacks */
     const struct profile *baseline; /* at the same threshold; NULL: none */
     const char *baseline_name;
     uint64_t tolerance_percent; /* by which count and bytes may exceed the baseline's */
     const regex_t *at;          /* only stacks that match; NULL: all */
     const char *at_pattern;
+    bool path_known;  /* no allocation means that there was none where they are looked for */
     bool any_status;  /* an exit status that isn't 0 doesn't matter */
     uint32_t columns; /* of the lines that it will be wrapped to; 0: any */
 };
@@ -23,8 +26,9 @@ struct check_limits {
 /* Judges the profile's temporaries as a whole and appends the verdict: one line, and when it is
  * CHECK_FAILED the site with most bytes, or with the largest growth if the baseline is exceeded,
  * and its innermost frames, ten lines at most.  CHECK_NOTHING: no allocation was seen, no stack
- * matches, or the way in which the process ended leaves them without worth, or within the limits
- * with too little.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+ * matches (of a known path that proves most_allocations, if nothing else is asked), or the way in
+ * which the process ended leaves them without worth, or within the limits with too little.
+ * TMPALLOC_OK or TMPALLOC_E_NOMEM. */
 int report_check(const struct profile *profile, const struct check_limits *limits,
                  struct text *text, enum check_verdict *ret, struct error *error);
 

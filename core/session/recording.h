@@ -33,6 +33,7 @@ struct recording {
     bool told_lacks[DEBUG_LACKS_LINES + 1]; /* the same of each other kind */
     bool limited;                           /* it had none for more call stacks */
     struct tmpalloc_process process;        /* pid 0: not known yet */
+    bool tracked;                           /* entry points were, at some time */
     bool over;                              /* the process is gone */
     char **arguments;                       /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;

@@ -34,6 +34,17 @@ static bool look_at(void *arg, const char *name) {
     return !search->found;
 }
 
+bool session_knows_path(const struct session *session, const regex_t *at) {
+    const struct recording *recording = session->recording;
+    struct search search = {.at = at};
+    if (session->loaded)
+        return !at;
+    if (!recording || !recording->tracked || session->options.within)
+        return false;
+    return !at || (function_names_for_each(recording->modules, look_at, &search) == TMPALLOC_OK &&
+                   search.found);
+}
+
 void session_append_unmatched(struct session *session, const regex_t *at, const char *pattern,
                               struct text *text) {
     struct search search = {.at = at};

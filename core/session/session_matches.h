@@ -12,4 +12,8 @@
 void session_append_unmatched(struct session *session, const regex_t *at, const char *pattern,
                               struct text *text);
 
+/* Whether allocations in calls that match (NULL: in any) would have been seen: such a function is
+ * loaded, and tracking had begun. */
+bool session_knows_path(const struct session *session, const regex_t *at);
+
 #endif

@@ -27,6 +27,8 @@ int session_set_state(struct session *session, enum session_state state, struct 
     LOG(LOG_SESSION, "%s, was %s", session_state_state_name(state),
         session_state_state_name(session->state));
     session->state = state;
+    if (state == SESSION_TRACKING)
+        session->recording->tracked = true;
     return TMPALLOC_OK;
 }
 

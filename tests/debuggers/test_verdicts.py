@@ -1,6 +1,7 @@
 """Verdicts of `check`: which results and which end of a program give which status."""
 
 import json
+import os
 import re
 
 import pytest
@@ -188,3 +189,113 @@ def test_a_verdict_is_the_end_of_a_batch(debugger, program, library, number, sta
     steps = ["tmpalloc start", debugger.run(), "tmpalloc check --max-count 5"]
     result = debugger.session(program, steps, ["exit", number])
     assert result.status == status, result.text
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [
+        ("--max-allocations 4", 1),
+        ("--max-allocations 5", 0),
+        ("--max-allocations 4 --max-count 5", 1),
+        ("--max-allocations 0 --at checkpoint", 0),
+        ("--max-allocations 0 --at nowhere_at_all", 2),
+        ("--max-allocations 0 --max-count 0 --at checkpoint", 2),
+    ],
+)
+def test_no_allocation_proves_something_where_the_path_is_known(
+    debugger, program, library, options, verdict
+):
+    steps = [debugger.break_at("checkpoint"), "tmpalloc start --engine agent", debugger.run()]
+    steps += [debugger.continue_(), f"tmpalloc check {options}"]
+    result = debugger.session(program, steps, ["exit", 0])
+    assert result.status == verdict, result.text
+    if verdict == 1:
+        assert re.search(r"(?m)^(Most are at|Worst is) site 1: ", result.outputs[-1])
+
+
+@pytest.mark.parametrize(("option", "verdict"), [("", 2), ("--any-status", 0)])
+def test_no_allocation_of_a_program_that_failed_proves_nothing(
+    debugger, program, library, start, option, verdict
+):
+    check = f"tmpalloc check --max-allocations 0 --at checkpoint {option}"
+    result = debugger.session(program, [start, debugger.run(), check], ["exit", 3])
+    assert result.status == verdict, result.text
+
+
+#: Makes temporaries at one place, or with an argument at three more, of which it makes more at one.
+SITES = r"""
+#include <stdlib.h>
+#define SITE(name) \
+    __attribute__((noinline)) static void name(int size) { \
+        void *volatile block = malloc((size_t)size); \
+        free(block); \
+    }
+SITE(known) SITE(growing) SITE(fresh) SITE(other)
+int main(int argc, char **argv) {
+    (void)argv;
+    known(10);
+    for (int i = 0; i < argc; i++)
+        growing(20);
+    if (argc > 1) {
+        fresh(400);
+        other(30);
+    }
+    return 0;
+}
+"""
+
+
+def test_a_comparison_says_which_sites_are_new_or_worse(debugger, compile, library, start):
+    program = compile(SITES, "-fno-builtin")
+    run = {"gdb": "run", "lldb": "process launch --"}[debugger.name]
+    steps = [start, run, "tmpalloc save before.json", start, f"{run} more"]
+    steps += ["tmpalloc check --exit never --baseline before.json --tolerance 9999"]
+    steps += ["tmpalloc check --exit never --baseline before.json --tolerance 9999 --new-sites 2"]
+    steps += ["tmpalloc check --exit never --new-sites 1 --baseline before.json --tolerance 9999"]
+    steps += ["tmpalloc check --baseline before.json"]
+    result = debugger.session(program, steps)
+    assert "check passed" in result.outputs[5] and "check passed" in result.outputs[6], result.text
+    assert "check failed" in result.outputs[7] and "2 new sites" in result.outputs[7], result.text
+    for output in result.outputs[7], result.outputs[8]:
+        assert re.search(r"Worst is site \d+: 1 temporary of 400B, new", output)
+        assert re.search(r"Site \d+ \(growing at .*\): 2 temp.*, before 1 temporary of 20B", output)
+        assert re.search(r"Site \d+ \(other at .*\): 1 temporary of 30B, new", output)
+        assert "known" not in output and len(output.splitlines()) <= 10
+    assert result.status == 1
+
+
+def test_a_report_that_can_not_be_written_is_no_verdict(debugger, program, library):
+    (debugger.directory / "there.json").write_text("kept")
+    check = "tmpalloc check --max-count 100 --report json"
+    steps = ["tmpalloc start", debugger.run(), f"{check} there.json"]
+    result = debugger.session(program, steps, ["exit", 0])
+    assert result.status == 2 and "there.json" in result.text, result.text
+    assert "passed" not in result.text
+    assert (debugger.directory / "there.json").read_text() == "kept"
+    assert debugger.session(program, [*steps[:2], f"{steps[2]} --force"], ["exit", 0]).status == 0
+
+
+@pytest.mark.parametrize(
+    "mistake", ["--max-cuont 5", "--max-count many", "--new-sites 1", "", "--at ( --max-count 5"]
+)
+def test_a_mistake_in_check_ends_a_batch_with_its_status(debugger, program, library, mistake):
+    steps = ["tmpalloc start", debugger.run(), f"tmpalloc check {mistake}"]
+    result = debugger.session(program, steps, ["exit", 0])
+    assert result.status == 2 and "passed" not in result.text, result.text
+
+
+def test_no_verdict_ends_the_debugger_where_that_is_not_wanted(debugger, program, library):
+    steps = ["tmpalloc start", debugger.run(), "tmpalloc check --max-count 4 --exit never"]
+    result = debugger.session(program, [*steps, debugger.script("print('goes on')")], ["exit", 0])
+    assert result.status == 0 and "goes on" in result.outputs[-1], result.text
+
+
+def test_a_verdict_at_a_prompt_ends_the_debugger_when_that_is_wanted(debugger, program, library):
+    terminal = debugger.terminal(program, ["exit", 0])
+    terminal.command("tmpalloc start")
+    terminal.command(debugger.run_here(), "exited")
+    terminal.command("tmpalloc check --max-count 4", "check failed")
+    terminal.send("tmpalloc check --max-count 4 --exit always")
+    terminal.expect("check failed")
+    ended = os.waitid(os.P_PID, terminal.pid, os.WEXITED | os.WNOWAIT)
+    assert (ended.si_code, ended.si_status) == (os.CLD_EXITED, 1)

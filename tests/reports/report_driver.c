@@ -46,6 +46,8 @@ static int print_check(const struct profile *profile, const struct profile *befo
     enum check_verdict verdict;
     const struct check_limits limits = {.most_count = before ? CHECK_NO_LIMIT : 0,
                                         .most_bytes = CHECK_NO_LIMIT,
+                                        .most_allocations = CHECK_NO_LIMIT,
+                                        .most_new_sites = CHECK_NO_LIMIT,
                                         .baseline = before,
                                         .baseline_name = "before"};
     int status = report_check(profile, &limits, text, &verdict, error);
