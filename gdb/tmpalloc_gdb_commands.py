@@ -15,38 +15,59 @@ from tmpalloc_gdb_mi import register
 from tmpalloc_gdb_settings import any_width
 
 
-class _Command(gdb.Command):
-    """The prefix command."""
+class _Prefix(gdb.Command):
+    """`tmpalloc`: GDB finds the command, also by a unique beginning of its name."""
 
     def __init__(self, session, host):
-        lines = [f"  {command.name} -- {command.summary}" for command in session.commands]
-        self.__doc__ = "\n".join(["Find temporary allocations.", "", *lines])
-        super().__init__("tmpalloc", gdb.COMMAND_DATA)
+        self.__doc__ = "Find temporary allocations."
+        super().__init__("tmpalloc", gdb.COMMAND_DATA, prefix=True)
         self._session = session
         self._host = host
 
     def invoke(self, argument, from_tty):
-        """Called by GDB."""
+        """Called by GDB without a command, or with an unknown one, which the core refuses."""
         self.dont_repeat()
-        try:
-            at_terminal = from_tty and not self._host.has_machine_interface
-            place = _terminal(at_terminal, self._host.batch)
-            ok, text = self._session.execute(argument, **place)
-        except KeyboardInterrupt:
-            raise gdb.GdbError("Quit") from None
-        if not ok and self._host.exit_status is None:
-            raise gdb.GdbError(text.rstrip("\n"))
-        _write(text, gdb.STDOUT if ok else gdb.STDERR)
-        if self._host.exit_status is not None:
-            gdb.execute("set confirm off")
-            gdb.execute(f"quit {self._host.exit_status}")
+        _execute(self._session, self._host, argument, from_tty)
+
+
+class _Command(gdb.Command):
+    """One command of the core's table."""
+
+    def __init__(self, session, host, command):
+        usage, *rest = session.execute(f"help {command.name}")[1].splitlines()
+        self.__doc__ = "\n".join([command.summary, f"Usage: {usage}", "", *rest[1:]])
+        super().__init__(f"tmpalloc {command.name}", gdb.COMMAND_DATA)
+        self._session = session
+        self._host = host
+        self._command = command
+
+    def invoke(self, argument, from_tty):
+        """Called by GDB."""
+        if not self._command.repeats:
+            self.dont_repeat()
+        _execute(self._session, self._host, f"{self._command.name} {argument}", from_tty)
 
     def complete(self, text, word):
         """Called by GDB; `word` is what follows the last break character, e.g. a dash."""
         if word is None:
             return gdb.COMPLETE_NONE
         kept = len(text.split(" ")[-1]) - len(word)
-        return [candidate[kept:] for candidate in complete(self._session.commands, text)]
+        found = complete(self._session.commands, f"{self._command.name} {text}")
+        return [candidate[kept:] for candidate in found]
+
+
+def _execute(session, host, line, from_tty):
+    try:
+        at_terminal = from_tty and not host.has_machine_interface
+        ok, text = session.execute(line, **_terminal(at_terminal, host.batch))
+    except KeyboardInterrupt:
+        raise gdb.GdbError("Quit") from None
+    if not ok and host.exit_status is None:
+        raise gdb.GdbError(text.rstrip("\n"))
+    _write(text, gdb.STDOUT if ok else gdb.STDERR)
+    if host.exit_status is not None:
+        gdb.execute("set confirm off")
+        gdb.execute(f"quit {host.exit_status}")
 
 
 def _terminal(from_tty, batch):
@@ -82,7 +103,7 @@ def _is_piped():
     return bool(children - {inferior.pid for inferior in gdb.inferiors()})
 
 
-class _Prefix(gdb.Command):
+class _Settings(gdb.Command):
     """Parent of the settings."""
 
     def __init__(self, verb):
@@ -173,6 +194,10 @@ def _add_settings(session):
         _Setting(session, name, gdb.PARAM_STRING_NOESCAPE)
 
 
+#: Kinds of values that can be a text.
+_TEXTS = (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_STRING)
+
+
 class _Amount(gdb.Function):
     """A number of the temporaries whose location matches a regular expression."""
 
@@ -180,13 +205,16 @@ class _Amount(gdb.Function):
         self.__doc__ = f'{name.capitalize()} of temporaries: $_tmpalloc_{name}("REGEX")'
         super().__init__(f"_tmpalloc_{name}")
         self._session = session
+        self._name = name
         self._field = field
 
-    def invoke(self, location):
+    def invoke(self, *locations):
         """Called by GDB, in breakpoint conditions, too."""
         try:
-            return self._session.count(location.string())[self._field]
-        except ValueError as error:
+            if [value.type.strip_typedefs().code in _TEXTS for value in locations] != [True]:
+                raise ValueError(f'the usage is $_tmpalloc_{self._name}("REGEX")')
+            return self._session.count(locations[0].string())[self._field]
+        except (ValueError, gdb.error) as error:
             raise gdb.GdbError(f"tmpalloc: {error}") from None
 
 
@@ -205,9 +233,11 @@ def load():
     except binding.LibraryError as error:
         gdb.write(f"{error}\n", gdb.STDERR)
         return
-    _Command(_session, host)
-    _Prefix("set")
-    _Prefix("show")
+    _Prefix(_session, host)
+    for command in _session.commands:
+        _Command(_session, host, command)
+    _Settings("set")
+    _Settings("show")
     _Threshold(_session)
     _add_settings(_session)
     _Amount(_session, "count", 0)

@@ -12,6 +12,7 @@ for _path in (_FOLDER, os.path.join(os.path.dirname(_FOLDER), "core", "python"))
         sys.path.insert(0, _path)
 
 from tmpalloc import binding  # noqa: E402 (needs the path)
+from tmpalloc.command_table import Option  # noqa: E402
 from tmpalloc.log_width import log_width  # noqa: E402
 from tmpalloc.session import Session  # noqa: E402
 from tmpalloc_lldb_catches import CatchPlan  # noqa: E402,F401 (by its name, for LLDB)
@@ -130,6 +131,10 @@ class PlainCheck(PlainCommand):
         return "Judge the temporaries: tmpalloc help check"
 
 
+#: What the core understands for each command.
+_HELP = Option("help", "", None, [], "show the command's options")
+
+
 def _parsed_command(command):
     """A class for LLDB that parses one command's options and completes them."""
     value = lldb.eArgTypeFilename if "FILE" in command.arguments else lldb.eArgTypeValue
@@ -152,7 +157,7 @@ def _parsed_command(command):
 
         def setup_command_definition(self):
             self.ov_parser = Words()
-            for i, option in enumerate(command.options):
+            for i, option in enumerate([*command.options, _HELP]):
                 # LLDB itself begins with NUL for options without a letter, which ends its table.
                 self._add_option(option, option.letter or chr(1 + i))
             if command.maximum:
@@ -176,6 +181,10 @@ def _parsed_command(command):
             options, self.ov_parser.words = self.ov_parser.words, []
             dashes = ["--"] if any(word.startswith("-") for word in words) else []
             _execute(shlex.join([command.name, *options, *dashes, *words]), result)
+
+        def get_repeat_command(self, _line):
+            """Called by LLDB: what an empty line executes; None is the same again."""
+            return None if command.repeats else ""
 
         def get_short_help(self):
             """Called by LLDB."""

@@ -4,6 +4,7 @@
 
 #include "commands/commands_options.h"
 #include "commands/commands_table.h"
+#include "commands/words.h"
 #include "reports/report_width.h"
 #include "session/session_process.h"
 
@@ -15,6 +16,13 @@ static const struct command *const commands[] = {
 
 const struct tmpalloc_option_info command_no_options[] = {OPTION_END};
 
+static const char *const command_names[] = {
+#define COMMAND_NAME(name) #name,
+    COMMANDS_FOR_EACH(COMMAND_NAME)
+#undef COMMAND_NAME
+        NULL,
+};
+
 static const struct tmpalloc_terminal no_terminal = {0};
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -23,31 +31,28 @@ const struct tmpalloc_command_info *commands_get(uint32_t i) {
     return i < COMMAND_COUNT ? &commands[i]->info : NULL;
 }
 
-static const struct command *find_command(const char *name, size_t length) {
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const char *candidate = commands[i]->info.name;
-        if (strlen(candidate) == length && strncmp(candidate, name, length) == 0)
-            return commands[i];
+/* NULL leaves in *error what is accepted. */
+static const struct command *find_command(const char *name, size_t length, struct error *error) {
+    struct text problem;
+    text_init(&problem);
+    size_t found = words_find(command_names, name, length, "command", "", &problem);
+    const struct command *command = found < COMMAND_COUNT ? commands[found] : NULL;
+    if (found == WORDS_NOT_FOUND) {
+        text_append(&problem,
+                    strchr(text_get(&problem), ':') ? " Accepted are " : ": accepted are ");
+        text_append_list(&problem, command_names);
     }
-    return NULL;
-}
-
-static int refuse_command(const char *name, size_t length, struct error *error) {
-    struct text names;
-    text_init(&names);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        text_printf(&names, "%s%s", i ? ", " : "", commands[i]->info.name);
-    int status = error_set(error, TMPALLOC_E_ARGUMENT, "unknown command %.*s: accepted are %s",
-                           (int)length, name, text_get(&names));
-    text_deinit(&names);
-    return status;
+    if (!command)
+        error_set(error, TMPALLOC_E_ARGUMENT, "%s", text_get(&problem));
+    text_deinit(&problem);
+    return command;
 }
 
 static int run_help(const struct command_call *call) {
     const char *name = call->arguments->words[0];
-    const struct command *command = name ? find_command(name, strlen(name)) : NULL;
+    const struct command *command = name ? find_command(name, strlen(name), call->error) : NULL;
     if (name && !command)
-        return refuse_command(name, strlen(name), call->error);
+        return TMPALLOC_E_ARGUMENT;
     if (command) {
         command_append_help(&command->info, call->text);
         return TMPALLOC_OK;
@@ -60,7 +65,7 @@ static int run_help(const struct command_call *call) {
 
 const struct command command_help = {
     .info = {"help", "[COMMAND]", "Show the commands, or one with its options.", command_no_options,
-             0, 1},
+             0, 1, .repeats = 1},
     .run = run_help,
 };
 
@@ -84,7 +89,10 @@ static int run_command(const struct command *command, command_run *run, struct c
         return status;
     }
     call->arguments = &arguments;
-    status = run(call);
+    if (arguments.help)
+        command_append_help(&command->info, call->text);
+    else
+        status = run(call);
     if (status != TMPALLOC_OK && command->failed)
         command->failed(call);
     if (status == TMPALLOC_OK && command->wraps)
@@ -98,9 +106,9 @@ static int commands_execute_words(const char *line, bool data, struct command_ca
     if (*line == '\0')
         line = "help";
     size_t length = strcspn(line, " \t\n");
-    const struct command *command = find_command(line, length);
+    const struct command *command = find_command(line, length, call->error);
     if (!command)
-        return refuse_command(line, length, call->error);
+        return TMPALLOC_E_ARGUMENT;
     if (data && !command->data)
         return error_set(call->error, TMPALLOC_E_UNSUPPORTED, "%s has no result for programs",
                          command->info.name);

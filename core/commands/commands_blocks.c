@@ -85,7 +85,7 @@ const struct command command_live = {
     .info = {"live", "",
              "Show the blocks that can still become temporary, the youngest first.\n"
              "Age counts the other allocations that the block's thread has made since.",
-             live_options, 0, 0},
+             live_options, 0, 0, .repeats = 1},
     .run = run_live,
     .wraps = true,
 };
@@ -96,7 +96,7 @@ const struct command command_explain = {
          "Show which block holds ADDRESS, and what freeing it now would make of it.\n"
          "ADDRESS is a number or an expression of the debugger: a pointer, $rdi, a std::string,\n"
          "a vector, of which the first pointer into a block is followed.",
-         explain_options, 1, COMMAND_EXPRESSION_WORDS},
+         explain_options, 1, COMMAND_EXPRESSION_WORDS, .repeats = 1},
     .run = run_explain,
     .wraps = true,
 };

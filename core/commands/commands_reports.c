@@ -165,7 +165,7 @@ const struct command command_summary = {
          "allocations of its own. Total counts what is anywhere beneath the location, Own what it\n"
          "allocates itself, Share how many of its allocations were temporary, Scope how many of\n"
          "these the allocating function freed itself, or what it called.",
-         summary_options, 0, 0},
+         summary_options, 0, 0, .repeats = 1},
     .run = run_summary,
     .wraps = true,
     .data = summary_data,
@@ -173,7 +173,7 @@ const struct command command_summary = {
 
 const struct command command_tree = {
     .info = {"tree", "", "Show temporary allocations as a call tree, heaviest branch first.",
-             tree_options, 0, 0},
+             tree_options, 0, 0, .repeats = 1},
     .run = run_tree,
     .wraps = true,
 };
@@ -185,16 +185,17 @@ const struct command command_list = {
          "FUNCTION is a name as in the summary, or its last part; FILE is a path or the end of\n"
          "one, and FILE:LINE shows that line whatever it has. What a library allocates is counted\n"
          "at the line that called it.",
-         list_options, 1, 1},
+         list_options, 1, 1, .repeats = 1},
     .run = run_list,
     .wraps = true,
 };
 
 const struct command command_site = {
     .info = {"site", "ID",
-             "Show one call site in full; ID is a number of the summary's last lines, or an\n"
+             "Show one call site in full.\n"
+             "ID is a number of the summary's last lines, or an\n"
              "expression of the debugger: $_tmpalloc_site (in LLDB $tmpalloc_site).",
-             site_options, 1, COMMAND_EXPRESSION_WORDS},
+             site_options, 1, COMMAND_EXPRESSION_WORDS, .repeats = 1},
     .run = run_site,
     .wraps = true,
 };

@@ -85,7 +85,7 @@ const struct command command_diff = {
     .info = {"diff", "OLD-FILE [NEW-FILE]",
              "Compare the results, or the saved ones in NEW-FILE, with those in OLD-FILE.\n"
              "Call sites are the same when their functions' names are: lines may differ.",
-             diff_options, 1, 2},
+             diff_options, 1, 2, .repeats = 1},
     .run = run_diff,
     .wraps = true,
 };

@@ -38,6 +38,6 @@ const struct command command_set = {
 
 const struct command command_show = {
     .info = {"show", "[NAME]", "Show what 'tmpalloc set' has set.", command_no_options, 0, 1,
-             charge_setting_names},
+             charge_setting_names, .repeats = 1},
     .run = run_show,
 };

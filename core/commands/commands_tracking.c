@@ -85,7 +85,8 @@ const struct command command_reset = {
 };
 
 const struct command command_status = {
-    .info = {"status", "", "Show what is tracked, and the counters.", command_no_options, 0, 0},
+    .info = {"status", "", "Show what is tracked, and the counters.", command_no_options, 0, 0,
+             .repeats = 1},
     .run = run_status,
     .wraps = true,
     .data = status_data,

@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands/words.h"
 #include "support/memory.h"
 #include "support/text.h"
+
+/* No command has more options, --help included. */
+#define OPTIONS_LIMIT 31
 
 static size_t option_count(const struct tmpalloc_command_info *command) {
     size_t count = 0;
@@ -15,17 +19,22 @@ static size_t option_count(const struct tmpalloc_command_info *command) {
     return count;
 }
 
-/* "-t/--threshold N, --rows N": what a command accepts, for messages. */
+/* "-t/--threshold N" */
+static void append_option(struct text *text, const struct tmpalloc_option_info *option) {
+    if (option->letter)
+        text_printf(text, "-%c/", option->letter);
+    text_printf(text, "--%s", option->name);
+    if (option->value)
+        text_printf(text, " %s", option->value);
+}
+
+/* What a command accepts, for messages. */
 static void append_accepted(struct text *text, const struct tmpalloc_command_info *command) {
     if (option_count(command) == 0)
         text_append(text, "no options");
     for (const struct tmpalloc_option_info *option = command->options; option->name; option++) {
         text_append(text, option == command->options ? "" : ", ");
-        if (option->letter)
-            text_printf(text, "-%c/", option->letter);
-        text_printf(text, "--%s", option->name);
-        if (option->value)
-            text_printf(text, " %s", option->value);
+        append_option(text, option);
     }
 }
 
@@ -36,6 +45,36 @@ static int refuse_option(const struct tmpalloc_command_info *command, const char
     append_accepted(&accepted, command);
     int status = error_set(error, TMPALLOC_E_ARGUMENT, "%s %s: %s accepts %s", problem, option,
                            command->name, text_get(&accepted));
+    text_deinit(&accepted);
+    return status;
+}
+
+static bool is_option(const struct tmpalloc_option_info *option, const char *word) {
+    if (word[0] == '-' && word[1] == '-')
+        return strcmp(word + 2, option->name) == 0;
+    return word[0] == '-' && option->letter && word[1] == option->letter && !word[2];
+}
+
+/* NULL: it is none. */
+static const struct tmpalloc_option_info *find_option(const struct tmpalloc_command_info *command,
+                                                      const char *word) {
+    for (const struct tmpalloc_option_info *option = command->options; option->name; option++) {
+        if (is_option(option, word))
+            return option;
+    }
+    return NULL;
+}
+
+static int refuse_no_value(const struct tmpalloc_command_info *command, const char *bad,
+                           struct error *error) {
+    const struct tmpalloc_option_info *option = find_option(command, bad);
+    if (!option)
+        return refuse_option(command, "no value for", bad, error);
+    struct text accepted;
+    text_init(&accepted);
+    append_option(&accepted, option);
+    int status = error_set(error, TMPALLOC_E_ARGUMENT, "no value for %s: it is %s", bad,
+                           text_get(&accepted));
     text_deinit(&accepted);
     return status;
 }
@@ -93,6 +132,9 @@ static int read_options(struct arguments *arguments, poptContext context, struct
     const struct tmpalloc_command_info *command = arguments->command;
     int number;
     while ((number = poptGetNextOpt(context)) > 0) {
+        arguments->help |= (size_t)number > option_count(command);
+        if (arguments->help)
+            return TMPALLOC_OK;
         const struct tmpalloc_option_info *option = &command->options[number - 1];
         char *value = option->value ? poptGetOptArg(context) : NULL;
         int status = add_value(arguments, option, value ? value : "", error);
@@ -104,7 +146,7 @@ static int read_options(struct arguments *arguments, poptContext context, struct
         return TMPALLOC_OK;
     const char *bad = poptBadOption(context, POPT_BADOPTION_NOALIAS);
     if (number == POPT_ERROR_NOARG)
-        return refuse_option(command, "no value for", bad, error);
+        return refuse_no_value(command, bad, error);
     if (number == POPT_ERROR_BADOPT)
         return refuse_option(command, "unknown option", bad, error);
     return refuse_option(command, poptStrerror(number), bad, error);
@@ -136,7 +178,9 @@ static int options_read_words(struct arguments *arguments, poptContext context,
 
 static struct poptOption *make_table(const struct tmpalloc_command_info *command) {
     size_t count = option_count(command);
-    struct poptOption *table = memory_allocate_zeroed(count + 1, sizeof(*table));
+    struct poptOption *table = memory_allocate_zeroed(count + 2, sizeof(*table));
+    if (table)
+        table[count] = (struct poptOption){.longName = "help", .val = (int)count + 1};
     for (size_t i = 0; table && i < count; i++) {
         const struct tmpalloc_option_info *option = &command->options[i];
         table[i].longName = option->name;
@@ -155,11 +199,79 @@ static int options_read_all(struct arguments *arguments, int count, const char *
     poptContext context =
         poptGetContext(NULL, count, words, table, POPT_CONTEXT_KEEP_FIRST | POPT_CONTEXT_NO_EXEC);
     int status = context ? read_options(arguments, context, error) : error_no_memory(error);
-    if (status == TMPALLOC_OK)
+    if (status == TMPALLOC_OK && !arguments->help)
         status = options_read_words(arguments, context, error);
     if (context)
         poptFreeContext(context);
     memory_release(table);
+    return status;
+}
+
+/* The names of a command's options, --help's too, for words_find(). */
+static void list_names(const struct tmpalloc_command_info *command, const char **names) {
+    size_t count = 0;
+    for (; command->options[count].name && count + 1 < OPTIONS_LIMIT; count++)
+        names[count] = command->options[count].name;
+    names[count++] = "help";
+    names[count] = NULL;
+}
+
+static bool takes_value(const struct tmpalloc_command_info *command, const char *word) {
+    const struct tmpalloc_option_info *option = find_option(command, word);
+    return option && option->value;
+}
+
+/* "--thr=3" as "--threshold=3"; what is whole already stays where it is. */
+static int complete_option(const struct tmpalloc_command_info *command, const char **word,
+                           char **owned, struct error *error) {
+    const char *names[OPTIONS_LIMIT + 1], *given = *word + 2;
+    size_t length = strcspn(given, "=");
+    struct text text;
+    list_names(command, names);
+    text_init(&text);
+    size_t found = words_find(names, given, length, "option", "--", &text);
+    int status = TMPALLOC_OK;
+    if (found == WORDS_NOT_FOUND) {
+        const char *colon = strchr(text_get(&text), ':');
+        text_printf(&text, "%s %s accepts ", colon ? "" : ":", command->name);
+        append_accepted(&text, command);
+    }
+    if (found == WORDS_NOT_FOUND || found == WORDS_AMBIGUOUS) {
+        status = error_set(error, TMPALLOC_E_ARGUMENT, "%s", text_get(&text));
+    } else if (strlen(names[found]) != length) {
+        text_printf(&text, "--%s%s", names[found], given + length);
+        *owned = text.failed ? NULL : memory_copy_string(text_get(&text));
+        *word = *owned;
+        status = *owned ? TMPALLOC_OK : error_no_memory(error);
+    }
+    text_deinit(&text);
+    return status;
+}
+
+static int complete_options(const struct tmpalloc_command_info *command, int count,
+                            const char **words, char **owned, struct error *error) {
+    int status = TMPALLOC_OK;
+    bool is_value = false;
+    for (int i = 0; i < count && status == TMPALLOC_OK && (is_value || strcmp(words[i], "--"));
+         i++) {
+        if (!is_value && strncmp(words[i], "--", 2) == 0)
+            status = complete_option(command, &words[i], &owned[i], error);
+        is_value = status == TMPALLOC_OK && !is_value && takes_value(command, words[i]);
+    }
+    return status;
+}
+
+static int parse_words(struct arguments *arguments, int count, const char **words,
+                       struct error *error) {
+    char **owned = memory_allocate_zeroed((size_t)count + 1, sizeof(*owned));
+    if (!owned)
+        return error_no_memory(error);
+    int status = complete_options(arguments->command, count, words, owned, error);
+    if (status == TMPALLOC_OK)
+        status = options_read_all(arguments, count, words, error);
+    for (int i = 0; i < count; i++)
+        memory_release(owned[i]);
+    memory_release(owned);
     return status;
 }
 
@@ -175,8 +287,7 @@ int arguments_parse(const struct tmpalloc_command_info *command, const char *lin
                            poptStrerror(split), line);
     static const char *none[] = {NULL};
     if (status == TMPALLOC_OK)
-        status =
-            options_read_all(&arguments, split == 0 ? count : 0, split == 0 ? words : none, error);
+        status = parse_words(&arguments, split == 0 ? count : 0, split == 0 ? words : none, error);
     free(words);
     if (status == TMPALLOC_OK)
         *ret = arguments;

@@ -22,11 +22,12 @@ struct arguments {
     struct option_value *values; /* in the order given */
     size_t value_count;
     size_t value_capacity;
+    bool help; /* --help was given: the rest wasn't looked at */
 };
 
 /* Splits the rest of a command line as a shell would (quotes, backslashes) and checks options,
- * choices, and the number of words.  A FILE that begins with ~/ is one in the user's home.
- * TMPALLOC_E_ARGUMENT explains what is accepted. */
+ * choices, and the number of words.  Options' names may be cut short.  A FILE that begins with ~/
+ * is one in the user's home.  TMPALLOC_E_ARGUMENT explains what is accepted. */
 int arguments_parse(const struct tmpalloc_command_info *command, const char *line,
                     struct arguments *ret, struct error *error);
 void arguments_deinit(struct arguments *arguments);

@@ -278,6 +278,7 @@ struct tmpalloc_command_info {
     uint32_t minimum;                           /**< fewest and */
     uint32_t maximum;                           /**< most positional arguments */
     const char *const *choices; /**< NULL-terminated accepted words of the first one; NULL: any */
+    int32_t repeats;            /**< 1: it only shows something, and an empty line repeats it */
 };
 
 /** Events of the debugger that concern the tracked process. */

@@ -94,6 +94,7 @@ class CommandInfo(ctypes.Structure):
         ("minimum", c_uint32),
         ("maximum", c_uint32),
         ("choices", POINTER(c_char_p)),
+        ("repeats", c_int32),
     ]
 
 

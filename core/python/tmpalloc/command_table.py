@@ -6,7 +6,7 @@ from collections import namedtuple
 
 
 class Command(
-    namedtuple("Command", "name arguments help options maximum choices", defaults=((),))
+    namedtuple("Command", "name arguments help options maximum choices repeats", defaults=((), False))
 ):
     """A command of the core's table, as text; choices are those of its first argument."""
 
@@ -78,6 +78,13 @@ def _complete_value(option, prefix):
 
 def _complete_file(prefix):
     home = os.path.expanduser("~") if prefix.startswith("~/") else ""
-    paths = sorted(glob.glob(glob.escape(home + prefix[1:] if home else prefix) + "*"))
-    marked = [path + "/" if os.path.isdir(path) else path for path in paths]
-    return ["~" + path[len(home) :] if home else path for path in marked]
+    paths = _paths(home + prefix[1:] if home else prefix)
+    # What is in it, too: debuggers put a blank behind a name that stands alone.
+    while len(paths) == 1 and paths[0].endswith("/") and (inner := _paths(paths[0])):
+        paths = inner
+    return ["~" + path[len(home) :] if home else path for path in paths]
+
+
+def _paths(prefix):
+    paths = sorted(glob.glob(glob.escape(prefix) + "*"))
+    return [path + "/" if os.path.isdir(path) else path for path in paths]

@@ -102,6 +102,7 @@ class Session:
                 [_read_option(option) for option in _until_null(command.options, "name")],
                 command.maximum,
                 [choice.decode() for choice in _until_null(command.choices)],
+                bool(command.repeats),
             )
             i += 1
 

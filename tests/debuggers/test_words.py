@@ -1,0 +1,70 @@
+"""Words at the prompt: cut short, misspelt, asked about, completed."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("library")
+
+NOTHING = "nothing recorded yet: 'tmpalloc start' begins"
+
+
+def test_names_of_commands_and_options_may_be_cut_short(debugger):
+    steps = ["tmp sum", "tmpalloc sum --thr 3", "tmpalloc sum --thr=3 --rows=0", "tmp st"]
+    *short, ambiguous = debugger.session(steps=steps).outputs
+    assert all(NOTHING in output and output.count("\n") == 1 for output in short), short
+    assert "mbiguous" in ambiguous and {"start", "status", "stop"} <= set(
+        re.findall(r"\w+", ambiguous)
+    )
+
+
+def test_a_name_that_several_options_begin_with_is_refused_by_their_names(gdb):
+    output = gdb.session(steps=["tmpalloc summary --te 3"]).outputs[0]
+    names = "--temporary-allocation-threshold, --temporary-allocations"
+    assert output == f"ambiguous option --te: it can be {names}\n"
+
+
+def test_a_misspelt_word_is_answered_by_the_one_that_was_meant(gdb):
+    meant = {
+        "sumary": "unknown command sumary: did you mean summary? Accepted are start, ",
+        "help staus": "unknown command staus: did you mean status? Accepted are ",
+        "summary --treshold 3": "unknown option --treshold: did you mean --threshold? summary accepts",
+        "site 1 --chrage own": "unknown option --chrage: did you mean --charge? site accepts -t/",
+        "xyzzy": "unknown command xyzzy: accepted are start, ",
+        "stop --now": "unknown option --now: stop accepts no options",
+        "summary -t": "no value for -t: it is -t/--threshold N\n",
+        "summary --filter": "no value for --filter: it is --filter REGEX\n",
+    }
+    outputs = gdb.session(steps=[f"tmpalloc {line}" for line in meant]).outputs
+    for output, words in zip(outputs, meant.values()):
+        assert output.startswith(words) and output.count("\n") == 1, output
+
+
+def test_each_command_tells_of_its_options_in_three_ways(debugger):
+    steps = ["tmpalloc summary --help", "tmpalloc help summary", "help tmpalloc summary"]
+    option, command, own = debugger.session(steps=steps).outputs
+    assert option == command and "-t, --threshold=N" in command
+    assert "Show where temporary allocations are made" in own and "--same-scope" in own
+
+
+def test_gdb_finds_commands_by_a_word_of_their_help(gdb):
+    output = gdb.session(steps=["apropos tmpalloc"]).outputs[0]
+    assert "tmpalloc live -- Show the blocks that can still become temporary" in output
+
+
+def test_a_function_that_counts_says_how_it_is_used(gdb):
+    bad = ["$_tmpalloc_count()", "$_tmpalloc_bytes(3)", '$_tmpalloc_count("a", "b")']
+    outputs = gdb.session(steps=[f"print {expression}" for expression in bad]).outputs
+    for output, name in zip(outputs, ("count", "bytes", "count")):
+        assert output == f'tmpalloc: the usage is $_tmpalloc_{name}("REGEX")\n'
+
+
+def test_a_folder_is_completed_without_a_blank_behind_it(debugger):
+    (debugger.directory / "results").mkdir()
+    for name in "today.json", "older.json":
+        (debugger.directory / "results" / name).touch()
+    terminal = debugger.terminal()
+    terminal.type("tmpalloc report json res\t")
+    terminal.expect("results/", 20)
+    terminal.type("tod\t")
+    terminal.expect("today.json", 20)
