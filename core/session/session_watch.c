@@ -62,10 +62,24 @@ static void session_watch_allocated(void *arg, uint64_t address, uint64_t size_b
     text_deinit(&text);
 }
 
+static void tell_unused(struct session *session, uint64_t address, uint32_t bytes) {
+    if (host_debug_registers(&session->host) == DEBUG_REGISTERS_FIRE)
+        host_message(&session->host,
+                     "tmpalloc: watch: 0x%" PRIx64 " is freed, its first %" PRIu32
+                     " byte%s never read and never written",
+                     address, bytes, bytes == 1 ? " was" : "s were");
+    else
+        host_message(&session->host,
+                     "tmpalloc: watch: 0x%" PRIx64 " is freed, no use of it was seen (it is not "
+                     "known whether this target's watchpoints ever fire)",
+                     address);
+}
+
 /* It is about to be freed; called while a hit is handled. */
 static void session_watch_freed(void *arg) {
     struct session *session = arg;
     uint64_t address = session->watch.address;
+    uint32_t bytes = session->watch.bytes;
     uint64_t uses;
     bool known = host_end_watchpoint(&session->host, &uses, NULL) == TMPALLOC_OK;
     stop_awaiting(session);
@@ -73,12 +87,7 @@ static void session_watch_freed(void *arg) {
     if (!known)
         host_message(&session->host, "tmpalloc: watch: 0x%" PRIx64 " is freed", address);
     else if (uses == 0)
-        host_message(&session->host,
-                     host_debug_registers(&session->host) == DEBUG_REGISTERS_FIRE
-                         ? "tmpalloc: watch: 0x%" PRIx64 " is freed, never read and never written"
-                         : "tmpalloc: watch: 0x%" PRIx64 " is freed, no use of it was seen (it is "
-                           "not known whether this target's watchpoints ever fire)",
-                     address);
+        tell_unused(session, address, bytes);
     else
         host_message(&session->host,
                      "tmpalloc: watch: 0x%" PRIx64 " is freed after %" PRIu64 " use%s", address,

@@ -310,7 +310,7 @@ def test_the_next_block_of_a_site_is_watched_until_it_is_freed(debugger, start, 
     assert re.search(r"(?m)^watch +the next block at make at watched.c:5$", outputs[6])
     began = r"tmpalloc: watch: (0x\w+) of 24B at make at watched.c:5, its first 8 bytes until it is freed"
     unused = re.search(began, outputs[7])[1]
-    assert f"tmpalloc: watch: {unused} is freed, never read and never written\n" in outputs[7]
+    assert f"tmpalloc: watch: {unused} is freed, its first 8 bytes were never read and never written\n" in outputs[7]
     assert "end_round" in outputs[7]
     used = re.search(began, outputs[10])[1]
     assert re.search(r"fill ?\(", outputs[10]) and "is freed after" not in outputs[10]
@@ -370,7 +370,7 @@ def test_the_block_of_a_thread_that_was_never_at_the_site_is_watched_as_well(deb
     steps = [debugger.break_at("end_round"), "tmpalloc start --engine agent", debugger.run()]
     steps += ["tmpalloc watch 1", debugger.continue_(), debugger.continue_()]
     result = debugger.session(program, steps)
-    assert "is freed, never read and never written" in result.outputs[4], result.text
+    assert "is freed, its first 8 bytes were never read and never written" in result.outputs[4], result.text
     assert result.exit_statuses == [3]
 
 
