@@ -7,10 +7,9 @@
 #include "support/progress.h"
 #include "tables/detector.h"
 
-/* Higher addresses are not a program's; a stack's address and an entry point fit one map key. */
-#define ADDRESS_LIMIT (UINT64_C(1) << 57)
-
-#define ENTRY_BITS 7
+/* A stack's address and an entry point are one key of a map; higher addresses are no program's. */
+#define ENTRY_BITS    7
+#define ADDRESS_LIMIT (UINT64_C(1) << (64 - ENTRY_BITS))
 
 _Static_assert(AGENT_ENTRY_POINTS_LIMIT <= 1 << ENTRY_BITS, "each entry point has a key");
 
