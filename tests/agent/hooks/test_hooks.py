@@ -110,8 +110,10 @@ def test_only_the_selected_thread_counts(hooked):
         """#include <pthread.h>
         #include <stdlib.h>
         #include <unistd.h>
-        static volatile int done;
+        static volatile int begun, done;
+        /* Code is patched only where no thread is: a debugger stops them, here they wait. */
         static void *run(void *arg) {
+            while (!begun) continue;
             while (!done) free(malloc(50));
             return malloc(60);
         }
@@ -121,6 +123,7 @@ def test_only_the_selected_thread_counts(hooked):
             for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, run, NULL);
             observe_only(gettid());
             observe_begins();
+            begun = 1;
             for (int i = 0; i < 10000; i++) free(malloc(10));
             pthread_create(&late, NULL, last, NULL);
             pthread_join(late, NULL);
