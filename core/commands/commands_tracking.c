@@ -60,8 +60,17 @@ static int run_status(const struct command_call *call) {
     return session_status(call->session, call->text, call->error);
 }
 
+static const struct tmpalloc_option_info mark_options[] = {
+    {"delete", '\0', NULL, NULL, "forget the mark NAME, or all"},
+    OPTION_END,
+};
+
 static int run_mark(const struct command_call *call) {
-    return session_mark(call->session, call->arguments->words[0], call->text, call->error);
+    const char *name = call->arguments->words[0];
+    if (arguments_given(call->arguments, "delete"))
+        return session_marks_delete(call->session, name, call->text, call->error);
+    return name ? session_mark(call->session, name, call->text, call->error)
+                : session_marks_list(call->session, call->text, call->error);
 }
 
 const struct command command_start = {
@@ -93,8 +102,10 @@ const struct command command_status = {
 };
 
 const struct command command_mark = {
-    .info = {"mark", "NAME", "Remember the counters now, for --since NAME.", command_no_options, 1,
-             1},
+    .info = {"mark", "[NAME]",
+             "Remember the counters now, for --since NAME; without NAME list the marks.\n"
+             "The last stop is a mark of its own: --since stop.",
+             mark_options, 0, 1},
     .run = run_mark,
     .wraps = true,
 };

@@ -338,6 +338,27 @@ static int refuse_mark(const struct recording *recording, const char *name, stru
     return status;
 }
 
+void recording_append_marks(const struct recording *recording, struct text *text) {
+    for (size_t i = 0; i < recording->mark_count; i++) {
+        const struct mark *mark = &recording->marks[i];
+        text_printf(text, "%s: after ", mark->name);
+        text_append_count(text, mark->snapshot.totals.allocations);
+        text_append(text, " allocations\n");
+    }
+}
+
+int recording_forget_mark(struct recording *recording, const char *name, struct error *error) {
+    struct mark *mark = find_mark(recording, name);
+    if (!mark)
+        return refuse_mark(recording, name, error);
+    const struct mark *end = recording->marks + recording->mark_count;
+    snapshot_deinit(&mark->snapshot);
+    memory_release(mark->name);
+    memmove(mark, mark + 1, (size_t)(end - (mark + 1)) * sizeof *mark);
+    recording->mark_count--;
+    return TMPALLOC_OK;
+}
+
 struct profile_source recording_source(const struct recording *recording,
                                        const struct profile_view *view) {
     const struct tmpalloc_process *process = &recording->process;

@@ -80,6 +80,10 @@ int recording_snapshot(struct recording *recording, struct snapshot *ret, struct
 
 /* Remembers the counters under a name; an existing mark of that name moves. */
 int recording_mark(struct recording *recording, const char *name, struct error *error);
+/* Appends a line for each, in the order in which they were set first. */
+void recording_append_marks(const struct recording *recording, struct text *text);
+/* TMPALLOC_E_ARGUMENT: there is none of that name. */
+int recording_forget_mark(struct recording *recording, const char *name, struct error *error);
 
 void recording_forget_marks(struct recording *recording);
 

@@ -1,5 +1,7 @@
 #include "session/session_control.h"
 
+#include <string.h>
+
 #include "session/session_begin.h"
 #include "session/session_catch.h"
 #include "session/session_copies.h"
@@ -97,10 +99,11 @@ int session_stop(struct session *session, struct text *text, struct error *error
     if (status != TMPALLOC_OK)
         return status;
     status = session_set_state(session, SESSION_STOPPED, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    text_append(text, "tmpalloc: stopped, the results stay\n");
-    return TMPALLOC_OK;
+    if (status == TMPALLOC_OK)
+        status = recording_mark(session->recording, SESSION_STOP_MARK, error);
+    if (status == TMPALLOC_OK)
+        text_append(text, "tmpalloc: stopped, the results stay\n");
+    return status;
 }
 
 int session_reset(struct session *session, struct text *text, struct error *error) {
@@ -115,9 +118,18 @@ int session_reset(struct session *session, struct text *text, struct error *erro
     return TMPALLOC_OK;
 }
 
+static int refuse_stop_mark(const char *name, struct error *error) {
+    if (strcmp(name, SESSION_STOP_MARK) != 0)
+        return TMPALLOC_OK;
+    return error_set(error, TMPALLOC_E_ARGUMENT,
+                     "%s is no name for a mark: with --since it is the last stop", name);
+}
+
 int session_mark(struct session *session, const char *name, struct text *text,
                  struct error *error) {
-    int status = session_need_recording(session, error);
+    int status = refuse_stop_mark(name, error);
+    if (status == TMPALLOC_OK)
+        status = session_need_recording(session, error);
     if (status == TMPALLOC_OK)
         status = session_engine_update(session, error);
     if (status == TMPALLOC_OK)
@@ -125,4 +137,29 @@ int session_mark(struct session *session, const char *name, struct text *text,
     if (status == TMPALLOC_OK)
         text_printf(text, "tmpalloc: mark %s set\n", name);
     return status;
+}
+
+int session_marks_list(struct session *session, struct text *text, struct error *error) {
+    int status = session_need_recording(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (session->recording->mark_count == 0)
+        text_append(text, "tmpalloc: no marks: 'tmpalloc mark NAME' sets one\n");
+    recording_append_marks(session->recording, text);
+    return TMPALLOC_OK;
+}
+
+int session_marks_delete(struct session *session, const char *name, struct text *text,
+                         struct error *error) {
+    int status = name ? refuse_stop_mark(name, error) : TMPALLOC_OK;
+    if (status == TMPALLOC_OK)
+        status = session_need_recording(session, error);
+    if (status == TMPALLOC_OK && name)
+        status = recording_forget_mark(session->recording, name, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (!name)
+        recording_forget_marks(session->recording);
+    text_printf(text, "tmpalloc: %s%s deleted\n", name ? "mark " : "all marks", name ? name : "");
+    return TMPALLOC_OK;
 }

@@ -118,6 +118,30 @@ def test_since_a_mark_only_what_came_after_is_shown(debugger, stages, start):
     assert_one_line(outputs[-1], "No temporary allocations at threshold 1 among 0 allocations")
 
 
+def test_marks_are_listed_and_deleted(debugger, stages, start):
+    steps = stopped(debugger, start, "tmpalloc mark", debugger.continue_(), "tmpalloc mark first")
+    steps += [debugger.continue_(), "tmpalloc mark second", "tmpalloc mark"]
+    steps += ["tmpalloc mark --delete first", "tmpalloc summary --since first", "tmpalloc mark stop"]
+    steps += ["tmpalloc mark --delete", "tmpalloc mark", "tmpalloc mark --delete first"]
+    outputs = debugger.session(stages, steps).outputs[-9:]
+    second, listed, deleted, since, refused, all_deleted, empty, missing = outputs[-8:]
+    assert listed == "first: after 2 allocations\nsecond: after 4 allocations\n", listed
+    assert_one_line(deleted, "tmpalloc: mark first deleted")
+    assert_one_line(since, "no mark first: there are second")
+    assert_one_line(refused, "stop is no name for a mark: with --since it is the last stop")
+    assert_one_line(all_deleted, "tmpalloc: all marks deleted")
+    assert_one_line(empty, "tmpalloc: no marks: 'tmpalloc mark NAME' sets one")
+    assert_one_line(missing, "no mark first: 'tmpalloc mark NAME' sets one")
+
+
+def test_since_stop_is_since_the_last_stop(debugger, stages, start):
+    steps = stopped(debugger, start, debugger.continue_(), "tmpalloc summary --since stop")
+    steps += ["tmpalloc stop", start, debugger.continue_(), "tmpalloc summary --since stop"]
+    *_, never, _, _, _, since = debugger.session(stages, steps).outputs
+    assert_one_line(never, "no mark stop: 'tmpalloc mark NAME' sets one")
+    assert "temporary at stages.c" in since and " 1 " in since.splitlines()[1]
+
+
 # --- thresholds -----------------------------------------------------------------------------------
 
 

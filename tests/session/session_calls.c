@@ -129,6 +129,9 @@ static void results_outlive_the_process(void) {
     uint64_t *stack = make_stack(caller_a, 5);
     allocate(stack, 16, 0x6000);
     say("mark early", TMPALLOC_OK);
+    CHECK(says("mark", "early: after "));
+    say("mark other", TMPALLOC_OK);
+    say("mark --delete other", TMPALLOC_OK);
     enter("free", stack, 0x6000, 0);
     tmpalloc_session_event(world.session, TMPALLOC_EVENT_EXITED);
     CHECK(world.count == 0);
@@ -179,7 +182,6 @@ static void bad_words_are_refused(void) {
         "summary --sort size",
         "site",
         "site x",
-        "mark",
         "report json",
         "report yaml file",
         "help bogus",
@@ -198,7 +200,9 @@ static void bad_words_are_refused(void) {
     say("", TMPALLOC_OK);
     say("status", TMPALLOC_OK);
     say("stop", TMPALLOC_E_STATE);
+    say("mark", TMPALLOC_E_STATE);
     say("mark x", TMPALLOC_E_STATE);
+    say("mark stop", TMPALLOC_E_ARGUMENT);
 }
 
 static void within_and_custom_allocators(void) {
