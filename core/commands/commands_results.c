@@ -4,6 +4,7 @@
 #include "profile/profile_view.h"
 #include "reports/report_diff.h"
 #include "session/session_results.h"
+#include "support/file_patterns.h"
 
 #define MOST_FILES 4096
 
@@ -19,8 +20,17 @@ static int run_save(const struct command_call *call) {
 }
 
 static int run_load(const struct command_call *call) {
-    return session_load(call->session, call->arguments->words, call->arguments->word_count,
-                        call->text, call->error);
+    glob_t files;
+    if (file_patterns_expand(call->arguments->words, call->arguments->word_count, &files) !=
+        TMPALLOC_OK)
+        return error_no_memory(call->error);
+    int status =
+        files.gl_pathc <= MOST_FILES
+            ? session_load(call->session, files.gl_pathv, files.gl_pathc, call->text, call->error)
+            : error_set(call->error, TMPALLOC_E_ARGUMENT, "%zu files: at most %d can be loaded",
+                        files.gl_pathc, MOST_FILES);
+    file_patterns_release(&files);
+    return status;
 }
 
 void command_close_file(struct command_file *file) {
@@ -74,10 +84,12 @@ const struct command command_save = {
 };
 
 const struct command command_load = {
-    .info = {"load", "FILE...",
-             "Look at saved results, summed when there are several; no process is needed.\n"
-             "Call sites with the same functions and lines become one. start begins anew.",
-             command_no_options, 1, MOST_FILES},
+    .info =
+        {"load", "FILE...",
+         "Look at saved results, summed when there are several; no process is needed. FILE may\n"
+         "be a pattern, as out/*.json.\n"
+         "Call sites with the same functions and lines become one. start begins anew.",
+         command_no_options, 1, MOST_FILES},
     .run = run_load,
 };
 

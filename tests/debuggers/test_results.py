@@ -252,3 +252,13 @@ def test_saved_results_of_python_have_both_views_of_a_stack(gdb, library, tmp_pa
     assert "<module> at <string>:2" in live[0], result.text
     assert "list_resize" in live[1]
     assert loaded == live
+
+
+def test_results_are_loaded_by_a_pattern(debugger, library):
+    for name in ("a [1].json", "b.json", "other.txt"):
+        (debugger.directory / name).write_text(json.dumps(NOTHING))
+    steps = ["tmpalloc load *.json", "tmpalloc load none-*.json", "tmpalloc load 'a [1].json' ?.json"]
+    both, none, named = debugger.session(None, steps).outputs
+    assert "from 2 files (a [1].json, b.json)" in both
+    assert "none-*.json: No such file or directory" in none
+    assert "from 2 files (a [1].json, b.json)" in named
