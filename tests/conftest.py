@@ -80,7 +80,7 @@ def compile(tmp_path, compiled):
         if any(str(tmp_path) in word or word == "-gsplit-dwarf" for word in own):
             return compile_program(tmp_path, source, *words)
         content = source.read_text() if is_file else source
-        folder = compiled / hashlib.sha256(repr((own, content)).encode()).hexdigest()
+        folder = compiled / hashlib.sha256(repr((own, content)).encode()).hexdigest()[:12]
         if not (folder / name).exists():
             folder.mkdir(exist_ok=True)
             compile_program(folder, source, *words)
