@@ -65,6 +65,7 @@ struct session_catches {
     struct engine_catches engine; /* the same places */
     size_t shown_count;           /* of engine.caught, at the present stop */
     struct map decided;           /* of a stack: the bits that engine.decide gives */
+    struct map sites;             /* of a caught stack: its site's number, which stays */
 };
 
 /* The block that is watched: one at a time. */

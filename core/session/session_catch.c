@@ -57,6 +57,7 @@ void session_catches_init(struct session *session) {
     engine->decide = session_catch_decide;
     engine->arg = session;
     map_init(&session->catches.decided);
+    map_init(&session->catches.sites);
 }
 
 /* What is decided of stacks is void; the engine is to be told. */
@@ -82,6 +83,7 @@ void session_catches_deinit(struct session *session) {
     for (size_t i = 0; i < ENGINE_CATCHES; i++)
         session_catch_clear(session, i);
     map_deinit(&catches->decided);
+    map_deinit(&catches->sites);
     memory_release(catches->engine.caught);
 }
 
@@ -91,6 +93,7 @@ void session_catches_begin(struct session *session) {
         catches->engine.items[i].matches = 0;
     catches->shown_count = 0;
     catches->engine.caught_count = 0;
+    map_clear(&catches->sites);
     session_catch_changed(catches);
 }
 

@@ -31,7 +31,7 @@ static bool has_stack(const struct profile_site *site, uint32_t stack) {
 }
 
 /* The number of the call site in the reports at the session's threshold; 0: it has none. */
-static uint32_t session_caught_find_site(struct session *session, uint32_t stack) {
+static uint32_t session_caught_search_site(struct session *session, uint32_t stack) {
     const struct recording_query query = {.view = session_view(session)};
     struct profile *profile = NULL;
     uint32_t id = 0;
@@ -41,6 +41,18 @@ static uint32_t session_caught_find_site(struct session *session, uint32_t stack
     for (size_t i = 0; i < profile->site_count && id == 0; i++)
         id = has_stack(&profile->sites[i], stack) ? profile->sites[i].id : 0;
     profile_destroy(profile);
+    return id;
+}
+
+/* All results are looked through for it once: a condition may let thousands of matches pass. */
+static uint32_t session_caught_find_site(struct session *session, uint32_t stack) {
+    struct map *sites = &session->catches.sites;
+    uint64_t known;
+    if (map_get(sites, stack, &known))
+        return (uint32_t)known;
+    uint32_t id = session_caught_search_site(session, stack);
+    if (id != 0)
+        map_put(sites, stack, id); /* without memory it is found out again */
     return id;
 }
 
