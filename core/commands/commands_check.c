@@ -166,7 +166,7 @@ static int run_check(const struct command_call *call) {
 }
 
 /* What can't be checked must not pass. */
-static void commands_check_check_failed(const struct command_call *call) {
+static void conclude_failure(const struct command_call *call) {
     commands_check_conclude(call, CHECK_NOTHING);
 }
 
@@ -177,6 +177,6 @@ const struct command command_check = {
              "status that a debugger in batch mode ends with. FILE is where --report writes.",
              check_options, 0, 1},
     .run = run_check,
-    .failed = commands_check_check_failed,
+    .failed = conclude_failure,
     .wraps = true,
 };

@@ -65,6 +65,11 @@ static enum profile_worth worth(const struct check *check) {
     return profile_ending_worth(&check->profile->ending, check->profile->incomplete);
 }
 
+static bool exceeds_temporaries(const struct check *check) {
+    return check->now.amount.count > check->limits->most_count ||
+           check->now.amount.bytes > check->limits->most_bytes;
+}
+
 static bool exceeds_allocations(const struct check *check) {
     return check->now.allocations > check->limits->most_allocations;
 }
@@ -89,10 +94,8 @@ static enum check_verdict report_check_judge(const struct check *check) {
     bool nothing = check->profile->totals.allocations == 0 || check->now.sites == 0;
     if (worth(check) == WORTH_NOTHING || (nothing && !proves_nothing_allocated(check)))
         return CHECK_NOTHING;
-    bool failed = check->now.amount.count > check->limits->most_count ||
-                  check->now.amount.bytes > check->limits->most_bytes || exceeds_baseline(check) ||
-                  exceeds_allocations(check) || exceeds_new_sites(check);
-    if (failed)
+    if (exceeds_temporaries(check) || exceeds_baseline(check) || exceeds_allocations(check) ||
+        exceeds_new_sites(check))
         return CHECK_FAILED;
     return is_doubtful(check) ? CHECK_NOTHING : CHECK_PASSED;
 }
@@ -108,37 +111,34 @@ static void report_check_append_amount(struct text *text, struct report_amount a
     text_append_size(text, amount.bytes);
 }
 
-static void append_allocations(struct text *text, uint64_t count) {
+static void append_counted(struct text *text, uint64_t count, const char *noun) {
     text_append_count(text, count);
-    text_append(text, count == 1 ? " allocation" : " allocations");
+    text_printf(text, " %s%s", noun, text_plural(count));
+}
+
+static void append_allocations(struct text *text, uint64_t count) {
+    append_counted(text, count, "allocation");
 }
 
 static void append_new_sites(struct text *text, uint64_t count) {
-    text_append_count(text, count);
-    text_append(text, count == 1 ? " new site" : " new sites");
+    append_counted(text, count, "new site");
 }
 
 static void append_limits(const struct check *check, struct text *text) {
     const struct check_limits *limits = check->limits;
+    const struct {
+        uint64_t most;
+        void (*append)(struct text *text, uint64_t most);
+    } numbers[] = {{limits->most_count, report_check_append_count},
+                   {limits->most_bytes, text_append_size},
+                   {limits->most_allocations, append_allocations},
+                   {limits->most_new_sites, append_new_sites}};
     const char *separator = "; allowed: ";
-    if (limits->most_count != CHECK_NO_LIMIT) {
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (numbers[i].most == CHECK_NO_LIMIT)
+            continue;
         text_append(text, separator);
-        report_check_append_count(text, limits->most_count);
-        separator = ", ";
-    }
-    if (limits->most_bytes != CHECK_NO_LIMIT) {
-        text_append(text, separator);
-        text_append_size(text, limits->most_bytes);
-        separator = ", ";
-    }
-    if (limits->most_allocations != CHECK_NO_LIMIT) {
-        text_append(text, separator);
-        append_allocations(text, limits->most_allocations);
-        separator = ", ";
-    }
-    if (limits->most_new_sites != CHECK_NO_LIMIT) {
-        text_append(text, separator);
-        append_new_sites(text, limits->most_new_sites);
+        numbers[i].append(text, numbers[i].most);
         separator = ", ";
     }
     if (!limits->baseline)
@@ -324,10 +324,7 @@ static void blame_pair(struct check *check, const struct report_pairs *pairs, st
 
 static int report_check_blame(struct check *check, struct text *text) {
     struct report_pairs pairs;
-    const struct check_limits *limits = check->limits;
-    bool temporaries = check->now.amount.count > limits->most_count ||
-                       check->now.amount.bytes > limits->most_bytes || is_compared(check);
-    if (!temporaries) {
+    if (!exceeds_temporaries(check) && !is_compared(check)) {
         append_busiest(check, text);
         return TMPALLOC_OK;
     }

@@ -44,11 +44,14 @@ static void release_arguments(struct recording *recording) {
     recording->arguments = NULL;
 }
 
+static void release_mark(struct mark *mark) {
+    memory_release(mark->name);
+    snapshot_deinit(&mark->snapshot);
+}
+
 void recording_forget_marks(struct recording *recording) {
-    for (size_t i = 0; i < recording->mark_count; i++) {
-        memory_release(recording->marks[i].name);
-        snapshot_deinit(&recording->marks[i].snapshot);
-    }
+    for (size_t i = 0; i < recording->mark_count; i++)
+        release_mark(&recording->marks[i]);
     recording->mark_count = 0;
 }
 
@@ -343,7 +346,7 @@ void recording_append_marks(const struct recording *recording, struct text *text
         const struct mark *mark = &recording->marks[i];
         text_printf(text, "%s: after ", mark->name);
         text_append_count(text, mark->snapshot.totals.allocations);
-        text_append(text, " allocations\n");
+        text_printf(text, " allocation%s\n", text_plural(mark->snapshot.totals.allocations));
     }
 }
 
@@ -352,8 +355,7 @@ int recording_forget_mark(struct recording *recording, const char *name, struct 
     if (!mark)
         return refuse_mark(recording, name, error);
     const struct mark *end = recording->marks + recording->mark_count;
-    snapshot_deinit(&mark->snapshot);
-    memory_release(mark->name);
+    release_mark(mark);
     memmove(mark, mark + 1, (size_t)(end - (mark + 1)) * sizeof *mark);
     recording->mark_count--;
     return TMPALLOC_OK;

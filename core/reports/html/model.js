@@ -86,11 +86,9 @@ export class Model {
       change.count = change.after.count - change.before.count;
       change.kind = kindOfChange(change);
     }
-    const least = (change) => [Math.abs(change.bytes), Math.abs(change.count)];
-    return changes.sort((a, b) => {
-      const [[x, y], [v, w]] = [least(a), least(b)];
-      return v - x || w - y;
-    });
+    return changes.sort(
+      (a, b) => Math.abs(b.bytes) - Math.abs(a.bytes) || Math.abs(b.count) - Math.abs(a.count),
+    );
   }
 
   #addPart(pairs, site, part) {
