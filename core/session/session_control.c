@@ -99,7 +99,7 @@ int session_stop(struct session *session, struct text *text, struct error *error
     if (status != TMPALLOC_OK)
         return status;
     status = session_set_state(session, SESSION_STOPPED, error);
-    if (status == TMPALLOC_OK)
+    if (status == TMPALLOC_OK && recording_has_results(session->recording))
         status = recording_mark(session->recording, SESSION_STOP_MARK, error);
     if (status == TMPALLOC_OK)
         text_append(text, "tmpalloc: stopped, the results stay\n");

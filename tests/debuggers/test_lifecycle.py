@@ -301,6 +301,13 @@ def test_a_summary_before_the_program_starts_says_so(debugger, stages, start):
         assert_one_line(output, "no results yet: tracking begins when the program starts")
 
 
+def test_a_start_is_taken_back_before_the_program_runs(debugger, stages, start):
+    steps = [start, "tmpalloc stop", debugger.run(), "tmpalloc status"]
+    outputs = debugger.session(stages, steps).outputs
+    assert_one_line(outputs[1], "stopped")
+    assert_one_line(outputs[3], "stopped before a process began")
+
+
 BAD_REPORTS = {
     "summary -t x": ["'x'", "whole number"],
     "summary -t 99999999": ["99999999"],
@@ -315,7 +322,8 @@ BAD_REPORTS = {
     "site 1 2": ["no site '1 2'", "an expression of this stop"],
     "site 99": ["99"],
     "site first": ["first", "a number or an expression"],
-    "mark": ["missing argument", "mark NAME"],
+    "mark stop": ["stop is no name", "--since"],
+    "mark --delete nowhere": ["no mark nowhere"],
     "report": ["missing argument", "report FORMAT FILE"],
     "report pdf file": ["unknown format pdf", "json", "folded", "csv"],
     "report json existing.json": ["existing.json", "--force"],
