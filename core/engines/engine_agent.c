@@ -46,16 +46,9 @@ int engine_agent_create(const struct engine_parts *parts,
     return TMPALLOC_OK;
 }
 
-static void end_preloading(struct engine_agent *agent) {
-    if (agent->preloading)
-        host_preload(agent->parts.host, NULL, NULL, NULL);
-    agent->preloading = false;
-}
-
 void engine_agent_destroy(struct engine_agent *agent) {
     if (!agent)
         return;
-    end_preloading(agent);
     modules_set_replacing(agent->parts.modules, NULL, NULL);
     breakpoints_deinit(&agent->breakpoints);
     entry_points_deinit(&agent->entries);
@@ -63,23 +56,8 @@ void engine_agent_destroy(struct engine_agent *agent) {
     memory_release(agent);
 }
 
-int engine_agent_prepare(struct engine_agent *agent, struct error *error) {
-    const struct engine_agent_options *options = &agent->options;
-    char variable[256];
-    snprintf(variable, sizeof(variable),
-             AGENT_ENVIRONMENT "=start,traced,asks,max-threshold=%" PRIu32 ",stack-depth=%" PRIu32
-                               ",memory-limit=%" PRIu64 "%s%s%s%s%s",
-             options->max_threshold, options->stack_depth, options->memory_limit_bytes,
-             options->mappings ? ",mappings" : "", agent->parts.python ? ",python" : "",
-             engine_agent_has_functions(agent) ? ",functions" : "",
-             options->within ? ",within" : "",
-             host_tells_breakpoints(agent->parts.host) ? "" : ",unannounced");
-    int status = host_preload(agent->parts.host, agent->file.path, variable, error);
-    agent->preloading = status == TMPALLOC_OK;
-    agent->awaited = engine_agent_has_functions(agent);
-    return status == TMPALLOC_E_UNSUPPORTED
-               ? error_set(error, status, "the debugger's settings leave no room for preloading")
-               : status;
+void engine_agent_expect(struct engine_agent *agent) {
+    agent->awaited = engine_agent_options_name_functions(&agent->options);
 }
 
 /* Where the agent is. */
@@ -88,14 +66,12 @@ static int find_anchor(struct engine_agent *agent, struct error *error) {
     struct modules *modules = agent->parts.modules;
     uint32_t module = FRAME_NO_MODULE, libc;
     if (modules_find_soname(modules, AGENT_FILE_SONAME, &module)) {
-        end_preloading(agent);
         if (modules_find_object(modules, module, AGENT_IMAGE_SYMBOL, &agent->anchor))
             return TMPALLOC_OK;
         return error_set(error, TMPALLOC_E_UNSUPPORTED, AGENT_FILE_SONAME " is damaged");
     }
     if (!modules_find_c_library(modules, &libc))
         return error_set(error, TMPALLOC_E_STATE, "no allocator is loaded yet");
-    end_preloading(agent);
     return error_set(error, TMPALLOC_E_UNSUPPORTED, "the program did not load the agent");
 }
 
@@ -278,7 +254,7 @@ static bool find_controls(struct engine_agent *agent) {
 static bool is_hooked(struct engine_agent *agent) {
     struct agent_image image;
     return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.function_count == 0 &&
-           !engine_agent_has_functions(agent) && find_controls(agent);
+           !engine_agent_options_name_functions(&agent->options) && find_controls(agent);
 }
 
 int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning beginning,
@@ -312,7 +288,6 @@ int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning b
 
 int engine_agent_stop(struct engine_agent *agent, struct error *error) {
     struct agent_image image;
-    end_preloading(agent);
     if (agent->anchor == 0)
         return TMPALLOC_OK;
     int status = engine_agent_image(agent, &image, error);

@@ -26,9 +26,8 @@ int engine_agent_create(const struct engine_parts *parts,
 /* Lets go of the debugger and of nothing else: the process may be gone.  NULL is allowed. */
 void engine_agent_destroy(struct engine_agent *agent);
 
-/* Makes the debugger load the agent, tracking, into the next process that it starts.
- * TMPALLOC_E_UNSUPPORTED when it can't. */
-int engine_agent_prepare(struct engine_agent *agent, struct error *error);
+/* The debugger has loaded it into the process, or will (agent_preload.h). */
+void engine_agent_expect(struct engine_agent *agent);
 
 /* The loaded files of the process may have changed.  TMPALLOC_OK: the agent is there.
  * TMPALLOC_E_STATE: not yet.  TMPALLOC_E_UNSUPPORTED: it won't come, or is of another version. */

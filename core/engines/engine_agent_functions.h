@@ -5,11 +5,6 @@
 
 #include "engines/engine_agent_state.h"
 
-static inline bool engine_agent_has_functions(const struct engine_agent *agent) {
-    return agent->options.custom_count > 0 || agent->options.within ||
-           agent->options.object_allocator;
-}
-
 /* At most AGENT_FUNCTIONS, as the agent wants them.  TMPALLOC_E_UNSUPPORTED: one isn't there. */
 int engine_agent_list_functions(const struct engine_agent *agent, struct agent_function *functions,
                                 uint32_t *count_ret, struct error *error);

@@ -411,7 +411,7 @@ static int engine_agent_inject_hook(struct injection *injection) {
         status = engine_agent_write_object_allocator(agent, injection->error);
     if (status == TMPALLOC_OK)
         status = avoid_threads(injection);
-    if (status != TMPALLOC_OK || !engine_agent_has_functions(agent))
+    if (status != TMPALLOC_OK || !engine_agent_options_name_functions(&agent->options))
         return status;
     status = host_write_data(agent->parts.host, place, functions, count * sizeof(functions[0]),
                              injection->error);

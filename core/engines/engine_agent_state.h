@@ -17,7 +17,6 @@ struct engine_agent {
     struct engine_parts parts;
     struct engine_agent_options options;
     struct agent_file file;
-    bool preloading;    /* the debugger was asked to load it */
     bool awaited;       /* it has yet to hook the functions that the user named */
     uint64_t anchor;    /* address of struct agent_image_anchor; 0: not found yet */
     uint64_t install;   /* addresses of the functions; 0: not known */

@@ -40,4 +40,9 @@ struct engine_agent_options {
     struct interpreted_stacks *object_allocator; /* CPython's, which counts, too; NULL: no */
 };
 
+/* Whether there are functions to be hooked by the user's wish. */
+static inline bool engine_agent_options_name_functions(const struct engine_agent_options *options) {
+    return options->custom_count > 0 || options->within || options->object_allocator;
+}
+
 #endif

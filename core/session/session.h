@@ -2,14 +2,15 @@
  *
  * What it is made of, and the questions that need nothing else.  What happens to it stands above:
  *
- *     copies, source, view < engine < results < blocks, worth, watch, catch < caught, core <
- *         status, data < begin < process, control
+ *     copies, source, view, engine_create < engine < results < blocks, worth, watch, catch <
+ * caught, core < status, data < begin < process, control
  */
 #ifndef TMPALLOC_SESSION_H
 #define TMPALLOC_SESSION_H
 
 #include <regex.h>
 
+#include "engines/agent_preload.h"
 #include "engines/engine_agent.h"
 #include "engines/engine_breakpoint.h"
 #include "engines/engine_catches.h"
@@ -93,6 +94,7 @@ struct session {
     struct engine_breakpoint *engine; /* while waiting or tracking, one of these */
     struct engine_agent *agent;
     struct engine_agent *abandoned_agent; /* in the hit that gave it up; else NULL */
+    struct agent_preload preload;         /* of what is to be tracked */
     int64_t next_copy_ns;                 /* CLOCK_MONOTONIC, for stops without a command */
     struct recording *recording;          /* NULL: never started */
     char core_file[4096]; /* that is looked at, as it was, and why it gave no results */

@@ -2,6 +2,7 @@
 
 #include "session/session_catch.h"
 #include "session/session_engine.h"
+#include "session/session_engine_create.h"
 #include "session/session_state.h"
 
 int session_refresh(struct session *session, struct error *error) {

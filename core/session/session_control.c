@@ -6,6 +6,7 @@
 #include "session/session_catch.h"
 #include "session/session_copies.h"
 #include "session/session_engine.h"
+#include "session/session_engine_create.h"
 #include "session/session_results.h"
 #include "session/session_state.h"
 #include "session/session_status.h"

@@ -2,184 +2,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "engines/agent_file.h"
-#include "engines/agent_program.h"
 #include "profile/profile_names.h"
 #include "session/session_copies.h"
+#include "session/session_engine_create.h"
 #include "session/session_state.h"
 #include "support/clock.h"
 #include "support/log.h"
-#include "support/progress.h"
 
 /* Results are copied at stops of the user for so small a part of the time. */
 #define COPY_SHARE 20
-
-/* Choosing. */
-
-static bool session_engine_refuse(struct session *session, const char *reason) {
-    snprintf(session->reason, sizeof(session->reason), "%s", reason);
-    return false;
-}
-
-/* Whether nothing is known against the agent; else session->reason says what. */
-static bool is_agent_possible(struct session *session, const struct tmpalloc_process *process) {
-    if (!process->local)
-        return session_engine_refuse(session, "the target is not on this machine");
-    if (process->pid == 0 && process->executable[0] == '\0')
-        return session_engine_refuse(session, "the program is not known yet");
-    struct text reason;
-    text_init(&reason);
-    bool refused = agent_program_refused(&session->host, process, &reason);
-    if (refused)
-        session_engine_refuse(session, text_get(&reason));
-    text_deinit(&reason);
-    return !refused;
-}
-
-int session_engine_choose(struct session *session, const struct tmpalloc_process *process,
-                          struct error *error) {
-    session->chosen = session->options.engine;
-    session->reason[0] = '\0';
-    if (session->chosen != SESSION_AUTO && session->chosen != SESSION_AGENT) {
-        LOG(LOG_SESSION, "%s engine is asked for", session_engine_name(session->chosen));
-        return TMPALLOC_OK;
-    }
-    bool possible = is_agent_possible(session, process);
-    if (!possible && session->chosen == SESSION_AGENT)
-        return error_set(error, TMPALLOC_E_UNSUPPORTED,
-                         "the agent can't be used: %s (--engine breakpoint can)", session->reason);
-    session->chosen = possible ? SESSION_AGENT : SESSION_BREAKPOINT;
-    LOG(LOG_SESSION, "%s engine is chosen%s%s", session_engine_name(session->chosen),
-        possible ? "" : ": ", session->reason);
-    return TMPALLOC_OK;
-}
-
-/* Creating. */
-
-static int find_only_thread(struct session *session, uint64_t *ret, struct error *error) {
-    *ret = 0;
-    if (!session->options.only_this_thread)
-        return TMPALLOC_OK;
-    struct tmpalloc_thread thread;
-    int status = host_current_thread(&session->host, &thread, error);
-    if (status != TMPALLOC_OK)
-        return error_set(error, status,
-                         "--this-thread needs a thread: run to a stop and start there");
-    *ret = thread.key;
-    return TMPALLOC_OK;
-}
-
-static struct engine_parts parts_of(struct session *session, struct recording *recording) {
-    bool python = session->options.python != PYTHON_OFF;
-    return (struct engine_parts){&session->host,           recording->modules,
-                                 recording->unwinder,      recording->tracker,
-                                 recording->symbolizer,    python ? recording->python : NULL,
-                                 &session->catches.engine, &recording->past_stacks};
-}
-
-static int create_breakpoint(struct session *session, struct recording *recording,
-                             struct error *error) {
-    const struct session_options *options = &session->options;
-    struct engine_breakpoint_options engine_options = {
-        .kind = session->chosen == SESSION_HARDWARE ? TMPALLOC_HARDWARE : TMPALLOC_SOFTWARE,
-        .entries = {options->custom, options->custom_count, options->mappings, AGENT_FILE_SONAME},
-        .within = options->within,
-        .object_allocator = options->object_allocator ? recording->python : NULL,
-    };
-    const struct engine_parts parts = parts_of(session, recording);
-    int status = find_only_thread(session, &engine_options.only_thread, error);
-    recording->engine = session_engine_name(session->chosen);
-    recording->copied = false;
-    return status == TMPALLOC_OK
-               ? engine_breakpoint_create(&parts, &engine_options, error, &session->engine)
-               : status;
-}
-
-static int create_agent(struct session *session, struct recording *recording, struct error *error) {
-    const struct session_options *options = &session->options;
-    const struct engine_agent_options agent_options = {
-        .max_threshold = options->max_threshold,
-        .stack_depth = options->stack_depth,
-        .memory_limit_bytes = options->memory_limit_bytes,
-        .mappings = options->mappings,
-        .only_this_thread = options->only_this_thread,
-        .custom = options->custom,
-        .custom_count = options->custom_count,
-        .within = options->within,
-        .object_allocator = options->object_allocator ? recording->python : NULL,
-    };
-    const struct engine_parts parts = parts_of(session, recording);
-    recording->engine = session_engine_name(SESSION_AGENT);
-    recording->copied = true;
-    return engine_agent_create(&parts, &agent_options, error, &session->agent);
-}
-
-static enum engine_agent_beginning session_engine_beginning(const struct recording *recording,
-                                                            bool continues) {
-    if (!continues)
-        return ENGINE_AGENT_ANEW;
-    return recording->zeroed ? ENGINE_AGENT_ZEROED : ENGINE_AGENT_CONTINUES;
-}
-
-static int bring_in(struct session *session, struct recording *recording,
-                    const struct tmpalloc_process *process, bool continues, struct error *error) {
-    if (process->pid == 0)
-        return engine_agent_prepare(session->agent, error);
-    int status = recording_update_modules(recording, process, NULL, error);
-    if (status == TMPALLOC_OK)
-        status = engine_agent_enter(session->agent, session_engine_beginning(recording, continues),
-                                    error);
-    if (status == TMPALLOC_OK)
-        recording->zeroed = false;
-    return status;
-}
-
-/* The agent can't be had; `error` says why. */
-static int use_breakpoints(struct session *session, struct recording *recording,
-                           struct error *error) {
-    char reason[sizeof(session->reason)];
-    snprintf(reason, sizeof(reason), "%s", error->text);
-    session_engine_destroy(session);
-    if (progress_ask() != TMPALLOC_OK) /* the user's interrupt is no reason for breakpoints */
-        return error_set(error, TMPALLOC_E_INTERRUPTED, "interrupted");
-    if (session->options.engine != SESSION_AUTO)
-        return error_set(error, TMPALLOC_E_UNSUPPORTED,
-                         "the agent can't be used: %s (--engine breakpoint can)", reason);
-    memcpy(session->reason, reason, sizeof(reason));
-    session->chosen = SESSION_BREAKPOINT;
-    LOG(LOG_SESSION, "breakpoint engine instead of the agent: %s", reason);
-    return create_breakpoint(session, recording, error);
-}
-
-static bool has_no_agent(int status) {
-    return status == TMPALLOC_E_UNSUPPORTED || status == TMPALLOC_E_HOST;
-}
-
-int session_engine_create(struct session *session, struct recording *recording,
-                          const struct tmpalloc_process *process, bool continues,
-                          struct error *error) {
-    if (session->chosen != SESSION_AGENT)
-        return create_breakpoint(session, recording, error);
-    int status = create_agent(session, recording, error);
-    if (status == TMPALLOC_OK)
-        status = bring_in(session, recording, process, continues, error);
-    if (has_no_agent(status))
-        return use_breakpoints(session, recording, error);
-    if (status != TMPALLOC_OK)
-        session_engine_destroy(session);
-    return status;
-}
-
-void session_engine_destroy(struct session *session) {
-    engine_breakpoint_destroy(session->engine);
-    engine_agent_destroy(session->agent);
-    session->engine = NULL;
-    session->agent = NULL;
-}
-
-/* While it runs. */
 
 static void session_engine_append_missing(struct session *session, const char *what) {
     text_append(&session->missing, session->missing.length > 0 ? "; " : "");
@@ -261,7 +93,7 @@ static int refresh_breakpoint(struct session *session, struct error *error) {
 /* The agent that was expected isn't there, or is of no use; `reason` says why. */
 static int use_breakpoints_from_now(struct session *session, struct error *reason,
                                     struct error *error) {
-    int status = use_breakpoints(session, session->recording, reason);
+    int status = session_engine_use_breakpoints(session, session->recording, reason);
     if (status != TMPALLOC_OK)
         return error_set(error, status, "%s", reason->text);
     host_message(&session->host, "tmpalloc: breakpoint engine (auto: %s)", session->reason);
@@ -273,7 +105,7 @@ static int refresh_engine(struct session *session, struct error *error) {
     if (!session->agent)
         return refresh_breakpoint(session, error ? error : &reason);
     int status = engine_agent_refresh(session->agent, &reason);
-    if (has_no_agent(status))
+    if (session_engine_has_no_agent(status))
         return use_breakpoints_from_now(session, &reason, error);
     if (status == TMPALLOC_OK || status == TMPALLOC_E_STATE)
         return session_set_state(session,
@@ -299,6 +131,8 @@ static void note_namespaces(struct session *session) {
 int session_engine_refresh(struct session *session, struct error *error) {
     text_clear(&session->missing);
     int status = refresh_engine(session, error);
+    if (session->state == SESSION_TRACKING || !session->agent)
+        agent_preload_end(&session->preload);
     if (status == TMPALLOC_OK)
         refresh_python(session);
     if (status == TMPALLOC_OK)

@@ -4,18 +4,6 @@
 
 #include "session/session.h"
 
-/* Settles which engine this start uses: fills session->chosen, and session->reason when `auto` took
- * the second best.  TMPALLOC_E_UNSUPPORTED when the one that was named can't be used. */
-int session_engine_choose(struct session *session, const struct tmpalloc_process *process,
-                          struct error *error);
-
-/* Creates the chosen engine for this recording, and brings it into a process that is there.  Where
- * the agent can't go and `auto` chose it, the breakpoint engine takes its place.  On failure there
- * is none. */
-int session_engine_create(struct session *session, struct recording *recording,
-                          const struct tmpalloc_process *process, bool continues,
-                          struct error *error);
-void session_engine_destroy(struct session *session);
 /* Lets go of an agent that was given up; not while a hit is handled. */
 void session_engine_drop_abandoned(struct session *session);
 

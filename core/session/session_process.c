@@ -10,6 +10,7 @@
 #include "session/session_core.h"
 #include "session/session_ending.h"
 #include "session/session_engine.h"
+#include "session/session_engine_create.h"
 #include "session/session_source.h"
 #include "session/session_state.h"
 #include "session/session_status.h"
