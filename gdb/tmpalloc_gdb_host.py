@@ -11,7 +11,14 @@ from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to
 from tmpalloc_gdb_catches import find_frame
 from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
-from tmpalloc_gdb_process import core_file, core_signal, is_readable, loaded_files, program
+from tmpalloc_gdb_process import (
+    connection_type,
+    core_file,
+    core_signal,
+    is_readable,
+    loaded_files,
+    program,
+)
 from tmpalloc_gdb_settings import asks_for_batch, asks_for_machine_interface, setting, skips
 from tmpalloc_gdb_values import pointers_in, value_of
 
@@ -42,9 +49,9 @@ class GdbHost(GdbEvents):
 
     def process(self):
         inferior = gdb.selected_inferior()
-        connection = getattr(inferior, "connection", None)
-        local = connection is None or connection.type == "native"
-        core = bool(inferior.pid and connection and connection.type == "core")
+        connection = connection_type()
+        local = connection in ("", "native")
+        core = inferior.pid and connection == "core"
         executable = program(inferior.pid if local else 0)
         if core:
             return ProcessInfo(0, False, local, "", executable, core_file(), core_signal())
@@ -136,8 +143,7 @@ class GdbHost(GdbEvents):
         if library is None:
             return
         # A wrapper comes between the shell, which must not be tracked, and the program.
-        remote = getattr(gdb.selected_inferior(), "connection", None)
-        if remote or gdb.parameter(_WRAPPER) or not gdb.parameter("startup-with-shell"):
+        if connection_type() or gdb.parameter(_WRAPPER) or not gdb.parameter("startup-with-shell"):
             raise Unsupported("no room for a wrapper")
         libraries = self.environment("LD_PRELOAD")
         first = f"LD_PRELOAD={library}:{libraries}" if libraries else f"LD_PRELOAD={library}"

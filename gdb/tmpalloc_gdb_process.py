@@ -1,5 +1,6 @@
 """Processes and files as GDB tells them."""
 
+import ctypes
 import os
 import re
 
@@ -11,6 +12,19 @@ _FILE_OR_TEXT = re.compile(r"^From '(.+)', file type|: \.text .*\n +Start: 0x([0
 _SECTIONS = "maintenance info target-sections"
 _VDSO = "system-supplied DSO at "
 _CORE_FILE = re.compile(r"Local core dump file:\s+`(.+)', file type")
+_kept = set()  # numbers of connections
+
+
+def connection_type():
+    """Type of the selected inferior's connection, as "native", "remote", "core"; "": it has none."""
+    connection = getattr(gdb.selected_inferior(), "connection", None)
+    if connection is None:
+        return ""
+    if connection.num not in _kept:
+        # GDB that a signal ends while it is connected aborts when it deletes the object.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+        _kept.add(connection.num)
+    return connection.type
 
 
 def program(pid):

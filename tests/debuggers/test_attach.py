@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -240,21 +241,34 @@ def is_gone(pid):
     return not status.exists() or "State:\tZ" in status.read_text()
 
 
+SIGNALS = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM, "hang up": signal.SIGHUP}
+
+
 def leave_by(debugger, way, pid):
-    """Starts tracking in a process, and leaves it in some way without a stop."""
+    """Starts tracking in a process, and leaves it in some way without a stop; the debugger's end."""
     terminal = debugger.terminal()
     terminal.command(debugger.attach(pid))
     terminal.command("tmpalloc start --engine agent", "agent engine")
-    if way == "kill":
+    if way in SIGNALS:
         terminal.send(debugger.continue_())
         terminal.expect("Continuing|resuming")
-        os.kill(terminal.pid, 9)
+        os.kill(terminal.pid, SIGNALS[way])
     else:
         terminal.send(debugger.detach() if way == "detach" else debugger.quit())
     wait_for(lambda: tracer_of(pid) == 0)
+    return terminal
 
 
-@pytest.mark.parametrize("way", ["detach", "quit", "kill"])
+@pytest.mark.parametrize("way", ["terminate", "hang up"])
+def test_a_debugger_that_is_told_to_end_does_so_and_leaves_the_process_running(
+    debugger, server, way
+):
+    terminal = leave_by(debugger, way, server.pid)
+    wait_for(lambda: is_gone(terminal.pid))
+    server.check()
+
+
+@pytest.mark.parametrize("way", ["detach", "quit", "kill", "terminate"])
 def test_tracking_ends_by_itself_when_the_debugger_is_gone(debugger, library, server, way):
     leave_by(debugger, way, server.pid)
     wait_for(lambda: not is_tracking(server.pid, library))
