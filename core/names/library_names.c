@@ -292,6 +292,7 @@ bool library_names_have_function(const char *function) {
 
 /* Modules and files */
 
+/* Of all languages, C libraries and processors. */
 bool library_names_have_module(const char *module) {
     static const char *const names[] = {
         "libc",       "ld",          "libm",         "libpthread",   "libdl",    "librt",

@@ -169,7 +169,8 @@ struct agent_image {
      * told.  The agent sets it to 0 then. */
     uint64_t awaited;
     /* By entry point that frees: where its hook stops at what is caught, just before it calls the
-     * function itself.  rdi is the address of a struct agent_caught there. */
+     * function itself.  The register of the first argument is the address of a struct agent_caught
+     * there. */
     uint64_t catch_places[AGENT_ENTRY_POINTS_LIMIT];
     uint32_t function_count;
     uint32_t within; /* 1: calls count only while a function that encloses them is on the stack */

@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "agent/system/loaded_file.h"
+#include "agent/x86_64/linker_name.h"
 
 /* glibc's files, in the order in which they are asked. */
-static const char *const file_names[] = {"libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2"};
+static const char *const file_names[] = {"libc.so.6", "libpthread.so.0", LINKER_NAME};
 
 enum {
 #define NUMBER(type, name, ...) NUMBER_##name,
