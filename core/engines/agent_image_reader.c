@@ -22,8 +22,9 @@ int image_reader_element(struct image_reader *reader, uint64_t address, void *bu
     uint64_t unused;
     if (map_get(&reader->seen, address, &unused))
         return image_reader_damaged(reader, "two links to", address);
-    if (map_put(&reader->seen, address, 0))
-        return error_no_memory(reader->error);
+    int status = map_put(&reader->seen, address, 0);
+    if (status != TMPALLOC_OK)
+        return error_of_status(reader->error, status);
     return image_memory_read(&reader->memory, address, buffer, size, reader->error);
 }
 
@@ -133,9 +134,9 @@ static int agent_image_reader_find_python_frame(struct image_reader *reader, uin
         return TMPALLOC_OK;
     }
     int status = make_python_frame(reader, address, ret);
-    if (status == TMPALLOC_OK && map_put(&reader->python, address, ret->offset))
-        status = error_no_memory(reader->error);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    return error_of_status(reader->error, map_put(&reader->python, address, ret->offset));
 }
 
 static int agent_image_reader_make_frame(struct image_reader *reader, uint64_t pc,
@@ -204,9 +205,9 @@ static int agent_image_reader_find_stack(struct image_reader *reader,
         return TMPALLOC_OK;
     }
     int status = agent_image_reader_intern_frames(reader, header, entry_point, ret);
-    if (status == TMPALLOC_OK && source->notes_past && map_put(source->past, hash, *ret))
-        status = error_no_memory(reader->error);
-    return status;
+    if (status != TMPALLOC_OK || !source->notes_past)
+        return status;
+    return error_of_status(reader->error, map_put(source->past, hash, *ret));
 }
 
 static int agent_image_reader_read_stack(struct image_reader *reader, uint64_t address,
@@ -231,9 +232,9 @@ int image_reader_stack(struct image_reader *reader, uint64_t address, uint32_t e
         return TMPALLOC_OK;
     }
     int status = agent_image_reader_read_stack(reader, address, entry_point, ret);
-    if (status == TMPALLOC_OK && map_put(&reader->numbers, key, *ret))
-        status = error_no_memory(reader->error);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    return error_of_status(reader->error, map_put(&reader->numbers, key, *ret));
 }
 
 int image_reader_site_stack(struct image_reader *reader, uint64_t address, uint32_t *ret) {

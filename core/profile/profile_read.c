@@ -66,7 +66,7 @@ static int read_id(struct profile_reader *reader, const json_t *object, struct p
     if (id == 0 || map_get(&reader->ids, id, &other))
         return profile_reader_refuse(reader, "the id", id ? "another site's, too" : "0");
     site->id = (uint32_t)id;
-    return map_put(&reader->ids, id, 1) ? profile_reader_no_memory(reader) : TMPALLOC_OK;
+    return error_of_status(reader->error, map_put(&reader->ids, id, 1));
 }
 
 static int read_site(struct profile_reader *reader, const json_t *object,
