@@ -60,17 +60,18 @@ static int agent_create(struct image_options options) {
     capture_set_depth(options.stack_depth);
     cfi_told_by(catches_ask);
     int status = image_create(&options);
-    if (status == TMPALLOC_OK) {
-        hooks_tell_catch_places(image->catch_places);
-        function_hooks_tell_catch_places(image->catch_places);
-        status = threads_init();
-    }
-    if (status == TMPALLOC_OK && sandbox_code_found())
+    if (status != TMPALLOC_OK)
+        return status;
+    hooks_tell_catch_places(image->catch_places);
+    function_hooks_tell_catch_places(image->catch_places);
+    status = threads_init();
+    if (status != TMPALLOC_OK)
+        return status;
+    if (sandbox_code_found())
         sandbox_expect();
-    if (status == TMPALLOC_OK &&
-        c_library___register_atfork(threads_before_fork, threads_after_fork, in_child, NULL))
-        status = TMPALLOC_E_NOMEM;
-    return status;
+    if (c_library___register_atfork(threads_before_fork, threads_after_fork, in_child, NULL))
+        return TMPALLOC_E_NOMEM;
+    return TMPALLOC_OK;
 }
 
 static uintptr_t agent_find_symbol(const char *symbol) {

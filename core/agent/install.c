@@ -192,9 +192,10 @@ int install_functions(struct agent_image *image, const struct agent_function *fu
         image->hooking[i] = AGENT_NOT_HOOKED;
     for (uint32_t i = 0; i < count && status == TMPALLOC_OK; i++)
         status = install_function(image, &functions[i]);
-    if (status == TMPALLOC_OK)
-        object_allocator_hooks_install();
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    object_allocator_hooks_install();
+    return TMPALLOC_OK;
 }
 
 /* What can't be changed is still told. */

@@ -96,9 +96,10 @@ int breakpoints_enable(struct breakpoints *breakpoints, struct breakpoint *break
     if (breakpoint->enabled == enabled)
         return TMPALLOC_OK;
     int status = host_enable_breakpoint(breakpoints->host, breakpoint->id, enabled, error);
-    if (status == TMPALLOC_OK)
-        breakpoint->enabled = enabled;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    breakpoint->enabled = enabled;
+    return TMPALLOC_OK;
 }
 
 int breakpoints_enable_role(struct breakpoints *breakpoints, enum breakpoint_role role,

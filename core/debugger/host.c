@@ -66,13 +66,13 @@ bool host_has_watchpoints(const struct host *host) {
 int host_process(struct host *host, struct tmpalloc_process *ret, struct error *error) {
     struct tmpalloc_process process = {0};
     int status = CALL(host, process, "tell the process", error, &process);
-    if (status == TMPALLOC_OK) {
-        process.architecture[sizeof process.architecture - 1] = '\0';
-        process.executable[sizeof process.executable - 1] = '\0';
-        process.core_file[sizeof process.core_file - 1] = '\0';
-        *ret = process;
-    }
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    process.architecture[sizeof process.architecture - 1] = '\0';
+    process.executable[sizeof process.executable - 1] = '\0';
+    process.core_file[sizeof process.core_file - 1] = '\0';
+    *ret = process;
+    return TMPALLOC_OK;
 }
 
 int host_modules(struct host *host, tmpalloc_emit_module emit, void *arg, struct error *error) {
@@ -100,9 +100,10 @@ int host_ask_registers(struct host *host, const char *const *names, uint32_t cou
 int host_current_thread(struct host *host, struct tmpalloc_thread *ret, struct error *error) {
     struct tmpalloc_thread thread = {0};
     int status = CALL(host, current_thread, "tell the thread", error, &thread);
-    if (status == TMPALLOC_OK)
-        *ret = thread;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = thread;
+    return TMPALLOC_OK;
 }
 
 bool host_thread_alive(struct host *host, uint64_t key) {
@@ -157,9 +158,10 @@ int host_call_function(struct host *host, const struct host_call *call, uint64_t
     uint64_t result = 0;
     int status = CALL(host, call_function, "call a function of the program", error, call->address,
                       call->arguments, call->count, call->alone, call->timeout_ms, &result);
-    if (status == TMPALLOC_OK)
-        *ret = result;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = result;
+    return TMPALLOC_OK;
 }
 
 int host_run_to(struct host *host, uint64_t address, uint32_t timeout_ms, struct error *error) {
@@ -199,9 +201,10 @@ int host_evaluate(struct host *host, const char *expression, uint64_t *ret, stru
         return status;
     uint64_t result = 0;
     status = CALL(host, evaluate, what, error, expression, &result);
-    if (status == TMPALLOC_OK)
-        *ret = result;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = result;
+    return TMPALLOC_OK;
 }
 
 int host_pointers(struct host *host, const char *expression, uint32_t depth,
@@ -230,9 +233,10 @@ int host_insert_watchpoint(struct host *host, uint64_t address, uint32_t bytes,
 int host_end_watchpoint(struct host *host, uint64_t *hits_ret, struct error *error) {
     uint64_t hits = 0;
     int status = CALL(host, end_watchpoint, "end a watchpoint", error, &hits);
-    if (status == TMPALLOC_OK)
-        *hits_ret = hits;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *hits_ret = hits;
+    return TMPALLOC_OK;
 }
 
 int host_insert_catch(struct host *host, uint32_t id, struct error *error) {
@@ -242,18 +246,20 @@ int host_insert_catch(struct host *host, uint32_t id, struct error *error) {
 int host_catch_number(struct host *host, uint32_t id, uint32_t *ret, struct error *error) {
     uint32_t number = 0;
     int status = CALL(host, catch_number, "tell a breakpoint's number", error, id, &number);
-    if (status == TMPALLOC_OK)
-        *ret = number;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = number;
+    return TMPALLOC_OK;
 }
 
 int host_ask_catch(struct host *host, uint32_t id, uint64_t pc, uint32_t inlined,
                    const char *reason, enum tmpalloc_catch_answer *ret, struct error *error) {
     uint32_t answer = 0;
     int status = CALL(host, ask_catch, "ask a breakpoint", error, id, pc, inlined, reason, &answer);
-    if (status == TMPALLOC_OK)
-        *ret = (enum tmpalloc_catch_answer)answer;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = (enum tmpalloc_catch_answer)answer;
+    return TMPALLOC_OK;
 }
 
 int host_remove_catch(struct host *host, uint32_t id, struct error *error) {

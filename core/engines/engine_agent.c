@@ -78,12 +78,14 @@ static int find_anchor(struct engine_agent *agent, struct error *error) {
 static int engine_agent_check_anchor(struct engine_agent *agent, struct error *error) {
     struct agent_image_anchor anchor;
     int status = host_read_data(agent->parts.host, agent->anchor, &anchor, sizeof(anchor), error);
-    if (status == TMPALLOC_OK && (memcmp(anchor.magic, AGENT_IMAGE_MAGIC, sizeof(anchor.magic)) ||
-                                  anchor.version != AGENT_IMAGE_VERSION))
+    if (status != TMPALLOC_OK)
+        return status;
+    if (memcmp(anchor.magic, AGENT_IMAGE_MAGIC, sizeof(anchor.magic)) ||
+        anchor.version != AGENT_IMAGE_VERSION)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the agent in the process is of another version than %s",
                          AGENT_FILE_SONAME);
-    return status;
+    return TMPALLOC_OK;
 }
 
 /* Where the process is left, and what is counted. */

@@ -156,9 +156,11 @@ static int tell_allocated(struct engine_agent *agent, uint64_t address, struct e
     struct engine_catches *catches = agent->parts.catches;
     struct agent_caught caught;
     int status = host_read_data(agent->parts.host, address, &caught, sizeof(caught), error);
-    if (status == TMPALLOC_OK && catches->awaited_stack != ENGINE_NO_STACK)
+    if (status != TMPALLOC_OK)
+        return status;
+    if (catches->awaited_stack != ENGINE_NO_STACK)
         catches->allocated(catches->arg, caught.address, caught.size_bytes);
-    return status;
+    return TMPALLOC_OK;
 }
 
 int engine_agent_told(struct engine_agent *agent, uint64_t id, enum engine_agent_hit *ret,

@@ -43,10 +43,12 @@ int engine_agent_list_functions(const struct engine_agent *agent, struct agent_f
                                               .indirect = symbol->indirect};
         status = engine_agent_functions_add(functions, count_ret, within, error);
     }
-    if (status == TMPALLOC_OK && *count_ret == 0 && agent->entries.left_out[0])
-        status = error_set(error, TMPALLOC_E_UNSUPPORTED,
-                           "nothing tells where the arguments are of %s", agent->entries.left_out);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    if (*count_ret == 0 && agent->entries.left_out[0])
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "nothing tells where the arguments are of %s", agent->entries.left_out);
+    return TMPALLOC_OK;
 }
 
 static const char *name_at(const struct engine_agent *agent, uint64_t address) {

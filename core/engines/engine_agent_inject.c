@@ -74,9 +74,11 @@ static int engine_agent_inject_list_threads(struct injection *injection) {
     injection->thread_count = 0;
     int status =
         host_threads(injection->agent->parts.host, collect_thread, injection, injection->error);
-    if (status == TMPALLOC_OK && injection->thread_count == 0)
+    if (status != TMPALLOC_OK)
+        return status;
+    if (injection->thread_count == 0)
         return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process has no threads");
-    return status;
+    return TMPALLOC_OK;
 }
 
 static int engine_agent_inject_capture(struct injection *injection, uint64_t key,
@@ -271,12 +273,13 @@ static int map_page(struct injection *injection) {
     uint64_t page;
     int status = CALL_NAMED(injection, "mmap", &page, 0, PAGE_BYTES, KERNEL_LINUX_READ_WRITE,
                             KERNEL_LINUX_PRIVATE_AND_NO_FILE, UINT64_MAX, 0);
-    if (status == TMPALLOC_OK && page == KERNEL_LINUX_MAP_FAILED)
-        status =
-            error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "the process has no memory left");
-    if (status == TMPALLOC_OK)
-        injection->page = page;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    if (page == KERNEL_LINUX_MAP_FAILED)
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED,
+                         "the process has no memory left");
+    injection->page = page;
+    return TMPALLOC_OK;
 }
 
 static void unmap_page(struct injection *injection) {
@@ -314,12 +317,15 @@ static int refuse_loading(struct injection *injection) {
 static int engine_agent_inject_find_symbol(struct injection *injection, uint64_t handle,
                                            const char *name, uint64_t *ret) {
     int status = write_string(injection, name);
-    if (status == TMPALLOC_OK)
-        status = CALL_NAMED(injection, "dlsym", ret, handle, injection->page);
-    if (status == TMPALLOC_OK && *ret == 0)
-        status = error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "%s has no %s",
-                           AGENT_FILE_SONAME, name);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    status = CALL_NAMED(injection, "dlsym", ret, handle, injection->page);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (*ret == 0)
+        return error_set(injection->error, TMPALLOC_E_UNSUPPORTED, "%s has no %s",
+                         AGENT_FILE_SONAME, name);
+    return TMPALLOC_OK;
 }
 
 static int engine_agent_inject_load(struct injection *injection) {

@@ -216,10 +216,11 @@ static int engine_events_relate(struct engine_hit *hit, const struct pending_cal
     const struct capture *capture;
     int status = unwinder_capture(parts->unwinder, next->entry_address, hit->stack_pointer,
                                   hit->error, &capture);
-    if (status == TMPALLOC_OK)
-        *ret = pending_calls_nesting(call, &place, returns, capture,
-                                     stacks_get(tracker_stacks(parts->tracker), capture->stack));
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = pending_calls_nesting(call, &place, returns, capture,
+                                 stacks_get(tracker_stacks(parts->tracker), capture->stack));
+    return TMPALLOC_OK;
 }
 
 static int begin_call(struct engine_hit *hit, const struct entry_point *entry,

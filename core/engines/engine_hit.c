@@ -35,9 +35,10 @@ int engine_hit_read_word(const struct engine_hit *hit, uint64_t address, uint64_
     uint64_t word = 0;
     int status = host_read_data(hit->engine->parts.host, address, &word,
                                 hit->engine->processor->word_bytes, hit->error);
-    if (status == TMPALLOC_OK)
-        *ret = word;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = word;
+    return TMPALLOC_OK;
 }
 
 int engine_hit_return_address(const struct engine_hit *hit, uint64_t *ret) {
@@ -46,9 +47,10 @@ int engine_hit_return_address(const struct engine_hit *hit, uint64_t *ret) {
                      ? host_read_registers(hit->engine->parts.host, &returns->in_register, 1, ret,
                                            hit->error)
                      : engine_hit_read_word(hit, hit->stack_pointer, ret);
-    if (status == TMPALLOC_OK)
-        *ret &= returns->mask;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret &= returns->mask;
+    return TMPALLOC_OK;
 }
 
 bool engine_hit_returns_to(const struct engine_hit *hit, const struct activation *activation) {

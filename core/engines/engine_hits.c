@@ -65,12 +65,17 @@ static int handle_call(struct engine_hit *hit, const struct entry_point *entry, 
         object_allocator_stubs_follow(&hit->engine->object_allocator, &hit->engine->breakpoints,
                                       NULL);
     int status = engine_hit_return_address(hit, &return_address);
-    if (status == TMPALLOC_OK && hit->breakpoint->roles & BREAKPOINT_RESOLVER)
+    if (status != TMPALLOC_OK)
+        return status;
+    if (hit->breakpoint->roles & BREAKPOINT_RESOLVER)
         status = engine_resolvers_enter(hit, return_address);
-    if (status == TMPALLOC_OK && hit->breakpoint->roles & BREAKPOINT_WITHIN)
+    if (status != TMPALLOC_OK)
+        return status;
+    if (hit->breakpoint->roles & BREAKPOINT_WITHIN)
         status = engine_within_enter(hit, return_address);
-    if (status == TMPALLOC_OK && entry && is_counted(hit, key, &status) &&
-        !is_internal_call(hit, entry, return_address))
+    if (status != TMPALLOC_OK)
+        return status;
+    if (entry && is_counted(hit, key, &status) && !is_internal_call(hit, entry, return_address))
         status = engine_events_call(hit, entry, return_address);
     return status;
 }
@@ -85,16 +90,20 @@ static int handle_hit(struct engine_hit *hit, uint64_t key) {
         : roles & BREAKPOINT_RETURN ? "a return"
                                     : "a function that tells what counts");
     int status = engine_hit_read(hit, entry);
-    if (status == TMPALLOC_OK && roles & BREAKPOINT_RETURN)
+    if (status != TMPALLOC_OK)
+        return status;
+    if (roles & BREAKPOINT_RETURN)
         status = engine_hit_returns_to(hit, &hit->thread->resolving) ? engine_resolvers_leave(hit)
                                                                      : engine_events_return(hit);
-    if (status == TMPALLOC_OK && roles & BREAKPOINT_WITHIN_RETURN &&
-        engine_hit_returns_to(hit, &hit->thread->within))
+    if (status != TMPALLOC_OK)
+        return status;
+    if (roles & BREAKPOINT_WITHIN_RETURN && engine_hit_returns_to(hit, &hit->thread->within))
         status = engine_within_leave(hit);
-    if (status == TMPALLOC_OK &&
-        roles & (BREAKPOINT_ENTRY | BREAKPOINT_WITHIN | BREAKPOINT_RESOLVER))
-        status = handle_call(hit, entry, key);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    if (roles & (BREAKPOINT_ENTRY | BREAKPOINT_WITHIN | BREAKPOINT_RESOLVER))
+        return handle_call(hit, entry, key);
+    return TMPALLOC_OK;
 }
 
 int engine_hits_handle(struct engine_breakpoint *engine, const struct breakpoint *breakpoint,

@@ -242,12 +242,12 @@ static int entry_points_add_custom(struct modules *modules, struct entry_points 
                                    const struct entry_custom *custom, const char **missing) {
     int status =
         add_user_function(modules, points, custom->alloc, &custom->alloc_signature, missing);
-    if (status == TMPALLOC_OK)
-        status = add_user_function(modules, points, custom->free, &custom->free_signature, missing);
-    if (status == TMPALLOC_OK)
-        status = add_user_function(modules, points, custom->realloc, &custom->realloc_signature,
-                                   missing);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    status = add_user_function(modules, points, custom->free, &custom->free_signature, missing);
+    if (status != TMPALLOC_OK)
+        return status;
+    return add_user_function(modules, points, custom->realloc, &custom->realloc_signature, missing);
 }
 
 #define KNOWN(entries, library)                                                                    \

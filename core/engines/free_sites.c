@@ -37,9 +37,10 @@ int free_sites_allocated(struct free_sites *sites, struct site *site, const stru
                          uint64_t stack_pointer) {
     site->allocation_stack_pointer = stack_pointer;
     int status = free_sites_reserve(sites, site->stack);
-    if (status == TMPALLOC_OK)
-        sites->captures[site->stack] = capture;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    sites->captures[site->stack] = capture;
+    return TMPALLOC_OK;
 }
 
 static bool same_as_last(const struct site *site, const struct free_call *call) {

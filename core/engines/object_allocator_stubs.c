@@ -80,9 +80,10 @@ static int add_stub(struct object_allocator_stubs *stubs, uint64_t function,
     stubs->host->processor->write_stub(stub, function);
     int status =
         host_write_data(stubs->host, stub_address(stubs, stubs->count), stub, sizeof(stub), error);
-    if (status == TMPALLOC_OK)
-        stubs->functions[stubs->count++] = stubs_describe(stubs, function, word);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    stubs->functions[stubs->count++] = stubs_describe(stubs, function, word);
+    return TMPALLOC_OK;
 }
 
 /* Tables. */

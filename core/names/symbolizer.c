@@ -237,9 +237,11 @@ static int symbolizer_fill(struct symbolizer *symbolizer, uint64_t address, uint
     if (append_function_name(symbolizer, address, i))
         status = take_text(symbolizer, &symbol->function);
     text_clear(&symbolizer->text);
-    if (status == TMPALLOC_OK && append_source(symbolizer, dwarf_address, i, &symbol->line))
-        status = take_text(symbolizer, &symbol->file);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    if (append_source(symbolizer, dwarf_address, i, &symbol->line))
+        return take_text(symbolizer, &symbol->file);
+    return TMPALLOC_OK;
 }
 
 static struct resolution *create_resolution(struct symbolizer *symbolizer,

@@ -206,7 +206,9 @@ int unwinder_capture(struct unwinder *unwinder, uint64_t pc, uint64_t stack_poin
 int unwinder_row(struct unwinder *unwinder, const struct frame *place, struct error *error,
                  const struct unwinder_row **ret) {
     int status = follow_processor(unwinder, error);
-    if (status == TMPALLOC_OK && unwind_rules_find(unwinder->walk.rules, place, ret) != TMPALLOC_OK)
+    if (status != TMPALLOC_OK)
+        return status;
+    if (unwind_rules_find(unwinder->walk.rules, place, ret) != TMPALLOC_OK)
         return error_no_memory(error);
-    return status;
+    return TMPALLOC_OK;
 }

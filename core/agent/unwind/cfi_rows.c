@@ -199,7 +199,8 @@ int cfi_rows_find(struct cfi_rows *rows, uintptr_t pc, bool exact, const struct 
     /* That there is none isn't kept: a library may appear at that place. */
     if (row && row != rows->made_at_run_time)
         status = map_put(&rows->rows_by_pc, cfi_rows_key_of(pc, exact), (uintptr_t)row);
-    if (status == TMPALLOC_OK)
-        *ret = row;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = row;
+    return TMPALLOC_OK;
 }
