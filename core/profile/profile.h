@@ -17,6 +17,7 @@
 
 #include "names/symbolizer.h"
 #include "profile/charge_settings.h"
+#include "profile/free_counts.h"
 #include "profile/profile_ending.h"
 #include "support/arena.h"
 #include "support/error.h"
@@ -45,6 +46,7 @@ struct profile_site {
     size_t thread_count;
     struct profile_stack stack;
     struct profile_stack free_stacks[SITE_FREE_STACKS];
+    const struct free_counts *free_counts[SITE_FREE_STACKS]; /* of each; NULL: unknown */
     size_t free_stack_count;
 
     /* Of a view: */

@@ -194,18 +194,48 @@ static int copy_arrays(struct profile *profile, const struct snapshot_site *from
     return site->by_distance && site->threads ? TMPALLOC_OK : TMPALLOC_E_NOMEM;
 }
 
+/* *ret is NULL when no scope says who freed by this stack. */
+static int count_freed(struct profile *profile, const struct snapshot_site *from, uint32_t stack,
+                       const struct free_counts **ret) {
+    struct free_counts *counts = NULL;
+    for (const struct site_scope *scope = from->scopes; scope; scope = scope->next) {
+        if (scope->free_stack != stack)
+            continue;
+        if (!counts)
+            counts = free_counts_create(&profile->storage, (size_t)profile->max_threshold + 1);
+        if (!counts)
+            return TMPALLOC_E_NOMEM;
+        counts->by_distance[scope->distance] += scope->count;
+    }
+    *ret = counts;
+    return TMPALLOC_OK;
+}
+
+/* Unless it took none since what was subtracted. */
+static int expand_free_stack(struct builder *builder, const struct snapshot_site *from,
+                             uint32_t stack, struct profile_site *site) {
+    const struct expansion *expansion;
+    const struct free_counts *counts;
+    int status = count_freed(builder->profile, from, stack, &counts);
+    if (status != TMPALLOC_OK ||
+        (counts && free_counts_at(counts, builder->profile->max_threshold) == 0))
+        return status;
+    status = profile_build_expand(builder, stack, &expansion);
+    if (status != TMPALLOC_OK)
+        return status;
+    site->free_stacks[site->free_stack_count] = expansion->stack;
+    site->free_counts[site->free_stack_count++] = counts;
+    return TMPALLOC_OK;
+}
+
 static int expand_free_stacks(struct builder *builder, const struct snapshot_site *from,
                               struct profile_site *site) {
-    for (size_t i = 0; i < SITE_FREE_STACKS; i++) {
-        if (from->free_stacks[i] == SITE_NO_STACK)
-            continue;
-        const struct expansion *expansion;
-        int status = profile_build_expand(builder, from->free_stacks[i], &expansion);
-        if (status != TMPALLOC_OK)
-            return status;
-        site->free_stacks[site->free_stack_count++] = expansion->stack;
+    int status = TMPALLOC_OK;
+    for (size_t i = 0; i < SITE_FREE_STACKS && status == TMPALLOC_OK; i++) {
+        if (from->free_stacks[i] != SITE_NO_STACK)
+            status = expand_free_stack(builder, from, from->free_stacks[i], site);
     }
-    return TMPALLOC_OK;
+    return status;
 }
 
 static int build_site(struct builder *builder, const struct snapshot_site *from,

@@ -32,16 +32,19 @@ static void *profile_merge_keep(const struct merging *merging, size_t count, siz
     return arena_allocate(&merging->sum->storage, count, size_bytes);
 }
 
-static int has_free_stack(const struct merging *merging, const struct profile_site *site,
-                          const struct profile_stack *stack, bool *ret) {
+/* *ret is the site's number of them when it has none that matches. */
+static int find_free_stack(const struct merging *merging, const struct profile_site *site,
+                           const struct profile_stack *stack, size_t *ret) {
     uint32_t wanted, number;
     int status = profile_match_stack(merging->free_match, stack, stack->count, &wanted);
-    *ret = false;
-    for (size_t i = 0; i < site->free_stack_count && status == TMPALLOC_OK; i++) {
+    size_t i = 0;
+    for (; i < site->free_stack_count && status == TMPALLOC_OK; i++) {
         status = profile_match_stack(merging->free_match, &site->free_stacks[i],
                                      site->free_stacks[i].count, &number);
-        *ret |= status == TMPALLOC_OK && number == wanted;
+        if (status == TMPALLOC_OK && number == wanted)
+            break;
     }
+    *ret = i;
     return status == TMPALLOC_OK ? status : no_memory(merging);
 }
 
@@ -49,12 +52,13 @@ static int profile_merge_add_free_stacks(const struct merging *merging,
                                          const struct profile_site *part,
                                          struct profile_site *site) {
     for (size_t i = 0; i < part->free_stack_count; i++) {
-        bool known;
-        int status = has_free_stack(merging, site, &part->free_stacks[i], &known);
+        size_t place;
+        int status = find_free_stack(merging, site, &part->free_stacks[i], &place);
         if (status != TMPALLOC_OK)
             return status;
-        if (!known && site->free_stack_count < SITE_FREE_STACKS)
-            site->free_stacks[site->free_stack_count++] = part->free_stacks[i];
+        if (site_sums_add_free(&merging->sum->storage, &part->free_stacks[i], part->free_counts[i],
+                               place, site))
+            return no_memory(merging);
     }
     return TMPALLOC_OK;
 }

@@ -116,18 +116,27 @@ static int profile_read_2_read_list(const struct profile_reader *reader, const j
     return TMPALLOC_OK;
 }
 
+/* *ret is NULL when it fails. */
+static int copy_distances(const struct profile_reader *reader, const struct profile_site *site,
+                          struct site_distance **ret) {
+    size_t count = (size_t)reader->profile->max_threshold + 1;
+    *ret = memory_allocate_zeroed(count, sizeof **ret);
+    if (!*ret)
+        return profile_reader_no_memory(reader);
+    memcpy(*ret, site->by_distance, count * sizeof **ret);
+    return TMPALLOC_OK;
+}
+
 static int read_scopes(const struct profile_reader *reader, const json_t *object,
                        struct profile_site *site) {
     const json_t *array = json_object_get(object, "scopes");
-    size_t count = (size_t)reader->profile->max_threshold + 1;
+    struct site_distance *left;
     struct site_scope *first = NULL;
     if (array && !json_is_array(array))
         return profile_reader_refuse(reader, "scopes", "no list");
-    struct site_distance *left = memory_allocate_zeroed(count, sizeof *left);
-    if (!left)
-        return profile_reader_no_memory(reader);
-    memcpy(left, site->by_distance, count * sizeof *left);
-    int status = profile_read_2_read_list(reader, array, left, &first);
+    int status = copy_distances(reader, site, &left);
+    if (status == TMPALLOC_OK)
+        status = profile_read_2_read_list(reader, array, left, &first);
     memory_release(left);
     site->scopes = first;
     return status;
@@ -142,22 +151,57 @@ static int get_stack(const struct profile_reader *reader, const json_t *number,
     return TMPALLOC_OK;
 }
 
+/* What free stacks took is no more than the site's temporaries, which `left` counts down.  *ret
+ * stays NULL for a file that doesn't say it. */
+static int read_free_counts(const struct profile_reader *reader, const json_t *item,
+                            struct site_distance *left, const struct free_counts **ret) {
+    static const char key[] = "by_distance of free_stacks";
+    const json_t *array = json_object_get(item, "by_distance");
+    size_t length = json_array_size(array);
+    if (!array)
+        return TMPALLOC_OK;
+    if (!json_is_array(array) || length > (size_t)reader->profile->max_threshold + 1)
+        return profile_reader_refuse(reader, key, "no list of at most max_threshold + 1 numbers");
+    struct free_counts *counts = free_counts_create(&reader->profile->storage, length);
+    if (!counts)
+        return profile_reader_no_memory(reader);
+    for (size_t i = 0; i < length; i++) {
+        struct site_distance part = {0};
+        int status =
+            profile_reader_number(reader, json_array_get(array, i), key, INT64_MAX, &part.count);
+        if (status != TMPALLOC_OK)
+            return status;
+        profile_reader_limit(&part, &left[i]);
+        counts->by_distance[i] = part.count;
+    }
+    *ret = counts;
+    return TMPALLOC_OK;
+}
+
+static int read_free_stack(const struct profile_reader *reader, const json_t *item,
+                           bool all_truncated, struct site_distance *left,
+                           struct profile_site *site) {
+    const json_t *truncated = json_object_get(item, "truncated");
+    size_t number = site->free_stack_count++;
+    struct profile_stack *stack = &site->free_stacks[number];
+    int status = get_stack(reader, json_object_get(item, "stack"), stack);
+    stack->truncated = truncated ? json_is_true(truncated) : all_truncated;
+    return status == TMPALLOC_OK ? read_free_counts(reader, item, left, &site->free_counts[number])
+                                 : status;
+}
+
 static int profile_read_2_read_free_stacks(const struct profile_reader *reader,
                                            const json_t *object, struct profile_site *site) {
     const json_t *array = json_object_get(object, "free_stacks");
     bool all_truncated = json_is_true(json_object_get(object, "free_truncated"));
+    struct site_distance *left;
     if (!json_is_array(array) || json_array_size(array) > SITE_FREE_STACKS)
         return profile_reader_refuse(reader, "free_stacks", "no list of at most 4 stacks");
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        const json_t *item = json_array_get(array, i);
-        const json_t *truncated = json_object_get(item, "truncated");
-        struct profile_stack *stack = &site->free_stacks[site->free_stack_count++];
-        int status = get_stack(reader, json_object_get(item, "stack"), stack);
-        if (status != TMPALLOC_OK)
-            return status;
-        stack->truncated = truncated ? json_is_true(truncated) : all_truncated;
-    }
-    return TMPALLOC_OK;
+    int status = copy_distances(reader, site, &left);
+    for (size_t i = 0; i < json_array_size(array) && status == TMPALLOC_OK; i++)
+        status = read_free_stack(reader, json_array_get(array, i), all_truncated, left, site);
+    memory_release(left);
+    return status;
 }
 
 /* Who is charged is judged anew; but what says it must be of the stack. */

@@ -162,11 +162,12 @@ static int profile_view_add_free_stacks(struct viewing *viewing, const struct pr
         int status = keep_shown(viewing, &part->free_stacks[i], &stack);
         if (status != TMPALLOC_OK)
             return status;
-        bool known = row->free_stack_count == SITE_FREE_STACKS;
-        for (size_t k = 0; k < row->free_stack_count && !known; k++)
-            known = same_stack(&row->free_stacks[k], &stack);
-        if (!known)
-            row->free_stacks[row->free_stack_count++] = stack;
+        size_t k = 0;
+        while (k < row->free_stack_count && !same_stack(&row->free_stacks[k], &stack))
+            k++;
+        status = site_sums_add_free(&viewing->view->storage, &stack, part->free_counts[i], k, row);
+        if (status != TMPALLOC_OK)
+            return status;
     }
     return TMPALLOC_OK;
 }

@@ -87,3 +87,15 @@ int site_sums_add_scope(struct arena *storage, const struct site_scope *part,
     scope->bytes += part->bytes;
     return TMPALLOC_OK;
 }
+
+int site_sums_add_free(struct arena *storage, const struct profile_stack *stack,
+                       const struct free_counts *counts, size_t place, struct profile_site *sum) {
+    if (place < sum->free_stack_count)
+        return free_counts_add(storage, counts, &sum->free_counts[place]);
+    if (place < SITE_FREE_STACKS) {
+        sum->free_stacks[place] = *stack;
+        sum->free_counts[place] = counts;
+        sum->free_stack_count++;
+    }
+    return TMPALLOC_OK;
+}

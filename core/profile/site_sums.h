@@ -15,4 +15,9 @@ int site_sums_add(struct arena *storage, uint32_t max_threshold, const struct pr
 int site_sums_add_scope(struct arena *storage, const struct site_scope *part,
                         uint32_t shared_frames, struct site_scope **sum);
 
+/* Adds what a free stack took to the sum's at `place`; at the end of these it is a new one, of
+ * which a fifth is not kept.  TMPALLOC_OK or TMPALLOC_E_NOMEM. */
+int site_sums_add_free(struct arena *storage, const struct profile_stack *stack,
+                       const struct free_counts *counts, size_t place, struct profile_site *sum);
+
 #endif

@@ -275,6 +275,24 @@ static void report_json_append_scopes(struct text *text, const struct profile_si
     text_append(text, "]");
 }
 
+/* How many temporaries a free stack took; without it where that is unknown. */
+static void append_free_counts(const struct document *document, const struct free_counts *counts) {
+    const struct profile *profile = document->profile;
+    struct text *text = document->text;
+    if (!counts)
+        return;
+    size_t length = counts->length;
+    if (length > (size_t)profile->max_threshold + 1)
+        length = (size_t)profile->max_threshold + 1;
+    while (length > 0 && counts->by_distance[length - 1] == 0)
+        length--;
+    report_json_append_count(text, ",\"count\":", free_counts_at(counts, profile->threshold));
+    text_append(text, ",\"by_distance\":[");
+    for (size_t i = 0; i < length; i++)
+        report_json_append_count(text, i ? "," : "", counts->by_distance[i]);
+    text_append(text, "]");
+}
+
 static void append_free_stacks(const struct document *document, const struct profile_site *site) {
     struct text *text = document->text;
     bool truncated = false;
@@ -283,6 +301,7 @@ static void append_free_stacks(const struct document *document, const struct pro
         const struct profile_stack *stack = &site->free_stacks[i];
         report_json_append_count(text, i ? ",{\"stack\":" : "{\"stack\":",
                                  report_numbered_stack(&document->numbered, stack));
+        append_free_counts(document, site->free_counts[i]);
         text_append(text, stack->truncated ? ",\"truncated\":true}" : "}");
         truncated |= stack->truncated;
     }

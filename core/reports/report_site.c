@@ -117,19 +117,36 @@ static void append_pattern(const struct profile_site *site, struct text *text) {
     profile_append_advice_between(text, "  Pattern      ", site, "\n");
 }
 
-static void append_free_stack(const struct profile_site *site, size_t number, struct text *text) {
-    if (site->free_stack_count > 1)
-        text_printf(text, " (%zu of %zu recorded stacks)", number + 1, site->free_stack_count);
-    text_append(text, "\n");
+/* " (2 of 3 recorded stacks: 5 of 20)", as far as there is something to say. */
+static void append_free_share(const struct profile *profile, const struct profile_site *site,
+                              size_t number, struct text *text) {
+    const struct free_counts *counts = site->free_counts[number];
+    bool several = site->free_stack_count > 1;
+    uint64_t taken = counts ? free_counts_at(counts, profile->threshold) : site->count;
+    if (several)
+        text_printf(text, " (%zu of %zu recorded stacks", number + 1, site->free_stack_count);
+    if (counts && (several || taken < site->count)) {
+        text_append(text, several ? ": " : " (");
+        text_append_count(text, taken);
+        text_append(text, " of ");
+        text_append_count(text, site->count);
+    }
+    text_append(text, several || taken < site->count ? ")\n" : "\n");
+}
+
+static void append_free_stack(const struct profile *profile, const struct profile_site *site,
+                              size_t number, struct text *text) {
+    append_free_share(profile, site, number, text);
     report_append_stack(&site->free_stacks[number], SIZE_MAX, text);
 }
 
-static void report_site_append_stacks(const struct profile_site *site, struct text *text) {
+static void report_site_append_stacks(const struct profile *profile,
+                                      const struct profile_site *site, struct text *text) {
     text_append(text, "\nAllocated at\n");
     report_append_stack(&site->stack, site->location, text);
     for (size_t i = 0; i < site->free_stack_count; i++) {
         text_append(text, "\nTemporaries freed at");
-        append_free_stack(site, i, text);
+        append_free_stack(profile, site, i, text);
     }
 }
 
@@ -168,7 +185,8 @@ static int print_side_by_side(const char *left, const char *right,
     return status;
 }
 
-static int append_stacks_side_by_side(const struct profile_site *site,
+static int append_stacks_side_by_side(const struct profile *profile,
+                                      const struct profile_site *site,
                                       const struct report_options *options, struct text *text) {
     struct text left, right;
     text_init(&left);
@@ -177,7 +195,7 @@ static int append_stacks_side_by_side(const struct profile_site *site,
     if (site->free_stack_count == 1)
         report_append_stack(&site->free_stacks[0], SIZE_MAX, &right);
     for (size_t i = 0; i < site->free_stack_count && site->free_stack_count > 1; i++)
-        append_free_stack(site, i, &right);
+        append_free_stack(profile, site, i, &right);
     int status = left.failed || right.failed
                      ? TMPALLOC_E_NOMEM
                      : print_side_by_side(text_get(&left), text_get(&right), options, text);
@@ -258,9 +276,9 @@ int report_site(const struct profile *profile, uint32_t id, const struct report_
     report_site_append_threads(site, text);
     append_pattern(site, text);
     if (options->screen && options->columns >= TWO_STACKS_WIDE && site->free_stack_count > 0)
-        status = append_stacks_side_by_side(site, options, text);
+        status = append_stacks_side_by_side(profile, site, options, text);
     else
-        report_site_append_stacks(site, text);
+        report_site_append_stacks(profile, site, text);
     if (status == TMPALLOC_OK)
         status = append_histogram(profile, site, options, text);
     return report_end(status, text, error);

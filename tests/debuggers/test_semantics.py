@@ -354,8 +354,10 @@ def test_the_programs_run_as_they_do_alone(c_cases, cxx_cases):
         assert result.exit_statuses == [0]
 
 
-def stacks_of(sites):
-    return sorted([frame["function"] or "" for frame in stack] for stack in sites)
+def freed_by(site):
+    """Names of its free stacks, with the temporaries that each took."""
+    names = [[frame["function"] or "" for frame in stack] for stack in site["free_stacks"]]
+    return sorted(zip(names, site["free_counts"], strict=True))
 
 
 def site_by_site(document):
@@ -369,7 +371,7 @@ def site_by_site(document):
             "stack": functions(site),
             "lines": [(frame["file"], frame["line"]) for frame in site["stack"]],
             "threads": len(site["threads"]),
-            "free stacks": stacks_of(site["free_stacks"]),
+            "free stacks": freed_by(site),
             "chains": site.get("chains"),
             **{field: site[field] for field in fields},
         }

@@ -62,6 +62,7 @@ def expand_site(site, document, interpreters):
     site["location"] = frames[index]
     site["same_scope"] = None if cut else sum(scope[2] for scope in same_scope)
     site["stack"] = shown(frames, interpreters)
+    site["free_counts"] = [free.get("count") for free in site["free_stacks"]]
     site["free_stacks"] = [
         shown([document["frames"][i] for i in document["stacks"][free["stack"]]], interpreters)
         for free in site["free_stacks"]

@@ -186,7 +186,8 @@ static void add_free_stack(struct description *description, struct snapshot_site
     site->free_stacks[i] = parse_stack(description, rest);
 }
 
-static void add_scope(struct snapshot_site *site, char **words) {
+static void add_scope(struct snapshot_site *site, char **words, size_t count) {
+    uint64_t freed_by = count > 4 ? number(words[4]) : 0;
     struct site_scope *scope = checked(calloc(1, sizeof *scope));
     scope->next = site->scopes;
     scope->distance = (uint32_t)number(words[0]);
@@ -194,6 +195,10 @@ static void add_scope(struct snapshot_site *site, char **words) {
     scope->count = number(words[2]);
     scope->bytes = number(words[3]);
     scope->free_stack = SITE_NO_STACK;
+    if (freed_by > SITE_FREE_STACKS)
+        die("no such free stack", words[4]);
+    if (freed_by > 0)
+        scope->free_stack = site->free_stacks[freed_by - 1];
     site->scopes = scope;
 }
 
@@ -257,7 +262,7 @@ static void parse_counters(struct snapshot_site *site, const char *keyword, char
     } else if (strcmp(keyword, "threads") == 0) {
         add_threads(site, words, count);
     } else if (strcmp(keyword, "scope") == 0) {
-        add_scope(site, words);
+        add_scope(site, words, count);
     } else {
         die("unknown item", keyword);
     }

@@ -13,7 +13,8 @@
  *                                                means truncated; the lines below belong to it:
  *   temporaries DISTANCE COUNT BYTES | allocations COUNT BYTES | sizes MIN MAX | larger N | equal N
  *   chains COUNT STEPS REPLACED_BYTES LONGEST LARGEST K CHAINS... | realloc N | threads TID... |
- * scope DISTANCE SHARED_FRAMES COUNT BYTES | free ID... block ADDRESS SIZE AGE TID
+ * free ID... | scope DISTANCE SHARED_FRAMES COUNT BYTES FREE, which of the site's above from 1 on,
+ * without it an unknown one | block ADDRESS SIZE AGE TID
  */
 #ifndef DESCRIPTION_H
 #define DESCRIPTION_H
