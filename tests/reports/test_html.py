@@ -28,6 +28,34 @@ site script comment
 """
 
 
+#: Own functions that allocate by a library's, and by none.
+THROUGH = """threshold 1 1
+engine agent
+process 1 /x
+totals 9 900 9 0 0
+frame malloc | malloc | - | /lib/libc.so.6
+frame strdup | strdup | - | /lib/libc.so.6
+frame mutate | std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::_M_mutate | - | /lib/libstdc++.so.6
+frame append | std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::append | - | /lib/libstdc++.so.6
+frame reserve | std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::reserve | - | /lib/libstdc++.so.6
+frame join | join | /src/t.cpp:7 | /x
+frame copy | copy | /src/t.cpp:9 | /x
+frame plain | plain | /src/t.cpp:11 | /x
+site malloc mutate append join
+  temporaries 1 5 500
+  allocations 5 500
+site malloc reserve join
+  temporaries 0 1 200
+  allocations 1 200
+site malloc strdup copy
+  temporaries 0 1 90
+  allocations 1 90
+site malloc plain
+  temporaries 0 1 9
+  allocations 1 9
+"""
+
+
 class Page:
     """A report that is shown."""
 
@@ -235,6 +263,22 @@ def test_names_are_short_and_whole_ones_are_found(page):
     assert title == "lib::join[abi:cxx11] at /src/a.cc:5"
     shown.filter(r"allocator<int> >::push_back at /src/two")
     assert [row[0] for row in shown.rows()] == rows[2:]
+
+
+def test_a_row_names_what_its_location_is_charged_through(driver, page):
+    shown = page(THROUGH.encode())
+    names = [row[0] for row in shown.rows()]
+    assert names == [
+        "join at t.cpp:7 (std::string::append, 1 more)",
+        "copy at t.cpp:9 (strdup)",
+        "plain at t.cpp:11",
+    ]
+    summary = driver.report(THROUGH.encode(), "summary", "--columns", 150).splitlines()[1:4]
+    assert [line.split("  ")[0] for line in summary] == names
+    shown.filter("_M_mutate")
+    assert [row[0] for row in shown.rows()] == ["join at t.cpp:7 (std::string::append)"]
+    shown.filter("reserve")
+    assert [row[0] for row in shown.rows()] == ["join at t.cpp:7 (std::string::reserve)"]
 
 
 def test_the_flame_graph_shows_bytes_or_counts(page):

@@ -24,6 +24,11 @@ export function cutName({ name, short }) {
   return cutText(short, Math.min(short.length - Math.ceil(name.length / 2), PLACE_LETTERS));
 }
 
+// Of the kinds of frames some have shades.
+export function flameColor(kind, shade) {
+  return `var(--flame-${kind}-${shade}, var(--flame-${kind}))`;
+}
+
 export function byId(id) {
   return document.getElementById(id);
 }

@@ -1,7 +1,7 @@
 // The flame graph: boxes whose places d3 computes, in parts of the width, so that they follow it.
 
 import { hierarchy, partition } from "d3-hierarchy";
-import { byId, cutText, element } from "./element.js";
+import { byId, cutText, element, flameColor } from "./element.js";
 import { count, percent, plural, size } from "./format.js";
 
 const ROW_PIXELS = 20;
@@ -108,7 +108,7 @@ export class Flame {
     const frame = this.#frame(data);
     if (!frame) return data.more ? "var(--flame-more)" : "var(--flame-all)";
     if (this.matches?.(frame)) return "var(--flame-match)";
-    return `var(--flame-${frame.kind}-${shade(frame.name)})`;
+    return flameColor(frame.kind, shade(frame.name));
   }
 
   #amount(value) {

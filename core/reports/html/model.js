@@ -20,6 +20,8 @@ function readFrame(frame) {
   const [short, label] = [frame[SHORT] ?? name, frame[LABEL] ?? name];
   return {
     name: label.startsWith(short) ? short : name, // which tells it from others
+    function: name,
+    called: short,
     file,
     line,
     module,
@@ -144,7 +146,7 @@ export class Model {
   rows() {
     const rows = this.frames.map((frame, number) => {
       const sums = { count: 0, bytes: 0, allocations: 0, total: 0, scope: 0, known: 0 };
-      return { frame, number, ...sums, sites: [], last: -1 };
+      return { frame, number, ...sums, sites: [], through: new Map(), last: -1 };
     });
     this.sites.forEach((site, i) => this.#addSite(rows, site, i));
     const used = rows.filter((row) => row.last >= 0);
@@ -162,6 +164,7 @@ export class Model {
     own.scope += site.scope ?? 0;
     own.known += site.scopes ? site.count : 0;
     own.sites.push(site);
+    this.#countThrough(own, site);
     // Recursion must not count a stack twice.
     for (let node = site.location; node > 0; node = this.callers[node]) {
       const caller = rows[this.nodeFrames[node]];
@@ -169,6 +172,17 @@ export class Model {
       if (caller.last !== i) caller.total += site.bytes;
       caller.last = i;
     }
+  }
+
+  // By the frame that the charged one calls, unless that is an allocator's.
+  #countThrough({ through }, site) {
+    const path = this.path(site.stack);
+    const frame = this.frameOf(path[path.indexOf(site.location) - 1]);
+    if (!frame || ["allocator", "unknown"].includes(frame.kind) || frame.function.includes("+0x"))
+      return;
+    const sum = through.get(frame.function) ?? { called: frame.called, bytes: 0 };
+    sum.bytes += site.bytes;
+    through.set(frame.function, sum);
   }
 
   // A location shows the pattern of its site with most bytes.

@@ -1,6 +1,6 @@
 import "./page.css";
 import { Changes } from "./changes.js";
-import { byId, element, onChoice } from "./element.js";
+import { byId, element, flameColor, onChoice } from "./element.js";
 import { Flame } from "./flame.js";
 import { count, percent, plural, size } from "./format.js";
 import { Model } from "./model.js";
@@ -59,7 +59,7 @@ function showLegend() {
   const kinds = new Set(model.frames.map((frame) => frame.kind));
   const known = Object.entries(KINDS).filter(([kind]) => kinds.has(kind));
   const entries = known.map(([kind, title]) =>
-    element("li", { style: `--swatch: var(--flame-${kind}-1)` }, title),
+    element("li", { style: `--swatch: ${flameColor(kind, 1)}` }, title),
   );
   byId("legend").replaceChildren(...entries);
 }

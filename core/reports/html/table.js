@@ -141,6 +141,7 @@ export class Table {
       click: () => this.#toggle(row),
     });
     name.append(element("span", { class: "mark", "aria-hidden": "true" }), ...cutName(row.frame));
+    if (row.through.size > 0) name.append(this.#through(row));
     const own = percent(row.bytes, this.model.bytes);
     const cells = [
       element("th", { scope: "row", class: "location" }, name),
@@ -155,6 +156,13 @@ export class Table {
     ];
     const line = element("tr", { class: "row" }, ...cells);
     return open ? [line, this.#details(row)] : [line];
+  }
+
+  // What a location calls to allocate, that with most bytes by name; of equal ones the first.
+  #through({ through }) {
+    const [most] = [...through.values()].sort((a, b) => b.bytes - a.bytes);
+    const more = through.size > 1 ? `, ${through.size - 1} more` : "";
+    return element("span", { class: "through" }, ` (${most.called}${more})`);
   }
 
   #badge({ pattern, advice }) {
