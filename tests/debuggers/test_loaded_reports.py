@@ -63,4 +63,4 @@ def test_reports_of_loaded_python_functions_are_the_live_ones(debugger, tmp_path
     script.write_text(SCRIPT)
     steps = ["tmpalloc start --python on", debugger.run()]
     program = [PYTHON, "-S", script]
-    check_loaded_reports(debugger, tmp_path, program, steps, "join", ["own"], ["json", "sarif", "html"])
+    check_loaded_reports(debugger, tmp_path, program, steps, "join", CHARGES, FORMATS)
