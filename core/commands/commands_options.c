@@ -122,6 +122,10 @@ uint32_t command_columns(const struct tmpalloc_terminal *terminal) {
 int command_report_options(const struct arguments *arguments,
                            const struct tmpalloc_terminal *terminal, regex_t *filter_ret,
                            struct report_options *ret, struct error *error) {
+    if (arguments_given(arguments, "all") && arguments_given(arguments, "same-scope"))
+        return error_set(error, TMPALLOC_E_ARGUMENT,
+                         "--all is about all allocations, --same-scope about temporaries: give one "
+                         "of them");
     uint64_t rows = REPORT_ROWS_FIT, tid = 0;
     int status = arguments_number(arguments, "rows", 0, UINT32_MAX - 1, &rows, error);
     if (status == TMPALLOC_OK)
@@ -141,6 +145,7 @@ int command_report_options(const struct arguments *arguments,
         .colors = terminal->colors != 0,
         .inclusive = arguments_given(arguments, "inclusive"),
         .by_stack = by && strcmp(by, "stack") == 0,
+        .all = arguments_given(arguments, "all"),
         .same_scope = arguments_given(arguments, "same-scope"),
         .filter = filter ? filter_ret : NULL,
         .tid = (int64_t)tid,

@@ -16,6 +16,7 @@ static const struct tmpalloc_option_info summary_options[] = {
     OPTION_SELECT,
     {"by", '\0', "UNIT", groupings, "one row for each location or call stack"},
     {"inclusive", '\0', NULL, NULL, "also locations without temporaries of their own"},
+    {"all", '\0', NULL, NULL, "about all allocations, not temporaries alone"},
     OPTION_CHARGE,
     OPTION_NATIVE,
     OPTION_SINCE,

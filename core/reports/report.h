@@ -18,6 +18,7 @@ struct report_options {
     bool colors;
     bool inclusive;        /* also locations without own temporaries */
     bool by_stack;         /* one row per stack instead of one per location */
+    bool all;              /* for report_summary(): all allocations instead of temporaries */
     bool same_scope;       /* only what the allocating function frees itself */
     const regex_t *filter; /* only stacks that match; NULL: all */
     int64_t tid;           /* only sites where this thread allocated, with all their temporaries

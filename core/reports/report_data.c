@@ -64,18 +64,22 @@ static int set_site(json_t *object, struct symbol_values *places, const struct r
     return failed;
 }
 
+static const char *counted(const struct report_rows *rows) {
+    return rows->options->all ? "allocations" : "temporaries";
+}
+
 static json_t *row_object(struct symbol_values *places, const struct report_rows *rows,
                           const struct report_row *row) {
-    uint64_t all_bytes = rows->profile->bytes;
+    uint64_t all_bytes = report_rows_whole(rows).bytes;
     json_t *object = json_object();
     int failed = json_object_set_new(object, "location", value_of_symbol(places, row->location));
     failed |= json_object_set_new(object, "total_bytes", value_count(row->total_bytes));
     failed |= json_object_set_new(object, "total_percent", percent_of(row->total_bytes, all_bytes));
     failed |= json_object_set_new(object, "own_bytes", value_count(row->own.bytes));
     failed |= json_object_set_new(object, "own_percent", percent_of(row->own.bytes, all_bytes));
-    failed |= json_object_set_new(object, "temporaries", value_count(row->own.count));
+    failed |= json_object_set_new(object, counted(rows), value_count(row->own.count));
     failed |= json_object_set_new(object, "share_percent",
-                                  percent_of(row->own.count, row->own_allocations));
+                                  percent_of(row->own_temporaries, row->own_allocations));
     failed |= json_object_set_new(object, "scope_percent",
                                   percent_of(row->own_same_scope, row->own_known_scope));
     if (row->site)
@@ -100,7 +104,7 @@ static json_t *hidden_object(const struct report_rows *rows, size_t shown) {
     int failed = json_object_set_new(object, "rows", value_count(rows->candidates - shown));
     failed |=
         json_object_set_new(object, "suppressed", value_count(rows->profile->suppressed.locations));
-    failed |= json_object_set_new(object, "temporaries", value_count(hidden.count));
+    failed |= json_object_set_new(object, counted(rows), value_count(hidden.count));
     failed |= json_object_set_new(object, "bytes", value_count(hidden.bytes));
     return value_checked(object, failed);
 }

@@ -41,15 +41,17 @@ static int count_chains(struct report_rows *rows, struct report_row *row,
     return TMPALLOC_OK;
 }
 
-static void count_own(struct report_row *row, const struct profile_site *site,
-                      struct report_amount amount) {
+static void count_own(const struct report_rows *rows, struct report_row *row,
+                      const struct profile_site *site, struct report_amount amount) {
+    uint64_t temporaries = report_select(site, rows->options).count;
     row->own.count += amount.count;
     row->own.bytes += amount.bytes;
     row->own_allocations += site->counters.allocations;
+    row->own_temporaries += temporaries;
     if (amount.count == 0)
         return;
     row->own_same_scope += site->same_scope;
-    row->own_known_scope += profile_knows_scope(site) ? amount.count : 0;
+    row->own_known_scope += profile_knows_scope(site) ? temporaries : 0;
     if (!row->site || amount.bytes > row->site_amount.bytes) {
         row->site = site;
         row->site_amount = amount;
@@ -79,7 +81,7 @@ static int add_site_by_location(struct report_rows *rows, const struct profile_s
     struct report_row *own = get_row(rows, profile_location(site));
     if (!own || count_chains(rows, own, site) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
-    count_own(own, site, amount);
+    count_own(rows, own, site, amount);
     int status = count_through(rows, own, site, amount);
     if (amount.count == 0 || status != TMPALLOC_OK)
         return status;
@@ -97,7 +99,7 @@ static int add_site_by_stack(struct report_rows *rows, const struct profile_site
     struct report_row *row = report_rows_add_row(rows, profile_location(site));
     if (!row || count_chains(rows, row, site) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
-    count_own(row, site, amount);
+    count_own(rows, row, site, amount);
     count_total(row, site, amount);
     return TMPALLOC_OK;
 }
@@ -121,8 +123,16 @@ static int leave_out_site(struct report_rows *rows, const struct profile_site *s
     return TMPALLOC_OK;
 }
 
+static struct report_amount count_site(const struct report_rows *rows,
+                                       const struct profile_site *site) {
+    const struct site_counters *counters = &site->counters;
+    return rows->options->all
+               ? (struct report_amount){counters->allocations, counters->allocated_bytes}
+               : report_select(site, rows->options);
+}
+
 static int report_rows_add_site(struct report_rows *rows, const struct profile_site *site) {
-    struct report_amount amount = report_select(site, rows->options);
+    struct report_amount amount = count_site(rows, site);
     if (!stack_filter_matches(rows->filter, &site->stack))
         return leave_out_site(rows, site, amount);
     return rows->options->by_stack ? add_site_by_stack(rows, site, amount)
@@ -180,8 +190,8 @@ static int compare_by(enum report_sort sort, const struct report_row *a,
     case SORT_COUNT:
         return descending(a->own.count, b->own.count);
     case SORT_SHARE:
-        return descending_quotient(quotient(a->own.count, a->own_allocations),
-                                   quotient(b->own.count, b->own_allocations));
+        return descending_quotient(quotient(a->own_temporaries, a->own_allocations),
+                                   quotient(b->own_temporaries, b->own_allocations));
     case SORT_SCOPE:
         return descending_quotient(quotient(a->own_same_scope, a->own_known_scope),
                                    quotient(b->own_same_scope, b->own_known_scope));
@@ -240,8 +250,15 @@ void report_rows_release(struct report_rows *rows) {
     arena_deinit(&rows->storage);
 }
 
+struct report_amount report_rows_whole(const struct report_rows *rows) {
+    const struct profile *profile = rows->profile;
+    const struct snapshot_totals *totals = &profile->totals;
+    return rows->options->all ? (struct report_amount){totals->allocations, totals->allocated_bytes}
+                              : (struct report_amount){profile->count, profile->bytes};
+}
+
 struct report_amount report_rows_hidden(const struct report_rows *rows, size_t shown) {
-    struct report_amount hidden = {rows->profile->count, rows->profile->bytes};
+    struct report_amount hidden = report_rows_whole(rows);
     for (size_t i = 0; i < shown; i++) {
         hidden.count -= rows->items[i].own.count;
         hidden.bytes -= rows->items[i].own.bytes;

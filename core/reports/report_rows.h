@@ -1,4 +1,4 @@
-/* The rows of the summary: temporaries by location, or by call stack. */
+/* The rows of the summary: temporaries, or all allocations, by location or by call stack. */
 #ifndef TMPALLOC_REPORT_ROWS_H
 #define TMPALLOC_REPORT_ROWS_H
 
@@ -10,14 +10,15 @@
 #include "reports/report_through.h"
 #include "support/arena.h"
 
-/* One location, or one stack. */
+/* One location, or one stack.  Amounts are of what is counted: temporaries, or all allocations. */
 struct report_row {
     const struct symbol *location;
-    const struct profile_site *site; /* the one with most bytes; NULL: no own temporaries */
+    const struct profile_site *site; /* the one with most bytes; NULL: none of its own */
     struct report_amount site_amount;
     struct report_amount own;
     struct chain_counters *chains; /* of all its sites; NULL: there are none */
     uint64_t own_allocations;
+    uint64_t own_temporaries;
     uint64_t own_same_scope;
     uint64_t own_known_scope; /* own temporaries of which that is known */
     uint64_t total_bytes;
@@ -48,7 +49,9 @@ void report_rows_release(struct report_rows *rows);
 
 /* How many of them are to be shown, the first ones. */
 size_t report_rows_shown(const struct report_rows *rows);
-/* All temporaries but those of the first rows. */
+/* What percentages are of. */
+struct report_amount report_rows_whole(const struct report_rows *rows);
+/* That without the first rows. */
 struct report_amount report_rows_hidden(const struct report_rows *rows, size_t shown);
 
 /* Whether there is something to advise. */

@@ -4,11 +4,15 @@
 
 #define SITES_NAMED 4 /* of which advice is hidden; they have to fit one line */
 
-static const struct table_column summary_columns[] = {
-    {"Location", false, 0},  {"Total Memory", true, 5}, {"Total %", true, 1},
-    {"Own Memory", true, 0}, {"Own %", true, 2},        {"Temporaries", true, 0},
-    {"Share", true, 4},      {"Scope", true, 3},        {"Pattern", false, 0},
-};
+#define SUMMARY_COLUMNS(counted)                                                                   \
+    {                                                                                              \
+        {"Location", false, 0}, {"Total Memory", true, 5}, {"Total %", true, 1},                   \
+            {"Own Memory", true, 0}, {"Own %", true, 2}, {counted, true, 0}, {"Share", true, 4},   \
+            {"Scope", true, 3}, {"Pattern", false, 0},                                             \
+    }
+
+static const struct table_column summary_columns[] = SUMMARY_COLUMNS("Temporaries");
+static const struct table_column columns_of_all[] = SUMMARY_COLUMNS("Allocations");
 
 /* With what it is charged through where there is room for that, which is no part of it. */
 static void print_location(const struct report_rows *rows, const struct report_row *row,
@@ -21,7 +25,7 @@ static void print_location(const struct report_rows *rows, const struct report_r
 
 static void report_summary_print_row(const struct report_rows *rows, const struct report_row *row,
                                      struct table *table) {
-    const struct profile *profile = rows->profile;
+    uint64_t whole = report_rows_whole(rows).bytes;
     table_add_row(table, TABLE_NO_PARENT,
                   report_row_has_advice(row) ? TABLE_STRIKING : TABLE_NORMAL);
     if (rows->options->by_stack) {
@@ -32,17 +36,17 @@ static void report_summary_print_row(const struct report_rows *rows, const struc
         print_location(rows, row, table);
     }
     text_append_size(table_add_cell(table), row->total_bytes);
-    report_append_percent(table_add_cell(table), row->total_bytes, profile->bytes);
+    report_append_percent(table_add_cell(table), row->total_bytes, whole);
     text_append_size(table_add_cell(table), row->own.bytes);
-    report_append_percent(table_add_cell(table), row->own.bytes, profile->bytes);
+    report_append_percent(table_add_cell(table), row->own.bytes, whole);
     text_append_count(table_add_cell(table), row->own.count);
     struct text *share = table_add_cell(table);
     if (row->own_allocations > 0)
-        report_append_percent(share, row->own.count, row->own_allocations);
+        report_append_percent(share, row->own_temporaries, row->own_allocations);
     struct text *scope = table_add_cell(table);
     if (row->own_known_scope > 0)
         report_append_percent(scope, row->own_same_scope, row->own_known_scope);
-    else if (row->own.count > 0)
+    else if (row->own_temporaries > 0)
         text_append(scope, "-");
     table_add_cell_string(table, row->site ? profile_pattern_name(row->site->pattern) : "");
 }
@@ -55,14 +59,16 @@ static void report_summary_print_hidden(const struct report_rows *rows, size_t s
     if (more == 0 && hidden.count == 0)
         return;
     table_add_row(table, TABLE_NO_PARENT, TABLE_FAINT);
-    if (rows->options->by_stack)
+    if (rows->options->all && more == 0 && profile->suppressed.locations == 0)
+        table_add_cell_string(table, "other allocations");
+    else if (rows->options->by_stack)
         report_append_more(table_add_cell(table), profile, more, "stack", "stacks");
     else
         report_append_more(table_add_cell(table), profile, more, "location", "locations");
     table_add_cell(table);
     table_add_cell(table);
     text_append_size(table_add_cell(table), hidden.bytes);
-    report_append_percent(table_add_cell(table), hidden.bytes, profile->bytes);
+    report_append_percent(table_add_cell(table), hidden.bytes, report_rows_whole(rows).bytes);
     text_append_count(table_add_cell(table), hidden.count);
 }
 
@@ -115,14 +121,28 @@ static void print_advice(const struct report_rows *rows, size_t shown, struct te
     text_deinit(&lines);
 }
 
+static void print_nothing(const struct report_rows *rows, struct text *text) {
+    uint64_t allocations = rows->profile->totals.allocations;
+    if (!rows->options->all) {
+        report_nothing(rows->profile, text);
+    } else if (allocations == 0) {
+        text_append(text, "No allocations.\n");
+    } else {
+        text_append(text, "No allocations that match; ");
+        text_append_count(text, allocations);
+        text_append(text, " elsewhere.\n");
+    }
+}
+
 static int report_summary_print(struct report_rows *rows, struct text *text) {
     if (rows->count == 0) {
-        report_nothing(rows->profile, text);
+        print_nothing(rows, text);
         return TMPALLOC_OK;
     }
     struct table *table;
-    int status = table_create(summary_columns, sizeof summary_columns / sizeof *summary_columns,
-                              rows->options, &table);
+    int status =
+        table_create(rows->options->all ? columns_of_all : summary_columns,
+                     sizeof summary_columns / sizeof *summary_columns, rows->options, &table);
     if (status != TMPALLOC_OK)
         return status;
     size_t shown = report_rows_shown(rows);

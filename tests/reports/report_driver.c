@@ -300,6 +300,7 @@ static const struct option long_options[] = {
     {"suppress", required_argument, NULL, 'X'},
     {"colors", no_argument, NULL, 'C'},
     {"inclusive", no_argument, NULL, 'I'},
+    {"all", no_argument, NULL, 'A'},
     {"by-stack", no_argument, NULL, 'S'},
     {"same-scope", no_argument, NULL, 'F'},
     {"folder", required_argument, NULL, 'd'},
@@ -340,6 +341,7 @@ static void set_option(struct invocation *invocation, int letter, const char *va
         return;
     options->colors |= letter == 'C';
     options->inclusive |= letter == 'I';
+    options->all |= letter == 'A';
     options->by_stack |= letter == 'S';
     options->same_scope |= letter == 'F';
     invocation->force |= letter == 'f';
