@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static const struct processor *const processors[] = {&processor_x86_64, &processor_aarch64};
+#define ADDRESS_OF(name) &processor_##name,
+static const struct processor *const processors[] = {PROCESSORS_FOR_EACH(ADDRESS_OF)};
 
 #define COUNT (sizeof processors / sizeof processors[0])
 
@@ -29,7 +30,9 @@ const struct processor *processor_of_machine(uint16_t elf_machine) {
 }
 
 const char *processor_names(void) {
-    return "x86_64 and aarch64";
+#define AND            " and "
+#define AND_NAME(name) AND #name
+    return PROCESSORS_FOR_EACH(AND_NAME) + strlen(AND);
 }
 
 uint32_t processor_argument(const struct processor *processor, uint64_t number) {

@@ -3,7 +3,7 @@
  *
  * A struct for each, all of them in every library: which one counts is told by the process or by a
  * file.  All store a word with its lowest byte first.  processor_x86_64.c has all that there can
- * be, processor_aarch64.c what an engine of breakpoints needs; processor.c has the list. */
+ * be, processor_aarch64.c what an engine of breakpoints needs. */
 #ifndef TMPALLOC_PROCESSOR_H
 #define TMPALLOC_PROCESSOR_H
 
@@ -79,8 +79,14 @@ struct processor {
                          uint64_t return_address);
 };
 
-extern const struct processor processor_x86_64;
-extern const struct processor processor_aarch64;
+/* Every processor.  It is defined as processor_NAME in the file of that name. */
+#define PROCESSORS_FOR_EACH(PROCESSOR)                                                             \
+    PROCESSOR(x86_64)                                                                              \
+    PROCESSOR(aarch64)
+
+#define PROCESSORS_DECLARE(name) extern const struct processor processor_##name;
+PROCESSORS_FOR_EACH(PROCESSORS_DECLARE)
+#undef PROCESSORS_DECLARE
 
 /* The one that a debugger calls so; NULL: it isn't known. */
 const struct processor *processor_find(const char *name);

@@ -3,13 +3,23 @@
 #include "reports/report.h"
 #include "support/gzip.h"
 
-const char *const report_format_names[] = {"json",  "csv",   "folded", "speedscope",
-                                           "pprof", "sarif", "html",   NULL};
+/* Every format, in the order of the help text.  It is written by report_NAME(). */
+#define FORMATS_FOR_EACH(FORMAT)                                                                   \
+    FORMAT(json)                                                                                   \
+    FORMAT(csv)                                                                                    \
+    FORMAT(folded)                                                                                 \
+    FORMAT(speedscope)                                                                             \
+    FORMAT(pprof)                                                                                  \
+    FORMAT(sarif)                                                                                  \
+    FORMAT(html)
+
+#define NAME(name)     #name,
+#define FUNCTION(name) report_##name,
+
+const char *const report_format_names[] = {FORMATS_FOR_EACH(NAME) NULL};
 
 report_function *report_format(const char *name) {
-    static report_function *const functions[] = {report_json,       report_csv,   report_folded,
-                                                 report_speedscope, report_pprof, report_sarif,
-                                                 report_html};
+    static report_function *const functions[] = {FORMATS_FOR_EACH(FUNCTION)};
     for (size_t i = 0; report_format_names[i]; i++) {
         if (strcmp(name, report_format_names[i]) == 0)
             return functions[i];

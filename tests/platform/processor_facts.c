@@ -4,9 +4,9 @@
  *     machine NUMBER        that of an ELF file
  *     argument NAME NUMBER  which argument is in the register with this number
  *     registers NAME        those that call frame information has rules for, in order
- *     call NAME BYTE ...    where a call with these bytes goes that returns to 0x1000, in
- * hexadecimal returns NAME          "stack" or the register, and the bytes that a return takes stub
- * NAME ADDRESS     the bytes of a stub that leads there */
+ *     call NAME BYTE ...    where the call of these bytes (hexadecimal) goes, behind it 0x1000
+ *     returns NAME          "stack" or the register, and the bytes that a return takes
+ *     stub NAME ADDRESS     the bytes of a stub that leads there */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
