@@ -62,6 +62,9 @@ static int api_create_session(const struct tmpalloc_host *host, tmpalloc_session
     return TMPALLOC_OK;
 }
 
+_Static_assert(sizeof(struct tmpalloc_host) == 280,
+               "with other primitives TMPALLOC_HOST_VERSION is another one, too");
+
 int tmpalloc_session_create(const struct tmpalloc_host *host, tmpalloc_session **ret) {
     if (!host || !ret || host->version != TMPALLOC_HOST_VERSION || !host->process ||
         !host->modules || !host->read_memory || !host->read_registers)

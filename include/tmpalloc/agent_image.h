@@ -380,6 +380,7 @@ AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);
 AGENT_IMAGE_LAYOUT(catch_filter, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 32, indirect, 24);
 _Static_assert(AGENT_FIRST_OTHER <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
+_Static_assert(AGENT_ENTRY_COUNT == 40, "the entry points' numbers are part of the contract");
 AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
 AGENT_IMAGE_LAYOUT(agent_window_entry, 24, site, 16);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
