@@ -31,7 +31,8 @@ usage: ./setup.sh VERB
   build             builds the library that both debuggers load
   test [ARGS]       runs the tests; ARGS go to pytest
   bench [ARGS]      measures what tracking costs
-  install           makes GDB and LLDB load tmpalloc whenever you start them
+  install           makes GDB and LLDB load tmpalloc whenever you start them, and `tmpalloc` in
+                    ~/.local/bin a command for saved results
   install --remove  undoes that
   help              shows this
 
@@ -289,6 +290,24 @@ set_line() { # FILE PATTERN [LINE]
     if [[ $line ]]; then say "$file now has: $line"; else say "$file no longer loads tmpalloc"; fi
 }
 
+# The command `tmpalloc`: a link of ours, never in place of something that isn't.
+link_command() { # LINK [TARGET]; without TARGET, removes it
+    local link=$1 target=${2-} old=''
+    if [[ -L $link && $(readlink -- "$link") == */.build/tmpalloc ]]; then old=$(readlink -- "$link"); fi
+    if [[ ! $old && ( -e $link || -L $link ) ]]; then
+        say "$link is not from here: it stays"
+    elif [[ $old == "$target" ]]; then
+        if [[ $target ]]; then say "$link is there already"; else say "there is no $link"; fi
+    elif [[ $target ]]; then
+        { mkdir -p -- "$(dirname -- "$link")" && ln -sfn -- "$target" "$link"; } 2>/dev/null ||
+            die 1 "$link can't be made"
+        say "$link is the command for saved results"
+    else
+        rm -- "$link"
+        say "$link is gone"
+    fi
+}
+
 install_extension() {
     local gdb_pattern='^source .*/gdb/tmpalloc_gdb\.py$'
     local lldb_pattern='^command script import ".*/lldb/tmpalloc_lldb\.py"$'
@@ -296,6 +315,7 @@ install_extension() {
     if [[ $* == --remove ]]; then
         set_line "$(gdb_init_file)" "$gdb_pattern"
         set_line "$(lldb_init_file)" "$lldb_pattern"
+        link_command "$HOME/.local/bin/tmpalloc"
     elif (($#)); then
         die 2 "install takes --remove or nothing, not '$*'"
     else
@@ -303,6 +323,7 @@ install_extension() {
         set_line "$(gdb_init_file)" "$gdb_pattern" "source $root/gdb/tmpalloc_gdb.py"
         set_line "$(lldb_init_file)" "$lldb_pattern" \
             "command script import \"$root/lldb/tmpalloc_lldb.py\""
+        link_command "$HOME/.local/bin/tmpalloc" "$root/.build/tmpalloc"
         say "Undo with: $root/setup.sh install --remove"
     fi
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from library.debuggers import GdbController, LldbController
+from library.described import Driver, Saved
 from library.support import LIBRARY, built
 
 
@@ -149,3 +150,15 @@ def watchpoints(registers_fire):
     """For tests that need a watchpoint, or a hardware breakpoint, to be hit."""
     if not registers_fire:
         pytest.skip("this machine's debug registers are accepted and never fire")
+
+
+@pytest.fixture(scope="session")
+def driver():
+    """Makes reports of described profiles."""
+    return Driver(built("report_driver"))
+
+
+@pytest.fixture
+def saved(driver, tmp_path):
+    """Makes files of them."""
+    return Saved(driver, tmp_path)

@@ -91,7 +91,7 @@ def test_install_twice_is_install_once(home):
     install(home)
     output = install(home)
     assert (home / ".gdbinit").read_text() == GDB_LINE
-    assert output.count("already has") == 2
+    assert output.count("already") == 3
 
 
 def test_what_the_user_wrote_stays(home):
@@ -135,6 +135,24 @@ def test_install_keeps_a_linked_file_linked(home):
     (home / ".gdbinit").symlink_to(target)
     install(home)
     assert (home / ".gdbinit").is_symlink() and target.read_text() == GDB_LINE
+
+
+def test_install_links_the_command_for_saved_results(home):
+    link = home / ".local" / "bin" / "tmpalloc"
+    assert f"{link} is the command" in install(home)
+    done = subprocess.run([link, "--version"], text=True, capture_output=True)
+    assert done.stdout.startswith("tmpalloc ")
+    assert "is there already" in install(home)
+    assert "is gone" in install(home, "--remove") and not link.is_symlink()
+
+
+def test_install_leaves_a_command_of_the_same_name_alone(home):
+    command = home / ".local" / "bin" / "tmpalloc"
+    command.parent.mkdir(parents=True)
+    command.write_text("mine")
+    for arguments in [], ["--remove"]:
+        assert "is not from here" in install(home, *arguments)
+        assert command.read_text() == "mine"
 
 
 def test_install_refuses_an_unknown_option(home):

@@ -1,15 +1,13 @@
-"""Reports of described profiles."""
+"""Reports of described profiles, and files of them."""
 
 import json
 import os
 import subprocess
-from pathlib import Path
 
-import pytest
 from library.results import expanded
-from library.support import built
+from library.support import TESTS
 
-HERE = Path(__file__).resolve().parent
+REPORTS = TESTS / "reports"
 
 #: A profile with one site, at a line of a source file.
 SITE = """threshold 0 0
@@ -28,7 +26,7 @@ site malloc f
 class Driver:
     """Runs report_driver."""
 
-    profiles = HERE / "profiles"
+    profiles = REPORTS / "profiles"
 
     def __init__(self, path):
         self.path = path
@@ -67,11 +65,6 @@ class Driver:
         return done.stdout.decode()
 
 
-@pytest.fixture(scope="session")
-def driver():
-    return Driver(built("report_driver"))
-
-
 class Saved:
     """Saves profiles of descriptions, and reports files."""
 
@@ -87,7 +80,7 @@ class Saved:
     def first(self, name="results.json"):
         """The results of `example` as tmpalloc/1 had them."""
         path = self._folder / name
-        path.write_bytes((HERE / "saved" / "example_1.json").read_bytes())
+        path.write_bytes((REPORTS / "saved" / "example_1.json").read_bytes())
         return path
 
     def change(self, path, change):
@@ -109,8 +102,3 @@ class Saved:
     def _load(self, paths):
         paths = paths if isinstance(paths, list) else [paths]
         return [word for path in paths for word in ("--load", path)]
-
-
-@pytest.fixture
-def saved(driver, tmp_path):
-    return Saved(driver, tmp_path)

@@ -1,0 +1,108 @@
+#include "program/program_words.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "commands/words.h"
+
+/* What saved results are good for, and how many words each takes before its files. */
+static const char *const names[] = {"summary", "tree",   "site", "list", "diff",
+                                    "check",   "report", "save", NULL};
+static const uint32_t own_words[] = {0, 0, 1, 1, UINT32_MAX, 0, 2, 1};
+
+static const struct tmpalloc_command_info *find_info(const char *name) {
+    const struct tmpalloc_command_info *info;
+    for (uint32_t i = 0; (info = commands_get(i)); i++) {
+        if (strcmp(info->name, name) == 0)
+            return info;
+    }
+    return NULL;
+}
+
+/* As a word of a command line, which are split as a shell does it. */
+static void append_word(struct text *line, const char *word) {
+    text_append(line, line->length ? " " : "");
+    if (*word == '\0')
+        text_append(line, "''");
+    for (; *word; word++) {
+        if (!isalnum((unsigned char)*word))
+            text_append(line, "\\");
+        text_append_bytes(line, word, 1);
+    }
+}
+
+/* How many words an option takes with it that stand behind it. */
+static int values_of(const struct tmpalloc_command_info *info, const char *word) {
+    const char *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    for (const struct tmpalloc_option_info *option = info->options; option->name; option++) {
+        bool is_long = strncmp(word, "--", 2) == 0 && length > 2 &&
+                       strncmp(option->name, word + 2, length - 2) == 0;
+        bool is_short = word[1] != '-' && option->letter == word[1];
+        if (!is_long && !is_short)
+            continue;
+        bool behind = option->value && (is_long ? !equals : word[2] == '\0');
+        return (behind ? 1 : 0) + (strcmp(option->name, "report") == 0 ? 1 : 0);
+    }
+    return 0;
+}
+
+static int split(const struct tmpalloc_command_info *info, uint32_t own, char **words,
+                 struct program_words *ret, struct error *error) {
+    bool options = true;
+    append_word(&ret->command, info->name);
+    append_word(&ret->load, "load");
+    append_word(&ret->load, "--");
+    for (; *words; words++) {
+        bool option = options && words[0][0] == '-' && words[0][1] != '\0';
+        ret->help |= option && strcmp(*words, "--help") == 0;
+        if (option && strcmp(*words, "--") == 0) {
+            options = false;
+            append_word(&ret->command, "--");
+            continue;
+        }
+        if (option || own > 0) {
+            own -= option || own == UINT32_MAX ? 0 : 1;
+            append_word(&ret->command, *words);
+            for (int left = option ? values_of(info, *words) : 0; left > 0 && words[1]; left--)
+                append_word(&ret->command, *++words);
+            continue;
+        }
+        append_word(&ret->load, *words);
+        ret->files++;
+    }
+    if (ret->load.failed || ret->command.failed)
+        return error_no_memory(error);
+    if (ret->files == 0 && own != UINT32_MAX && !ret->help)
+        return error_set(error, TMPALLOC_E_ARGUMENT, "%s: no FILE of saved results is named",
+                         info->name);
+    return TMPALLOC_OK;
+}
+
+static int refuse(struct text *problem, struct error *error) {
+    const char *sentence = text_get(problem);
+    bool asks = sentence[0] && sentence[strlen(sentence) - 1] == '?';
+    text_append(problem,
+                asks ? " Saved results are looked at by " : ": saved results are looked at by ");
+    text_append_list(problem, names);
+    return error_set(error, TMPALLOC_E_ARGUMENT, "%s", text_get(problem));
+}
+
+int program_words_split(char **words, struct program_words *ret, struct error *error) {
+    struct text problem;
+    text_init(&problem);
+    text_init(&ret->load);
+    text_init(&ret->command);
+    size_t found = words_find(names, words[0], strlen(words[0]), "command", "", &problem);
+    int status = found < WORDS_AMBIGUOUS
+                     ? split(find_info(names[found]), own_words[found], words + 1, ret, error)
+                     : refuse(&problem, error);
+    text_deinit(&problem);
+    return status;
+}
+
+void program_words_deinit(struct program_words *words) {
+    text_deinit(&words->load);
+    text_deinit(&words->command);
+}

@@ -1,0 +1,21 @@
+/* Which words of a command's are files of results to be read first, and which the command's own. */
+#ifndef TMPALLOC_PROGRAM_WORDS_H
+#define TMPALLOC_PROGRAM_WORDS_H
+
+#include "support/error.h"
+#include "support/text.h"
+
+struct program_words {
+    struct text load;    /* the line that loads the files */
+    struct text command; /* the line to be executed then */
+    uint32_t files;      /* how many there are */
+    bool help;           /* it is about the command, not about files */
+};
+
+/* Splits the command line, which ends with NULL, that begins with a command's name: its options
+ * with their values stay its own, as do the words that it takes before files; `--report FORMAT
+ * FILE` may be given often. TMPALLOC_E_ARGUMENT: the command is none for saved results. */
+int program_words_split(char **words, struct program_words *ret, struct error *error);
+void program_words_deinit(struct program_words *words);
+
+#endif
