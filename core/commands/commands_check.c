@@ -67,19 +67,22 @@ static int commands_check_read_numbers(const struct command_call *call,
                                        struct check_limits *limits) {
     int status = arguments_number(call->arguments, "max-count", 0, INT64_MAX, &limits->most_count,
                                   call->error);
-    if (status == TMPALLOC_OK)
-        status = arguments_size(call->arguments, "max-bytes", 0, LARGEST_SIZE, &limits->most_bytes,
-                                call->error);
-    if (status == TMPALLOC_OK)
-        status = arguments_number(call->arguments, "max-allocations", 0, INT64_MAX,
-                                  &limits->most_allocations, call->error);
-    if (status == TMPALLOC_OK)
-        status = arguments_number(call->arguments, "new-sites", 0, INT64_MAX,
-                                  &limits->most_new_sites, call->error);
-    if (status == TMPALLOC_OK)
-        status = arguments_number(call->arguments, "tolerance", 0, LARGEST_TOLERANCE,
-                                  &limits->tolerance_percent, call->error);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    status = arguments_size(call->arguments, "max-bytes", 0, LARGEST_SIZE, &limits->most_bytes,
+                            call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = arguments_number(call->arguments, "max-allocations", 0, INT64_MAX,
+                              &limits->most_allocations, call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = arguments_number(call->arguments, "new-sites", 0, INT64_MAX, &limits->most_new_sites,
+                              call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    return arguments_number(call->arguments, "tolerance", 0, LARGEST_TOLERANCE,
+                            &limits->tolerance_percent, call->error);
 }
 
 static int read_at(const struct command_call *call, struct request *request) {
@@ -87,11 +90,11 @@ static int read_at(const struct command_call *call, struct request *request) {
     if (!pattern)
         return TMPALLOC_OK;
     int status = expression_compile(pattern, &request->at, call->error);
-    if (status == TMPALLOC_OK) {
-        request->limits.at = &request->at;
-        request->limits.at_pattern = pattern;
-    }
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    request->limits.at = &request->at;
+    request->limits.at_pattern = pattern;
+    return TMPALLOC_OK;
 }
 
 static int read_baseline(const struct command_call *call, struct request *request) {

@@ -16,9 +16,10 @@ static int add_custom(struct session_options *options, const char *spec, struct 
     if (MEMORY_RESERVE(options->custom, &capacity, options->custom_count + 1))
         return error_no_memory(error);
     int status = entry_custom_parse(spec, &options->custom[options->custom_count], error);
-    if (status == TMPALLOC_OK)
-        options->custom_count++;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    options->custom_count++;
+    return TMPALLOC_OK;
 }
 
 static int commands_options_read_numbers(const struct arguments *arguments,

@@ -33,9 +33,10 @@ static int write_content(const struct command_call *call, const struct text *con
         return error_no_memory(call->error);
     int status =
         file_write_whole(path, arguments_given(call->arguments, "force"), content, call->error);
-    if (status == TMPALLOC_OK)
-        text_printf(call->text, "tmpalloc: wrote %s\n", path);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    text_printf(call->text, "tmpalloc: wrote %s\n", path);
+    return TMPALLOC_OK;
 }
 
 int command_write_report(const struct command_call *call, const struct profile *profile,

@@ -30,12 +30,14 @@ static const struct tmpalloc_option_info start_options[] = {
 static int run_start(const struct command_call *call) {
     struct session_options options;
     int status = command_start_options(call->arguments, &options, call->error);
-    if (status == TMPALLOC_OK)
-        status = session_start(call->session, &options, call->text, call->error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = session_start(call->session, &options, call->text, call->error);
+    if (status != TMPALLOC_OK)
+        return status;
     /* LLDB can't give it to scripts once the process has exited. */
-    if (status == TMPALLOC_OK)
-        host_set_variable(&call->session->host, "failed", CHECK_NOTHING, NULL);
-    return status;
+    host_set_variable(&call->session->host, "failed", CHECK_NOTHING, NULL);
+    return TMPALLOC_OK;
 }
 
 static int status_data(const struct command_call *call) {

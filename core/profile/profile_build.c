@@ -142,9 +142,10 @@ static int physical_function(const struct builder *builder, const struct frame *
     const struct symbol *symbols;
     size_t count;
     int status = symbolizer_resolve(builder->source->symbolizer, frame, &symbols, &count);
-    if (status == TMPALLOC_OK)
-        *ret = symbols[count - 1].function;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    *ret = symbols[count - 1].function;
+    return TMPALLOC_OK;
 }
 
 /* The innermost shared frame may have gone, with another function in its place: after a tail call,
@@ -163,11 +164,14 @@ static int count_shared(const struct builder *builder, const struct snapshot_sit
     if (!allocating || !freeing || allocating->module == FRAME_NO_MODULE)
         return TMPALLOC_OK;
     int status = physical_function(builder, allocating, &one);
-    if (status == TMPALLOC_OK)
-        status = physical_function(builder, freeing, &other);
-    if (status == TMPALLOC_OK && one && other)
+    if (status != TMPALLOC_OK)
+        return status;
+    status = physical_function(builder, freeing, &other);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (one && other)
         *ret -= !text_same(one, other);
-    return status;
+    return TMPALLOC_OK;
 }
 
 /* Whatever they were freed by. */
@@ -336,11 +340,14 @@ static int copy_process(struct profile *profile, const struct profile_source *so
         return TMPALLOC_E_NOMEM;
     const char *const interpreters[] = {source->interpreter, NULL};
     int status = copy_list(profile, source->arguments, &profile->arguments);
-    if (status == TMPALLOC_OK)
-        status = copy_list(profile, source->directories, &profile->directories);
-    if (status == TMPALLOC_OK && source->interpreter)
-        status = copy_list(profile, interpreters, &profile->interpreters);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    status = copy_list(profile, source->directories, &profile->directories);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (source->interpreter)
+        return copy_list(profile, interpreters, &profile->interpreters);
+    return TMPALLOC_OK;
 }
 
 static int profile_build_all(struct profile *profile, const struct profile_source *source) {

@@ -138,9 +138,10 @@ static int choose_row(struct viewing *viewing, size_t number) {
         return TMPALLOC_OK;
     viewing->rows[choice->row].next = first;
     status = viewing->interpreters ? map_put(&viewing->by_hash, hash, choice->row) : TMPALLOC_OK;
-    if (status == TMPALLOC_OK)
-        profile_view_add_row(viewing, recorded, &stack, location);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    profile_view_add_row(viewing, recorded, &stack, location);
+    return TMPALLOC_OK;
 }
 
 /* A temporary was freed by the location's function, or beneath it, when all frames from the

@@ -256,9 +256,10 @@ int recording_number_sites(struct recording *recording, struct error *error) {
     if (recording->copied || !recording_has_results(recording))
         return TMPALLOC_OK;
     int status = recording_snapshot(recording, &snapshot, error);
-    if (status == TMPALLOC_OK)
-        snapshot_deinit(&snapshot);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    snapshot_deinit(&snapshot);
+    return TMPALLOC_OK;
 }
 
 uint32_t recording_max_threshold(const struct recording *recording) {

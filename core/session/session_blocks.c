@@ -29,11 +29,14 @@ int session_check_blocks(struct session *session, struct error *error) {
     if (status != TMPALLOC_OK || session->recording->age == RECORDING_CORE)
         return status;
     status = host_process(&session->host, &process, error);
-    if (status == TMPALLOC_OK)
-        status = check_process(session, &process, error);
-    if (status == TMPALLOC_OK && session->engine)
+    if (status != TMPALLOC_OK)
+        return status;
+    status = check_process(session, &process, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    if (session->engine)
         engine_breakpoint_remove_exited(session->engine);
-    return status;
+    return TMPALLOC_OK;
 }
 
 int64_t session_this_tid(struct session *session) {

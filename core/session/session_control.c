@@ -100,11 +100,14 @@ int session_stop(struct session *session, struct text *text, struct error *error
     if (status != TMPALLOC_OK)
         return status;
     status = session_set_state(session, SESSION_STOPPED, error);
-    if (status == TMPALLOC_OK && recording_has_results(session->recording))
+    if (status != TMPALLOC_OK)
+        return status;
+    if (recording_has_results(session->recording))
         status = recording_mark(session->recording, SESSION_STOP_MARK, error);
-    if (status == TMPALLOC_OK)
-        text_append(text, "tmpalloc: stopped, the results stay\n");
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    text_append(text, "tmpalloc: stopped, the results stay\n");
+    return TMPALLOC_OK;
 }
 
 int session_reset(struct session *session, struct text *text, struct error *error) {
@@ -129,15 +132,19 @@ static int refuse_stop_mark(const char *name, struct error *error) {
 int session_mark(struct session *session, const char *name, struct text *text,
                  struct error *error) {
     int status = refuse_stop_mark(name, error);
-    if (status == TMPALLOC_OK)
-        status = session_need_recording(session, error);
-    if (status == TMPALLOC_OK)
-        status = session_engine_update(session, error);
-    if (status == TMPALLOC_OK)
-        status = recording_mark(session->recording, name, error);
-    if (status == TMPALLOC_OK)
-        text_printf(text, "tmpalloc: mark %s set\n", name);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    status = session_need_recording(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = session_engine_update(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = recording_mark(session->recording, name, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    text_printf(text, "tmpalloc: mark %s set\n", name);
+    return TMPALLOC_OK;
 }
 
 int session_marks_list(struct session *session, struct text *text, struct error *error) {

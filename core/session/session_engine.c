@@ -196,9 +196,10 @@ int session_engine_stop(struct session *session, struct error *error) {
     } else {
         tracker_flush(session->recording->tracker);
     }
-    if (status == TMPALLOC_OK)
-        session_engine_destroy(session);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    session_engine_destroy(session);
+    return TMPALLOC_OK;
 }
 
 int session_engine_reset(struct session *session, struct error *error) {

@@ -133,12 +133,14 @@ static int bring_in(struct session *session, struct recording *recording,
     if (process->pid == 0)
         return preload_agent(session, recording, error);
     int status = recording_update_modules(recording, process, NULL, error);
-    if (status == TMPALLOC_OK)
-        status = engine_agent_enter(session->agent, session_engine_beginning(recording, continues),
-                                    error);
-    if (status == TMPALLOC_OK)
-        recording->zeroed = false;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    status =
+        engine_agent_enter(session->agent, session_engine_beginning(recording, continues), error);
+    if (status != TMPALLOC_OK)
+        return status;
+    recording->zeroed = false;
+    return TMPALLOC_OK;
 }
 
 int session_engine_use_breakpoints(struct session *session, struct recording *recording,

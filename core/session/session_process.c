@@ -46,9 +46,11 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
     session->recording->files.told = true;
     host_set_process(&session->host, process); /* its architecture may have been unknown */
     int status = session_refresh(session, error);
-    if (status == TMPALLOC_OK && waiting && session->state == SESSION_TRACKING)
+    if (status != TMPALLOC_OK)
+        return status;
+    if (waiting && session->state == SESSION_TRACKING)
         tell_found(session);
-    return status;
+    return TMPALLOC_OK;
 }
 
 static int64_t parent_of(const struct tmpalloc_process *process) {
@@ -76,11 +78,12 @@ static int follow_child(struct session *session, const struct tmpalloc_process *
     if (session_is_active(session))
         end_tracking(session, "was detached");
     int status = session_begin(session, child, true, error);
-    if (status == TMPALLOC_OK)
-        host_message(&session->host,
-                     "tmpalloc: following child %lld of process %lld, its results begin at zero",
-                     (long long)child->pid, (long long)parent);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    host_message(&session->host,
+                 "tmpalloc: following child %lld of process %lld, its results begin at zero",
+                 (long long)child->pid, (long long)parent);
+    return TMPALLOC_OK;
 }
 
 /* A copy that was made when it was about to execute another program is one of many, if that failed.

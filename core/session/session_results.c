@@ -35,14 +35,16 @@ static int recorded_profile(struct session *session, const struct recording_quer
     session_tell_source(session);
     uint32_t highest = recording_max_threshold(session->recording);
     status = session_check_threshold(query->view.threshold, highest, error);
-    if (status == TMPALLOC_OK)
-        status = session_engine_update(session, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
     status = recording_profile(session->recording, query, error, ret);
-    if (status == TMPALLOC_OK)
-        (*ret)->limited = session->recording->limited;
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    (*ret)->limited = session->recording->limited;
+    return TMPALLOC_OK;
 }
 
 int session_profile(struct session *session, const struct recording_query *query,
@@ -50,9 +52,10 @@ int session_profile(struct session *session, const struct recording_query *query
     if (session->loaded)
         return loaded_profile(session, query, error, ret);
     int status = recorded_profile(session, query, error, ret);
-    if (status == TMPALLOC_OK)
-        session_describe_ending(session, *ret);
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    session_describe_ending(session, *ret);
+    return TMPALLOC_OK;
 }
 
 /* For conditions of breakpoints, at each of their hits. */

@@ -173,9 +173,10 @@ int session_watch_delete(struct session *session, struct text *text, struct erro
         return error_set(error, TMPALLOC_E_STATE,
                          "nothing is watched: 'tmpalloc watch SITE' begins");
     int status = session_watch_forget(session, error);
-    if (status == TMPALLOC_OK)
-        text_append(text, "tmpalloc: nothing is watched any more\n");
-    return status;
+    if (status != TMPALLOC_OK)
+        return status;
+    text_append(text, "tmpalloc: nothing is watched any more\n");
+    return TMPALLOC_OK;
 }
 
 void session_watch_append(struct session *session, struct text *text) {
