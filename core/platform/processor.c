@@ -32,7 +32,7 @@ const struct processor *processor_of_machine(uint16_t elf_machine) {
 const char *processor_names(void) {
 #define AND            " and "
 #define AND_NAME(name) AND #name
-    return PROCESSORS_FOR_EACH(AND_NAME) + strlen(AND);
+    return &PROCESSORS_FOR_EACH(AND_NAME)[strlen(AND)];
 }
 
 uint32_t processor_argument(const struct processor *processor, uint64_t number) {
