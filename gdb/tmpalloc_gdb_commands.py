@@ -199,10 +199,10 @@ _TEXTS = (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_STRING)
 
 
 class _Amount(gdb.Function):
-    """A number of the temporaries whose location matches a regular expression."""
+    """An amount of the call stacks with a frame that matches a regular expression."""
 
-    def __init__(self, session, name, field):
-        self.__doc__ = f'{name.capitalize()} of temporaries: $_tmpalloc_{name}("REGEX")'
+    def __init__(self, session, name, field, what):
+        self.__doc__ = f'{what}: $_tmpalloc_{name}("REGEX")'
         super().__init__(f"_tmpalloc_{name}")
         self._session = session
         self._name = name
@@ -213,7 +213,7 @@ class _Amount(gdb.Function):
         try:
             if [value.type.strip_typedefs().code in _TEXTS for value in locations] != [True]:
                 raise ValueError(f'the usage is $_tmpalloc_{self._name}("REGEX")')
-            return self._session.count(locations[0].string())[self._field]
+            return getattr(self._session.count(locations[0].string()), self._field)
         except (ValueError, gdb.error) as error:
             raise gdb.GdbError(f"tmpalloc: {error}") from None
 
@@ -240,8 +240,9 @@ def load():
     _Settings("show")
     _Threshold(_session)
     _add_settings(_session)
-    _Amount(_session, "count", 0)
-    _Amount(_session, "bytes", 1)
+    _Amount(_session, "count", "temporaries", "Count of temporaries")
+    _Amount(_session, "bytes", "temporary_bytes", "Bytes of temporaries")
+    _Amount(_session, "allocations", "allocations", "Count of all allocations")
     register(_session)
     gdb.events.new_objfile.connect(host.file_loaded)
     gdb.events.clear_objfiles.connect(host.files_cleared)

@@ -193,14 +193,13 @@ int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event) {
     return status;
 }
 
-int tmpalloc_session_count(tmpalloc_session *session, const char *location, uint64_t *count_ret,
-                           uint64_t *bytes_ret) {
+int tmpalloc_session_count(tmpalloc_session *session, const char *frame, tmpalloc_amounts *ret) {
     regex_t regex;
-    if (expression_compile(location, &regex, NULL) != TMPALLOC_OK)
+    if (expression_compile(frame, &regex, NULL) != TMPALLOC_OK)
         return TMPALLOC_E_ARGUMENT;
     int status = api_enter(session);
     if (status == TMPALLOC_OK) {
-        status = session_count(&session->session, &regex, count_ret, bytes_ret, NULL);
+        status = session_count(&session->session, &regex, ret, NULL);
         api_leave(session);
     }
     regfree(&regex);

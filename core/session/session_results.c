@@ -65,8 +65,8 @@ static int profile_to_count(struct session *session, const struct recording_quer
                            : recorded_profile(session, query, error, ret);
 }
 
-int session_count(struct session *session, const regex_t *expression, uint64_t *count_ret,
-                  uint64_t *bytes_ret, struct error *error) {
+int session_count(struct session *session, const regex_t *expression, tmpalloc_amounts *ret,
+                  struct error *error) {
     struct profile *profile;
     const struct recording_query query = {.view = session_view(session)};
     int status = profile_to_count(session, &query, error, &profile);
@@ -77,13 +77,14 @@ int session_count(struct session *session, const regex_t *expression, uint64_t *
         profile_destroy(profile);
         return error_no_memory(error);
     }
-    *count_ret = *bytes_ret = 0;
+    *ret = (tmpalloc_amounts){0};
     for (size_t i = 0; i < profile->site_count; i++) {
         const struct profile_site *site = &profile->sites[i];
         if (!stack_filter_matches(filter, &site->stack))
             continue;
-        *count_ret += site->count;
-        *bytes_ret += site->bytes;
+        ret->temporaries += site->count;
+        ret->temporary_bytes += site->bytes;
+        ret->allocations += site->counters.allocations;
     }
     if (stack_filter_failed(filter))
         status = error_no_memory(error);

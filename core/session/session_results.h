@@ -12,9 +12,9 @@ int session_profile(struct session *session, const struct recording_query *query
 /* The counters, for the caller to own. */
 int session_snapshot(struct session *session, struct snapshot *ret, struct error *error);
 
-/* Temporaries, at the session's threshold, of the locations that match. */
-int session_count(struct session *session, const regex_t *expression, uint64_t *count_ret,
-                  uint64_t *bytes_ret, struct error *error);
+/* Of the call stacks with a frame that matches. */
+int session_count(struct session *session, const regex_t *expression, tmpalloc_amounts *ret,
+                  struct error *error);
 
 /* Reports are about what these files hold, summed, until the next start. */
 int session_load(struct session *session, char *const *paths, size_t count, struct text *text,

@@ -340,12 +340,19 @@ TMPALLOC_API int tmpalloc_session_breakpoint_hit(tmpalloc_session *session, uint
  *  the session is left, in the order of enum tmpalloc_event with others that wait. */
 TMPALLOC_API int tmpalloc_session_event(tmpalloc_session *session, tmpalloc_event event);
 
-/** Counts temporaries, at the session's threshold, of the locations ("foo at foo.c:4") that match
- * an extended regular expression, for use in breakpoint conditions.  Not to be called while a hit
- *  is handled.  TMPALLOC_E_ARGUMENT: it doesn't compile; TMPALLOC_E_STATE: nothing was recorded at
- *  that threshold.  The results are then untouched. */
-TMPALLOC_API int tmpalloc_session_count(tmpalloc_session *session, const char *location,
-                                        uint64_t *count_ret, uint64_t *bytes_ret);
+/** What call stacks allocated of which a frame ("foo at foo.c:4") matches an extended regular
+ *  expression, for use in breakpoint conditions. */
+typedef struct tmpalloc_amounts {
+    uint64_t temporaries; /**< at the session's threshold */
+    uint64_t temporary_bytes;
+    uint64_t allocations; /**< temporary or not */
+} tmpalloc_amounts;
+
+/** Counts them.  Not to be called while a hit is handled.  TMPALLOC_E_ARGUMENT: the expression
+ *  doesn't compile; TMPALLOC_E_STATE: nothing was recorded at that threshold.  The results are then
+ *  untouched. */
+TMPALLOC_API int tmpalloc_session_count(tmpalloc_session *session, const char *frame,
+                                        tmpalloc_amounts *ret);
 
 /** The threshold that reports use when their command line names none (default 1).  Setting fails
  *  with TMPALLOC_E_ARGUMENT above the highest threshold that tracking can record. */

@@ -172,11 +172,13 @@ def test_conditions_can_ask_for_temporaries(gdb, program, start):
     steps = [start, gdb.break_at("main"), gdb.run()]
     steps += ['break *malloc if $_tmpalloc_count("^allocate at lines") == 3', gdb.continue_(), "bt"]
     steps += ['print $_tmpalloc_bytes("^allocate")', 'print $_tmpalloc_count("nowhere")']
+    steps += ['print $_tmpalloc_allocations("^allocate")', 'print $_tmpalloc_allocations("^main")']
     steps += ["info breakpoints 2", gdb.delete_breakpoints(), gdb.continue_(), "tmpalloc status"]
     result = gdb.session(program, steps)
     assert "allocate (size=4)" in result.outputs[5], result.text
     assert result.outputs[6:8] == ["$1 = 6\n", "$2 = 0\n"]
-    assert "breakpoint already hit 1 time" in result.outputs[8]
+    assert result.outputs[8:10] == ["$3 = 3\n", "$4 = 3\n"]
+    assert "breakpoint already hit 1 time" in result.outputs[10]
     assert re.search(r"(?m)^allocations +12 ", result.outputs[-1])
     assert result.exit_statuses == [7]
 

@@ -138,9 +138,9 @@ static void results_outlive_the_process(void) {
     CHECK(says("summary --since early", "caller_a"));
     CHECK(says("tree", "caller_a"));
     CHECK(says("site 1", "caller_a"));
-    uint64_t count = 0, bytes = 0;
-    int status = tmpalloc_session_count(world.session, "caller_a", &count, &bytes);
-    CHECK(status == TMPALLOC_OK && count == 1 && bytes == 16);
+    tmpalloc_amounts amounts = {0};
+    int status = tmpalloc_session_count(world.session, "caller_a", &amounts);
+    CHECK(status == TMPALLOC_OK && amounts.temporaries == 1 && amounts.temporary_bytes == 16);
     say("reset", TMPALLOC_OK);
     say("start --max-threshold 3", TMPALLOC_OK);
     say("stop", TMPALLOC_OK);

@@ -59,6 +59,12 @@ class Thread(ctypes.Structure):
     _fields_ = [("key", c_uint64), ("tid", c_int64), ("pid", c_int64)]
 
 
+class Amounts(ctypes.Structure):
+    """struct tmpalloc_amounts."""
+
+    _fields_ = [("temporaries", c_uint64), ("temporary_bytes", c_uint64), ("allocations", c_uint64)]
+
+
 class Module(ctypes.Structure):
     """struct tmpalloc_module."""
 
@@ -199,7 +205,7 @@ def _prototypes():
         "tmpalloc_session_event": (c_int, [session, c_int]),
         "tmpalloc_session_count": (
             c_int,
-            [session, c_char_p, POINTER(c_uint64), POINTER(c_uint64)],
+            [session, c_char_p, POINTER(Amounts)],
         ),
         "tmpalloc_session_threshold": (c_uint32, [session]),
         "tmpalloc_session_set_threshold": (c_int, [session, c_uint32]),

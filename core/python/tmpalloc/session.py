@@ -61,14 +61,12 @@ class Session:
         return self._call("event", event) != binding.E_UNSUPPORTED
 
     def count(self, location):
-        """(number, bytes) of the temporaries whose location matches; ValueError says why not."""
-        count, size = ctypes.c_uint64(), ctypes.c_uint64()
-        status = self._call(
-            "count", self._host.encode(location), ctypes.byref(count), ctypes.byref(size)
-        )
+        """Amounts of the call stacks with a frame that matches; ValueError says why not."""
+        amounts = binding.Amounts()
+        status = self._call("count", self._host.encode(location), ctypes.byref(amounts))
         if status != binding.OK:
             raise ValueError(_NO_COUNT.get(status, "the temporaries can't be counted now"))
-        return count.value, size.value
+        return amounts
 
     @property
     def threshold(self):
