@@ -208,22 +208,26 @@ def platform_facts(name, text):
     return [line for line in lines if not excepted or excepted not in line]
 
 
-@pytest.mark.parametrize("path", C_SOURCES, ids=lambda path: path.name)
-def test_a_c_source_includes_only_what_its_stage_may(path):
-    assert violations(c_uses(path.read_text()), file_name(path)) == []
+def found_in(paths, find):
+    """What is found in the files where something is: {path: findings}."""
+    findings = {str(path): find(file_name(path), path.read_text()) for path in paths}
+    return {path: found for path, found in findings.items() if found}
 
 
-@pytest.mark.parametrize("path", PYTHON_SOURCES, ids=file_name)
-def test_a_python_source_imports_only_what_its_stage_may(path):
-    name = file_name(path)
-    assert violations(python_uses(path.read_text(), name), name) == []
+def test_a_c_source_includes_only_what_its_stage_may():
+    assert found_in(C_SOURCES, lambda name, text: violations(c_uses(text), name)) == {}
 
 
-@pytest.mark.parametrize(
-    "path", [*C_SOURCES, *CORE.glob("python/tmpalloc/*.py")], ids=lambda path: path.name
-)
-def test_what_a_processor_or_a_c_library_means_is_said_in_the_platform_alone(path):
-    assert platform_facts(file_name(path), path.read_text()) == []
+def test_a_python_source_imports_only_what_its_stage_may():
+    def find(name, text):
+        return violations(python_uses(text, name), name)
+
+    assert found_in(PYTHON_SOURCES, find) == {}
+
+
+def test_what_a_processor_or_a_c_library_means_is_said_in_the_platform_alone():
+    paths = [*C_SOURCES, *CORE.glob("python/tmpalloc/*.py")]
+    assert found_in(paths, platform_facts) == {}
 
 
 @pytest.mark.parametrize(
