@@ -328,6 +328,24 @@ def test_a_circle_is_found():
     assert circles(uses) == [["a", "b", "c"], ["e"]]
 
 
+#: The adapters are described in core/README.md.
+FOLDERS = [s for s in LAYERS.stages.values() if (CORE / s.name).is_dir() and s.name[0] != "."]
+
+
+@pytest.mark.parametrize("stage", FOLDERS, ids=lambda stage: stage.name)
+def test_a_folder_says_what_it_may_include(stage):
+    """Its own README, by name where that leaves no other file to look into."""
+    folder = (CORE / stage.name / "README.md").read_text()
+    said = folder.partition("\nMay ")[2]
+    rooms = {name.removeprefix("agent/") for name in stage.uses if name.startswith("agent/")}
+    stages = {name for name in stage.uses if (CORE / name).is_dir()} - {f"agent/{r}" for r in rooms}
+    assert said, stage.name
+    if "of the rooms" in said:
+        assert set(re.findall(r"`(\w+)`", said)) == rooms
+    elif "README.md" not in said:
+        assert set(re.findall(r"`(\w+)/`", said)) == stages
+
+
 @pytest.mark.parametrize("stage", LAYERS.stages.values(), ids=lambda stage: stage.name)
 def test_every_name_in_the_table_exists(stage):
     names = [stage.name, *stage.uses]
