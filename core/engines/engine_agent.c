@@ -284,7 +284,7 @@ int engine_agent_enter(struct engine_agent *agent, enum engine_agent_beginning b
     if (status == TMPALLOC_OK)
         status = engine_agent_start_tracking(agent, beginning, error);
     if (status != TMPALLOC_OK)
-        engine_agent_uninstall(agent, NULL);
+        engine_agent_uninstall(agent);
     return status;
 }
 
@@ -298,7 +298,9 @@ int engine_agent_stop(struct engine_agent *agent, struct error *error) {
     if (status == TMPALLOC_OK)
         status = note_stacks(agent, error); /* nobody follows the files from now on */
     find_controls(agent);
-    return status == TMPALLOC_OK ? engine_agent_uninstall(agent, error) : status;
+    if (status == TMPALLOC_OK)
+        engine_agent_uninstall(agent);
+    return status;
 }
 
 int engine_agent_reset(struct engine_agent *agent, struct error *error) {

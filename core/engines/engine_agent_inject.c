@@ -233,13 +233,13 @@ static int engine_agent_inject_call(struct injection *injection, const char *nam
     struct host_call call = {
         .address = function, .count = count, .alone = injection->alone, .timeout_ms = CALL_MS};
     memcpy(call.arguments, arguments, count * sizeof(arguments[0]));
-    int status = host_call_function(injection->agent->parts.host, &call, ret, injection->error);
-    if (status != TMPALLOC_E_HOST)
+    int status = host_call_function(injection->agent->parts.host, &call, ret, NULL);
+    if (status == TMPALLOC_OK)
         return status;
     error_set(injection->error, status, "%s() in the process failed or took more than %u s", name,
               CALL_MS / 1000);
     host_append_reason(injection->agent->parts.host, injection->error);
-    return TMPALLOC_E_UNSUPPORTED;
+    return status == TMPALLOC_E_HOST ? TMPALLOC_E_UNSUPPORTED : status;
 }
 
 #define CALL(injection, name, function, ret, ...)                                                  \
@@ -489,18 +489,40 @@ int engine_agent_install_again(struct engine_agent *agent, struct error *error) 
     return status;
 }
 
-int engine_agent_uninstall(struct engine_agent *agent, struct error *error) {
-    uint64_t result;
-    if (agent->uninstall == 0)
-        return TMPALLOC_OK;
-    if (engine_agent_inject_check_sandbox(agent, NULL) != TMPALLOC_OK) {
-        host_message(agent->parts.host,
-                     "tmpalloc: the agent's hooks stay and count nothing: the process is in a "
-                     "seccomp sandbox");
-        return TMPALLOC_OK;
+/* A thread that goes on while others are stopped may be within bytes that are put back. */
+static int engine_agent_inject_check_stopped(struct injection *injection) {
+    static const char *const names[] = {"pc"};
+    struct host *host = injection->agent->parts.host;
+    uint64_t pc;
+    int status = engine_agent_inject_list_threads(injection);
+    for (size_t i = 0; i < injection->thread_count && status == TMPALLOC_OK; i++) {
+        status = host_select_thread(host, injection->threads[i].key, injection->error);
+        if (status == TMPALLOC_OK)
+            status = host_read_registers(host, names, 1, &pc, injection->error);
     }
+    host_select_thread(host, 0, NULL);
+    memory_release(injection->threads);
+    return status;
+}
+
+static int call_uninstall(struct engine_agent *agent, struct error *error) {
     const struct host_call call = {
         .address = agent->uninstall, .alone = true, .timeout_ms = CALL_MS};
+    struct injection injection = {.agent = agent, .error = error};
+    uint64_t result;
+    int status = engine_agent_inject_check_sandbox(agent, error);
+    if (status == TMPALLOC_OK)
+        status = engine_agent_inject_check_stopped(&injection);
+    return status == TMPALLOC_OK ? host_call_function(agent->parts.host, &call, &result, error)
+                                 : status;
+}
+
+void engine_agent_uninstall(struct engine_agent *agent) {
+    struct error error = {.text = ""};
+    if (agent->uninstall == 0)
+        return;
+    if (call_uninstall(agent, &error) != TMPALLOC_OK)
+        host_message(agent->parts.host, "tmpalloc: the agent's hooks stay and count nothing: %s",
+                     error.text);
     agent->uninstall = 0;
-    return host_call_function(agent->parts.host, &call, &result, error);
 }

@@ -12,7 +12,7 @@ int engine_agent_install(struct engine_agent *agent, struct error *error);
  * other places.  TMPALLOC_E_UNSUPPORTED when nothing can be called now. */
 int engine_agent_install_again(struct engine_agent *agent, struct error *error);
 
-/* Undoes the hooks of engine_agent_install(). */
-int engine_agent_uninstall(struct engine_agent *agent, struct error *error);
+/* Undoes the hooks of engine_agent_install(), or says why they have to stay. */
+void engine_agent_uninstall(struct engine_agent *agent);
 
 #endif

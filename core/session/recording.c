@@ -274,6 +274,8 @@ bool recording_has_results(const struct recording *recording) {
 const char *recording_why_no_results(const struct recording *recording) {
     if (recording->process.pid == 0)
         return "no results yet: tracking begins when the program starts";
+    if (recording->running)
+        return "no results yet: the process is running: interrupt it first";
     if (!recording->over)
         return "no results yet: the program's own code has not begun";
     return "no results: the process has had no stop at which they could be read, and left without "

@@ -35,6 +35,7 @@ struct recording {
     struct tmpalloc_process process;        /* pid 0: not known yet */
     bool tracked;                           /* entry points were, at some time */
     bool over;                              /* the process is gone */
+    bool running;                           /* it was, when what it counted was to be copied last */
     char **arguments;                       /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;
     struct modules *modules;

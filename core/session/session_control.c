@@ -137,7 +137,7 @@ int session_mark(struct session *session, const char *name, struct text *text,
     status = session_need_recording(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    status = session_engine_update(session, error);
+    status = session_engine_update_all(session, error);
     if (status != TMPALLOC_OK)
         return status;
     status = recording_mark(session->recording, name, error);

@@ -167,9 +167,13 @@ int session_engine_update(struct session *session, struct error *error) {
     struct tmpalloc_process process;
     if (!session->agent || session->state != SESSION_TRACKING)
         return TMPALLOC_OK;
+    session->recording->running = false;
     int status = host_process(&session->host, &process, error);
-    if (status != TMPALLOC_OK || process.pid != session->recording->process.pid || !process.stopped)
+    if (status != TMPALLOC_OK || process.pid != session->recording->process.pid)
         return status;
+    session->recording->running = !process.stopped;
+    if (!process.stopped)
+        return TMPALLOC_OK;
     struct error reason = {.text = ""};
     status = copy_results(session, RECORDING_NOW, &reason);
     if (status == TMPALLOC_E_UNSUPPORTED)
@@ -187,10 +191,18 @@ void session_engine_stopped(struct session *session, bool always) {
     session->next_copy_ns = clock_now_ns() + COPY_SHARE * (clock_now_ns() - began);
 }
 
+int session_engine_update_all(struct session *session, struct error *error) {
+    int status = session_engine_update(session, error);
+    if (status != TMPALLOC_OK || !session->recording->running)
+        return status;
+    return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
+                     (long long)session->recording->process.pid);
+}
+
 int session_engine_stop(struct session *session, struct error *error) {
     int status = TMPALLOC_OK;
     if (session->agent) {
-        status = session_engine_update(session, error);
+        status = session_engine_update_all(session, error);
         if (status == TMPALLOC_OK)
             status = engine_agent_stop(session->agent, error);
     } else {
@@ -205,7 +217,7 @@ int session_engine_stop(struct session *session, struct error *error) {
 int session_engine_reset(struct session *session, struct error *error) {
     struct recording *recording = session->recording;
     if (session->agent && session->state == SESSION_TRACKING) {
-        int status = session_engine_update(session, error);
+        int status = session_engine_update_all(session, error);
         if (status == TMPALLOC_OK)
             status = engine_agent_reset(session->agent, error);
         return status == TMPALLOC_OK ? session_engine_update(session, error) : status;

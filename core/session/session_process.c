@@ -23,6 +23,7 @@ static void end_tracking(struct session *session, const char *what) {
     session->catches.engine.caught_count = 0;
     session_set_state(session, SESSION_ENDED, NULL);
     session->recording->over = true;
+    session->recording->running = false;
     snprintf(session->ended, sizeof(session->ended), "%s", what);
     host_forget_process(&session->host);
 }

@@ -40,6 +40,10 @@ static int recorded_profile(struct session *session, const struct recording_quer
     status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
+    if (session->recording->running && recording_has_results(session->recording))
+        host_message(&session->host,
+                     "tmpalloc: process %lld is running: the results are as of its last stop",
+                     (long long)session->recording->process.pid);
     status = recording_profile(session->recording, query, error, ret);
     if (status != TMPALLOC_OK)
         return status;
