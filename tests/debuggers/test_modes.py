@@ -144,3 +144,14 @@ def test_the_agent_does_not_go_where_threads_run_on(gdb, program):
     assert "breakpoint engine (auto: " in result.outputs[4], result.text
     assert result.exit_statuses == [STATUS] and result.stdout == b"ended normally\n", result.text
     assert work_in(report) == (WORK, WORK), result.text
+
+
+# --- what GDB may do -----------------------------------------------------------------------------
+
+
+def test_breakpoints_that_gdb_may_not_write_are_told_at_start(gdb, program, breakpoints):
+    steps = [gdb.break_at("checkpoint"), gdb.run(), "set may-write-memory off", breakpoints]
+    result = gdb.session(program, [*steps, "set may-write-memory on", gdb.delete_breakpoints(), gdb.continue_()])
+    line = "the debugger failed to set a breakpoint: GDB's setting may-write-memory is off\n"
+    assert result.outputs[3].endswith(line), result.text
+    assert result.exit_statuses == [STATUS], result.text
