@@ -94,7 +94,6 @@ class GdbEvents(Host):
         self._exit_status = -1  # with which it exited
         take_ending()  # of one that was debugged before
         self._in_hit = False
-        self._in_event = False
         self._expected = set()  # files that the core knows before their symbols are read
         self._may_execute = True  # commands: the event has none of the user's to be executed first
         self._places = {}  # of the user's breakpoints that are enabled, as they were told
@@ -119,14 +118,12 @@ class GdbEvents(Host):
         """Forwards an event; False when the core can't do what it has to."""
         if self._in_hit:
             return True
-        self._in_event = True
         self._may_execute = may_execute
         try:
             return self.session.event(event)
         except KeyboardInterrupt:
             return False  # the user's next prompt is near, and an event handler has no caller
         finally:
-            self._in_event = False
             self._may_execute = True
 
     def when_possible(self, function):
@@ -146,9 +143,10 @@ class GdbEvents(Host):
         if self._expected and file_of(objfile) in self._expected:
             self._expected.remove(file_of(objfile))
         # A separate debug file adds no code.
-        elif objfile.owner is None and gdb.selected_inferior().pid:
+        elif objfile.owner is None:
             if self._tracked is None or self._tracked.program == objfile.progspace:
-                self.event(binding.EVENT_MODULES)
+                # Of a program without a process, which GDB may be about to start.
+                self.event(binding.EVENT_MODULES, may_execute=not gdb.selected_inferior().pid)
 
     def files_cleared(self, event):
         """Called by GDB when it forgets all files of a program space, as exec makes it do.

@@ -1,6 +1,7 @@
 """The primitives of struct tmpalloc_host in GDB."""
 
 import shlex
+from collections import namedtuple
 from contextlib import contextmanager
 
 import gdb
@@ -24,6 +25,9 @@ from tmpalloc_gdb_values import pointers_in, value_of
 
 _WRAPPER = "exec-wrapper"
 
+#: What that is to be for the program of one inferior, by its number; of none: not any more.
+Wrapper = namedtuple("Wrapper", "text number")
+
 
 def _show_frame():
     if is_readable():  # no more when the user's commands have let the program go on
@@ -44,8 +48,8 @@ class GdbHost(GdbEvents):
         self._keys = {}
         self._last_key = 0
         self._selection = Selection()
-        self._wrapper = None
-        self._wrapper_used = False  # by a program that runs now
+        self._wrapper = Wrapper("", None)
+        self._is_over = False  # the process, in its last event
 
     def process(self):
         inferior = gdb.selected_inferior()
@@ -54,10 +58,19 @@ class GdbHost(GdbEvents):
         core = inferior.pid and connection == "core"
         executable = program(inferior.pid if local else 0)
         if core:
-            return ProcessInfo(0, False, local, "", executable, core_file(), core_signal())
+            return ProcessInfo(
+                0, False, local, "", executable, core_file(), core_signal(), target=inferior.num
+            )
         if not inferior.pid:
             return ProcessInfo(
-                0, False, local, "", executable, signal=self._signal, exit_status=self._exit_status
+                pid=0,
+                stopped=False,
+                local=local,
+                architecture="",
+                executable=executable,
+                signal=self._signal,
+                exit_status=self._exit_status,
+                target=inferior.num,
             )
         return ProcessInfo(
             pid=inferior.pid,
@@ -67,6 +80,7 @@ class GdbHost(GdbEvents):
             executable=executable,
             signal=self._signal,
             exit_status=self._exit_status,
+            target=inferior.num,
         )
 
     def modules(self):
@@ -134,40 +148,50 @@ class GdbHost(GdbEvents):
         gdb.write(text + "\n")
 
     def preload(self, library, variable):
-        if self._in_event:  # has no use for a wrapper
-            self._wrapper_used = True
-            if self._may_execute:
-                self.prompted()
-            return
-        self._remove_wrapper()
+        former, self._wrapper = self._wrapper, self._wrapper._replace(number=None)
+        self._place_wrapper()
         if library is None:
             return
         # A wrapper comes between the shell, which must not be tracked, and the program.
-        if connection_type() or gdb.parameter(_WRAPPER) or not gdb.parameter("startup-with-shell"):
+        taken = gdb.parameter(_WRAPPER) not in (None, "", former.text)
+        remote = connection_type() not in ("", "native")
+        if remote or taken or not gdb.parameter("startup-with-shell"):
             raise Unsupported("no room for a wrapper")
         libraries = self.environment("LD_PRELOAD")
         first = f"LD_PRELOAD={library}:{libraries}" if libraries else f"LD_PRELOAD={library}"
-        self._wrapper = shlex.join(["env", first, variable])
-        gdb.execute(f"set {_WRAPPER} {self._wrapper}")
+        number = gdb.selected_inferior().num
+        self._wrapper = Wrapper(shlex.join(["env", first, variable]), number)
+        self._place_wrapper()
 
     def event(self, event, may_execute=False):
         """Forwards an event, see GdbEvents."""
-        if may_execute:
-            self.prompted()
-        return super().event(event, may_execute)
+        self._is_over = event == binding.EVENT_EXITED
+        try:
+            return super().event(event, may_execute)
+        finally:
+            if may_execute:
+                self._place_wrapper()
+            self._is_over = False
 
     def prompted(self, _event=None):
         """Called where commands can be executed: by GDB before it shows its prompt.
 
         What events leave to be done is not posted, for GDB 13 crashes when it ends before.
         """
-        if self._wrapper_used:
-            self.when_possible(self._remove_wrapper)
+        self._place_wrapper()
 
-    def _remove_wrapper(self):
-        self._wrapper_used = False
-        wrapper, self._wrapper = self._wrapper, None
-        if wrapper and gdb.parameter(_WRAPPER) == wrapper:
+    def _place_wrapper(self):
+        """GDB has one setting for all inferiors, so it is made for one, and only while that may be run.
+
+        What the user has set instead stays.
+        """
+        if not self._may_execute:
+            return
+        inferior, text = gdb.selected_inferior(), gdb.parameter(_WRAPPER)
+        wanted = inferior.num == self._wrapper.number and (self._is_over or not inferior.pid)
+        if wanted and not text:
+            gdb.execute(f"set {_WRAPPER} {self._wrapper.text}")
+        elif not wanted and text and text == self._wrapper.text:
             gdb.execute(f"unset {_WRAPPER}")
 
     def environment(self, name):

@@ -47,6 +47,12 @@ def _loader_address(target):
     return loader.FindSymbol("_dl_debug_state").GetStartAddress()
 
 
+def _is_gone(process):
+    """Whether a process has ended, or another one is in its place: LLDB may say the first later."""
+    now = process.GetTarget().GetProcess()
+    return process.GetState() not in ALIVE or now.GetUniqueID() != process.GetUniqueID()
+
+
 class _Here(threading.local):
     """What is going on in a thread of LLDB."""
 
@@ -71,6 +77,7 @@ class LldbEvents(LldbBreakpoints):
         self._tracked = None  # its identity then
         self._stop_hook = None  # a target and the number of its hook
         self.catches = Catches(self)
+        self._targets = []  # in the order in which the core got to know them
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
         self._signal = 0  # by which the process stopped
@@ -152,7 +159,7 @@ class LldbEvents(LldbBreakpoints):
         process, tracked = self._process, self._tracked
         if process is None:
             return
-        gone = process.GetState() not in ALIVE or self._is_let_go(tracked)
+        gone = _is_gone(process) or self._is_let_go(tracked)
         if gone or identity(process) != tracked:
             if gone and not self._here.frame:
                 await_end(process)
@@ -162,8 +169,12 @@ class LldbEvents(LldbBreakpoints):
             finally:
                 self._here.is_over = False
             self._process = self._tracked = None
-            if gone:
-                self.leave_loader()
+
+    def target_number(self, target):
+        """A number that no other target gets."""
+        if target not in self._targets:
+            self._targets.append(target)
+        return 1 + self._targets.index(target)
 
     def is_local(self, known):
         """Whether a process with this identity, which is debugged now, is on this machine."""

@@ -71,13 +71,25 @@ class LldbHost(LldbEvents):
             architecture=target.GetTriple().partition("-")[0],
             executable=program(target),
             signal=self._signal,
+            target=self.target_number(target),
         )
 
     def _no_process(self, core_file):
         target = self.debugger.GetSelectedTarget()
         local = self.debugger.GetSelectedPlatform().GetName() == "host"
         ended = (stop_signal(target.GetProcess()), -1) if core_file else self._ending()
-        return ProcessInfo(0, False, local, "", program(target), core_file, *ended)
+        process = None if core_file or self._here.frame else target.GetProcess()
+        return ProcessInfo(
+            0,
+            False,
+            local,
+            "",
+            program(target),
+            core_file,
+            *ended,
+            target=self.target_number(target),
+            ended_pid=process.GetProcessID() if process else 0,
+        )
 
     def _ending(self):
         process = self.selected_process()

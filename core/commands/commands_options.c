@@ -55,6 +55,7 @@ static int commands_options_read_words(const struct arguments *arguments,
         options->python = strcmp(python, "on") == 0 ? PYTHON_ON : PYTHON_OFF;
     options->mappings = arguments_given(arguments, "mmap");
     options->only_this_thread = arguments_given(arguments, "this-thread");
+    options->once = arguments_given(arguments, "once");
     const char *within = arguments_get(arguments, "within");
     if (within && !(options->within = memory_copy_string(within)))
         return error_no_memory(error);

@@ -17,6 +17,7 @@ static const struct tmpalloc_option_info start_options[] = {
     {"mmap", '\0', NULL, NULL, "count mmap and munmap, too"},
     {"within", '\0', "FUNCTION", NULL, "count only while FUNCTION is on the call stack"},
     {"stack-depth", '\0', "N", NULL, "most frames kept of a call stack (default: 256)"},
+    {"once", '\0', NULL, NULL, "track one process; without it start holds for later runs, too"},
     {"this-thread", '\0', NULL, NULL, "count only the selected thread"},
     {"python", '\0', "WHEN", whens,
      "Python frames in call stacks (default: auto, where there is CPython)"},
@@ -76,10 +77,16 @@ static int run_mark(const struct command_call *call) {
 }
 
 const struct command command_start = {
-    .info = {"start", "",
-             "Begin tracking: before run, at any stop, or after attach.\n"
-             "Counters of a process that was stopped before go on; another process begins at zero.",
-             start_options, 0, 0},
+    .info =
+        {"start", "",
+         "Begin tracking: before run, at any stop, or after attach.\n"
+         "Counters of a process that was stopped before go on; another process begins at zero.\n"
+         "It holds until stop: whatever the debugger runs later in the same place is tracked, "
+         "each\n"
+         "time with results of its own (not with --once or --this-thread). What it attaches to "
+         "and\n"
+         "gets from a server needs a start of its own.",
+         start_options, 0, 0},
     .run = run_start,
     .data = start_data,
 };

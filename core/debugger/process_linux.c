@@ -63,3 +63,16 @@ int64_t process_parent(int64_t pid) {
         sscanf(end_of_name, ") %c %lld", &state, &parent);
     return state == 'X' || state == 'Z' ? 0 : parent;
 }
+
+/* proc(5): of /proc/PID/status. */
+bool process_is_started_by_tracer(int64_t pid) {
+    char path[PATH_BYTES], line[256];
+    long long tracer = 0;
+    snprintf(path, sizeof(path), "/proc/%lld/status", (long long)pid);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof(line), file))
+        sscanf(line, "TracerPid: %lld", &tracer);
+    if (file)
+        fclose(file);
+    return tracer != 0 && tracer == process_parent(pid);
+}

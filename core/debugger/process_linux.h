@@ -19,4 +19,7 @@ void process_arguments(int64_t pid, struct text *text);
 /* The process that has started it, or taken it over; 0: it has ended, or isn't known. */
 int64_t process_parent(int64_t pid);
 
+/* Whether whoever traces it has started it. */
+bool process_is_started_by_tracer(int64_t pid);
+
 #endif

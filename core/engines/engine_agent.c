@@ -397,6 +397,10 @@ bool engine_agent_lacks_python(struct engine_agent *agent) {
     return engine_agent_image(agent, &image, NULL) == TMPALLOC_OK && image.python_version == 0;
 }
 
+bool engine_agent_lacks_functions(const struct engine_agent *agent) {
+    return agent->missing[0] != '\0';
+}
+
 bool engine_agent_is_loaded(struct modules *modules) {
     uint32_t module;
     return modules_find_soname(modules, AGENT_FILE_SONAME, &module);

@@ -67,6 +67,8 @@ int engine_agent_read_image(const struct engine_parts *parts, uint64_t image,
 /* At a stop: the agent is there and has found no CPython runtime when it looked, which it does when
  * it is brought in. */
 bool engine_agent_lacks_python(struct engine_agent *agent);
+/* Whether functions that the user named were not there when it was looked for them last. */
+bool engine_agent_lacks_functions(const struct engine_agent *agent);
 /* Whether the agent is among the loaded files. */
 bool engine_agent_is_loaded(struct modules *modules);
 /* The address of the image in a core file, in whatever format: by the agent's symbol where the

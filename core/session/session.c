@@ -1,5 +1,7 @@
 #include "session/session.h"
 
+#include <stdio.h>
+
 #include "support/memory.h"
 
 void session_options_deinit(struct session_options *options) {
@@ -36,6 +38,30 @@ int session_need_recording(const struct session *session, struct error *error) {
         return TMPALLOC_OK;
     return error_set(error, TMPALLOC_E_STATE, "nothing recorded yet: %s",
                      session->core_problem[0] ? session->core_problem : "'tmpalloc start' begins");
+}
+
+/* The process may be gone by now. */
+static int refuse_untracked(const struct session *session, struct error *error) {
+    const struct session_untracked *untracked = &session->untracked;
+    const struct recording *recording = session->recording;
+    char kept[96] = "";
+    if (recording->process.pid != untracked->pid && recording_has_results(recording))
+        snprintf(kept, sizeof(kept), ", 'tmpalloc save' keeps the results of process %lld",
+                 (long long)recording->process.pid);
+    return error_set(
+        error, TMPALLOC_E_STATE, "process %lld is not tracked%s%s: 'tmpalloc start' begins%s",
+        (long long)untracked->pid, untracked->why[0] ? ", " : "", untracked->why, kept);
+}
+
+int session_need_latest(const struct session *session, struct error *error) {
+    int status = session_need_recording(session, error);
+    return status == TMPALLOC_OK && session->untracked.pid != 0 ? refuse_untracked(session, error)
+                                                                : status;
+}
+
+void session_set_untracked(struct session *session, int64_t pid, const char *why) {
+    session->untracked.pid = pid;
+    snprintf(session->untracked.why, sizeof(session->untracked.why), "%s", why);
 }
 
 int session_check_threshold(uint32_t threshold, uint32_t highest, struct error *error) {

@@ -3,7 +3,7 @@
  * What it is made of, and the questions that need nothing else.  What happens to it stands above:
  *
  *     copies, source, view, engine_create < engine < results < blocks, worth, watch, catch <
- * caught, core < status, data < begin < process, control
+ * caught, core < status, data < begin < runs < process, control
  */
 #ifndef TMPALLOC_SESSION_H
 #define TMPALLOC_SESSION_H
@@ -43,6 +43,7 @@ struct session_options {
     enum session_python { PYTHON_AUTO, PYTHON_ON, PYTHON_OFF } python;
     bool mappings;
     bool only_this_thread;
+    bool once;                         /* for one process, not for those that are run later */
     struct suppressions *suppressions; /* owned; NULL: none */
     char *within;                      /* owned; NULL: everywhere */
     struct entry_custom *custom;       /* owned */
@@ -85,6 +86,24 @@ struct session_copies {
     struct text inlined;
 };
 
+/* What start holds for beside the process that it was given at: see session_runs.h. */
+struct session_hold {
+    bool active;
+    bool remote;              /* what a server starts, which is not known from others there */
+    int64_t target;           /* in the debugger */
+    int64_t ended_pid;        /* that was there before */
+    struct elf_stamp program; /* that was looked at last: can it be loaded with the agent? */
+    bool had_functions;       /* those of --within and --allocator were in a program before */
+    bool knows_functions;     /* of the present one it is known whether they are in it */
+    bool lacks;               /* they aren't, and it is not to be tracked */
+};
+
+/* A process of that target which isn't tracked, the latest one there. */
+struct session_untracked {
+    int64_t pid; /* 0: the latest one is tracked */
+    char why[ERROR_TEXT_BYTES];
+};
+
 struct session {
     struct host host;
     enum session_state state;
@@ -95,9 +114,12 @@ struct session {
     struct engine_agent *agent;
     struct engine_agent *abandoned_agent; /* in the hit that gave it up; else NULL */
     struct agent_preload preload;         /* of what is to be tracked */
-    int64_t next_copy_ns;                 /* CLOCK_MONOTONIC, for stops without a command */
-    struct recording *recording;          /* NULL: never started */
-    char core_file[4096]; /* that is looked at, as it was, and why it gave no results */
+    struct session_hold hold;
+    struct session_untracked untracked;
+    bool anew;                   /* it isn't the first process since start */
+    int64_t next_copy_ns;        /* CLOCK_MONOTONIC, for stops without a command */
+    struct recording *recording; /* NULL: never started */
+    char core_file[4096];        /* that is looked at, as it was, and why it gave no results */
     struct elf_stamp core_stamp;
     char core_problem[ERROR_TEXT_BYTES]; /* "": it did, or there is none */
     bool elsewhere;                      /* what is selected is not what the results came from */
@@ -124,6 +146,8 @@ bool session_is_incomplete(const struct session *session);
 
 /* TMPALLOC_E_STATE when nothing was recorded, or the results are loaded ones. */
 int session_need_recording(const struct session *session, struct error *error);
+/* The same when the results aren't of the target's latest process. */
+int session_need_latest(const struct session *session, struct error *error);
 /* TMPALLOC_E_ARGUMENT for a threshold above the highest one that is recorded. */
 int session_check_threshold(uint32_t threshold, uint32_t highest, struct error *error);
 
@@ -132,6 +156,9 @@ const struct entry_points *session_entry_points(const struct session *session, s
 
 /* "auto", "agent" ... as in messages. */
 const char *session_engine_name(enum session_engine engine);
+
+/* why "": none is known. */
+void session_set_untracked(struct session *session, int64_t pid, const char *why);
 
 void session_options_deinit(struct session_options *options);
 

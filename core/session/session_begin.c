@@ -1,8 +1,10 @@
 #include "session/session_begin.h"
 
 #include "session/session_catch.h"
+#include "session/session_copies.h"
 #include "session/session_engine.h"
 #include "session/session_engine_create.h"
+#include "session/session_results.h"
 #include "session/session_state.h"
 
 int session_refresh(struct session *session, struct error *error) {
@@ -67,11 +69,26 @@ static int choose_engine(struct session *session, const struct tmpalloc_process 
     return session_engine_choose(session, process, error);
 }
 
-int session_begin(struct session *session, const struct tmpalloc_process *process, bool forked,
-                  struct error *error) {
+/* What was found out about the process before. */
+static void forget_process(struct session *session) {
+    session_copies_forget(session);
+    text_clear(&session->missing);
+    session->hit_failed = false;
+    session->hold.knows_functions = false;
+}
+
+static enum session_entry entry_of(enum session_origin origin, bool continues) {
+    if (origin == ORIGIN_RUN)
+        return ENTRY_PRELOADED;
+    return continues || origin == ORIGIN_FORK ? ENTRY_CONTINUES : ENTRY_ANEW;
+}
+
+int session_begin(struct session *session, const struct tmpalloc_process *process,
+                  enum session_origin origin, struct error *error) {
     struct recording *recording = NULL, *old = session->recording;
     enum session_state state = session->state;
     bool continues = is_continued(session, process);
+    forget_process(session);
     int status = choose_engine(session, process, continues, error);
     if (status == TMPALLOC_OK)
         status = choose_recording(session, continues, error, &recording);
@@ -83,15 +100,20 @@ int session_begin(struct session *session, const struct tmpalloc_process *proces
     if (process->pid != 0)
         recording_set_process(recording, process);
     recording->files.told = continues; /* nobody has followed them since the stop */
-    status = session_engine_create(session, recording, process, continues || forked, error);
+    status = session_engine_create(session, recording, process, entry_of(origin, continues), error);
     session->recording = recording;
     session_set_state(session, SESSION_WAITING, NULL);
     session->ending = (struct profile_ending){0};
+    session->anew = origin == ORIGIN_RUN;
     if (status == TMPALLOC_OK && process->pid != 0)
         status = session_refresh(session, error);
-    if (status != TMPALLOC_OK)
+    if (status != TMPALLOC_OK) {
         session_begin_restore(session, old, recording, state);
-    else if (old != recording)
+        return status;
+    }
+    if (old != recording)
         recording_destroy(old);
-    return status;
+    session->untracked.pid = 0;
+    session_unload(session);
+    return TMPALLOC_OK;
 }

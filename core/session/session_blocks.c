@@ -25,7 +25,7 @@ static int check_process(const struct session *session, const struct tmpalloc_pr
 
 int session_check_blocks(struct session *session, struct error *error) {
     struct tmpalloc_process process;
-    int status = session_need_recording(session, error);
+    int status = session_need_latest(session, error);
     if (status != TMPALLOC_OK || session->recording->age == RECORDING_CORE)
         return status;
     status = host_process(&session->host, &process, error);

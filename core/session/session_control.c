@@ -8,6 +8,7 @@
 #include "session/session_engine.h"
 #include "session/session_engine_create.h"
 #include "session/session_results.h"
+#include "session/session_runs.h"
 #include "session/session_state.h"
 #include "session/session_status.h"
 #include "session/session_watch.h"
@@ -25,6 +26,7 @@ void session_init(struct session *session, const struct tmpalloc_host *host) {
 void session_deinit(struct session *session) {
     session_engine_drop_abandoned(session);
     session_engine_destroy(session);
+    agent_preload_end(&session->preload);
     session_unload(session);
     text_deinit(&session->loaded_from);
     recording_destroy(session->recording);
@@ -36,9 +38,16 @@ void session_deinit(struct session *session) {
     host_deinit(&session->host);
 }
 
+/* Where it waits for a program to be run and another process is there, it is about that one now. */
+static bool is_about_another(const struct session *session,
+                             const struct tmpalloc_process *process) {
+    return session->state == SESSION_WAITING && session->recording->process.pid == 0 &&
+           process->pid != 0;
+}
+
 static int check_start(const struct session *session, const struct session_options *options,
                        const struct tmpalloc_process *process, struct error *error) {
-    if (session_is_active(session))
+    if (session_is_active(session) && !is_about_another(session, process))
         return error_set(error, TMPALLOC_E_STATE,
                          "already started with the %s engine: 'tmpalloc stop' ends that",
                          session->recording->engine);
@@ -68,6 +77,14 @@ static int check_start(const struct session *session, const struct session_optio
     return TMPALLOC_OK;
 }
 
+static void end_waiting(struct session *session) {
+    session_hold_end(session);
+    if (!session_is_active(session))
+        return;
+    session_engine_destroy(session);
+    session_set_state(session, SESSION_STOPPED, NULL);
+}
+
 int session_start(struct session *session, struct session_options *options, struct text *text,
                   struct error *error) {
     struct tmpalloc_process process;
@@ -78,23 +95,22 @@ int session_start(struct session *session, struct session_options *options, stru
         session_options_deinit(options);
         return status;
     }
+    end_waiting(session);
     session_options_deinit(&session->options);
     session->options = *options;
-    session_copies_forget(session);
-    text_clear(&session->missing);
-    session->hit_failed = false;
-    status = session_begin(session, &process, false, error);
-    if (status != TMPALLOC_OK)
+    session_hold_begin(session, &process);
+    status = session_begin(session, &process, ORIGIN_START, error);
+    if (status != TMPALLOC_OK) {
+        session_hold_end(session);
         return status;
-    session_unload(session);
+    }
+    session_hold_prepare(session, &process, true);
     session_append_state(session, text);
     text_append(text, "\n");
     return TMPALLOC_OK;
 }
 
-int session_stop(struct session *session, struct text *text, struct error *error) {
-    if (!session_is_active(session))
-        return error_set(error, TMPALLOC_E_STATE, "not tracking: 'tmpalloc start' begins");
+static int stop_process(struct session *session, struct error *error) {
     session_watch_end(session);
     int status = session_engine_stop(session, error);
     if (status != TMPALLOC_OK)
@@ -104,14 +120,23 @@ int session_stop(struct session *session, struct text *text, struct error *error
         return status;
     if (recording_has_results(session->recording))
         status = recording_mark(session->recording, SESSION_STOP_MARK, error);
+    return status;
+}
+
+int session_stop(struct session *session, struct text *text, struct error *error) {
+    bool active = session_is_active(session);
+    if (!active && !session->hold.active)
+        return error_set(error, TMPALLOC_E_STATE, "not tracking: 'tmpalloc start' begins");
+    int status = active ? stop_process(session, error) : TMPALLOC_OK;
     if (status != TMPALLOC_OK)
         return status;
+    session_hold_end(session);
     text_append(text, "tmpalloc: stopped, the results stay\n");
     return TMPALLOC_OK;
 }
 
 int session_reset(struct session *session, struct text *text, struct error *error) {
-    int status = session_need_recording(session, error);
+    int status = session_need_latest(session, error);
     if (status != TMPALLOC_OK)
         return status;
     status = session_engine_reset(session, error);
@@ -134,7 +159,7 @@ int session_mark(struct session *session, const char *name, struct text *text,
     int status = refuse_stop_mark(name, error);
     if (status != TMPALLOC_OK)
         return status;
-    status = session_need_recording(session, error);
+    status = session_need_latest(session, error);
     if (status != TMPALLOC_OK)
         return status;
     status = session_engine_update_all(session, error);

@@ -77,16 +77,31 @@ static void refresh_python(struct session *session) {
     }
 }
 
+/* Once for each process, when all files that come with its program are there: whether start named
+ * functions that a program before had, and this one hasn't. */
+static bool session_engine_lacks_functions(struct session *session, bool all_there) {
+    struct session_hold *hold = &session->hold;
+    if (hold->knows_functions)
+        return false;
+    hold->knows_functions = true;
+    hold->lacks = hold->had_functions && !all_there;
+    hold->had_functions |= all_there;
+    return hold->lacks;
+}
+
 static int refresh_breakpoint(struct session *session, struct error *error) {
     struct recording *recording = session->recording;
     int status = engine_breakpoint_refresh(session->engine, &recording->process, error);
+    bool active = engine_breakpoint_active(session->engine) > 0;
+    if (active && (status == TMPALLOC_OK || status == TMPALLOC_E_STATE) &&
+        session_engine_lacks_functions(session, status == TMPALLOC_OK))
+        return status;
     if (status == TMPALLOC_E_STATE) {
         session_engine_append_missing(session, error->text);
         status = TMPALLOC_OK;
     }
     if (status != TMPALLOC_OK)
         return status;
-    bool active = engine_breakpoint_active(session->engine) > 0;
     return session_set_state(session, active ? SESSION_TRACKING : SESSION_WAITING, error);
 }
 
@@ -131,7 +146,7 @@ static void note_namespaces(struct session *session) {
 int session_engine_refresh(struct session *session, struct error *error) {
     text_clear(&session->missing);
     int status = refresh_engine(session, error);
-    if (session->state == SESSION_TRACKING || !session->agent)
+    if (!session->hold.active && (session->state == SESSION_TRACKING || !session->agent))
         agent_preload_end(&session->preload);
     if (status == TMPALLOC_OK)
         refresh_python(session);
@@ -238,8 +253,12 @@ int session_engine_reset(struct session *session, struct error *error) {
 
 /* While a hit is handled breakpoints stay; the agent's mean nothing any more. */
 static int abandon_agent(struct session *session, struct error *reason, struct error *error) {
+    bool lacks = engine_agent_lacks_functions(session->agent) &&
+                 session_engine_lacks_functions(session, false);
     session->abandoned_agent = session->agent;
     session->agent = NULL;
+    if (lacks)
+        return error_set(error, TMPALLOC_E_STATE, "%s", reason->text);
     int status = use_breakpoints_from_now(session, reason, error);
     if (session->engine)
         return status;
@@ -272,6 +291,8 @@ static int handle_told(struct session *session, uint64_t id, struct error *error
         return handle_left(session, told, error);
     if (status == TMPALLOC_E_UNSUPPORTED)
         return abandon_agent(session, &reason, error);
+    if (status == TMPALLOC_OK)
+        session_engine_lacks_functions(session, true);
     return status == TMPALLOC_OK ? status : error_set(error, status, "%s", reason.text);
 }
 

@@ -48,6 +48,18 @@ int session_engine_choose(struct session *session, const struct tmpalloc_process
     return TMPALLOC_OK;
 }
 
+bool session_engine_can_preload(struct session *session, const struct tmpalloc_process *next) {
+    struct text reason;
+    enum session_engine engine = session->options.engine;
+    if ((engine != SESSION_AUTO && engine != SESSION_AGENT) || !next->local ||
+        next->executable[0] == '\0')
+        return false;
+    text_init(&reason);
+    bool refused = agent_program_refused(&session->host, next, &reason);
+    text_deinit(&reason);
+    return !refused;
+}
+
 /* Creating. */
 
 static int find_only_thread(struct session *session, uint64_t *ret, struct error *error) {
@@ -113,30 +125,33 @@ static int create_agent(struct session *session, struct recording *recording, st
     return engine_agent_create(&parts, &options, error, &session->agent);
 }
 
-static int preload_agent(struct session *session, struct recording *recording,
-                         struct error *error) {
+int session_engine_preload(struct session *session, const struct recording *recording,
+                           struct error *error) {
     const struct engine_agent_options options = session_engine_agent_options(session, recording);
-    engine_agent_expect(session->agent);
     return agent_preload_begin(&session->preload, &session->host, &options,
                                session->options.python != PYTHON_OFF, error);
 }
 
 static enum engine_agent_beginning session_engine_beginning(const struct recording *recording,
-                                                            bool continues) {
-    if (!continues)
+                                                            enum session_entry entry) {
+    if (entry != ENTRY_CONTINUES)
         return ENGINE_AGENT_ANEW;
     return recording->zeroed ? ENGINE_AGENT_ZEROED : ENGINE_AGENT_CONTINUES;
 }
 
 static int bring_in(struct session *session, struct recording *recording,
-                    const struct tmpalloc_process *process, bool continues, struct error *error) {
+                    const struct tmpalloc_process *process, enum session_entry entry,
+                    struct error *error) {
+    if (process->pid == 0 || entry == ENTRY_PRELOADED)
+        engine_agent_expect(session->agent);
     if (process->pid == 0)
-        return preload_agent(session, recording, error);
+        return session_engine_preload(session, recording, error);
+    if (entry == ENTRY_PRELOADED)
+        return TMPALLOC_OK;
     int status = recording_update_modules(recording, process, NULL, error);
     if (status != TMPALLOC_OK)
         return status;
-    status =
-        engine_agent_enter(session->agent, session_engine_beginning(recording, continues), error);
+    status = engine_agent_enter(session->agent, session_engine_beginning(recording, entry), error);
     if (status != TMPALLOC_OK)
         return status;
     recording->zeroed = false;
@@ -164,13 +179,13 @@ bool session_engine_has_no_agent(int status) {
 }
 
 int session_engine_create(struct session *session, struct recording *recording,
-                          const struct tmpalloc_process *process, bool continues,
+                          const struct tmpalloc_process *process, enum session_entry entry,
                           struct error *error) {
     if (session->chosen != SESSION_AGENT)
         return create_breakpoint(session, recording, error);
     int status = create_agent(session, recording, error);
     if (status == TMPALLOC_OK)
-        status = bring_in(session, recording, process, continues, error);
+        status = bring_in(session, recording, process, entry, error);
     if (session_engine_has_no_agent(status))
         return session_engine_use_breakpoints(session, recording, error);
     if (status != TMPALLOC_OK)
@@ -179,7 +194,6 @@ int session_engine_create(struct session *session, struct recording *recording,
 }
 
 void session_engine_destroy(struct session *session) {
-    agent_preload_end(&session->preload);
     engine_breakpoint_destroy(session->engine);
     engine_agent_destroy(session->agent);
     session->engine = NULL;

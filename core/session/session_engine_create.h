@@ -9,12 +9,26 @@
 int session_engine_choose(struct session *session, const struct tmpalloc_process *process,
                           struct error *error);
 
+/* What a process that is there has of the agent. */
+enum session_entry {
+    ENTRY_ANEW,      /* nothing, or one that is to begin at zero */
+    ENTRY_CONTINUES, /* one that may go on with what it has */
+    ENTRY_PRELOADED  /* it will be there, if the debugger was asked for that */
+};
+
 /* Creates the chosen engine for this recording, and brings it into a process that is there.  Where
  * the agent can't go and `auto` chose it, the breakpoint engine takes its place.  On failure there
  * is none. */
 int session_engine_create(struct session *session, struct recording *recording,
-                          const struct tmpalloc_process *process, bool continues,
+                          const struct tmpalloc_process *process, enum session_entry entry,
                           struct error *error);
+/* Whether a program that the debugger would start next, so without a process, may have the agent,
+ * and start leaves the choice. */
+bool session_engine_can_preload(struct session *session, const struct tmpalloc_process *next);
+/* Has the debugger load it into what it starts, until agent_preload_end(). */
+int session_engine_preload(struct session *session, const struct recording *recording,
+                           struct error *error);
+
 /* The breakpoint engine in place of an agent that can't be had; `error` says why. */
 int session_engine_use_breakpoints(struct session *session, struct recording *recording,
                                    struct error *error);

@@ -1,8 +1,5 @@
 #include "session/session_process.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "debugger/process_linux.h"
 #include "session/session_begin.h"
 #include "session/session_catch.h"
@@ -10,37 +7,35 @@
 #include "session/session_core.h"
 #include "session/session_ending.h"
 #include "session/session_engine.h"
-#include "session/session_engine_create.h"
+#include "session/session_runs.h"
 #include "session/session_source.h"
 #include "session/session_state.h"
 #include "session/session_status.h"
-#include "session/session_watch.h"
 #include "support/log.h"
-
-static void end_tracking(struct session *session, const char *what) {
-    session_watch_end(session);
-    session_engine_destroy(session);
-    session->catches.engine.caught_count = 0;
-    session_set_state(session, SESSION_ENDED, NULL);
-    session->recording->over = true;
-    session->recording->running = false;
-    snprintf(session->ended, sizeof(session->ended), "%s", what);
-    host_forget_process(&session->host);
-}
 
 static void tell_found(struct session *session) {
     struct text line;
     text_init(&line);
+    text_printf(&line, "tmpalloc: %s", session->anew ? "results begin anew: " : "");
     session_append_found(session, &line);
     session_catches_append_unmatched(session, &line);
     host_show(&session->host, text_get(&line));
     text_deinit(&line);
 }
 
+/* A later run that can't be tracked as start wants it isn't tracked. */
+static int refuse_lacking(struct session *session, int status, struct error *error) {
+    bool lost = session->anew && !session->engine && !session->agent;
+    if (status == TMPALLOC_OK || !(session->hold.lacks || lost))
+        return status;
+    session_refuse_run(session, error->text);
+    return TMPALLOC_OK;
+}
+
 static int modules_changed(struct session *session, const struct tmpalloc_process *process,
                            struct error *error) {
     bool waiting = session->state == SESSION_WAITING;
-    if (session->recording->process.pid == 0)
+    if (session->recording->process.pid == 0 && session_is_run(session, process))
         recording_set_process(session->recording, process);
     if (session->recording->process.pid != process->pid)
         return TMPALLOC_OK;
@@ -48,7 +43,7 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
     host_set_process(&session->host, process); /* its architecture may have been unknown */
     int status = session_refresh(session, error);
     if (status != TMPALLOC_OK)
-        return status;
+        return refuse_lacking(session, status, error);
     if (waiting && session->state == SESSION_TRACKING)
         tell_found(session);
     return TMPALLOC_OK;
@@ -77,8 +72,9 @@ static int follow_child(struct session *session, const struct tmpalloc_process *
                         struct error *error) {
     int64_t parent = session->recording->process.pid;
     if (session_is_active(session))
-        end_tracking(session, "was detached");
-    int status = session_begin(session, child, true, error);
+        session_end_tracking(session, "was detached");
+    int status = session_begin(session, child, ORIGIN_FORK, error);
+    session->hold.target = child->target;
     if (status != TMPALLOC_OK)
         return status;
     host_message(&session->host,
@@ -94,7 +90,7 @@ static void process_ended(struct session *session, struct profile_ending ending)
     if (session->recording->age == RECORDING_EXEC)
         session->recording->age = RECORDING_STOP;
     bool never_found = session->state == SESSION_WAITING && !session->agent;
-    end_tracking(session, "ended or was detached");
+    session_end_tracking(session, "ended or was detached");
     if (never_found)
         host_message(&session->host,
                      "tmpalloc: process %lld ended, no allocator was found in it (a static "
@@ -111,7 +107,7 @@ static void stopped_process_ended(struct session *session, struct profile_ending
 }
 
 static void process_execed(struct session *session) {
-    end_tracking(session, "replaced its program by exec");
+    session_end_tracking(session, "replaced its program by exec");
     session->ending.how = ENDING_EXECED;
     host_message(
         &session->host,
@@ -134,6 +130,78 @@ static const char *event_name(tmpalloc_event event) {
     return event < sizeof names / sizeof *names ? names[event] : "unknown";
 }
 
+static bool is_followed_child(struct session *session, const struct tmpalloc_process *process) {
+    const struct recording *recording = session->recording;
+    return recording->process.pid != 0 && process->pid != recording->process.pid &&
+           (session_is_active(session) || session->state == SESSION_ENDED) &&
+           is_child(session, process);
+}
+
+/* What concerns another process than the results'; true: there is nothing else to it. */
+static bool look_at_other(struct session *session, const struct tmpalloc_process *process,
+                          tmpalloc_event event, int *status_ret, struct error *error) {
+    if (process->pid == 0) {
+        session_hold_prepare(session, process, false);
+        return false;
+    }
+    if (event == TMPALLOC_EVENT_EXITED || event == TMPALLOC_EVENT_EXECED)
+        return false;
+    if (session_run_begin(session, process))
+        return true;
+    if (event != TMPALLOC_EVENT_MODULES || !is_followed_child(session, process))
+        return false;
+    *status_ret = follow_child(session, process, error);
+    return true;
+}
+
+static void tracked_process_ended(struct session *session, const struct tmpalloc_process *process) {
+    process_ended(session, session_ending_told(process, session->recording->process.pid));
+    session_hold_prepare(session, process, true);
+}
+
+static int tracked_process_event(struct session *session, const struct tmpalloc_process *process,
+                                 tmpalloc_event event, struct error *error) {
+    switch (event) {
+    case TMPALLOC_EVENT_EXITED:
+        tracked_process_ended(session, process);
+        break;
+    case TMPALLOC_EVENT_EXECED:
+        process_execed(session);
+        session_hold_prepare(session, process, true);
+        break;
+    case TMPALLOC_EVENT_UNLOADING:
+        if (session->engine)
+            engine_breakpoint_unloading(session->engine);
+        break;
+    case TMPALLOC_EVENT_BREAKPOINTS:
+        if (session->agent && process->stopped)
+            return engine_agent_avoid_breakpoints(session->agent, error);
+        break;
+    case TMPALLOC_EVENT_STOPPED:
+    case TMPALLOC_EVENT_SIGNALED:
+        session_process_stopped(session, event == TMPALLOC_EVENT_SIGNALED);
+        break;
+    case TMPALLOC_EVENT_MODULES:
+        break;
+    }
+    return TMPALLOC_OK;
+}
+
+static int handle_event(struct session *session, const struct tmpalloc_process *process,
+                        tmpalloc_event event, struct error *error) {
+    int64_t pid = session->recording->process.pid;
+    /* What is run instead of the process may be there before the event is. */
+    bool same = process->pid == 0 || process->pid == pid ||
+                (event == TMPALLOC_EVENT_EXITED && parent_of(&session->recording->process) == 0);
+    if (event == TMPALLOC_EVENT_MODULES && process->pid != 0 && session_is_active(session))
+        return modules_changed(session, process, error);
+    if (session->state == SESSION_STOPPED && same && pid != 0 && event == TMPALLOC_EVENT_EXITED)
+        stopped_process_ended(session, session_ending_told(process, pid));
+    return session_is_active(session) && same && pid != 0
+               ? tracked_process_event(session, process, event, error)
+               : TMPALLOC_OK;
+}
+
 int session_event(struct session *session, tmpalloc_event event, struct error *error) {
     struct tmpalloc_process process;
     session_engine_drop_abandoned(session);
@@ -141,34 +209,21 @@ int session_event(struct session *session, tmpalloc_event event, struct error *e
     if (!session->recording)
         return TMPALLOC_OK;
     int status = host_process(&session->host, &process, error);
-    if (status != TMPALLOC_OK)
+    if (status != TMPALLOC_OK || look_at_other(session, &process, event, &status, error))
         return status;
-    int64_t pid = session->recording->process.pid;
-    /* What is run instead of the process may be there before the event is. */
-    bool same = process.pid == 0 || process.pid == pid ||
-                (event == TMPALLOC_EVENT_EXITED && parent_of(&session->recording->process) == 0);
-    if (event == TMPALLOC_EVENT_MODULES && process.pid != 0) {
-        if (!same && pid != 0 && (session_is_active(session) || session->state == SESSION_ENDED) &&
-            is_child(session, &process))
-            return follow_child(session, &process, error);
-        if (session_is_active(session))
-            return modules_changed(session, &process, error);
-    }
-    if (session->state == SESSION_STOPPED && same && pid != 0 && event == TMPALLOC_EVENT_EXITED)
-        stopped_process_ended(session, session_ending_told(&process, pid));
-    if (session_is_active(session) && same && pid != 0) {
-        if (event == TMPALLOC_EVENT_EXITED)
-            process_ended(session, session_ending_told(&process, pid));
-        else if (event == TMPALLOC_EVENT_EXECED)
-            process_execed(session);
-        else if (event == TMPALLOC_EVENT_UNLOADING && session->engine)
-            engine_breakpoint_unloading(session->engine);
-        else if (event == TMPALLOC_EVENT_BREAKPOINTS && session->agent && process.stopped)
-            return engine_agent_avoid_breakpoints(session->agent, error);
-        else if (event == TMPALLOC_EVENT_STOPPED || event == TMPALLOC_EVENT_SIGNALED)
-            session_process_stopped(session, event == TMPALLOC_EVENT_SIGNALED);
-    }
-    return TMPALLOC_OK;
+    status = handle_event(session, &process, event, error);
+    if (event != TMPALLOC_EVENT_EXITED)
+        session_note_untracked(session, &process);
+    return status;
+}
+
+/* There was no event yet, and there may be none before the user's next words. */
+static void look_at_next(struct session *session, const struct tmpalloc_process *process) {
+    if (process->pid == 0) {
+        session_note_ended(session, process);
+        session_hold_prepare(session, process, false);
+    } else if (!session_run_begin(session, process))
+        session_note_untracked(session, process);
 }
 
 void session_poll(struct session *session) {
@@ -182,14 +237,16 @@ void session_poll(struct session *session) {
                 parent_of(&session->recording->process) == 0;
     if (session->state == SESSION_STOPPED && gone) /* nothing of ours is left that would tell */
         stopped_process_ended(session, session_ending_told(&process, 0));
+    if (session->recording)
+        look_at_next(session, &process);
     if (!session_is_active(session))
         session_look_at_core(session, &process);
     else if (session->recording->process.pid == 0)
         return;
     else if (gone) /* else something without a process is selected */
-        process_ended(session, session_ending_told(&process, 0));
+        tracked_process_ended(session, &process);
     else if (process.pid == session->recording->process.pid && process.stopped &&
-             session_refresh(session, &error) != TMPALLOC_OK)
+             refuse_lacking(session, session_refresh(session, &error), &error) != TMPALLOC_OK)
         host_message(&session->host, "tmpalloc: %s", error.text);
     session_compare_source(session, &process);
 }
@@ -206,6 +263,8 @@ int session_hit(struct session *session, uint64_t id) {
     int status = session_engine_hit(session, id, &error);
     if (status == TMPALLOC_STOP)
         status = session_catches_hit(session);
+    if (status < TMPALLOC_OK)
+        status = refuse_lacking(session, status, &error);
     LOG(LOG_STOP, "breakpoint %llu: %s", (unsigned long long)id,
         status == TMPALLOC_STOP ? "the program stops"
         : status == TMPALLOC_OK ? "it goes on"

@@ -51,8 +51,9 @@ static int recorded_profile(struct session *session, const struct recording_quer
     return TMPALLOC_OK;
 }
 
-int session_profile(struct session *session, const struct recording_query *query,
-                    struct error *error, struct profile **ret) {
+/* Also when a process that isn't tracked has come since. */
+static int kept_profile(struct session *session, const struct recording_query *query,
+                        struct error *error, struct profile **ret) {
     if (session->loaded)
         return loaded_profile(session, query, error, ret);
     int status = recorded_profile(session, query, error, ret);
@@ -60,6 +61,12 @@ int session_profile(struct session *session, const struct recording_query *query
         return status;
     session_describe_ending(session, *ret);
     return TMPALLOC_OK;
+}
+
+int session_profile(struct session *session, const struct recording_query *query,
+                    struct error *error, struct profile **ret) {
+    int status = session->loaded ? TMPALLOC_OK : session_need_latest(session, error);
+    return status == TMPALLOC_OK ? kept_profile(session, query, error, ret) : status;
 }
 
 /* For conditions of breakpoints, at each of their hits. */
@@ -193,7 +200,7 @@ int session_save(struct session *session, const char *path, bool force, struct t
                  struct error *error) {
     const struct recording_query query = {.view = whole_view(session)};
     struct profile *profile = NULL;
-    int status = session_profile(session, &query, error, &profile);
+    int status = kept_profile(session, &query, error, &profile);
     if (status == TMPALLOC_OK)
         status = write_profile(profile, path, force, text, error);
     profile_destroy(profile);

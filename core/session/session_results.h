@@ -4,8 +4,9 @@
 
 #include "session/session.h"
 
-/* TMPALLOC_E_STATE before the first start.  Tells the user when the results are not of what the
- * debugger has selected. */
+/* TMPALLOC_E_STATE before the first start, and when a process that isn't tracked has come since: of
+ * the functions here only session_save() is about the results before that.  Tells the user when the
+ * results are not of what the debugger has selected. */
 int session_profile(struct session *session, const struct recording_query *query,
                     struct error *error, struct profile **ret);
 

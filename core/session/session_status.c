@@ -77,8 +77,7 @@ static void session_status_append_missing(const struct session *session, struct 
 }
 
 void session_append_found(struct session *session, struct text *text) {
-    text_printf(text, "tmpalloc: tracking process %lld, ",
-                (long long)session->recording->process.pid);
+    text_printf(text, "tracking process %lld, ", (long long)session->recording->process.pid);
     if (has_objects(session))
         text_append(text, "CPython's object allocator and ");
     append_entry_points(session, text);
@@ -93,6 +92,7 @@ void session_append_state(struct session *session, struct text *text) {
         session_status_append_missing(session, text);
         return;
     }
+    text_append(text, "tmpalloc: ");
     session_append_found(session, text);
     text_append(text, ", ");
     append_engine(session, text);
@@ -118,6 +118,12 @@ static const char *session_status_age_name(const struct recording *recording) {
     return "results as of the last stop";
 }
 
+static void append_untracked(const struct session_untracked *untracked, struct text *text) {
+    if (untracked->pid != 0)
+        text_printf(text, "tmpalloc: process %lld is not tracked%s%s\n", (long long)untracked->pid,
+                    untracked->why[0] ? ": " : "", untracked->why);
+}
+
 static void append_state_line(struct session *session, struct text *text) {
     long long pid = (long long)session->recording->process.pid;
     switch (session->state) {
@@ -135,11 +141,14 @@ static void append_state_line(struct session *session, struct text *text) {
         text_printf(text, "tmpalloc: process %lld %s, ", pid, session->ended);
         text_append(text, session_status_age_name(session->recording));
         session_status_append_missing(session, text);
+        if (session->hold.active)
+            text_append(text, "; the next run is tracked, too");
         break;
     case SESSION_IDLE:
         break;
     }
     text_append(text, "\n");
+    append_untracked(&session->untracked, text);
 }
 
 /* What a file or a process calls itself may hold anything. */

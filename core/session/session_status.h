@@ -8,7 +8,7 @@ int session_status(struct session *session, struct text *text, struct error *err
 
 /* What is tracked and how, one line without a newline. */
 void session_append_state(struct session *session, struct text *text);
-/* The same once the process runs, without what start has said before. */
+/* The same once the process runs, without what start has said before, from the word tracking on. */
 void session_append_found(struct session *session, struct text *text);
 
 #endif

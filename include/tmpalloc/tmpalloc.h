@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 16
+#define TMPALLOC_HOST_VERSION 17
 
 /** The process that a debugger has selected now. */
 struct tmpalloc_process {
@@ -43,6 +43,10 @@ struct tmpalloc_process {
                                 be started; "" when unknown */
     char core_file[4096];  /**< path of the core file that is looked at; "" when there is none */
     int32_t signal;        /**< by which it stopped, or ended; 0: by none, or it isn't known */
+    int64_t target;    /**< the debugger's own number for the place where it was started or is to
+                            be (an inferior, a target), which is not used again for another */
+    int64_t ended_pid; /**< without a process: the last one that was there; 0: there was none, or it
+                            has been told by an event */
     int32_t exit_status; /**< with which it exited, or the last one where there is none now; -1: it
                               didn't, or that isn't known */
 };

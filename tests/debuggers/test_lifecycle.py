@@ -305,7 +305,9 @@ def test_a_start_is_taken_back_before_the_program_runs(debugger, stages, start):
     steps = [start, "tmpalloc stop", debugger.run(), "tmpalloc status"]
     outputs = debugger.session(stages, steps).outputs
     assert_one_line(outputs[1], "stopped")
-    assert_one_line(outputs[3], "stopped before a process began")
+    state, untracked = outputs[3].strip().splitlines()
+    assert state == "tmpalloc: stopped before a process began"
+    assert re.fullmatch(r"tmpalloc: process \d+ is not tracked", untracked)
 
 
 BAD_REPORTS = {

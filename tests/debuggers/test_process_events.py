@@ -61,7 +61,7 @@ def program(compile):
 
 def test_results_stay_after_the_end_and_start_tracks_the_next_run(debugger, program, start):
     run, status = debugger.run(), "tmpalloc status"
-    steps = [start, run, status, run, status, start, run, status]
+    steps = [f"{start} --once", run, status, run, status, start, run, status]
     result = debugger.session(program, steps, ["fork"])
     ended, again, anew = (result.outputs[i] for i in (2, 4, 7))
     assert [allocations(text) for text in (ended, again, anew)] == [12, 12, 12]
@@ -88,7 +88,7 @@ def test_a_killed_process_leaves_its_results_and_another_can_start(debugger, pro
 
 def test_a_process_that_is_run_while_another_is_tracked_takes_its_place(debugger, program, start):
     run, go = debugger.run(), debugger.continue_()
-    steps = [debugger.break_at("checkpoint"), start, run, run, "tmpalloc status", go]
+    steps = [debugger.break_at("checkpoint"), f"{start} --once", run, run, "tmpalloc status", go]
     result = debugger.session(program, [*steps, start, run, go, "tmpalloc status"])
     outputs = result.outputs
     assert "checkpoint" in outputs[3] and "Traceback" not in outputs[3], result.text
@@ -101,7 +101,8 @@ def test_a_process_that_stops_before_it_loads_files_takes_the_place_of_a_tracked
     debugger, program, start
 ):
     enter, go = RUN_TO_ENTRY[debugger.name], debugger.continue_()
-    steps = [debugger.break_at("checkpoint"), start, debugger.run(), *enter, "tmpalloc status", go]
+    begin = [debugger.break_at("checkpoint"), f"{start} --once", debugger.run()]
+    steps = [*begin, *enter, "tmpalloc status", go]
     steps += [go, start, debugger.run(), "tmpalloc status"]
     result = debugger.session(program, steps, env=OVERWRITE_FREED)
     assert result.status == 0 and "Traceback" not in result.text, result.text

@@ -1,6 +1,9 @@
 """Results belong to what they came from: they are never another program's or core's."""
 
+import re
+
 import pytest
+from library.results import read_results
 from library.support import C_FLAGS, PROGRAMS, allocations
 
 pytestmark = pytest.mark.usefixtures("library")
@@ -64,15 +67,30 @@ def test_a_core_file_without_results_has_none_after_one_with_results(
 def test_results_of_a_process_are_told_from_what_is_selected_later(
     debugger, program, other, start
 ):
-    again = debugger.run()
-    steps = [start, debugger.run(), "tmpalloc summary"]
-    steps += [open_program(debugger, other), "tmpalloc summary", again, "tmpalloc summary"]
-    steps += [debugger.break_at("main"), again, "tmpalloc summary"]
+    steps = [f"{start} --once", debugger.run(), "tmpalloc summary"]
+    steps += [open_program(debugger, other), "tmpalloc summary"]
     outputs = debugger.session(program, steps).outputs
-    for number, others in (2, False), (4, True), (6, True), (9, True):
+    for number, others in (2, False), (4, True):
         assert "allocate at commanded.c:7" in outputs[number]
         assert (OTHERS in outputs[number]) == others
         assert not others or "of process" in outputs[number] and "program" in outputs[number]
+
+
+def test_a_process_that_is_not_tracked_has_no_results_and_those_before_can_be_saved(
+    debugger, program, start
+):
+    run, looks = debugger.run(), ["tmpalloc summary", "tmpalloc tree", "tmpalloc mark here"]
+    steps = [f"{start} --once", run, run, *looks, "tmpalloc status", "tmpalloc save saved.json"]
+    steps += [debugger.break_at("third"), run, *looks]
+    result = debugger.session(program, steps)
+    shown = [output for step, output in zip(steps, result.outputs) if step in looks]
+    assert len(shown) == 6
+    for output in shown:
+        assert re.fullmatch(r"\s*(error: )?process \d+ is not tracked: .*\n\s*", output), result.text
+    assert len({re.search(r"process (\d+)", output)[1] for output in shown}) == 2
+    assert re.search(r"(?m)^tmpalloc: process \d+ is not tracked$", result.outputs[6])
+    saved = read_results(debugger.directory / "saved.json")
+    assert saved["totals"]["allocations"] == allocations(result.outputs[6])
 
 
 def test_selecting_something_without_a_process_ends_no_tracking(gdb, program, start):

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 16
+HOST_VERSION = 17
 
 STOP = 1
 OK = 0
@@ -49,6 +49,8 @@ class Process(ctypes.Structure):
         ("executable", c_char * 4096),
         ("core_file", c_char * 4096),
         ("signal", c_int32),
+        ("target", c_int64),
+        ("ended_pid", c_int64),
         ("exit_status", c_int32),
     ]
 

@@ -13,8 +13,8 @@ from . import binding
 
 ProcessInfo = namedtuple(
     "ProcessInfo",
-    "pid stopped local architecture executable core_file signal exit_status",
-    defaults=("", 0, -1),
+    "pid stopped local architecture executable core_file signal exit_status target ended_pid",
+    defaults=("", 0, -1, 0, 0),
 )
 ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
 #: What the debugger steps over, see struct tmpalloc_skip.
@@ -255,6 +255,7 @@ class Host:
         process.core_file = self.encode(info.core_file)
         process.pid, process.stopped, process.local = info.pid, info.stopped, info.local
         process.signal, process.exit_status = info.signal, info.exit_status
+        process.target, process.ended_pid = info.target, info.ended_pid
 
     def _c_modules(self, emit, emit_arg):
         for path, text_address in _by_search_order(self.modules()):
