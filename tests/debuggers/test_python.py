@@ -74,6 +74,17 @@ def test_breakpoints_show_the_same_of_the_list_that_grows(debugger):
         assert LIST_ADVICE in " ".join(summary.split())
 
 
+def test_instructions_of_one_line_are_one_call_site(debugger, start, tmp_path):
+    program = tmp_path / "line.py"
+    program.write_text("def work(n):\n    return [b'x' * n, b'y' * (3 * n)]\nfor i in range(10):\n    work(1000)\n")
+    saved = tmp_path / "saved.json"
+    steps = [debugger.break_at_entry(MAIN), debugger.run(), start, debugger.continue_(), f"tmpalloc save {saved}"]
+    debugger.session(PYTHON, steps, ["-S", program])
+    sites = [site for site in read_results(saved)["sites"] if site["location"]["file"] == str(program)]
+    sites = [site for site in sites if site["location"]["line"] == 2]
+    assert [(site["allocations"], site["larger"], site["equal"]) for site in sites] == [(20, 10, 0)]
+
+
 def test_a_text_that_is_added_to_is_told_to_be_joined(debugger, tmp_path):
     program = tmp_path / "text.py"
     program.write_text("text = ''\nfor i in range(3000):\n    text += 'some words'\n")

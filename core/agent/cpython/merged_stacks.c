@@ -27,6 +27,7 @@ struct merged_stacks {
     struct map pairs;  /* hash of a pair -> struct pair * */
     struct map frames; /* hash of code and line -> struct known_frame * */
     struct map places; /* hash of code and instruction -> struct known_place * */
+    struct map stacks; /* hash of what they hold -> struct agent_stack * */
     struct arena arena;
     /* Work areas. */
     uint64_t loops[PYTHON_DEPTH_LIMIT];
@@ -53,6 +54,7 @@ int merged_stacks_create(struct merged_stacks **ret) {
     map_init(&merged->pairs);
     map_init(&merged->frames);
     map_init(&merged->places);
+    map_init(&merged->stacks);
     if (python_cache_init(&merged->python) != TMPALLOC_OK) {
         memory_release(merged);
         return TMPALLOC_E_NOMEM;
@@ -181,18 +183,47 @@ static void add_run(struct merging *merging) {
     merging->next_loop++;
 }
 
-static struct agent_stack *keep_stack(const struct merging *merging) {
+static bool is_cut(const struct merging *merging) {
+    return merging->native->truncated || merging->entry->truncated || merging->cut;
+}
+
+static uint64_t hash_merged(const struct merging *merging) {
+    uint64_t hash = merging->count + ((uint64_t)is_cut(merging) << 32);
+    for (uint32_t i = 0; i < merging->count; i++)
+        hash = map_hash(hash + merging->merged->pcs[i]);
+    return hash;
+}
+
+static bool is_merged(const struct merging *merging, const struct agent_stack *stack) {
+    const struct agent_stack *native = merging->native;
+    return stack->count == merging->count && stack->truncated == is_cut(merging) &&
+           stack->generation == native->generation && stack->modules == native->modules &&
+           memcmp(stack->pcs, merging->merged->pcs, stack->count * sizeof stack->pcs[0]) == 0;
+}
+
+static struct agent_stack *keep_stack(const struct merging *merging, uint64_t hash) {
     const struct agent_stack *native = merging->native;
     size_t bytes = merging->count * sizeof native->pcs[0];
     struct agent_stack *stack = arena_allocate(&merging->merged->arena, 1, sizeof *stack + bytes);
     if (!stack)
         return NULL;
     stack->count = merging->count;
-    stack->truncated = native->truncated || merging->entry->truncated || merging->cut;
+    stack->truncated = is_cut(merging);
     stack->generation = native->generation;
     stack->modules = native->modules;
     memcpy(stack->pcs, merging->merged->pcs, bytes);
-    return stack;
+    return map_put(&merging->merged->stacks, hash, (uintptr_t)stack) ? NULL : stack;
+}
+
+/* Several instructions of one line make one stack. */
+static struct agent_stack *find_merged(const struct merging *merging) {
+    uint64_t value, hash = hash_merged(merging);
+    for (; map_get(&merging->merged->stacks, hash, &value); hash++) {
+        struct agent_stack *stack = (struct agent_stack *)(uintptr_t)value;
+        if (is_merged(merging, stack))
+            return stack;
+    }
+    return keep_stack(merging, hash);
 }
 
 static void run_merge(void *arg) {
@@ -206,7 +237,7 @@ static void run_merge(void *arg) {
             add_run(merging);
         add_pc(merging, merging->native->pcs[i]);
     }
-    merging->result = keep_stack(merging);
+    merging->result = find_merged(merging);
 }
 
 static struct agent_stack *

@@ -2,8 +2,9 @@
  *
  * A stack of native frames and one of Python frames, each found again by comparing, have been
  * merged when they came together for the first time; after that the pair of them leads to the
- * result.  As python_capture.h has it, each run of Python frames up to an entry stands before the
- * native frame of the evaluation loop that runs it.
+ * result.  Pairs that differ in the instructions of a line alone have one result.  As
+ * python_capture.h has it, each run of Python frames up to an entry stands before the native frame
+ * of the evaluation loop that runs it.
  *
  * Belongs to one thread at a time, as the captures that it merges; takes no locks of its own. errno
  * is left alone; memory comes from memory.h only. */
