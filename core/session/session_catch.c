@@ -109,10 +109,10 @@ static size_t find_place(const struct session_catches *catches, uint32_t id) {
 
 static int session_catch_check(const struct session *session,
                                const struct session_catch_options *options, struct error *error) {
-    if (!session_is_active(session))
-        return error_set(error, TMPALLOC_E_STATE,
-                         "nothing is tracked that could be caught: 'tmpalloc start' begins");
-    int status = session_check_threshold(options->threshold, session->options.max_threshold, error);
+    int status =
+        session_is_active(session)
+            ? session_check_threshold(options->threshold, session->options.max_threshold, error)
+            : TMPALLOC_OK;
     if (status != TMPALLOC_OK)
         return status;
     if (find_place(&session->catches, 0) == ENGINE_CATCHES)
@@ -175,6 +175,11 @@ static void session_catch_append_number(struct session *session, uint32_t id, st
         text_printf(text, ", breakpoint %" PRIu32, number);
 }
 
+static void append_resting(const struct session *session, struct text *text) {
+    if (!session_is_active(session))
+        text_append(text, ", rests until 'tmpalloc start'");
+}
+
 int session_catch_add(struct session *session, const struct session_catch_options *options,
                       struct text *text, struct error *error) {
     struct session_catches *catches = &session->catches;
@@ -208,8 +213,23 @@ int session_catch_add(struct session *session, const struct session_catch_option
     text_printf(text, "tmpalloc: catch %" PRIu32 ": ", added.id);
     append_filters(catches, place, text);
     session_catch_append_number(session, added.id, text);
+    append_resting(session, text);
     append_unmatched(session, &catches->items[place], text);
     text_append(text, "\n");
+    return TMPALLOC_OK;
+}
+
+int session_catches_check(const struct session *session, uint32_t max_threshold,
+                          struct error *error) {
+    const struct session_catches *catches = &session->catches;
+    for (size_t i = 0; i < ENGINE_CATCHES; i++) {
+        uint32_t threshold = catches->engine.items[i].max_distance;
+        if (catches->items[i].id != 0 && threshold > max_threshold)
+            return error_set(error, TMPALLOC_E_ARGUMENT,
+                             "catch %" PRIu32 " is about threshold %" PRIu32
+                             ": start with --max-threshold %" PRIu32 ", or delete it",
+                             catches->items[i].id, threshold, threshold);
+    }
     return TMPALLOC_OK;
 }
 
@@ -256,8 +276,7 @@ static void session_catch_append_row(const struct session *session, size_t place
     text_append(text, ": ");
     text_append_count(text, matches);
     text_append(text, matches == 1 ? " match" : " matches");
-    if (!session_is_active(session))
-        text_append(text, ", rests until 'tmpalloc start'");
+    append_resting(session, text);
 }
 
 void session_catches_append(const struct session *session, struct text *text) {

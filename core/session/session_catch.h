@@ -23,6 +23,9 @@ void session_catches_deinit(struct session *session);
 /* Each appends one line for the user to *text.  id 0: all. */
 int session_catch_add(struct session *session, const struct session_catch_options *options,
                       struct text *text, struct error *error);
+/* TMPALLOC_E_ARGUMENT: there is one about more than this threshold. */
+int session_catches_check(const struct session *session, uint32_t max_threshold,
+                          struct error *error);
 int session_catch_delete(struct session *session, uint32_t id, struct text *text,
                          struct error *error);
 

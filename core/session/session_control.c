@@ -91,6 +91,8 @@ int session_start(struct session *session, struct session_options *options, stru
     int status = host_process(&session->host, &process, error);
     if (status == TMPALLOC_OK)
         status = check_start(session, options, &process, error);
+    if (status == TMPALLOC_OK)
+        status = session_catches_check(session, options->max_threshold, error);
     if (status != TMPALLOC_OK) {
         session_options_deinit(options);
         return status;

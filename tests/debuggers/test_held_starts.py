@@ -148,3 +148,15 @@ def test_a_later_program_without_the_function_that_start_names_is_not_tracked(
     assert [len(re.findall(told, result.outputs[i])) for i in (4, 7)] == [1, 1], result.text
     assert "is not tracked, no function phase" in result.outputs[5]
     assert result.exit_statuses == [4, 4, 4]
+
+
+def test_a_catch_from_before_start_is_kept_for_it_and_for_each_run(debugger, program, start):
+    catch = "tmpalloc catch --at allocate --once"
+    steps = [catch, "tmpalloc catch -t 30", start, "tmpalloc catch --delete 2", start]
+    steps += [debugger.run(), "tmpalloc catch --at allocate --count 2", debugger.run(), "tmpalloc catch"]
+    result = debugger.session(program, [*steps, debugger.kill()])
+    assert "catch 1: threshold 1" in result.outputs[0] and "rests until" in result.outputs[0]
+    assert "catch 2 is about threshold 30" in result.outputs[2], result.text
+    assert "catch 1: 0x" in result.outputs[5], result.text
+    assert "catch 3: 0x" in result.outputs[7], result.text
+    assert "match 2 only" in result.outputs[8] and "catch 1 " not in result.outputs[8]
