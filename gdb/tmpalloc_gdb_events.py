@@ -25,18 +25,20 @@ def _disable_in_agent(breakpoint):
 Tracked = namedtuple("Tracked", "number pid program")
 
 
-def _check_permission():
-    """GDB makes breakpoints that its settings forbid, and leaves them out of the program."""
-    for name in ("may-insert-breakpoints", "may-write-memory"):
+def refusal():
+    """What forbids breakpoints: GDB makes them nevertheless, and leaves them out of the program."""
+    for name in ("may-insert-breakpoints", "may-write-memory", "may-write-registers"):
         if not gdb.parameter(name):
-            raise gdb.error(f"GDB's setting {name} is off")
+            return f"GDB's setting {name} is off"
+    return ""
 
 
 class OwnBreakpoint(gdb.Breakpoint):
     """A breakpoint that users don't see and that stops the program without a word, if at all."""
 
     def __init__(self, host, id, address, hardware):
-        _check_permission()
+        if refusal():
+            raise gdb.error(refusal())
         kind = gdb.BP_HARDWARE_BREAKPOINT if hardware else gdb.BP_BREAKPOINT
         try:
             super().__init__(f"*{place(address)}", type=kind, internal=True)

@@ -11,7 +11,7 @@ from tmpalloc.host import ProcessInfo, ThreadInfo, Unsupported
 from tmpalloc.progress import show
 from tmpalloc_gdb_calls import Selection, call, run_to
 from tmpalloc_gdb_catches import find_frame
-from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses
+from tmpalloc_gdb_events import GdbEvents, OwnBreakpoint, Tracked, addresses, refusal
 from tmpalloc_gdb_process import (
     connection_type,
     core_file,
@@ -71,6 +71,7 @@ class GdbHost(GdbEvents):
                 signal=self._signal,
                 exit_status=self._exit_status,
                 target=inferior.num,
+                refusal=refusal(),
             )
         return ProcessInfo(
             pid=inferior.pid,
@@ -81,6 +82,7 @@ class GdbHost(GdbEvents):
             signal=self._signal,
             exit_status=self._exit_status,
             target=inferior.num,
+            refusal=refusal(),
         )
 
     def modules(self):

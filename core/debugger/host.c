@@ -71,6 +71,7 @@ int host_process(struct host *host, struct tmpalloc_process *ret, struct error *
     process.architecture[sizeof process.architecture - 1] = '\0';
     process.executable[sizeof process.executable - 1] = '\0';
     process.core_file[sizeof process.core_file - 1] = '\0';
+    process.refusal[sizeof process.refusal - 1] = '\0';
     *ret = process;
     return TMPALLOC_OK;
 }

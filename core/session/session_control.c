@@ -51,6 +51,8 @@ static int check_start(const struct session *session, const struct session_optio
         return error_set(error, TMPALLOC_E_STATE,
                          "already started with the %s engine: 'tmpalloc stop' ends that",
                          session->recording->engine);
+    if (process->refusal[0])
+        return error_set(error, TMPALLOC_E_STATE, "nothing can be tracked: %s", process->refusal);
     if (process->core_file[0])
         return error_set(error, TMPALLOC_E_STATE, "a core file can't be tracked: run the program");
     if (process->pid == 0 && process->executable[0] == '\0')

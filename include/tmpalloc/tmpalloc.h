@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 17
+#define TMPALLOC_HOST_VERSION 18
 
 /** The process that a debugger has selected now. */
 struct tmpalloc_process {
@@ -49,6 +49,8 @@ struct tmpalloc_process {
                             has been told by an event */
     int32_t exit_status; /**< with which it exited, or the last one where there is none now; -1: it
                               didn't, or that isn't known */
+    char refusal[128];   /**< which of the debugger's settings keeps it from tracking anything; ""
+                              when none does */
 };
 
 /** A thread of the debuggee. */

@@ -149,9 +149,16 @@ def test_the_agent_does_not_go_where_threads_run_on(gdb, program):
 # --- what GDB may do -----------------------------------------------------------------------------
 
 
-def test_breakpoints_that_gdb_may_not_write_are_told_at_start(gdb, program, breakpoints):
-    steps = [gdb.break_at("checkpoint"), gdb.run(), "set may-write-memory off", breakpoints]
-    result = gdb.session(program, [*steps, "set may-write-memory on", gdb.delete_breakpoints(), gdb.continue_()])
-    line = "the debugger failed to set a breakpoint: GDB's setting may-write-memory is off\n"
-    assert result.outputs[3].endswith(line), result.text
+@pytest.mark.parametrize("setting", ["may-insert-breakpoints", "may-write-memory"])
+def test_what_gdb_may_not_do_is_told_at_start(gdb, program, start, setting):
+    result = gdb.session(program, [f"set {setting} off", start, gdb.run()])
+    assert result.outputs[1] == f"nothing can be tracked: GDB's setting {setting} is off\n"
+    assert result.exit_statuses == [STATUS] and result.stdout == b"ended normally\n", result.text
+
+
+def test_what_gdb_may_not_do_is_told_at_start_at_a_stop(gdb, program, start):
+    steps = [gdb.break_at("checkpoint"), gdb.run(), "set may-write-memory off", start]
+    steps += ["set may-write-memory on", gdb.delete_breakpoints(), gdb.continue_()]
+    result = gdb.session(program, steps)
+    assert result.outputs[3] == "nothing can be tracked: GDB's setting may-write-memory is off\n"
     assert result.exit_statuses == [STATUS], result.text

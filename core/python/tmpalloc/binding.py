@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 17
+HOST_VERSION = 18
 
 STOP = 1
 OK = 0
@@ -52,6 +52,7 @@ class Process(ctypes.Structure):
         ("target", c_int64),
         ("ended_pid", c_int64),
         ("exit_status", c_int32),
+        ("refusal", c_char * 128),
     ]
 
 

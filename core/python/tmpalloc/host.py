@@ -13,8 +13,8 @@ from . import binding
 
 ProcessInfo = namedtuple(
     "ProcessInfo",
-    "pid stopped local architecture executable core_file signal exit_status target ended_pid",
-    defaults=("", 0, -1, 0, 0),
+    "pid stopped local architecture executable core_file signal exit_status target ended_pid refusal",
+    defaults=("", 0, -1, 0, 0, ""),
 )
 ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
 #: What the debugger steps over, see struct tmpalloc_skip.
@@ -253,6 +253,7 @@ class Host:
         process.architecture = info.architecture.encode()
         process.executable = self.encode(info.executable)
         process.core_file = self.encode(info.core_file)
+        process.refusal = self.encode(info.refusal)
         process.pid, process.stopped, process.local = info.pid, info.stopped, info.local
         process.signal, process.exit_status = info.signal, info.exit_status
         process.target, process.ended_pid = info.target, info.ended_pid
