@@ -134,7 +134,7 @@ def test_whatever_ends_a_process_another_can_be_run_on_a_busy_machine(
     ends = [[], [kill], [debugger.detach()], [debugger.continue_(), kill]]
     steps = [debugger.break_at("checkpoint")]
     for end in ends:  # the last one is exec, after which the debugger runs the other program
-        steps += [start, run, *end, run, status, kill]
+        steps += [f"{start} --once", run, *end, run, status, kill]
     result = debugger.session(program, steps, ["exec", other], env=OVERWRITE_FREED)
     assert result.status == 0 and "Traceback" not in result.text, result.text
     shown = [output for step, output in zip(steps, result.outputs) if step == status]
