@@ -6,9 +6,11 @@
 #include "reports/report_check.h"
 #include "reports/report_selection.h"
 #include "session/session_matches.h"
+#include "support/file_write.h"
 
 #define LARGEST_SIZE      (UINT64_C(1) << 50)
 #define LARGEST_TOLERANCE 1000000
+#define MOST_REPORTS      32
 
 static const char *const exits[] = {"auto", "always", "never", NULL};
 
@@ -22,7 +24,8 @@ static const struct tmpalloc_option_info check_options[] = {
     {"max-allocations", '\0', "N", NULL, "fail above N allocations, temporary or not"},
     {"new-sites", '\0', "N", NULL, "fail above N sites with temporaries that the baseline lacks"},
     {"any-status", '\0', NULL, NULL, "also of a program that exited with another status than 0"},
-    {"report", '\0', "FORMAT", report_format_names, "also write a report, to the FILE behind it"},
+    {"report", '\0', "FORMAT", report_format_names,
+     "also write a report, to the FILE behind it; may be repeated"},
     OPTION_FORCE,
     {"exit", '\0', "WHEN", exits,
      "end the debugger with status 1 or 2 (default: auto, in batch mode)"},
@@ -38,7 +41,6 @@ struct request {
     struct check_limits limits;
     regex_t at; /* compiled when limits.at isn't NULL */
     struct command_file baseline;
-    report_function *report; /* NULL: none */
 };
 
 static int commands_check_refuse(const struct command_call *call, const char *why) {
@@ -56,11 +58,46 @@ static int check_words(const struct command_call *call) {
         return commands_check_refuse(call, "--new-sites needs a --baseline FILE");
     if (arguments_given(arguments, "tolerance") && !arguments_given(arguments, "baseline"))
         return commands_check_refuse(call, "--tolerance needs a --baseline FILE");
-    if (arguments_given(arguments, "report") != (arguments->word_count == 1))
-        return commands_check_refuse(call, arguments->word_count == 1
-                                               ? "a FILE needs --report FORMAT before it"
-                                               : "--report needs FORMAT and FILE");
     return TMPALLOC_OK;
+}
+
+typedef int report_use(const struct command_call *call, const struct profile *profile,
+                       report_function *report, const char *path);
+
+/* Their files are the words, in the same order. */
+static int for_each_report(const struct command_call *call, const struct profile *profile,
+                           report_use *use) {
+    const struct arguments *arguments = call->arguments;
+    int status = TMPALLOC_OK;
+    size_t word = 0;
+    for (size_t i = 0; i < arguments->value_count && status == TMPALLOC_OK; i++) {
+        if (strcmp(arguments->values[i].name, "report") == 0)
+            status = use(call, profile, report_format(arguments->values[i].value),
+                         arguments->words[word++]);
+    }
+    return status;
+}
+
+static int check_file(const struct command_call *call, const struct profile *profile,
+                      report_function *report, const char *path) {
+    (void)profile, (void)report;
+    for (char **word = call->arguments->words; *word != path; word++) {
+        if (strcmp(*word, path) == 0)
+            return error_set(call->error, TMPALLOC_E_ARGUMENT, "two reports to one file: %s", path);
+    }
+    return file_write_check(path, arguments_given(call->arguments, "force"), call->error);
+}
+
+static int check_files(const struct command_call *call) {
+    const struct arguments *arguments = call->arguments;
+    size_t reports = 0;
+    for (size_t i = 0; i < arguments->value_count; i++)
+        reports += strcmp(arguments->values[i].name, "report") == 0;
+    if (reports > arguments->word_count)
+        return commands_check_refuse(call, "--report needs FORMAT and FILE");
+    if (reports < arguments->word_count)
+        return commands_check_refuse(call, "a FILE needs --report FORMAT before it");
+    return for_each_report(call, NULL, check_file);
 }
 
 static int commands_check_read_numbers(const struct command_call *call,
@@ -108,18 +145,17 @@ static int read_baseline(const struct command_call *call, struct request *reques
 }
 
 static int read_request(const struct command_call *call, struct request *request) {
-    const char *format = arguments_get(call->arguments, "report");
     int status = check_words(call);
     if (status == TMPALLOC_OK)
+        status = check_files(call);
+    if (status == TMPALLOC_OK)
         status = commands_check_read_numbers(call, &request->limits);
-    if (format)
-        request->report = report_format(format);
     if (status == TMPALLOC_OK)
         status = read_at(call, request);
     return status == TMPALLOC_OK ? read_baseline(call, request) : status;
 }
 
-static int commands_check_judge(const struct command_call *call, const struct request *request,
+static int commands_check_judge(const struct command_call *call, struct request *request,
                                 enum check_verdict *ret) {
     struct profile *profile = NULL;
     int status = command_open_report(call, &profile);
@@ -127,10 +163,12 @@ static int commands_check_judge(const struct command_call *call, const struct re
         text_printf(call->text, "tmpalloc: nothing to check: %s\n", call->error->text);
         return TMPALLOC_OK;
     }
+    if (status == TMPALLOC_OK && request->limits.most_allocations != CHECK_NO_LIMIT)
+        request->limits.path_known = session_knows_path(call->session, profile, request->limits.at);
     if (status == TMPALLOC_OK)
         status = report_check(profile, &request->limits, call->text, ret, call->error);
-    if (status == TMPALLOC_OK && request->report)
-        status = command_write_report(call, profile, request->report, call->arguments->words[0]);
+    if (status == TMPALLOC_OK)
+        status = for_each_report(call, profile, command_write_report);
     profile_destroy(profile);
     return status;
 }
@@ -159,7 +197,6 @@ static int run_check(const struct command_call *call) {
     request.limits.columns = command_columns(call->terminal);
     enum check_verdict verdict = CHECK_NOTHING;
     int status = read_request(call, &request);
-    request.limits.path_known = session_knows_path(call->session, request.limits.at);
     if (status == TMPALLOC_OK)
         status = commands_check_judge(call, &request, &verdict);
     if (request.limits.at)
@@ -174,11 +211,12 @@ static void conclude_failure(const struct command_call *call) {
 }
 
 const struct command command_check = {
-    .info = {"check", "[FILE]",
-             "Judge the temporaries, for scripts: passed, failed, or nothing to check.\n"
-             "The verdict is 0, 1 or 2 in $_tmpalloc_failed (LLDB: $tmpalloc_failed), and the\n"
-             "status that a debugger in batch mode ends with. FILE is where --report writes.",
-             check_options, 0, 1},
+    .info =
+        {"check", "[FILE]...",
+         "Judge the temporaries, for scripts: passed, failed, or nothing to check.\n"
+         "The verdict is 0, 1 or 2 in $_tmpalloc_failed (LLDB: $tmpalloc_failed), and the\n"
+         "status that a debugger in batch mode ends with. Each FILE is where a --report writes.",
+         check_options, 0, MOST_REPORTS},
     .run = run_check,
     .failed = conclude_failure,
     .wraps = true,

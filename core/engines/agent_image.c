@@ -178,6 +178,7 @@ static int merge_thread(struct image_reader *reader, const struct agent_thread *
     totals->deallocations += thread->deallocations;
     totals->cross_thread_frees += thread->cross_thread_frees;
     totals->dropped += thread->dropped;
+    totals->entries += thread->entries;
     int status = read_sites(reader, thread->first_site);
     return status == TMPALLOC_OK ? image_reader_window(reader, thread) : status;
 }

@@ -41,6 +41,7 @@ int engine_within_enter(struct engine_hit *hit, uint64_t return_address) {
     if (status != TMPALLOC_OK)
         return status;
     engine->threads_within++;
+    tracker_totals(engine->parts.tracker)->entries++;
     *within = (struct activation){true, hit->stack_pointer, return_address};
     return breakpoints_enable_role(&engine->breakpoints, BREAKPOINT_ENTRY, true, hit->error);
 }

@@ -80,6 +80,8 @@ struct profile {
     bool limited;    /* call stacks were cut because the agent's memory was used up */
     bool incomplete; /* the process went on after this was read, and has ended */
     struct profile_ending ending;
+    bool covered;   /* where nothing was counted nothing was allocated: all of the program's run was
+                       looked at, or some calls of the function that it was to come from */
     bool unmatched; /* some of the process' files are not known */
     int64_t pid;
     const char *executable;       /* NULL: unknown */

@@ -123,7 +123,8 @@ static int add_totals(const struct merging *merging, const struct snapshot_total
                 profile_amount_add(&sum->allocated_bytes, part->allocated_bytes) &&
                 profile_amount_add(&sum->deallocations, part->deallocations) &&
                 profile_amount_add(&sum->cross_thread_frees, part->cross_thread_frees) &&
-                profile_amount_add(&sum->dropped, part->dropped);
+                profile_amount_add(&sum->dropped, part->dropped) &&
+                profile_amount_add(&sum->entries, part->entries);
     return fits ? TMPALLOC_OK : too_large(merging);
 }
 
@@ -144,6 +145,7 @@ static void describe_ending(const struct profile *part, struct profile *sum) {
         profile_ending_worth(&sum->ending, sum->incomplete))
         sum->ending = part->ending;
     sum->incomplete |= part->incomplete;
+    sum->covered &= part->covered;
 }
 
 /* What they have in common. */
@@ -154,6 +156,7 @@ static void profile_merge_describe(struct profile *const *profiles, size_t count
     sum->max_threshold = profiles[0]->max_threshold;
     sum->incomplete = profiles[0]->incomplete;
     sum->ending = profiles[0]->ending;
+    sum->covered = profiles[0]->covered;
     sum->unmatched = profiles[0]->unmatched;
     sum->directories = profiles[0]->directories;
     for (size_t i = 1; i < count; i++) {

@@ -101,6 +101,7 @@ static void read_flags(struct profile_reader *reader, const json_t *root) {
         outlived ? json_is_true(outlived) : json_is_false(json_object_get(root, "complete"));
     profile->unmatched = json_is_true(json_object_get(process, "unmatched"));
     profile->limited = json_is_true(json_object_get(process, "limited"));
+    profile->covered = json_is_true(json_object_get(process, "covered"));
     if (profile->interpreters && !profile->interpreters[0])
         profile->interpreters = NULL;
 }

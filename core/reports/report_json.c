@@ -124,6 +124,8 @@ static void append_process(const struct document *document) {
         append_bool(text, ",\"stopped\":", true);
     if (profile->ending.how == ENDING_EXECED)
         append_bool(text, ",\"execed\":", true);
+    if (profile->covered)
+        append_bool(text, ",\"covered\":", true);
     text_append(text, "}");
 }
 

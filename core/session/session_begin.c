@@ -94,8 +94,11 @@ int session_begin(struct session *session, const struct tmpalloc_process *proces
         status = choose_recording(session, continues, error, &recording);
     if (status != TMPALLOC_OK)
         return status;
-    if (recording != old)
+    if (recording != old) {
         session_catches_begin(session);
+        recording->whole = process->pid == 0;
+    }
+    recording->within |= session->options.within != NULL;
     unwinder_set_depth(recording->unwinder, session->options.stack_depth);
     if (process->pid != 0)
         recording_set_process(recording, process);

@@ -119,6 +119,7 @@ static int stop_process(struct session *session, struct error *error) {
     int status = session_engine_stop(session, error);
     if (status != TMPALLOC_OK)
         return status;
+    session->recording->whole = false;
     status = session_set_state(session, SESSION_STOPPED, error);
     if (status != TMPALLOC_OK)
         return status;

@@ -119,6 +119,8 @@ static int set_counters(json_t *object, const struct session *session,
     failed |= json_object_set_new(object, "call_stacks",
                                   value_count(stacks_count(tracker_stacks(recording->tracker))));
     failed |= json_object_set_new(object, "tracker_bytes", value_count(memory_in_use()));
+    if (recording->within)
+        failed |= json_object_set_new(object, "entries", value_count(snapshot->totals.entries));
     if (recording->copied)
         failed |= json_object_set_new(object, "agent_bytes", value_count(recording->agent_bytes));
     return failed;

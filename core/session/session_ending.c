@@ -21,10 +21,20 @@ static int32_t signal_at_hand(struct session *session) {
     return core || same ? process.signal : 0;
 }
 
+static bool is_covered(const struct session *session, const struct profile *profile) {
+    const struct recording *recording = session->recording;
+    if (recording->within)
+        return profile->totals.entries > 0;
+    return recording->whole && !session->has_namespaces && profile->totals.dropped == 0 &&
+           session->state == SESSION_ENDED && profile->ending.how == ENDING_EXITED &&
+           !profile->incomplete;
+}
+
 void session_describe_ending(struct session *session, struct profile *profile) {
     profile->incomplete = session_is_incomplete(session);
     profile->ending = session->ending;
     profile->ending.pid = session->recording->process.pid;
+    profile->covered = is_covered(session, profile);
     int32_t signal = signal_at_hand(session);
     if (!profile_is_fatal(signal))
         return;

@@ -111,6 +111,7 @@ static int use_breakpoints_from_now(struct session *session, struct error *reaso
     int status = session_engine_use_breakpoints(session, session->recording, reason);
     if (status != TMPALLOC_OK)
         return error_set(error, status, "%s", reason->text);
+    session->recording->whole = false;
     host_message(&session->host, "tmpalloc: breakpoint engine (auto: %s)", session->reason);
     return refresh_breakpoint(session, error ? error : reason);
 }

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "names/function_names.h"
+#include "profile/stack_filter.h"
+#include "session/session_results.h"
+#include "session/session_view.h"
 
 static bool may_run_python(const struct session *session) {
     struct module_symbol found;
@@ -34,15 +37,43 @@ static bool look_at(void *arg, const char *name) {
     return !search->found;
 }
 
-bool session_knows_path(const struct session *session, const regex_t *at) {
-    const struct recording *recording = session->recording;
+static bool is_loaded(const struct session *session, const regex_t *at) {
     struct search search = {.at = at};
-    if (session->loaded)
-        return !at;
-    if (!recording || !recording->tracked || session->options.within)
+    return function_names_for_each(session->recording->modules, look_at, &search) == TMPALLOC_OK &&
+           search.found;
+}
+
+static bool has_stack(const struct profile *profile, const regex_t *at) {
+    struct stack_filter *filter;
+    bool found = false;
+    if (stack_filter_create(at, 1, &filter) != TMPALLOC_OK)
         return false;
-    return !at || (function_names_for_each(recording->modules, look_at, &search) == TMPALLOC_OK &&
-                   search.found);
+    for (size_t i = 0; i < profile->site_count && !found; i++)
+        found = stack_filter_matches(filter, &profile->sites[i].stack);
+    found &= !stack_filter_failed(filter);
+    stack_filter_destroy(filter);
+    return found;
+}
+
+/* Whatever mark the results are counted from. */
+static bool was_seen(struct session *session, const regex_t *at) {
+    const struct recording_query query = {.view = session_view(session)};
+    struct profile *profile = NULL;
+    struct error error;
+    bool found =
+        session_profile(session, &query, &error, &profile) == TMPALLOC_OK && has_stack(profile, at);
+    profile_destroy(profile);
+    return found;
+}
+
+bool session_knows_path(struct session *session, const struct profile *profile, const regex_t *at) {
+    const struct recording *recording = session->recording;
+    if (!at)
+        return profile->covered;
+    if (session->loaded || !recording->tracked ||
+        (recording->within && profile->totals.entries == 0))
+        return false;
+    return is_loaded(session, at) || was_seen(session, at);
 }
 
 void session_append_unmatched(struct session *session, const regex_t *at, const char *pattern,

@@ -12,8 +12,9 @@
 void session_append_unmatched(struct session *session, const regex_t *at, const char *pattern,
                               struct text *text);
 
-/* Whether allocations in calls that match (NULL: in any) would have been seen: such a function is
- * loaded, and tracking had begun. */
-bool session_knows_path(const struct session *session, const regex_t *at);
+/* Whether allocations in calls that match (NULL: in any) would be in these results: such a function
+ * is loaded, or one of Python's was seen at some time, and what calls had to be within was entered;
+ * NULL: see struct profile. */
+bool session_knows_path(struct session *session, const struct profile *profile, const regex_t *at);
 
 #endif

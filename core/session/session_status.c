@@ -249,6 +249,8 @@ int session_status(struct session *session, struct text *text, struct error *err
     session_status_append_temporaries(session, &snapshot, text);
     append_row(text, "cross-thread frees", snapshot.totals.cross_thread_frees);
     append_row(text, "dropped events", snapshot.totals.dropped);
+    if (session->recording->within)
+        append_row(text, "entries", snapshot.totals.entries);
     append_row(text, "call stacks", stacks_count(tracker_stacks(session->recording->tracker)));
     append_bytes(text, "tracker memory", memory_in_use());
     if (session->recording->copied)

@@ -129,23 +129,33 @@ static int write_and_move(struct output *output, bool force, const struct text *
     return status;
 }
 
-static int write_in_folder(struct output *output, bool force, const struct text *text,
-                           struct error *error) {
-    int status = check_target(output, force, error);
-    if (status == TMPALLOC_OK)
-        status = create_beside(output, error);
-    return status == TMPALLOC_OK ? write_and_move(output, force, text, error) : status;
+/* Leaves the folder open, also after a failure. */
+static int open_output(struct output *output, bool force, struct error *error) {
+    int status = open_folder(output, error);
+    if (status == TMPALLOC_OK && !*output->name)
+        status = error_set(error, TMPALLOC_E_IO, "%s names a folder, not a file", output->path);
+    return status == TMPALLOC_OK ? check_target(output, force, error) : status;
+}
+
+static void close_output(struct output *output) {
+    if (output->folder >= 0)
+        close(output->folder);
+}
+
+int file_write_check(const char *path, bool force, struct error *error) {
+    struct output output = {.path = path, .folder = -1, .file = -1};
+    int status = open_output(&output, force, error);
+    close_output(&output);
+    return status;
 }
 
 int file_write_whole(const char *path, bool force, const struct text *text, struct error *error) {
     struct output output = {.path = path, .folder = -1, .file = -1};
-    int status = open_folder(&output, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    if (*output.name)
-        status = write_in_folder(&output, force, text, error);
-    else
-        status = error_set(error, TMPALLOC_E_IO, "%s names a folder, not a file", path);
-    close(output.folder);
+    int status = open_output(&output, force, error);
+    if (status == TMPALLOC_OK)
+        status = create_beside(&output, error);
+    if (status == TMPALLOC_OK)
+        status = write_and_move(&output, force, text, error);
+    close_output(&output);
     return status;
 }

@@ -12,5 +12,7 @@
  * unless `force`; what is no regular file is never replaced, except a symbolic link, itself.
  * TMPALLOC_OK, TMPALLOC_E_NOMEM or TMPALLOC_E_IO. */
 int file_write_whole(const char *path, bool force, const struct text *text, struct error *error);
+/* The same without writing: refuses what is known to fail, for those who have work before. */
+int file_write_check(const char *path, bool force, struct error *error);
 
 #endif

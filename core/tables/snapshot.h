@@ -15,6 +15,7 @@ struct snapshot_totals {
     uint64_t deallocations;
     uint64_t cross_thread_frees;
     uint64_t dropped; /* events that could not be observed */
+    uint64_t entries; /* outermost calls of the function that events are to come from */
 };
 
 struct snapshot_site {

@@ -21,7 +21,7 @@
 #include "tmpalloc/allocator_functions.h"
 #include "tmpalloc/catch_filter.h"
 
-#define AGENT_IMAGE_VERSION     19
+#define AGENT_IMAGE_VERSION     20
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -252,6 +252,7 @@ struct agent_thread {
     uint64_t deallocations;
     uint64_t cross_thread_frees;
     uint64_t dropped;
+    uint64_t entries; /* outermost calls of functions that enclose what counts */
     uint64_t window;
     /* Address of the 32-bit word of the robust futex that the thread holds until it ends: it lives
      * unless that is 0 or has FUTEX_OWNER_DIED, see linux/futex.h.  The window of one that has
@@ -381,7 +382,7 @@ AGENT_IMAGE_LAYOUT(catch_filter, 32, reserved, 28);
 AGENT_IMAGE_LAYOUT(agent_function, 32, indirect, 24);
 _Static_assert(AGENT_FIRST_OTHER <= AGENT_ENTRY_POINTS_LIMIT, "the image has a place for each");
 _Static_assert(AGENT_ENTRY_COUNT == 40, "the entry points' numbers are part of the contract");
-AGENT_IMAGE_LAYOUT(agent_thread, 96, life, 88);
+AGENT_IMAGE_LAYOUT(agent_thread, 104, life, 96);
 AGENT_IMAGE_LAYOUT(agent_window_entry, 24, site, 16);
 AGENT_IMAGE_LAYOUT(agent_distance, 16, bytes, 8);
 AGENT_IMAGE_LAYOUT(agent_site_thread, 16, tid, 8);

@@ -6,21 +6,26 @@ import re
 
 import pytest
 
-#: Makes five temporaries, then ends as it is told.
+#: Makes five temporaries, or as many as it is told, then ends as it is told.
 ENDS = r"""
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-__attribute__((noinline)) void checkpoint(void) { __asm__ volatile(""); }
-__attribute__((noinline)) static void work(void) {
+static volatile int reached;
+__attribute__((noinline)) void checkpoint(void) { reached++; }
+__attribute__((noinline)) void work(void) {
     void *volatile block = malloc(10);
     free(block);
 }
-int main(int argc, char **argv) {
-    int number = atoi(argv[2]);
+__attribute__((noinline)) void never_called(void) {
     for (int i = 0; i < 5; i++)
+        work();
+}
+int main(int argc, char **argv) {
+    int number = atoi(argv[2]), count = argc > 3 ? atoi(argv[3]) : 5;
+    for (int i = 0; i < count; i++)
         work();
     checkpoint();
     if (strcmp(argv[1], "raise") == 0)
@@ -155,6 +160,16 @@ def test_a_core_of_a_crash_proves_no_limit_and_one_of_a_living_process_does(gdb,
     assert verdicts(result) == SOUND + PARTIAL, result.text
 
 
+def test_cores_are_judged_alike_in_both_debuggers(debugger, gdb, program, library):
+    steps = [gdb.break_at("checkpoint"), "tmpalloc start --engine agent", gdb.run()]
+    steps += ["generate-core-file alive", gdb.continue_(), "generate-core-file crashed", gdb.kill()]
+    gdb.session(program, steps, ["raise", 11])
+    for core, expected in ("alive", SOUND), ("crashed", PARTIAL):
+        load = {"gdb": f"core-file {core}", "lldb": f"target create {program} --core {core}"}
+        result = debugger.session(program, [load[debugger.name], *checks(debugger)])
+        assert verdicts(result) == expected, result.text
+
+
 def test_without_results_there_is_no_verdict(debugger, program, library):
     steps = [*checks(debugger), "tmpalloc start", *checks(debugger)]
     result = debugger.session(program, steps)
@@ -222,6 +237,79 @@ def test_no_allocation_of_a_program_that_failed_proves_nothing(
     assert result.status == verdict, result.text
 
 
+#: Options of check of which the first alone may prove that nothing was allocated.
+QUIET = ["--max-allocations 0", "--max-allocations 0 --any-status", "--max-allocations 0 --max-count 0"]
+
+
+@pytest.mark.parametrize(
+    ("way", "arguments", "verdict"),
+    [
+        ("whole", ("exit", 0), [0, 0, 2]),
+        ("whole", ("exit", 3), [2, 0, 2]),
+        ("whole", ("raise", 9), [2, 2, 2]),
+        ("whole", ("exec", 0), [2, 2, 2]),
+        ("alive", ("exit", 0), [2, 2, 2]),
+        ("stopped", ("exit", 0), [2, 2, 2]),
+        ("paused", ("exit", 0), [2, 2, 2]),
+        ("begun late", ("exit", 0), [2, 2, 2]),
+        ("left", ("exit", 0), [2, 2, 2]),
+    ],
+)
+def test_no_allocation_at_all_is_proven_by_a_run_that_was_tracked_from_start_to_end(
+    debugger, program, library, start, way, arguments, verdict
+):
+    stop, go = debugger.break_at("checkpoint"), debugger.continue_()
+    steps = {
+        "whole": [start, stop, debugger.run(), go],
+        "alive": [start, stop, debugger.run()],
+        "stopped": [start, stop, debugger.run(), "tmpalloc stop", go],
+        "paused": [start, stop, debugger.run(), "tmpalloc stop", start, go],
+        "begun late": [stop, debugger.run(), start, go],
+        "left": [start, stop, debugger.run(), debugger.detach()],
+    }[way]
+    asked = [s for c in QUIET for s in (f"tmpalloc check --exit never {c}", failed(debugger))]
+    steps += [*asked, "tmpalloc save saved.json", "tmpalloc load saved.json", *asked]
+    result = debugger.session(program, steps, [*arguments, 0])
+    assert verdicts(result)[-6:] == 2 * verdict, result.text
+
+
+@pytest.mark.parametrize(
+    ("within", "entries", "verdict"),
+    [("never_called", 0, [2, 2, 2]), ("checkpoint", 1, [0, 0, 2]), ("work", 5, [1, 1, 1])],
+)
+def test_what_start_within_names_must_have_been_entered_to_prove_anything(
+    debugger, program, library, start, within, entries, verdict
+):
+    asked = [s for c in QUIET for s in (f"tmpalloc check --exit never {c}", failed(debugger))]
+    at = ["tmpalloc check --exit never --max-allocations 0 --at checkpoint", failed(debugger)]
+    steps = [f"{start} --within {within}", debugger.run(), *asked, *at, "tmpalloc status"]
+    steps += ["tmpalloc save saved.json", "tmpalloc load saved.json", *asked]
+    result = debugger.session(program, steps, ["exit", 0])
+    at_checkpoint = 2 if within == "never_called" else 0
+    assert verdicts(result)[-7:] == [*verdict, at_checkpoint, *verdict], result.text
+    assert re.search(rf"(?m)^entries +{entries}$", result.text), result.text
+
+
+def test_a_mark_leaves_earlier_entries_out(debugger, program, library, start):
+    steps = [f"{start} --within work", debugger.break_at("checkpoint"), debugger.run()]
+    steps += ["tmpalloc mark late", debugger.continue_()]
+    check = "tmpalloc check --exit never --max-allocations 0"
+    steps += [check, failed(debugger), f"{check} --since late", failed(debugger)]
+    result = debugger.session(program, steps, ["exit", 0])
+    assert verdicts(result)[-2:] == [1, 2], result.text
+
+
+@pytest.mark.parametrize(("at", "verdict"), [("big_text", 0), ("nowhere_at_all", 2)])
+def test_a_python_function_that_ran_is_a_known_path(debugger, library, tmp_path, at, verdict):
+    script = tmp_path / "script.py"
+    script.write_text("def big_text():\n    return 'x' * 100000\nbig_text()\nimport os\nos.getppid()\n")
+    steps = [debugger.break_at_entry("getppid"), "tmpalloc start --engine agent", debugger.run()]
+    steps += ["tmpalloc mark late", debugger.continue_()]
+    steps += [f"tmpalloc check --exit never --max-allocations 0 --at {at} --since late"]
+    result = debugger.session("/usr/bin/python3", [*steps, failed(debugger)], [script])
+    assert verdicts(result)[-1:] == [verdict], result.text
+
+
 #: Makes temporaries at one place, or with an argument at three more, of which it makes more at one.
 SITES = r"""
 #include <stdlib.h>
@@ -275,8 +363,28 @@ def test_a_report_that_can_not_be_written_is_no_verdict(debugger, program, libra
     assert debugger.session(program, [*steps[:2], f"{steps[2]} --force"], ["exit", 0]).status == 0
 
 
+def test_one_check_writes_several_reports_or_none(debugger, program, library):
+    check = "tmpalloc check --exit never --max-count 100 --report json one.json --report"
+    steps = ["tmpalloc start", debugger.run(), f"{check} csv two.csv", f"{check} html two.csv"]
+    steps += [f"{check} csv one.json --force", f"{check} csv"]
+    result = debugger.session(program, steps, ["exit", 0])
+    written, existing, same, missing = result.outputs[2:]
+    assert "wrote one.json" in written and "wrote two.csv" in written, result.text
+    assert "one.json exists; --force replaces it\n" in existing
+    assert "two reports to one file: one.json\n" in same
+    assert "--report needs FORMAT and FILE\n" in missing
+    assert not re.search("passed|wrote", existing + same + missing)
+    assert json.loads((debugger.directory / "one.json").read_text())["schema"] == "tmpalloc/2"
+    assert (debugger.directory / "two.csv").read_text().count("\n") == 2
+
+
 @pytest.mark.parametrize(
-    "mistake", ["--max-cuont 5", "--max-count many", "--new-sites 1", "", "--at ( --max-count 5"]
+    "mistake",
+    [
+        *("--max-cuont 5", "--max-count many", "--new-sites 1", "", "--at ( --max-count 5"),
+        *("--max-count", "--max-count 5 -x", "--max-count 5 'half", "--max-count 5 --suppress none"),
+        *("--baseline none.json", "--max-count 5 --report json", "--max-count 5 --report json no/x"),
+    ],
 )
 def test_a_mistake_in_check_ends_a_batch_with_its_status(debugger, program, library, mistake):
     steps = ["tmpalloc start", debugger.run(), f"tmpalloc check {mistake}"]

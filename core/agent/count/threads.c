@@ -204,6 +204,7 @@ static void reset_counters(struct thread *thread, uint64_t reset_generation) {
     struct agent_thread *counters = &thread->image;
     counters->allocations = counters->allocated_bytes = 0;
     counters->deallocations = counters->cross_thread_frees = counters->dropped = 0;
+    counters->entries = 0;
     thread->visit++;
     IMAGE_STORE(&counters->reset_generation, reset_generation);
 }

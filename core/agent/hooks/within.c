@@ -31,6 +31,7 @@ static void within_enter(struct thread *thread, const uintptr_t *frame) {
     if (within_goes_on(thread, frame))
         return;
     within_end(thread);
+    thread->image.entries++;
     thread->within_slot = frame_return_slot(frame);
     thread->within_returns = frame_return_address(frame);
 }
