@@ -114,46 +114,24 @@ class _Settings(gdb.Command):
     def invoke(self, argument, from_tty):
         """Called by GDB without the name of a setting, or with an unknown one."""
         if argument:
-            accepted = ", ".join(["threshold", *_SETTINGS])
+            accepted = ", ".join(_SETTINGS)
             raise gdb.GdbError(f"no setting '{argument}': accepted are {accepted}")
         if self._verb == "set":
             gdb.execute("help set tmpalloc")
             return
-        for name in ["threshold", *_SETTINGS]:
+        for name in _SETTINGS:
             gdb.execute(f"show tmpalloc {name}")
-
-
-class _Threshold(gdb.Parameter):
-    """Threshold of reports that name none."""
-
-    set_doc = "Set the highest number of other allocations before a temporary's free."
-    show_doc = "Show the highest number of other allocations before a temporary's free."
-
-    def __init__(self, session):
-        super().__init__("tmpalloc threshold", gdb.COMMAND_DATA, gdb.PARAM_ZUINTEGER)
-        self._session = session
-        self.value = session.threshold
-
-    def get_set_string(self):
-        """Called by GDB after it stored the value."""
-        try:
-            self._session.threshold = self.value
-        except ValueError as error:
-            self.value = self._session.threshold
-            raise gdb.GdbError(str(error)) from None
-        return ""
-
-    def get_show_string(self, value):
-        """Called by GDB."""
-        return f"The threshold of temporary allocations is {value}."
 
 
 #: What is set, and shown, of the core's settings.
 _SETTINGS = {
+    "threshold": "the highest number of other allocations before a temporary's free",
     "charge": "which frame of a call stack is charged",
     "own": "the regular expression for functions that are the user's own",
     "foreign": "the regular expression for functions that are others'",
     "wrapper": "the regular expression for functions that allocate for their callers",
+    "rows": "the most rows of a table",
+    "suppress": "the file of locations that are left out",
 }
 
 
@@ -190,7 +168,8 @@ def _quote(word):
 def _add_settings(session):
     choices = next(c for c in session.commands if c.name == "summary").option("charge").choices
     _Setting(session, "charge", gdb.PARAM_ENUM, choices)
-    for name in ("own", "foreign", "wrapper"):
+    _Setting(session, "suppress", gdb.PARAM_OPTIONAL_FILENAME)
+    for name in ("threshold", "own", "foreign", "wrapper", "rows"):
         _Setting(session, name, gdb.PARAM_STRING_NOESCAPE)
 
 
@@ -238,7 +217,6 @@ def load():
         _Command(_session, host, command)
     _Settings("set")
     _Settings("show")
-    _Threshold(_session)
     _add_settings(_session)
     _Amount(_session, "count", "temporaries", "Count of temporaries")
     _Amount(_session, "bytes", "temporary_bytes", "Bytes of temporaries")

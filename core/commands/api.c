@@ -205,14 +205,3 @@ int tmpalloc_session_count(tmpalloc_session *session, const char *frame, tmpallo
     regfree(&regex);
     return status;
 }
-
-uint32_t tmpalloc_session_threshold(tmpalloc_session *session) {
-    return session->session.threshold;
-}
-
-int tmpalloc_session_set_threshold(tmpalloc_session *session, uint32_t threshold) {
-    if (threshold > DETECTOR_THRESHOLD_LIMIT)
-        return TMPALLOC_E_ARGUMENT;
-    session->session.threshold = threshold;
-    return TMPALLOC_OK;
-}

@@ -35,8 +35,7 @@ static int run_live(const struct command_call *call) {
     int status = arguments_number(call->arguments, "threshold", 0, DETECTOR_THRESHOLD_LIMIT,
                                   &max_age, call->error);
     if (status == TMPALLOC_OK)
-        status =
-            command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
+        status = command_report_options(call, &filter, &options);
     if (status != TMPALLOC_OK)
         return status;
     status = session_check_blocks(call->session, call->error);

@@ -121,20 +121,21 @@ uint32_t command_columns(const struct tmpalloc_terminal *terminal) {
     return terminal->screen && terminal->columns > 0 ? terminal->columns - 1 : terminal->columns;
 }
 
-int command_report_options(const struct arguments *arguments,
-                           const struct tmpalloc_terminal *terminal, regex_t *filter_ret,
-                           struct report_options *ret, struct error *error) {
+int command_report_options(const struct command_call *call, regex_t *filter_ret,
+                           struct report_options *ret) {
+    const struct arguments *arguments = call->arguments;
+    const struct tmpalloc_terminal *terminal = call->terminal;
     if (arguments_given(arguments, "all") && arguments_given(arguments, "same-scope"))
-        return error_set(error, TMPALLOC_E_ARGUMENT,
+        return error_set(call->error, TMPALLOC_E_ARGUMENT,
                          "--all is about all allocations, --same-scope about temporaries: give one "
                          "of them");
-    uint64_t rows = REPORT_ROWS_FIT, tid = 0;
-    int status = arguments_number(arguments, "rows", 0, UINT32_MAX - 1, &rows, error);
+    uint64_t rows = call->session->rows, tid = 0;
+    int status = arguments_number(arguments, "rows", 0, REPORT_ROWS_FIT - 1, &rows, call->error);
     if (status == TMPALLOC_OK)
-        status = arguments_number(arguments, "tid", 1, INT64_MAX, &tid, error);
+        status = arguments_number(arguments, "tid", 1, INT64_MAX, &tid, call->error);
     const char *filter = arguments_get(arguments, "filter");
     if (status == TMPALLOC_OK && filter)
-        status = expression_compile(filter, filter_ret, error);
+        status = expression_compile(filter, filter_ret, call->error);
     if (status != TMPALLOC_OK)
         return status;
     const char *by = arguments_get(arguments, "by");

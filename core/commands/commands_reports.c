@@ -81,6 +81,8 @@ static int suppress_file(const struct command_call *call, const char *path,
 int command_suppress(const struct command_call *call, struct profile *profile) {
     const char *path = arguments_get(call->arguments, "suppress");
     int status = TMPALLOC_OK;
+    if (!path)
+        path = call->session->suppress;
     if (!call->session->loaded)
         status = profile_suppress(profile, call->session->options.suppressions, call->error);
     return status == TMPALLOC_OK && path ? suppress_file(call, path, profile) : status;
@@ -110,8 +112,7 @@ typedef int table_report(const struct profile *profile, const struct report_opti
 static int run_table(const struct command_call *call, bool own, table_report *report) {
     struct report_options options;
     regex_t filter;
-    int status =
-        command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
+    int status = command_report_options(call, &filter, &options);
     if (status != TMPALLOC_OK)
         return status;
     struct profile *profile = NULL;
@@ -147,8 +148,7 @@ static int run_site(const struct command_call *call) {
         return status;
     struct report_options options;
     regex_t filter;
-    status =
-        command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
+    status = command_report_options(call, &filter, &options);
     struct profile *profile = NULL;
     if (status == TMPALLOC_OK)
         status = open_profile(call, &profile);

@@ -62,8 +62,7 @@ static int run_diff(const struct command_call *call) {
     struct command_file before = {0}, after = {0};
     struct report_options options;
     regex_t filter;
-    int status =
-        command_report_options(call->arguments, call->terminal, &filter, &options, call->error);
+    int status = command_report_options(call, &filter, &options);
     if (status == TMPALLOC_OK)
         status = command_open_file(call, call->arguments->words[0], &before);
     if (status == TMPALLOC_OK)

@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <popt.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands/words.h"
 #include "support/memory.h"
@@ -100,18 +103,32 @@ static int check_choice(const struct tmpalloc_option_info *option, const char *v
     return status;
 }
 
-/* The name of a file may begin with ~/, as it may in the debuggers' own commands. */
-static char *copy_word(const char *word, const char *kind) {
-    bool in_home = strncmp(word, "~/", 2) == 0 && strstr(kind, "FILE");
-    const char *home = in_home ? getenv("HOME") : NULL;
+/* What a word's first `length` bytes stand for; NULL: for themselves. */
+static const char *find_home(const char *word, size_t length) {
+    char user[256];
+    const char *home = length == 1 ? getenv("HOME") : NULL;
+    if (word[0] != '~' || length > sizeof user || home)
+        return word[0] == '~' ? home : NULL;
+    snprintf(user, sizeof user, "%.*s", (int)length - 1, word + 1);
+    const struct passwd *entry = length == 1 ? getpwuid(getuid()) : getpwnam(user);
+    return entry ? entry->pw_dir : NULL;
+}
+
+char *word_as_file(const char *word) {
+    size_t length = strcspn(word, "/");
+    const char *home = find_home(word, length);
     if (!home)
         return memory_copy_string(word);
     struct text path;
     text_init(&path);
-    text_printf(&path, "%s%s", home, word + 1);
+    text_printf(&path, "%s%s", home, word + length);
     char *copy = path.failed ? NULL : memory_copy_string(text_get(&path));
     text_deinit(&path);
     return copy;
+}
+
+static char *copy_word(const char *word, const char *kind) {
+    return strstr(kind, "FILE") ? word_as_file(word) : memory_copy_string(word);
 }
 
 static int add_value(struct arguments *arguments, const struct tmpalloc_option_info *option,

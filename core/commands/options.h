@@ -26,11 +26,15 @@ struct arguments {
 };
 
 /* Splits the rest of a command line as a shell would (quotes, backslashes) and checks options,
- * choices, and the number of words.  Options' names may be cut short.  A FILE that begins with ~/
- * is one in the user's home.  TMPALLOC_E_ARGUMENT explains what is accepted. */
+ * choices, and the number of words.  Options' names may be cut short.  A FILE is taken as
+ * word_as_file() does.  TMPALLOC_E_ARGUMENT explains what is accepted. */
 int arguments_parse(const struct tmpalloc_command_info *command, const char *line,
                     struct arguments *ret, struct error *error);
 void arguments_deinit(struct arguments *arguments);
+
+/* The name of a file may begin with ~ or ~USER, which is that user's home, as in the debuggers' own
+ * commands.  For the caller to release; NULL without memory. */
+char *word_as_file(const char *word);
 
 /* The last value given for an option; NULL: not given. */
 const char *arguments_get(const struct arguments *arguments, const char *name);

@@ -8,7 +8,6 @@
 #include "support/memory.h"
 
 const char *const charge_by_names[] = {"innermost", "caller", "own", NULL};
-const char *const charge_setting_names[] = {"charge", "own", "foreign", "wrapper", NULL};
 
 enum charge_by charge_by_name(const char *name) {
     if (strcmp(name, "own") == 0)
@@ -66,24 +65,19 @@ static struct charge_pattern *find_pattern(struct charge_settings *settings, con
     return strcmp(name, "wrapper") == 0 ? &settings->wrapper : NULL;
 }
 
-static int charge_settings_refuse_word(const char *problem, const char *word,
-                                       const char *const *accepted, struct error *error) {
+static int refuse_by(const char *value, struct error *error) {
     struct text names;
     text_init(&names);
-    text_append_list(&names, accepted);
-    int status = error_set(error, TMPALLOC_E_ARGUMENT, "%s '%s': accepted are %s", problem, word,
-                           text_get(&names));
+    text_append_list(&names, charge_by_names);
+    int status = error_set(error, TMPALLOC_E_ARGUMENT, "bad value for charge '%s': accepted are %s",
+                           value, text_get(&names));
     text_deinit(&names);
     return status;
 }
 
-int charge_settings_refuse(const char *name, struct error *error) {
-    return charge_settings_refuse_word("no setting", name, charge_setting_names, error);
-}
-
 static int set_by(struct charge_settings *settings, const char *value, struct error *error) {
     if (*value && !name_is_one_of(value, charge_by_names))
-        return charge_settings_refuse_word("bad value for charge", value, charge_by_names, error);
+        return refuse_by(value, error);
     settings->by = charge_by_name(value);
     return TMPALLOC_OK;
 }
@@ -91,11 +85,8 @@ static int set_by(struct charge_settings *settings, const char *value, struct er
 int charge_settings_set(struct charge_settings *settings, const char *name, const char *value,
                         struct error *error) {
     struct charge_pattern *pattern = find_pattern(settings, name);
-    if (pattern)
-        return charge_settings_set_pattern(pattern, value, error);
-    if (!name_is_one_of(name, charge_setting_names))
-        return charge_settings_refuse(name, error);
-    return set_by(settings, value, error);
+    return pattern ? charge_settings_set_pattern(pattern, value, error)
+                   : set_by(settings, value, error);
 }
 
 const char *charge_settings_get(const struct charge_settings *settings, const char *name) {

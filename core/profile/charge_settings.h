@@ -46,14 +46,10 @@ struct charge_settings {
 /* All zeros: nothing was said.  So it is again afterwards. */
 void charge_settings_deinit(struct charge_settings *settings);
 
-/* Names of the settings, NULL-terminated: "charge", then the expressions. */
-extern const char *const charge_setting_names[];
-/* Sets one of them, "" to its default.  TMPALLOC_E_ARGUMENT names what is accepted, and nothing
- * changes; TMPALLOC_E_NOMEM. */
+/* Sets "charge" or, by its name, one of the expressions; "" to its default.  TMPALLOC_E_ARGUMENT
+ * names what is accepted, and nothing changes; TMPALLOC_E_NOMEM. */
 int charge_settings_set(struct charge_settings *settings, const char *name, const char *value,
                         struct error *error);
-/* The error for a name of none. */
-int charge_settings_refuse(const char *name, struct error *error);
 /* Its value, "" when the user has said nothing. */
 const char *charge_settings_get(const struct charge_settings *settings, const char *name);
 

@@ -130,6 +130,8 @@ struct session {
     struct text missing; /* why something asked for isn't tracked; empty: nothing */
     uint32_t columns;    /* of the lines of the latest command's output; 0: any */
     uint32_t threshold;  /* of reports that name none */
+    uint32_t rows;       /* of tables that name none, as in struct report_options */
+    char *suppress;      /* the file of reports that name none; owned; NULL: none */
     struct charge_settings charge;
     struct session_copies copies;
     struct session_catches catches;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "reports/report.h"
 #include "session/session_begin.h"
 #include "session/session_catch.h"
 #include "session/session_copies.h"
@@ -12,9 +13,10 @@
 #include "session/session_state.h"
 #include "session/session_status.h"
 #include "session/session_watch.h"
+#include "support/memory.h"
 
 void session_init(struct session *session, const struct tmpalloc_host *host) {
-    *session = (struct session){.threshold = SESSION_DEFAULT_THRESHOLD};
+    *session = (struct session){.threshold = SESSION_DEFAULT_THRESHOLD, .rows = REPORT_ROWS_FIT};
     host_init(&session->host, host);
     text_init(&session->missing);
     session_copies_init(session);
@@ -34,6 +36,7 @@ void session_deinit(struct session *session) {
     session_catches_deinit(session);
     session_copies_deinit(session);
     charge_settings_deinit(&session->charge);
+    memory_release(session->suppress);
     text_deinit(&session->missing);
     host_deinit(&session->host);
 }

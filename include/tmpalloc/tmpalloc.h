@@ -360,11 +360,6 @@ typedef struct tmpalloc_amounts {
 TMPALLOC_API int tmpalloc_session_count(tmpalloc_session *session, const char *frame,
                                         tmpalloc_amounts *ret);
 
-/** The threshold that reports use when their command line names none (default 1).  Setting fails
- *  with TMPALLOC_E_ARGUMENT above the highest threshold that tracking can record. */
-TMPALLOC_API uint32_t tmpalloc_session_threshold(tmpalloc_session *session);
-TMPALLOC_API int tmpalloc_session_set_threshold(tmpalloc_session *session, uint32_t threshold);
-
 #ifdef __cplusplus
 }
 #endif

@@ -271,13 +271,13 @@ def test_gdb_shows_and_sets_the_threshold_in_one_line_each(gdb, library):
     steps = [show, "set tmpalloc threshold 3", show, "set tmpalloc threshold 100000", show]
     steps += ["show tmpalloc", "set tmpalloc", "set tmpalloc treshold 3"]
     before, done, after, refused, still, all, names, unknown = gdb.session(steps=steps).outputs
-    assert before == "The threshold of temporary allocations is 1.\n"
+    assert before == 'tmpalloc threshold is "1".\n'
     assert done == "\n"
-    assert after == still == "The threshold of temporary allocations is 3.\n"
-    assert refused == "100000 is higher than the highest threshold that can be recorded\n"
+    assert after == still == 'tmpalloc threshold is "3".\n'
+    assert refused.startswith("bad value '100000' for threshold: accepted is a whole number from 0 to")
     assert all.startswith(after) and 'tmpalloc charge is "caller".' in all
     assert "set tmpalloc threshold -- " in names and "set tmpalloc own -- " in names
-    accepted = "threshold, charge, own, foreign, wrapper"
+    accepted = "threshold, charge, own, foreign, wrapper, rows, suppress"
     assert unknown == f"no setting 'treshold 3': accepted are {accepted}\n"
 
 

@@ -210,8 +210,6 @@ def _prototypes():
             c_int,
             [session, c_char_p, POINTER(Amounts)],
         ),
-        "tmpalloc_session_threshold": (c_uint32, [session]),
-        "tmpalloc_session_set_threshold": (c_int, [session, c_uint32]),
     }
 
 

@@ -68,16 +68,6 @@ class Session:
             raise ValueError(_NO_COUNT.get(status, "the temporaries can't be counted now"))
         return amounts
 
-    @property
-    def threshold(self):
-        """The threshold that reports use when their command line names none."""
-        return self._library.tmpalloc_session_threshold(self._session)
-
-    @threshold.setter
-    def threshold(self, value):
-        if self._library.tmpalloc_session_set_threshold(self._session, value) != binding.OK:
-            raise ValueError(f"{value} is higher than the highest threshold that can be recorded")
-
     def banner(self):
         """The line that is shown when a debugger has loaded the extension."""
         return f'tmpalloc {self.version}: type "tmpalloc help"'
