@@ -141,13 +141,13 @@ static void append_state_line(struct session *session, struct text *text) {
         text_printf(text, "tmpalloc: process %lld %s, ", pid, session->ended);
         text_append(text, session_status_age_name(session->recording));
         session_status_append_missing(session, text);
-        if (session->hold.active)
-            text_append(text, "; the next run is tracked, too");
         break;
     case SESSION_IDLE:
         break;
     }
     text_append(text, "\n");
+    if (session->state == SESSION_ENDED && session->hold.active)
+        text_append(text, "tmpalloc: the next run is tracked, too\n");
     append_untracked(&session->untracked, text);
 }
 
