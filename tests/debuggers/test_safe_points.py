@@ -364,7 +364,7 @@ def test_where_the_process_does_not_finish_loading_breakpoints_are_used(debugger
     steps += ["backtrace", debugger.continue_(), "tmpalloc status", "tmpalloc stop"]
     steps = ["bt" if step == "backtrace" else step for step in steps]
     result = debugger.session(program, [*steps, debugger.continue_()], ["load", slow])
-    reason = "breakpoint engine (auto: dlopen() in the process failed or took more than 5 s)"
+    reason = "breakpoint engine (auto: dlopen() in the process failed or took more than 5 s"
     said = result.outputs[3].partition("tmpalloc: ")  # GDB itself tells the interruption first
     assert reason in said[2] and said[2].count("\n") == 1, result.text
     assert result.outputs[2] == result.outputs[4]
