@@ -59,6 +59,11 @@ int session_need_latest(const struct session *session, struct error *error) {
                                                                 : status;
 }
 
+int session_refuse_running(int64_t pid, struct error *error) {
+    return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
+                     (long long)pid);
+}
+
 void session_set_untracked(struct session *session, int64_t pid, const char *why) {
     session->untracked.pid = pid;
     snprintf(session->untracked.why, sizeof(session->untracked.why), "%s", why);

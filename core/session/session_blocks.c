@@ -18,8 +18,7 @@ static int check_process(const struct session *session, const struct tmpalloc_pr
     if (process->pid != pid)
         return error_set(error, TMPALLOC_E_STATE, "process %lld is tracked, and not selected", pid);
     if (!process->stopped)
-        return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
-                         pid);
+        return session_refuse_running(pid, error);
     return TMPALLOC_OK;
 }
 

@@ -62,8 +62,7 @@ static int check_start(const struct session *session, const struct session_optio
         return error_set(error, TMPALLOC_E_STATE,
                          "start needs a program: name its file to the debugger, or attach");
     if (process->pid != 0 && !process->stopped)
-        return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
-                         (long long)process->pid);
+        return session_refuse_running(process->pid, error);
     if (options->only_this_thread && process->pid == 0)
         return error_set(error, TMPALLOC_E_STATE,
                          "--this-thread needs a thread: run to a stop and start there");

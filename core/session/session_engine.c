@@ -211,8 +211,7 @@ int session_engine_update_all(struct session *session, struct error *error) {
     int status = session_engine_update(session, error);
     if (status != TMPALLOC_OK || !session->recording->running)
         return status;
-    return error_set(error, TMPALLOC_E_STATE, "process %lld is running: interrupt it first",
-                     (long long)session->recording->process.pid);
+    return session_refuse_running(session->recording->process.pid, error);
 }
 
 int session_engine_stop(struct session *session, struct error *error) {

@@ -10,24 +10,14 @@
 
 /* Choosing. */
 
-static bool session_engine_refuse(struct session *session, const char *reason) {
-    snprintf(session->reason, sizeof(session->reason), "%s", reason);
+/* Whether nothing is known against the agent; else *reason gets what. */
+static bool is_agent_possible(struct session *session, const struct tmpalloc_process *process,
+                              struct text *reason) {
+    if (process->local && (process->pid != 0 || process->executable[0]))
+        return !agent_program_refused(&session->host, process, reason);
+    text_append(reason, process->local ? "the program is not known yet"
+                                       : "the target is not on this machine");
     return false;
-}
-
-/* Whether nothing is known against the agent; else session->reason says what. */
-static bool is_agent_possible(struct session *session, const struct tmpalloc_process *process) {
-    if (!process->local)
-        return session_engine_refuse(session, "the target is not on this machine");
-    if (process->pid == 0 && process->executable[0] == '\0')
-        return session_engine_refuse(session, "the program is not known yet");
-    struct text reason;
-    text_init(&reason);
-    bool refused = agent_program_refused(&session->host, process, &reason);
-    if (refused)
-        session_engine_refuse(session, text_get(&reason));
-    text_deinit(&reason);
-    return !refused;
 }
 
 int session_engine_choose(struct session *session, const struct tmpalloc_process *process,
@@ -38,7 +28,12 @@ int session_engine_choose(struct session *session, const struct tmpalloc_process
         LOG(LOG_SESSION, "%s engine is asked for", session_engine_name(session->chosen));
         return TMPALLOC_OK;
     }
-    bool possible = is_agent_possible(session, process);
+    struct text reason;
+    text_init(&reason);
+    bool possible = is_agent_possible(session, process, &reason);
+    if (!possible)
+        snprintf(session->reason, sizeof(session->reason), "%s", text_get(&reason));
+    text_deinit(&reason);
     if (!possible && session->chosen == SESSION_AGENT)
         return error_set(error, TMPALLOC_E_UNSUPPORTED,
                          "the agent can't be used: %s (--engine breakpoint can)", session->reason);
@@ -51,13 +46,12 @@ int session_engine_choose(struct session *session, const struct tmpalloc_process
 bool session_engine_can_preload(struct session *session, const struct tmpalloc_process *next) {
     struct text reason;
     enum session_engine engine = session->options.engine;
-    if ((engine != SESSION_AUTO && engine != SESSION_AGENT) || !next->local ||
-        next->executable[0] == '\0')
+    if (engine != SESSION_AUTO && engine != SESSION_AGENT)
         return false;
     text_init(&reason);
-    bool refused = agent_program_refused(&session->host, next, &reason);
+    bool possible = is_agent_possible(session, next, &reason);
     text_deinit(&reason);
-    return !refused;
+    return possible;
 }
 
 /* Creating. */
