@@ -37,8 +37,9 @@ class OwnBreakpoint(gdb.Breakpoint):
     """A breakpoint that users don't see and that stops the program without a word, if at all."""
 
     def __init__(self, host, id, address, hardware):
-        if refusal():
-            raise gdb.error(refusal())
+        forbidden = refusal()
+        if forbidden:
+            raise gdb.error(forbidden)
         kind = gdb.BP_HARDWARE_BREAKPOINT if hardware else gdb.BP_BREAKPOINT
         try:
             super().__init__(f"*{place(address)}", type=kind, internal=True)

@@ -61,23 +61,12 @@ class GdbHost(GdbEvents):
             return ProcessInfo(
                 0, False, local, "", executable, core_file(), core_signal(), target=inferior.num
             )
-        if not inferior.pid:
-            return ProcessInfo(
-                pid=0,
-                stopped=False,
-                local=local,
-                architecture="",
-                executable=executable,
-                signal=self._signal,
-                exit_status=self._exit_status,
-                target=inferior.num,
-                refusal=refusal(),
-            )
+        alive = bool(inferior.pid)
         return ProcessInfo(
             pid=inferior.pid,
-            stopped=self._in_hit or is_readable(),
+            stopped=alive and (self._in_hit or is_readable()),
             local=local,
-            architecture=inferior.architecture().name(),
+            architecture=inferior.architecture().name() if alive else "",
             executable=executable,
             signal=self._signal,
             exit_status=self._exit_status,
