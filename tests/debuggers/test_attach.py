@@ -252,6 +252,8 @@ def leave_by(debugger, way, pid):
     if way in SIGNALS:
         terminal.send(debugger.continue_())
         terminal.expect("Continuing|resuming")
+        # Plain GDB that is told to end while it resumes leaves a SIGINT in the process.
+        time.sleep(0.5)
         os.kill(terminal.pid, SIGNALS[way])
     else:
         terminal.send(debugger.detach() if way == "detach" else debugger.quit())
