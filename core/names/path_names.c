@@ -12,12 +12,18 @@ static const char *const package_folders[] = {
     "/.cargo/git/",    "/node_modules/",  "/go/pkg/mod/",
     "/lib/python3.",   "/lib64/python3.", NULL};
 
+/* What people type into an interpreter or hand it as text, and what compilers call no file. */
+static const char *const typed_names[] = {
+    "<string>",     "<stdin>",    "<console>",        "<input>",         "<exec>",
+    "<eval>",       "<unknown>",  "<ipython-input-*", "<python-input-*", "<doctest *",
+    "<timeit-src>", "<built-in>", "<artificial>",     "<command-line>",  NULL};
+
 bool path_names_have_package(const char *path) {
     if (!path)
         return false;
-    /* Modules of the interpreter that have no file any more. */
-    if (name_skip_prefix(path, "<frozen "))
-        return true;
+    /* All others in brackets are modules without files and code that packages make up. */
+    if (path[0] == '<')
+        return !name_is_like_one_of(path, typed_names);
     const char *const *folder = package_folders;
     while (*folder && !strstr(path, *folder))
         folder++;
