@@ -33,7 +33,9 @@ usage: ./setup.sh VERB
   bench [ARGS]      measures what tracking costs
   install           makes GDB and LLDB load tmpalloc whenever you start them, and `tmpalloc` in
                     ~/.local/bin a command for saved results
-  install --remove  undoes that
+  install --system  the same for everybody: /usr/local, and GDB's own folder of init files
+  install [--system] --remove
+                    undoes that
   help              shows this
 
 Every verb first installs the Debian packages that it needs.
@@ -308,16 +310,52 @@ link_command() { # LINK [TARGET]; without TARGET, removes it
     fi
 }
 
+# The file in GDB's folder for everybody's init files; nothing where this GDB has no such folder.
+system_gdb_file() {
+    local folder
+    folder=$(gdb --configuration | sed -n 's/.*--with-system-gdbinit-dir=\(\/[^ ]*\).*/\1/p')
+    say "${folder:+${DESTDIR-}$folder/tmpalloc.gdb}"
+}
+
+install_for_all() { # [--remove]
+    local file scripts
+    (($# == 0)) || [[ $* == --remove ]] || die 2 "install --system takes --remove or nothing, not '$*'"
+    build
+    file=$(system_gdb_file)
+    if (($#)); then
+        as_root ninja -C "$build_dir" uninstall || die 1 "what is installed can't be removed"
+        [[ ! $file ]] || as_root rm -f -- "$file"
+        say "What 'install --system' has put there is gone"
+        return
+    fi
+    as_root env DESTDIR="${DESTDIR-}" meson install -C "$build_dir" --no-rebuild --quiet ||
+        die 1 "the files can't be installed"
+    scripts=$(PKG_CONFIG_PATH=$build_dir/meson-private pkg-config --variable=scriptdir tmpalloc)
+    if [[ $file ]]; then
+        as_root mkdir -p -- "${file%/*}"
+        say "source $scripts/gdb/tmpalloc_gdb.py" | as_root tee -- "$file" >/dev/null
+        say "$file makes GDB load tmpalloc"
+    else
+        say "This GDB has no init files for everybody: source $scripts/gdb/tmpalloc_gdb.py"
+    fi
+    say "LLDB has none: command script import $scripts/lldb/tmpalloc_lldb.py"
+    say "Undo with: $root/setup.sh install --system --remove"
+}
+
 install_extension() {
     local gdb_pattern='^source .*/gdb/tmpalloc_gdb\.py$'
     local lldb_pattern='^command script import ".*/lldb/tmpalloc_lldb\.py"$'
+    if [[ ${1-} == --system ]]; then
+        install_for_all "${@:2}"
+        return
+    fi
     [[ ${HOME-} ]] || die 1 "HOME is not set: it says where the debuggers' init files are"
     if [[ $* == --remove ]]; then
         set_line "$(gdb_init_file)" "$gdb_pattern"
         set_line "$(lldb_init_file)" "$lldb_pattern"
         link_command "$HOME/.local/bin/tmpalloc"
     elif (($#)); then
-        die 2 "install takes --remove or nothing, not '$*'"
+        die 2 "install takes --system, --remove or nothing, not '$*'"
     else
         build
         set_line "$(gdb_init_file)" "$gdb_pattern" "source $root/gdb/tmpalloc_gdb.py"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from library.support import ROOT
+from tmpalloc import binding
 
 SETUP = ROOT / "setup.sh"
 GDB_LINE = f"source {ROOT}/gdb/tmpalloc_gdb.py\n"
@@ -293,3 +294,45 @@ def test_node_and_npm_of_another_origin_than_debian_are_taken(poor_machine, tmp_
     for name in ("node", "npm"):
         fake(tmp_path, name)
     assert "npm" not in setup("test", **poor_machine).stderr
+
+
+# --- for everybody -----------------------------------------------------------------------------------
+
+
+def files_below(folder):
+    return [path for path in folder.rglob("*") if not path.is_dir()]
+
+
+def test_what_is_installed_for_everybody_works_by_itself_and_can_be_removed(tmp_path):
+    installed = setup("install", "--system", DESTDIR=str(tmp_path))
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    (script,) = tmp_path.rglob("tmpalloc_gdb.py")
+    (init,) = tmp_path.rglob("tmpalloc.gdb")
+    assert init.read_text() == f"source {str(script).removeprefix(str(tmp_path))}\n"
+    command = ["gdb", "-q", "-nx", "-batch", "-x", script, "-ex", "tmpalloc start", "-ex", "run"]
+    command += ["-ex", "tmpalloc status", "--args", "/bin/true"]
+    without = {name: value for name, value in os.environ.items() if name != "TMPALLOC_LIBRARY"}
+    shown = subprocess.run(command, env=without, text=True, stdout=subprocess.PIPE).stdout
+    assert "results as of its exit" in shown, shown
+    removed = setup("install", "--system", "--remove", DESTDIR=str(tmp_path))
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    assert files_below(tmp_path) == [] or {p.suffix for p in files_below(tmp_path)} == {".pyc"}
+
+
+def test_a_bad_word_behind_system_installs_nothing(tmp_path):
+    result = setup("install", "--system", "--force", DESTDIR=str(tmp_path))
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert files_below(tmp_path) == []
+
+
+def test_the_manual_page_has_every_command_and_option():
+    page = (Path(binding.library_path()).parent / "tmpalloc.1").read_text().replace("\\-", "-")
+    library, i = binding.load_library(), 0
+    while command := library.tmpalloc_command(i):
+        assert f'.SS "{command.contents.name.decode()}' in page
+        options, i = command.contents.options, i + 1
+        for j in range(100):
+            if options[j].name is None:
+                break
+            assert f"--{options[j].name.decode()}\\fR" in page
+    assert i > 10

@@ -214,11 +214,15 @@ def _prototypes():
 
 
 def library_path():
-    """Path of libtmpalloc.so: $TMPALLOC_LIBRARY, else the one that this checkout built."""
+    """Path of libtmpalloc.so: $TMPALLOC_LIBRARY, else the one that this checkout built, or beside
+    whose folder `meson install` has put this one."""
     root = os.path.dirname(os.path.realpath(__file__))
     for _ in range(3):
         root = os.path.dirname(root)
-    return os.environ.get(LIBRARY_VARIABLE) or os.path.join(root, ".build", "libtmpalloc.so")
+    built = os.path.join(root, ".build", "libtmpalloc.so")
+    installed = os.path.join(os.path.dirname(root), "libtmpalloc.so")
+    chosen = installed if os.path.exists(installed) and not os.path.exists(built) else built
+    return os.environ.get(LIBRARY_VARIABLE) or chosen
 
 
 def load_library():
