@@ -87,9 +87,9 @@ const struct command command_report = {
     .info =
         {"report", "FORMAT FILE",
          "Write a report to FILE.\n"
-         "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, sarif (for code\n"
-         "hosts) or html (one page: table and flame graph at any threshold, with --baseline also\n"
-         "what is new, worse, better or gone).",
+         "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, callgrind (for\n"
+         "KCachegrind), sarif (for code hosts) or html (one page: table and flame graph at any\n"
+         "threshold, with --baseline also what is new, worse, better or gone).",
          report_options, 2, 2, report_format_names},
     .run = run_report,
 };

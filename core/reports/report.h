@@ -70,6 +70,9 @@ int report_speedscope(const struct profile *profile, struct text *text, struct e
 
 /* pprof's profile.proto, compressed: all sites, with temporaries and all allocations as values. */
 int report_pprof(const struct profile *profile, struct text *text, struct error *error);
+/* For callgrind_annotate and KCachegrind: what lines allocate themselves, as locations, and by way
+ * of the functions that they call; of a recursion the outermost call counts. */
+int report_callgrind(const struct profile *profile, struct text *text, struct error *error);
 /* SARIF 2.1.0: one result per location with temporaries, files relative to the working directory;
  * what is elsewhere is placed at the line of its nearest caller there.
  * Its fingerprint depends on function and file, and on the order of the lines in that function. */

@@ -10,6 +10,7 @@
     FORMAT(folded)                                                                                 \
     FORMAT(speedscope)                                                                             \
     FORMAT(pprof)                                                                                  \
+    FORMAT(callgrind)                                                                              \
     FORMAT(sarif)                                                                                  \
     FORMAT(html)
 

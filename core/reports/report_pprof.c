@@ -4,10 +4,9 @@
 #include "profile/profile_names.h"
 #include "profile/profile_suppress.h"
 #include "reports/report.h"
+#include "reports/report_interned.h"
 #include "reports/report_pprof.pb-c.h"
-#include "support/arena.h"
 #include "support/gzip.h"
-#include "support/hash.h"
 #include "support/map.h"
 #include "support/memory.h"
 #include "support/progress.h"
@@ -31,28 +30,22 @@ struct list {
     size_t capacity;
 };
 
-/* Numbers for pairs of numbers, from 1. */
-struct pairs {
-    struct map numbers;
-    uint32_t count;
-};
-
 /* Ids are numbers of pairs.  A failure for want of memory sticks. */
 struct builder {
     const struct profile *profile;
-    struct arena storage; /* of messages and strings */
+    struct arena storage; /* of messages */
     struct text scratch;
     bool failed;
-    struct list strings;
-    struct map string_numbers; /* hash to number; after a collision, the next hash */
+    struct interned_strings strings;
     struct list mappings;
-    struct pairs mapping_numbers; /* filename, build id */
+    struct interned_pairs mapping_numbers; /* filename, build id */
     struct list functions;
-    struct pairs function_numbers; /* name, filename */
+    struct interned_pairs function_numbers; /* name, filename */
     struct list locations;
-    struct pairs symbol_numbers; /* halves of a symbol's address */
-    struct pairs chain_numbers;  /* chain of a symbol and what is inlined there, next symbol */
-    struct map located;          /* chains that are locations */
+    struct interned_pairs symbol_numbers; /* halves of a symbol's address */
+    struct interned_pairs
+        chain_numbers;  /* chain of a symbol and what is inlined there, next symbol */
+    struct map located; /* chains that are locations */
     struct list samples;
     struct text allocators;  /* a regular expression of their names */
     struct map is_allocator; /* by number of a name */
@@ -75,34 +68,18 @@ static void report_pprof_append(struct builder *builder, struct list *list, void
 }
 
 /* The number of a pair, and whether it is new; 0 without memory. */
-static uint32_t intern_pair(struct builder *builder, struct pairs *pairs, uint32_t first,
+static uint32_t intern_pair(struct builder *builder, struct interned_pairs *pairs, uint32_t first,
                             uint32_t second, bool *is_new_ret) {
-    uint64_t key = (uint64_t)first << 32 | second, number;
-    *is_new_ret = false;
-    if (map_get(&pairs->numbers, key, &number))
-        return (uint32_t)number;
-    if (builder->failed || map_put(&pairs->numbers, key, pairs->count + 1) != 0) {
-        builder->failed = true;
-        return 0;
-    }
-    *is_new_ret = true;
-    return ++pairs->count;
+    uint32_t number = 0, before = pairs->count;
+    builder->failed |= interned_pair(pairs, first, second, &number) != TMPALLOC_OK;
+    *is_new_ret = pairs->count > before;
+    return number;
 }
 
-/* The number of a string, added when it is new. */
 static uint32_t string_number(struct builder *builder, const char *string) {
-    uint64_t number, hash = hash_string(0, string);
-    for (; map_get(&builder->string_numbers, hash, &number); hash++) {
-        if (strcmp(((char **)builder->strings.items)[number], string) == 0)
-            return (uint32_t)number;
-    }
-    number = builder->strings.count;
-    size_t size = strlen(string) + 1;
-    char *copy = report_pprof_allocate(builder, size, 1);
-    if (copy)
-        report_pprof_append(builder, &builder->strings, memcpy(copy, string, size));
-    builder->failed = builder->failed || map_put(&builder->string_numbers, hash, number) != 0;
-    return (uint32_t)number;
+    uint32_t number = 0;
+    builder->failed |= interned_string(&builder->strings, string, &number) != TMPALLOC_OK;
+    return number;
 }
 
 /* The number of the text that was composed, which is taken. */
@@ -258,7 +235,7 @@ static void report_pprof_note_allocators(struct builder *builder, const struct p
         uint64_t known;
         if (name == 0 || builder->failed || map_get(&builder->is_allocator, name, &known))
             continue;
-        append_expression(&builder->allocators, ((char **)builder->strings.items)[name]);
+        append_expression(&builder->allocators, builder->strings.items[name]);
         builder->failed |= map_put(&builder->is_allocator, name, 0) != 0;
         builder->failed |= builder->allocators.failed;
     }
@@ -412,19 +389,17 @@ static int write_compressed(const Pprof__Profile *message, struct text *text, st
 }
 
 static void report_pprof_deinit(struct builder *builder) {
-    struct list *const lists[] = {&builder->strings, &builder->mappings, &builder->functions,
-                                  &builder->locations, &builder->samples};
-    struct map *const maps[] = {&builder->string_numbers,
-                                &builder->mapping_numbers.numbers,
-                                &builder->function_numbers.numbers,
-                                &builder->symbol_numbers.numbers,
-                                &builder->chain_numbers.numbers,
-                                &builder->is_allocator,
-                                &builder->located};
+    struct list *const lists[] = {&builder->mappings, &builder->functions, &builder->locations,
+                                  &builder->samples};
+    struct interned_pairs *const pairs[] = {&builder->mapping_numbers, &builder->function_numbers,
+                                            &builder->symbol_numbers, &builder->chain_numbers};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         memory_release(lists[i]->items);
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
-        map_deinit(maps[i]);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        interned_pairs_release(pairs[i]);
+    map_deinit(&builder->is_allocator);
+    map_deinit(&builder->located);
+    interned_strings_release(&builder->strings);
     arena_deinit(&builder->storage);
     text_deinit(&builder->scratch);
     text_deinit(&builder->allocators);

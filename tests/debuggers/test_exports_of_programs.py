@@ -6,12 +6,12 @@ import re
 import shutil
 
 import pytest
-from library.published import read_pprof, read_sarif, read_speedscope
+from library.published import read_callgrind, read_pprof, read_sarif, read_speedscope
 from library.results import read_results
 
 pytestmark = pytest.mark.usefixtures("library")
 
-FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "sarif", "html"]
+FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "html"]
 STATEMENTS = (
     "create table t (n integer primary key, name text);"
     "with recursive c(n) as (select 1 union all select n + 1 from c where n < 400)"
@@ -39,6 +39,7 @@ def sums_of_formats(folder):
         "folded": (None, sum(int(line.rpartition(" ")[2]) for line in folded)),
         "speedscope": (sum(by_count["weights"]), sum(by_bytes["weights"])),
         "pprof": tuple(sum(sample.value[i] for sample in samples) for i in (0, 1)),
+        "callgrind": read_callgrind(folder / "report.callgrind").totals[::-1],
         "sarif": tuple(sum(r["properties"][key] for r in results) for key in ("count", "bytes")),
         "html": tuple(sum(triple[i] for triple in within) for i in (1, 2)),
     }
@@ -52,10 +53,11 @@ def test_one_session_writes_every_format_and_all_have_the_same_sums(debugger, tm
     steps += [f"tmpalloc report {name} no/report" for name in FORMATS]
     steps += ["tmpalloc report pdf report.pdf"]
     result = debugger.session(program, steps, [":memory:", STATEMENTS])
-    written, existing, missing = (result.outputs[i : i + 7] for i in (2, 9, 16))
+    formats = len(FORMATS)
+    written, existing, missing = (result.outputs[i : i + formats] for i in range(2, 2 + 3 * formats, formats))
     assert written == [f"tmpalloc: wrote report.{name}\n" for name in FORMATS], result.text
     for outputs, reason in (existing, "exists"), (missing, "No such file or directory"):
-        assert [out.count("\n") for out in outputs] == [1] * 7
+        assert [out.count("\n") for out in outputs] == [1] * formats
         assert all(reason in out for out in outputs)
     assert f"unknown format pdf: accepted are {', '.join(FORMATS)}" in result.outputs[-1]
     assert sorted(f.suffix[1:] for f in tmp_path.glob("report.*")) == sorted(FORMATS)

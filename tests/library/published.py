@@ -1,6 +1,7 @@
 """Formats as their authors published them: readers that check what they read.
 
-The JSON schemas come with npm packages, pprof's description with a Debian package.
+The JSON schemas come with npm packages, pprof's description and the readers of other formats with
+Debian packages.
 """
 
 import fcntl
@@ -8,9 +9,12 @@ import functools
 import gzip
 import importlib.util
 import json
+import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import jsonschema
 from library.support import BUILD, execute
@@ -98,3 +102,29 @@ def by_id(messages):
     found = {message.id: message for message in messages}
     assert len(found) == len(messages) and 0 not in found
     return found
+
+
+class Callgrind(NamedTuple):
+    totals: tuple
+    functions: dict  # "FILE:FUNCTION" to what it costs
+
+
+def annotate(file, *options):
+    """What callgrind_annotate of valgrind's shows, of every function."""
+    command = ["callgrind_annotate", "--threshold=100", "--show-percs=yes", *options, file]
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=True, errors="replace"
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def read_callgrind(file, *options):
+    """Costs, by function, as the columns of the file's events."""
+    cost = r"\s*([\d,.]+)(?: \([ \d.]+%\))?\s+"
+    rows = {}
+    for line in annotate(file, "--auto=no", *options).splitlines():
+        if row := re.fullmatch(cost + cost + r"(\S.*)", line):
+            name = re.sub(r" \[[^][]*\]$|(?<=TOTALS) .*", "", row[3])
+            rows[name] = tuple(0 if n == "." else int(n.replace(",", "")) for n in row.groups()[:2])
+    return Callgrind(rows.pop("PROGRAM TOTALS"), rows)

@@ -18,6 +18,7 @@ REPORTS = [
     "folded",
     "speedscope",
     "pprof",
+    "callgrind",
     "sarif",
     "html",
 ]
