@@ -88,8 +88,9 @@ const struct command command_report = {
         {"report", "FORMAT FILE",
          "Write a report to FILE.\n"
          "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, callgrind (for\n"
-         "KCachegrind), sarif (for code hosts) or html (one page: table and flame graph at any\n"
-         "threshold, with --baseline also what is new, worse, better or gone).",
+         "KCachegrind), sarif (for code hosts), github (annotations of a workflow) or html (one\n"
+         "page: table and flame graph at any threshold, with --baseline also what is new, worse,\n"
+         "better or gone).",
          report_options, 2, 2, report_format_names},
     .run = run_report,
 };

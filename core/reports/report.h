@@ -77,6 +77,8 @@ int report_callgrind(const struct profile *profile, struct text *text, struct er
  * what is elsewhere is placed at the line of its nearest caller there.
  * Its fingerprint depends on function and file, and on the order of the lines in that function. */
 int report_sarif(const struct profile *profile, struct text *text, struct error *error);
+/* Workflow commands that annotate these lines, one each, those with most bytes first. */
+int report_github(const struct profile *profile, struct text *text, struct error *error);
 
 /* One page that needs no other file and no network: table and flame graph at any threshold. */
 int report_html(const struct profile *profile, struct text *text, struct error *error);

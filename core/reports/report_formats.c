@@ -12,6 +12,7 @@
     FORMAT(pprof)                                                                                  \
     FORMAT(callgrind)                                                                              \
     FORMAT(sarif)                                                                                  \
+    FORMAT(github)                                                                                 \
     FORMAT(html)
 
 #define NAME(name)     #name,

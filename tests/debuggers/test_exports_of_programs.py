@@ -6,12 +6,18 @@ import re
 import shutil
 
 import pytest
-from library.published import read_callgrind, read_pprof, read_sarif, read_speedscope
+from library.published import (
+    read_callgrind,
+    read_commands,
+    read_pprof,
+    read_sarif,
+    read_speedscope,
+)
 from library.results import read_results
 
 pytestmark = pytest.mark.usefixtures("library")
 
-FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "html"]
+FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github", "html"]
 STATEMENTS = (
     "create table t (n integer primary key, name text);"
     "with recursive c(n) as (select 1 union all select n + 1 from c where n < 400)"
@@ -29,6 +35,8 @@ def sums_of_formats(folder):
     by_bytes, by_count = read_speedscope((folder / "report.speedscope").read_text())["profiles"]
     samples = read_pprof((folder / "report.pprof").read_bytes()).sample
     results = read_sarif((folder / "report.sarif").read_text())["results"]
+    commands = read_commands((folder / "report.github").read_text())
+    titles = [command.properties["title"].split()[0] for command in commands]
     page = (folder / "report.html").read_text()
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
     triples = [site["distances"][i : i + 3] for site in data["sites"] for i in (0, 3)]
@@ -41,6 +49,7 @@ def sums_of_formats(folder):
         "pprof": tuple(sum(sample.value[i] for sample in samples) for i in (0, 1)),
         "callgrind": read_callgrind(folder / "report.callgrind").totals[::-1],
         "sarif": tuple(sum(r["properties"][key] for r in results) for key in ("count", "bytes")),
+        "github": (sum(int(title.replace(",", "")) for title in titles), None),
         "html": tuple(sum(triple[i] for triple in within) for i in (1, 2)),
     }
 
@@ -65,7 +74,7 @@ def test_one_session_writes_every_format_and_all_have_the_same_sums(debugger, tm
     sums = sums_of_formats(tmp_path)
     count, size = sums["json"]
     assert count > 100
-    assert sums == dict.fromkeys(FORMATS, (count, size)) | {"folded": (None, size)}
+    assert sums == dict.fromkeys(FORMATS, (count, size)) | {"folded": (None, size), "github": (count, None)}
     mappings = read_pprof((tmp_path / "report.pprof").read_bytes())
     strings = mappings.string_table
     assert strings[mappings.mapping[0].filename].endswith("/sqlite3")

@@ -128,3 +128,28 @@ def read_callgrind(file, *options):
             name = re.sub(r" \[[^][]*\]$|(?<=TOTALS) .*", "", row[3])
             rows[name] = tuple(0 if n == "." else int(n.replace(",", "")) for n in row.groups()[:2])
     return Callgrind(rows.pop("PROGRAM TOTALS"), rows)
+
+
+class Command(NamedTuple):
+    name: str
+    properties: dict
+    message: str
+
+
+def unescape(text, specials):
+    for special in specials:
+        text = text.replace(f"%{ord(special):02X}", special)
+    return text.replace("%25", "%")
+
+
+def read_commands(text):
+    """Workflow commands of a code host, unescaped as its runner does (ActionCommand.cs)."""
+    commands = []
+    for line in text.split("\n")[:-1]:
+        assert "\r" not in line
+        name, properties, message = re.fullmatch(r"::(\w+) ([^:]*)::(.*)", line).groups()
+        pairs = [pair.split("=", 1) for pair in properties.split(",")]
+        values = {key: unescape(value, "\r\n:,") for key, value in pairs}
+        commands.append(Command(name, values, unescape(message, "\r\n")))
+    assert text == "" or text.endswith("\n")
+    return commands

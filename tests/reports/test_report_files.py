@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "html"]
+FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github", "html"]
 
 
 @pytest.mark.parametrize("name", FORMATS)

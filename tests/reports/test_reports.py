@@ -62,6 +62,7 @@ CASES = {
     "folded_names": "names folded",
     "speedscope": "example speedscope",
     "callgrind": "example callgrind",
+    "github": "example github --folder /home/user/example",
     "sarif": "example sarif --folder /home/user/example",
     "csv": "example csv",
     "csv_names": "names csv",
@@ -515,6 +516,7 @@ site malloc f ...
         "example callgrind",
         "names html",
         "example sarif --folder /home",
+        "example github",
         "names csv",
     ],
 )
@@ -538,6 +540,7 @@ def test_every_failed_allocation_is_a_clean_error(driver, case):
         "example callgrind",
         "names html",
         "example sarif --folder /home",
+        "example github",
         "names csv",
         "example check",
     ],

@@ -20,6 +20,7 @@ REPORTS = [
     "pprof",
     "callgrind",
     "sarif",
+    "github",
     "html",
 ]
 
