@@ -69,7 +69,7 @@ static int agent_create(struct image_options options) {
         return status;
     if (sandbox_code_found())
         sandbox_expect();
-    if (c_library___register_atfork(threads_before_fork, threads_after_fork, in_child, NULL))
+    if (c_library___register_atfork(threads_before_fork, threads_in_parent, in_child, NULL))
         return TMPALLOC_E_NOMEM;
     return TMPALLOC_OK;
 }

@@ -14,7 +14,9 @@ enum breakpoint_role {
     BREAKPOINT_CATCH = 16,        /* where the agent stops at what is caught */
     BREAKPOINT_TELL = 32,         /* where it tells something */
     BREAKPOINT_RESOLVER = 64,     /* what the dynamic linker asks for an indirect function */
-    BREAKPOINT_EXIT = 128         /* where the process ends */
+    BREAKPOINT_EXIT = 128,        /* where the process ends */
+    BREAKPOINT_FORK = 256,        /* where it makes another one */
+    BREAKPOINT_FORK_RETURN = 512  /* where it goes on then */
 };
 
 struct breakpoint {

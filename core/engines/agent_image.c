@@ -207,7 +207,8 @@ static int agent_image_read_threads(struct image_reader *reader) {
 }
 
 static int agent_image_read_all(struct image_reader *reader) {
-    const struct snapshot_totals totals = {.dropped = reader->image.dropped};
+    const struct snapshot_totals totals = {.dropped = reader->image.dropped,
+                                           .children = reader->image.children};
     snapshot_builder_init(&reader->builder, reader->image.max_threshold, &totals);
     size_t distances = (size_t)reader->image.max_threshold + 1;
     reader->distance_bytes = distances * sizeof(struct agent_distance);

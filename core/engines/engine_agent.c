@@ -173,9 +173,12 @@ static int write_generation(struct engine_agent *agent, struct agent_image *imag
 
 static int write_reset(struct engine_agent *agent, struct agent_image *image, struct error *error) {
     image->dropped = 0;
+    image->children = 0;
     image->generation += 2;
     image->reset_generation = image->generation;
     int status = ENGINE_AGENT_WRITE(agent, image, dropped, error);
+    if (status == TMPALLOC_OK)
+        status = ENGINE_AGENT_WRITE(agent, image, children, error);
     if (status == TMPALLOC_OK)
         status = ENGINE_AGENT_WRITE(agent, image, reset_generation, error);
     return status == TMPALLOC_OK ? ENGINE_AGENT_WRITE(agent, image, generation, error) : status;

@@ -1,6 +1,7 @@
 #include "engines/engine_breakpoint.h"
 
 #include "engines/engine_entries.h"
+#include "engines/engine_forks.h"
 #include "engines/engine_hits.h"
 #include "engines/engine_state.h"
 #include "engines/engine_threads.h"
@@ -93,7 +94,7 @@ static bool is_loaded(const struct engine_breakpoint *engine, uint64_t address) 
 /* Whether nothing is lost without the breakpoint until the next call from there. */
 static bool is_idle_return(const struct engine_breakpoint *engine,
                            const struct breakpoint *breakpoint) {
-    const uint32_t returns = BREAKPOINT_RETURN | BREAKPOINT_WITHIN_RETURN;
+    const uint32_t returns = BREAKPOINT_RETURN | BREAKPOINT_WITHIN_RETURN | BREAKPOINT_FORK_RETURN;
     return (breakpoint->roles & ~returns) == 0 && breakpoint != engine->pending_return &&
            !pending_calls_return_to(&engine->pending_calls, breakpoint->address);
 }
@@ -137,6 +138,8 @@ int engine_breakpoint_refresh(struct engine_breakpoint *engine,
     release_unloaded_returns(engine);
     if (status == TMPALLOC_OK)
         status = engine_entries_set_within(engine, error);
+    if (status == TMPALLOC_OK)
+        status = engine_forks_set(engine, error);
     engine_entries_release_resolvers(engine);
     if (status == TMPALLOC_OK && resolved == TMPALLOC_OK)
         status =

@@ -14,7 +14,8 @@ int engine_hit_read(struct engine_hit *hit, const struct entry_point *entry) {
     const char *names[2 + PROCESSOR_ARGUMENTS] = {processor->stack_pointer, processor->result};
     uint64_t values[2 + PROCESSOR_ARGUMENTS];
     uint32_t arguments = entry ? highest_argument(&entry->signature) : 0;
-    uint32_t count = hit->breakpoint->roles & BREAKPOINT_RETURN ? 2 : 1;
+    const uint32_t returns = BREAKPOINT_RETURN | BREAKPOINT_FORK_RETURN;
+    uint32_t count = hit->breakpoint->roles & returns ? 2 : 1;
     uint32_t first = count;
     for (uint32_t i = 0; i < arguments; i++)
         names[count++] = processor->arguments[i];

@@ -1,6 +1,7 @@
 #include "engines/engine_hits.h"
 
 #include "engines/engine_events.h"
+#include "engines/engine_forks.h"
 #include "engines/engine_resolvers.h"
 #include "engines/engine_threads.h"
 #include "engines/engine_within.h"
@@ -75,6 +76,10 @@ static int handle_call(struct engine_hit *hit, const struct entry_point *entry, 
         status = engine_within_enter(hit, return_address);
     if (status != TMPALLOC_OK)
         return status;
+    if (hit->breakpoint->roles & BREAKPOINT_FORK)
+        status = engine_forks_enter(hit, return_address);
+    if (status != TMPALLOC_OK)
+        return status;
     if (entry && is_counted(hit, key, &status) && !is_internal_call(hit, entry, return_address))
         status = engine_events_call(hit, entry, return_address);
     return status;
@@ -88,7 +93,7 @@ static int handle_hit(struct engine_hit *hit, uint64_t key) {
         (unsigned long long)hit->breakpoint->address, entry ? "entry of " : "",
         entry                       ? entry->name
         : roles & BREAKPOINT_RETURN ? "a return"
-                                    : "a function that tells what counts");
+                                    : "a function that tells what counts, or makes a process");
     int status = engine_hit_read(hit, entry);
     if (status != TMPALLOC_OK)
         return status;
@@ -101,7 +106,9 @@ static int handle_hit(struct engine_hit *hit, uint64_t key) {
         status = engine_within_leave(hit);
     if (status != TMPALLOC_OK)
         return status;
-    if (roles & (BREAKPOINT_ENTRY | BREAKPOINT_WITHIN | BREAKPOINT_RESOLVER))
+    if (roles & BREAKPOINT_FORK_RETURN && engine_hit_returns_to(hit, &hit->thread->forking))
+        engine_forks_leave(hit);
+    if (roles & (BREAKPOINT_ENTRY | BREAKPOINT_WITHIN | BREAKPOINT_RESOLVER | BREAKPOINT_FORK))
         return handle_call(hit, entry, key);
     return TMPALLOC_OK;
 }

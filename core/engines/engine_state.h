@@ -8,6 +8,9 @@
 #include "engines/object_allocator_stubs.h"
 #include "engines/pending_calls.h"
 
+/* Functions by which processes are made. */
+#define ENGINE_MAKING_FUNCTIONS 6
+
 struct engine_breakpoint {
     struct engine_parts parts;
     struct engine_breakpoint_options options;
@@ -29,6 +32,8 @@ struct engine_breakpoint {
     struct free_sites free_sites;
     uint64_t generation;         /* of the modules when captures were last valid */
     uint64_t returns_generation; /* and when unloaded return sites were last released */
+    uint64_t making[ENGINE_MAKING_FUNCTIONS]; /* addresses; 0: not there */
+    bool making_known;                        /* whether they were looked for */
 };
 
 #endif

@@ -110,7 +110,8 @@ bool pending_calls_return_to(const struct pending_calls *calls, uint64_t address
         const struct calling_thread *thread = (struct calling_thread *)(uintptr_t)slot->value;
         if (slot->used &&
             ((thread->call.awaits_return && returns_to(&thread->call.activation, address)) ||
-             returns_to(&thread->within, address) || returns_to(&thread->resolving, address)))
+             returns_to(&thread->within, address) || returns_to(&thread->resolving, address) ||
+             returns_to(&thread->forking, address)))
             return true;
     }
     return false;

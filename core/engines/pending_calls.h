@@ -41,6 +41,8 @@ struct calling_thread {
     struct activation
         resolving; /* latest activation of an indirect function's resolver, which is */
     uint64_t resolver;
+    struct activation forking; /* outermost call that makes a process */
+    bool spawning;             /* one whose result is an error's number */
 };
 
 /* The hit of an entry point, as far as nesting depends on it. */
@@ -90,7 +92,8 @@ void pending_calls_deinit(struct pending_calls *calls);
 struct calling_thread *pending_calls_get(struct pending_calls *calls, uint64_t key);
 int pending_calls_add(struct pending_calls *calls, uint64_t key, struct tracker_thread *thread,
                       struct calling_thread **ret);
-/* Whether a call, the --within function or a resolver is expected to return to this address. */
+/* Whether a call, the --within function, a resolver or what makes a process is expected to return
+ * to this address. */
 bool pending_calls_return_to(const struct pending_calls *calls, uint64_t address);
 /* Captures became invalid. */
 void pending_calls_forget_captures(struct pending_calls *calls);

@@ -83,8 +83,10 @@ struct profile {
     bool covered;   /* where nothing was counted nothing was allocated: all of the program's run was
                        looked at, or some calls of the function that it was to come from */
     bool unmatched; /* some of the process' files are not known */
+    bool unfound;   /* no allocator was found in it; not kept in files */
     int64_t pid;
     const char *executable;       /* NULL: unknown */
+    const char *executed;         /* the program that replaced it; NULL: none did, or unknown */
     const char *const *arguments; /* NULL-terminated; NULL: unknown */
     /* Modules whose own frames are left out of stacks with Python frames, NULL-terminated; NULL:
      * there are none. */

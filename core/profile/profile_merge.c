@@ -124,7 +124,8 @@ static int add_totals(const struct merging *merging, const struct snapshot_total
                 profile_amount_add(&sum->deallocations, part->deallocations) &&
                 profile_amount_add(&sum->cross_thread_frees, part->cross_thread_frees) &&
                 profile_amount_add(&sum->dropped, part->dropped) &&
-                profile_amount_add(&sum->entries, part->entries);
+                profile_amount_add(&sum->entries, part->entries) &&
+                profile_amount_add(&sum->children, part->children);
     return fits ? TMPALLOC_OK : too_large(merging);
 }
 

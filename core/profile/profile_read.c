@@ -137,6 +137,12 @@ static int read_ending(struct profile_reader *reader, const json_t *process) {
     return TMPALLOC_OK;
 }
 
+static int read_children(struct profile_reader *reader, const json_t *process) {
+    bool known;
+    return read_number_if_any(reader, process, "uncounted_children", INT64_MAX, &known,
+                              &reader->profile->totals.children);
+}
+
 static int profile_read_read_process(struct profile_reader *reader, const json_t *root) {
     struct profile *profile = reader->profile;
     const json_t *process = json_object_get(root, "process");
@@ -156,6 +162,9 @@ static int profile_read_read_process(struct profile_reader *reader, const json_t
     if (status == TMPALLOC_OK)
         status = profile_reader_strings(reader, json_object_get(process, "interpreters"),
                                         "interpreters", &profile->interpreters);
+    if (status == TMPALLOC_OK)
+        status = profile_reader_string(reader, json_object_get(process, "executed"), "executed",
+                                       &profile->executed);
     if (status == TMPALLOC_OK)
         status = profile_reader_string(reader, json_object_get(root, "engine"), "engine",
                                        &profile->engine);
@@ -215,6 +224,8 @@ int profile_read_root(struct profile_reader *reader) {
     if (status == TMPALLOC_OK)
         status = profile_read_read_process(reader, root);
     read_flags(reader, root);
+    if (status == TMPALLOC_OK)
+        status = read_children(reader, json_object_get(root, "process"));
     return status == TMPALLOC_OK ? read_totals(reader, root) : status;
 }
 

@@ -30,6 +30,8 @@ struct report_options {
 
 /* Says that call stacks are cut for want of memory. */
 void report_limited(struct text *text);
+/* How many processes went uncounted; nothing where there were none. */
+void report_children(const struct profile *profile, struct text *text);
 
 /* Each appends to *text; TMPALLOC_OK or an error, TMPALLOC_E_INTERRUPTED among them.  No row
  * of a table is wider than columns: the first column is shortened to what fits, and columns that

@@ -115,6 +115,8 @@ static void append_process(const struct document *document) {
     append_value(text, ",\"arguments\":", value_strings(profile->arguments));
     append_ending(text, &profile->ending);
     text_append(text, ",\"children\":[]");
+    if (profile->totals.children > 0)
+        report_json_append_count(text, ",\"uncounted_children\":", profile->totals.children);
     append_value(text, ",\"directories\":", value_strings(profile->directories));
     append_value(text, ",\"interpreters\":", list_of(profile->interpreters));
     append_bool(text, ",\"unmatched\":", profile->unmatched);
@@ -124,6 +126,8 @@ static void append_process(const struct document *document) {
         append_bool(text, ",\"stopped\":", true);
     if (profile->ending.how == ENDING_EXECED)
         append_bool(text, ",\"execed\":", true);
+    if (profile->executed)
+        append_value(text, ",\"executed\":", value_text(profile->executed));
     if (profile->covered)
         append_bool(text, ",\"covered\":", true);
     text_append(text, "}");

@@ -298,7 +298,8 @@ static size_t count_advice_lines(const struct report_rows *rows, const struct re
 }
 
 static size_t lines_beside_rows(const struct report_rows *rows) {
-    return LINES_BESIDE_ROWS + (rows->profile->limited ? LINES_OF_LIMIT : 0);
+    return LINES_BESIDE_ROWS + (rows->profile->limited ? LINES_OF_LIMIT : 0) +
+           (rows->profile->totals.children > 0);
 }
 
 size_t report_rows_advice_lines(const struct report_rows *rows, size_t shown) {

@@ -50,7 +50,27 @@ int report_find_site(const struct profile *profile, uint32_t id, const struct pr
     return error_set(error, TMPALLOC_E_ARGUMENT, "no site %u: sites are 1 to %u", id, last);
 }
 
+/* Of which program nothing was seen, and what it did instead. */
+static void append_unseen(const struct profile *profile, struct text *text) {
+    text_append(text, "No allocations were seen in ");
+    profile_append_printable(text, profile->executable);
+    if (profile->executed) {
+        text_append(text, ", which went on as ");
+        profile_append_printable(text, profile->executed);
+        text_append(text, ": that isn't tracked.\n");
+    } else if (profile->ending.how == ENDING_EXECED) {
+        text_append(text, ", which went on as another program: that isn't tracked.\n");
+    } else {
+        text_append(text, profile->unfound ? ": no allocator was found in it.\n" : ".\n");
+    }
+}
+
 void report_nothing(const struct profile *profile, struct text *text) {
+    bool over = profile->ending.how == ENDING_EXECED || profile->ending.how == ENDING_EXITED;
+    if (profile->totals.allocations == 0 && profile->executable && over) {
+        append_unseen(profile, text);
+        return;
+    }
     if (profile->count == 0) {
         text_printf(text, "No temporary allocations at threshold %u among ", profile->threshold);
         text_append_count(text, profile->totals.allocations);

@@ -158,6 +158,14 @@ static int report_summary_print(struct report_rows *rows, struct text *text) {
     return status;
 }
 
+void report_children(const struct profile *profile, struct text *text) {
+    uint64_t count = profile->totals.children;
+    if (count == 0)
+        return;
+    text_append_count(text, count);
+    text_printf(text, " child process%s not counted.\n", count == 1 ? " was" : "es were");
+}
+
 void report_limited(struct text *text) {
     text_append(text,
                 "Call stacks were cut after the allocator's caller when the agent's memory was "
@@ -170,6 +178,8 @@ int report_summary(const struct profile *profile, const struct report_options *o
     int status = report_rows_create(profile, options, &rows);
     if (status == TMPALLOC_OK)
         status = report_summary_print(&rows, text);
+    if (status == TMPALLOC_OK)
+        report_children(profile, text);
     report_rows_release(&rows);
     return report_end(status, text, error);
 }

@@ -34,11 +34,12 @@ struct recording {
     bool limited;                           /* it had none for more call stacks */
     struct tmpalloc_process process;        /* pid 0: not known yet */
     bool tracked;                           /* entry points were, at some time */
-    bool whole;       /* they were from the program's start on, without a pause */
-    bool within;      /* calls counted, at some time, while one function was on the stack alone */
-    bool over;        /* the process is gone */
-    bool running;     /* it was, when what it counted was to be copied last */
-    char **arguments; /* of the process, NULL-terminated; NULL: unknown */
+    bool whole;  /* they were from the program's start on, without a pause */
+    bool within; /* calls counted, at some time, while one function was on the stack alone */
+    bool over;   /* the process is gone */
+    char executed[4096]; /* the program that replaced it; "": none did, or unknown */
+    bool running;        /* it was, when what it counted was to be copied last */
+    char **arguments;    /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;
     struct modules *modules;
     struct process_files files; /* of which `modules` were updated last, if at all */

@@ -35,6 +35,9 @@ void session_describe_ending(struct session *session, struct profile *profile) {
     profile->ending = session->ending;
     profile->ending.pid = session->recording->process.pid;
     profile->covered = is_covered(session, profile);
+    profile->unfound = !session->recording->tracked;
+    if (session->recording->executed[0])
+        profile->executed = session->recording->executed;
     int32_t signal = signal_at_hand(session);
     if (!profile_is_fatal(signal))
         return;

@@ -1,6 +1,8 @@
 #include "session/session_process.h"
 
 #include "debugger/process_linux.h"
+#include "names/process_maps.h"
+#include "profile/profile_names.h"
 #include "session/session_begin.h"
 #include "session/session_catch.h"
 #include "session/session_caught.h"
@@ -106,13 +108,28 @@ static void stopped_process_ended(struct session *session, struct profile_ending
     session->recording->over = true;
 }
 
+/* By now the process is what it has executed. */
+static void note_executed(struct recording *recording, struct text *ret) {
+    if (recording->process.local)
+        process_maps_executable(recording->process.pid, recording->executed,
+                                sizeof(recording->executed));
+    if (!recording->executed[0])
+        return;
+    text_append(ret, ", by ");
+    profile_append_printable(ret, recording->executed);
+}
+
 static void process_execed(struct session *session) {
+    struct text by;
+    text_init(&by);
     session_end_tracking(session, "replaced its program by exec");
     session->ending.how = ENDING_EXECED;
+    note_executed(session->recording, &by);
     host_message(
         &session->host,
-        "tmpalloc: process %lld replaced its program by exec, the results before that stay",
-        (long long)session->recording->process.pid);
+        "tmpalloc: process %lld replaced its program by exec%s, the results before that stay",
+        (long long)session->recording->process.pid, text_get(&by));
+    text_deinit(&by);
 }
 
 static void session_process_stopped(struct session *session, bool signaled) {

@@ -164,6 +164,11 @@ static void append_row(struct text *text, const char *name, uint64_t count) {
     text_append(text, "\n");
 }
 
+static void append_children(struct text *text, uint64_t count) {
+    if (count > 0)
+        append_row(text, "uncounted children", count);
+}
+
 static void append_bytes(struct text *text, const char *name, uint64_t bytes) {
     text_printf(text, "%-20s", name);
     text_append_size(text, bytes);
@@ -209,6 +214,7 @@ static int loaded_status(const struct session *session, struct text *text, struc
     text_printf(text, "%-20s%u (recorded up to %u)\n", "threshold", view.threshold, most);
     append_row(text, "cross-thread frees", totals->cross_thread_frees);
     append_row(text, "dropped events", totals->dropped);
+    append_children(text, totals->children);
     append_row(text, "call sites", profile->site_count);
     append_bytes(text, "tracker memory", memory_in_use());
     profile_destroy(profile);
@@ -249,6 +255,7 @@ int session_status(struct session *session, struct text *text, struct error *err
     session_status_append_temporaries(session, &snapshot, text);
     append_row(text, "cross-thread frees", snapshot.totals.cross_thread_frees);
     append_row(text, "dropped events", snapshot.totals.dropped);
+    append_children(text, snapshot.totals.children);
     if (session->recording->within)
         append_row(text, "entries", snapshot.totals.entries);
     append_row(text, "call stacks", stacks_count(tracker_stacks(session->recording->tracker)));

@@ -252,6 +252,7 @@ static void subtract_totals(struct snapshot_totals *later, const struct snapshot
     later->cross_thread_frees -= earlier->cross_thread_frees;
     later->dropped -= earlier->dropped;
     later->entries -= earlier->entries;
+    later->children -= earlier->children;
 }
 
 static void subtract_counters(struct site_counters *later, const struct site_counters *earlier) {

@@ -14,8 +14,9 @@ struct snapshot_totals {
     uint64_t allocated_bytes;
     uint64_t deallocations;
     uint64_t cross_thread_frees;
-    uint64_t dropped; /* events that could not be observed */
-    uint64_t entries; /* outermost calls of the function that events are to come from */
+    uint64_t dropped;  /* events that could not be observed */
+    uint64_t entries;  /* outermost calls of the function that events are to come from */
+    uint64_t children; /* processes that this one has made, which count nowhere */
 };
 
 struct snapshot_site {

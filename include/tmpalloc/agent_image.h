@@ -21,7 +21,7 @@
 #include "tmpalloc/allocator_functions.h"
 #include "tmpalloc/catch_filter.h"
 
-#define AGENT_IMAGE_VERSION     20
+#define AGENT_IMAGE_VERSION     21
 #define AGENT_IMAGE_MAGIC       "tmpalloc-agent\x1a" /* 16 bytes with its NUL */
 #define AGENT_IMAGE_MAGIC_BYTES 16
 
@@ -187,8 +187,9 @@ struct agent_image {
     uint64_t object_allocator_tables[AGENT_OBJECT_ALLOCATOR_TABLES];
     uint64_t object_allocator_settled; /* address of a word that is 0 while tables may still be
                                           written to */
-    uint32_t asks;                     /* 1: AGENT_TELLS_ASKING is answered */
-    uint32_t sandboxed;                /* enum agent_sandbox */
+    uint64_t children;  /* processes that this one has made, which don't count here */
+    uint32_t asks;      /* 1: AGENT_TELLS_ASKING is answered */
+    uint32_t sandboxed; /* enum agent_sandbox */
 };
 
 /* How a register of the caller is found. */
@@ -374,7 +375,7 @@ struct agent_stack {
                    #structure " is part of the contract")
 
 AGENT_IMAGE_LAYOUT(agent_image_anchor, 32, image, 24);
-AGENT_IMAGE_LAYOUT(agent_image, 3232, sandboxed, 3228);
+AGENT_IMAGE_LAYOUT(agent_image, 3240, sandboxed, 3236);
 AGENT_IMAGE_LAYOUT(agent_rule, 16, offset, 8);
 AGENT_IMAGE_LAYOUT(agent_operation, 24, number2, 16);
 AGENT_IMAGE_LAYOUT(agent_code, 1472, operations, 320);
@@ -411,9 +412,10 @@ enum agent_tells {
  *
  * It starts, stops and resets by writing to the image, which needs no call and is possible at any
  * stop.  With g for the generation: start writes (g | 1) + 2, stop (g & ~1) + 2.  Reset writes 0 to
- * dropped, g + 2 to reset_generation, and then to generation.  To read what threads that run on
- * would change meanwhile, it takes AGENT_TRACKS away and puts it back.  only_tid, mappings, python,
- * within and asks may be written before a start, breakpoints and breakpoint_bytes at any time.
+ * dropped and children, g + 2 to reset_generation, and then to generation.  To read what threads
+ * that run on would change meanwhile, it takes AGENT_TRACKS away and puts it back.  only_tid,
+ * mappings, python, within and asks may be written before a start, breakpoints and breakpoint_bytes
+ * at any time.
  *
  * It catches by writing to `catches`, catch_anywhere, a new catch_generation, and at last catching,
  * at any stop; and catch_matches and catch_generation of a site when it is asked for them.  It

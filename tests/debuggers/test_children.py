@@ -1,7 +1,11 @@
 """Programs that make processes in the ways that are hard on whoever is in them."""
 
+import json
+import os
+import re
+
 import pytest
-from library.support import C_FLAGS, FOLLOW_CHILD, allocations
+from library.support import C_FLAGS, FOLLOW_CHILD, PROGRAMS, allocations
 
 #: A signal handler forks while malloc, or fork itself, is under way.
 FORKS_IN_HANDLER = r"""
@@ -171,3 +175,77 @@ def test_a_child_in_which_the_agent_cannot_begin_is_told(debugger, compile, end)
     told = "tmpalloc: the process is a child that was not made by fork(), so the agent counted nothing"
     assert result.text.count(told) == 1, result.text
     assert "an event was lost" not in result.text
+
+
+# --- how many went uncounted --------------------------------------------------------------------
+
+EVERY_WAY = ["fork", "fork", "vfork", "spawn", "spawnp", "system", "clone", "failing"]
+
+
+@pytest.fixture
+def making(compile):
+    return compile(PROGRAMS / "making.c", *C_FLAGS, "-D_GNU_SOURCE", name="making")
+
+
+def assert_children(status, summary, count):
+    line = f"{count} child processes were not counted.\n"
+    assert re.search(rf"^uncounted children  {count}$", status, re.M), status
+    assert summary.endswith(line if count > 1 else "1 child process was not counted.\n"), summary
+
+
+def test_children_that_went_uncounted_are_told(debugger, making, start):
+    steps = [start, debugger.run(), "tmpalloc status", "tmpalloc summary"]
+    steps += ["tmpalloc save runs.json", "tmpalloc load runs.json runs.json"]
+    result = debugger.session(making, [*steps, "tmpalloc summary"], EVERY_WAY)
+    assert result.exit_statuses == [4] and allocations(result.outputs[2]) == 3, result.text
+    assert_children(*result.outputs[2:4], 7)
+    process = json.loads((debugger.directory / "runs.json").read_text())["process"]
+    assert process["uncounted_children"] == 7
+    assert "\n14 child processes were not counted." in result.outputs[-1]
+
+
+def test_the_parent_of_a_daemon_has_an_uncounted_child(debugger, making, start):
+    steps = [start, debugger.run(), "tmpalloc status", "tmpalloc summary"]
+    result = debugger.session(making, steps, ["daemon"])
+    assert_children(*result.outputs[2:], 1)
+
+
+def test_children_of_what_was_tracked_from_a_stop_on_are_told(debugger, making, start):
+    steps = [debugger.break_at("by_vfork"), debugger.run(), start, debugger.continue_()]
+    steps += ["tmpalloc status", "tmpalloc summary --inclusive"]
+    result = debugger.session(making, steps, EVERY_WAY)
+    assert result.exit_statuses == [4], result.text
+    assert_children(*result.outputs[4:], 5)
+
+
+def test_children_are_zeroed_and_compared_as_other_counters_are(debugger, making, start):
+    steps = [start, debugger.break_at("by_vfork"), debugger.run(), "tmpalloc mark before"]
+    steps += [debugger.break_at("by_system"), debugger.continue_()]
+    steps += ["tmpalloc summary --since before", "tmpalloc reset", "tmpalloc status"]
+    result = debugger.session(making, steps, EVERY_WAY)
+    assert result.outputs[6].endswith("3 child processes were not counted.\n"), result.text
+    assert "uncounted" not in result.outputs[8]
+
+
+def test_a_program_without_allocations_is_named_with_what_it_did(debugger, compile, start):
+    program = compile(
+        """#include <unistd.h>
+        int main(int count, char **words) {
+            char *const arguments[] = {"true", NULL};
+            if (count > 1)
+                execv(words[1], arguments);
+            return 3;
+        }""",
+        *C_FLAGS,
+    )
+    steps = [start, debugger.run(), "tmpalloc summary"]
+    seen = f"No allocations were seen in {program}"
+    assert debugger.session(program, steps).outputs[2] == f"{seen}.\n"
+    output = debugger.session(program, steps, ["/bin/true"]).outputs[2]
+    assert f"{seen}, which went on as {os.path.realpath('/bin/true')}: that isn't tracked.\n" in output
+
+
+def test_a_program_without_an_allocator_is_named(debugger, compile):
+    program = compile("int main(void) { return 3; }", "-static", "-s")
+    result = debugger.session(program, ["tmpalloc start", debugger.run(), "tmpalloc summary"])
+    assert f"No allocations were seen in {program}: no allocator was found" in result.outputs[2]

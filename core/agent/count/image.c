@@ -86,6 +86,7 @@ bool image_end(uint64_t generation) {
 void image_reset(void) {
     uint64_t generation = image->generation + 2;
     image->dropped = 0;
+    image->children = 0;
     IMAGE_STORE(&image->reset_generation, generation);
     IMAGE_STORE(&image->generation, generation);
 }
@@ -103,4 +104,9 @@ void image_in_child(void) {
 
 void image_count_dropped(void) {
     __atomic_fetch_add(&image->dropped, 1, __ATOMIC_RELAXED);
+}
+
+void image_count_child(void) {
+    if (image_tracks(IMAGE_LOAD(&image->generation)))
+        __atomic_fetch_add(&image->children, 1, __ATOMIC_RELAXED);
 }

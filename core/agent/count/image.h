@@ -59,5 +59,7 @@ void image_in_child(void);
 
 /* An event that no thread's record could count. */
 void image_count_dropped(void);
+/* The process has made another one, which is not counted here. */
+void image_count_child(void);
 
 #endif

@@ -276,25 +276,39 @@ bool threads_window_holds(const struct thread *thread, uint64_t generation) {
 /* Some thread may be in the middle of a change while this one forks. */
 static __thread bool torn __attribute__((tls_model("initial-exec")));
 
+/* Handlers aren't told whether fork has failed: only then it sets errno. */
+static __thread int errno_before __attribute__((tls_model("initial-exec")));
+
 void threads_before_fork(void) {
     bool whole = python_codes_before_fork();
     whole = lock_before_fork(&lock) && whole;
     whole = detector_before_fork(detector) && whole;
     torn = !memory_before_fork() || !whole;
     image_before_fork();
+    errno_before = *c_library___errno_location();
+    *c_library___errno_location() = 0;
 }
 
-void threads_after_fork(void) {
+static void after_fork(void) {
     memory_after_fork();
     detector_after_fork(detector);
     lock_after_fork(&lock);
     python_codes_after_fork();
 }
 
+void threads_in_parent(void) {
+    after_fork();
+    if (*c_library___errno_location() != 0)
+        return;
+    *c_library___errno_location() = errno_before;
+    image_count_child();
+}
+
 /* Only the thread that forked lives on; it keeps its record. */
 void threads_in_child(void) {
     image_in_child();
-    threads_after_fork();
+    after_fork();
+    *c_library___errno_location() = errno_before;
     if (torn)
         image_end(image->generation);
     for (struct thread *t = record_at(image->first_thread); t; t = record_at(t->image.next))

@@ -110,7 +110,7 @@ bool threads_window_holds(const struct thread *thread, uint64_t generation);
  * and all windows empty then.  Of a fork in a signal handler that interrupted the agent, while
  * another thread was in the middle of a change, the child tracks nothing. */
 void threads_before_fork(void);
-void threads_after_fork(void);
+void threads_in_parent(void);
 void threads_in_child(void);
 
 #endif

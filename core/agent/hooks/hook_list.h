@@ -22,6 +22,14 @@
          (option, two, three, four, five), -1)                                                     \
     KIND(long, syscall, (long number, long one, long two, long three, long four, long five),       \
          (number, one, two, three, four, five), -1)                                                \
+    KIND(int, posix_spawn,                                                                         \
+         (pid_t * child, const char *path, const void *actions, const void *attributes,            \
+          char *const *arguments, char *const *variables),                                         \
+         (child, path, actions, attributes, arguments, variables), ENOSYS)                         \
+    KIND(int, posix_spawnp,                                                                        \
+         (pid_t * child, const char *file, const void *actions, const void *attributes,            \
+          char *const *arguments, char *const *variables),                                         \
+         (child, file, actions, attributes, arguments, variables), ENOSYS)                         \
     KIND(pid_t, vfork, (void), (), -1)                                                             \
     KIND(int, clone,                                                                               \
          (int (*function)(void *), void *stack, int flags, void *arg, pid_t *parent_tid,           \

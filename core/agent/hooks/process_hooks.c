@@ -6,6 +6,7 @@
 
 #include "agent/count/catches.h"
 #include "agent/count/children.h"
+#include "agent/count/image.h"
 #include "agent/count/sandbox.h"
 #include "agent/hooks/hook_list.h"
 #include "agent/hooks/hooks_real.h"
@@ -67,6 +68,17 @@ static void tell_of_leaving(long number) {
         catches_leaving(AGENT_TELLS_EXECING);
 }
 
+static int note_child(int result) {
+    if (result > 0)
+        image_count_child();
+    return result;
+}
+
+/* Of who shares its memory only the C library's functions tell. */
+static bool makes_copy(long number, long flags, long stack) {
+    return number == SYS_fork || (number == SYS_clone && stack == 0 && !(flags & CLONE_VM));
+}
+
 long hook_syscall(long number, long one, long two, long three, long four, long five) {
     bool enters = false;
     if (!process_hooks_is_child())
@@ -75,18 +87,20 @@ long hook_syscall(long number, long one, long two, long three, long four, long f
         enters = seccomp_enters((unsigned long)one, (unsigned long)three);
     else if (number == SYS_prctl)
         enters = prctl_enters((unsigned int)one, (unsigned long)two, (unsigned long)three);
+    if (makes_copy(number, one, two))
+        return note_child((int)REAL(syscall)(number, one, two, three, four, five));
     if (__builtin_expect(!enters || process_hooks_is_child(), 1))
         return REAL(syscall)(number, one, two, three, four, five);
     sandbox_begin();
     return process_hooks_settle(number, REAL(syscall)(number, one, two, three, four, five), two);
 }
 
-/* As the C library gives it what the kernel has. */
+/* What the kernel has answered to vfork(), as the C library gives it. */
 pid_t process_hooks_answer(int result);
 
 pid_t process_hooks_answer(int result) {
     if (result >= 0)
-        return result;
+        return note_child(result);
     *c_library___errno_location() = -result;
     return -1;
 }
@@ -115,14 +129,32 @@ int hook_clone(int (*function)(void *), void *stack, int flags, void *arg, pid_t
                void *storage, pid_t *child_tid) {
     bool tells = flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID); /* the program itself */
     if (shares_all(flags) && !(flags & CLONE_VFORK) && !tells)
-        return clone_apart(function, stack, flags, arg, parent_tid, storage);
-    if (!shares_all(flags) || !(flags & CLONE_VFORK))
+        return note_child(clone_apart(function, stack, flags, arg, parent_tid, storage));
+    if ((flags & CLONE_VM) && !(shares_all(flags) && (flags & CLONE_VFORK)))
         return ((clone_passed *)(uintptr_t)REAL(clone))(function, stack, flags, arg, parent_tid,
                                                         storage);
+    if (!(flags & CLONE_VM))
+        return note_child(REAL(clone)(function, stack, flags, arg, parent_tid, storage, child_tid));
     children_begin();
     int result = REAL(clone)(function, stack, flags, arg, parent_tid, storage, child_tid);
     children_end();
-    return result;
+    return note_child(result);
+}
+
+/* Programs that are executed at once; a number other than 0 is an error. */
+
+int hook_posix_spawn(pid_t *child, const char *path, const void *actions, const void *attributes,
+                     char *const *arguments, char *const *variables) {
+    int status = REAL(posix_spawn)(child, path, actions, attributes, arguments, variables);
+    note_child(status == 0);
+    return status;
+}
+
+int hook_posix_spawnp(pid_t *child, const char *file, const void *actions, const void *attributes,
+                      char *const *arguments, char *const *variables) {
+    int status = REAL(posix_spawnp)(child, file, actions, attributes, arguments, variables);
+    note_child(status == 0);
+    return status;
 }
 
 /* Under other names than their headers declare. */

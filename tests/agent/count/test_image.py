@@ -14,8 +14,8 @@ IMAGE = {"version": 16, "image": 24, "thread_bytes": 32, "max_threshold": 44, "p
 IMAGE |= {"generation": 56, "reset_generation": 64, "first_thread": 72, "entry_point_count": 128}
 # Behind what grows with the contract, whose last line about the layout says where `sandboxed` is.
 SANDBOXED = int(re.search(r"agent_image, \d+, sandboxed, (\d+)\)", CONTRACT.read_text())[1])
-IMAGE |= {"window_ring_off": SANDBOXED - 40, "window_entries": SANDBOXED - 36}
-IMAGE |= {"window_entry_bytes": SANDBOXED - 32}
+IMAGE |= {"window_ring_off": SANDBOXED - 48, "window_entries": SANDBOXED - 44}
+IMAGE |= {"window_entry_bytes": SANDBOXED - 40}
 THREAD = {"next": 0, "first_site": 8, "generation": 16, "window": 88, "life": 96}
 WINDOW_ENTRY = {"address": 0, "site": 16}
 SITE = {"next": 0, "stack": 8, "threads": 16, "first_free": 24, "entry_point": 32}
