@@ -1,6 +1,7 @@
 """Fixtures of all tests: debuggers, programs to debug, drivers of the core."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,10 @@ import pytest
 from library.debuggers import GdbController, LldbController
 from library.described import Driver, Saved
 from library.support import LIBRARY, built
+
+# Python's readline, which a test runner may have loaded, leaves a guess there that reads like a wish.
+for variable in ("COLUMNS", "LINES"):
+    os.environ.pop(variable, None)
 
 
 @pytest.fixture(params=[GdbController, LldbController], ids=["gdb", "lldb"])
