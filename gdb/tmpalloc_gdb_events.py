@@ -85,6 +85,10 @@ def take_ending():
     return -1 if exit_status is None else exit_status, signal_number or 0
 
 
+def _execute_later(line):
+    gdb.post_event(lambda: gdb.execute(line))
+
+
 class GdbEvents(Host):
     """The part of the host that GDB tells what happens."""
 
@@ -169,7 +173,10 @@ class GdbEvents(Host):
         There the address of one of ours means something else, or can't be written at all.
         """
         # GDB calls this at each hit, too, because the hit is counted.
-        if not isinstance(breakpoint, OwnBreakpoint):
+        if self.catches.is_one(breakpoint):
+            if not self._in_hit:
+                self.when_possible(lambda: self.catches.learn(breakpoint))
+        elif not isinstance(breakpoint, OwnBreakpoint):
             _disable_in_agent(breakpoint)
             self._tell_places(breakpoint)
         elif self._tracked and len(gdb.inferiors()) > 1:
@@ -205,3 +212,4 @@ class GdbEvents(Host):
             commands = any(b.commands for b in getattr(event, "breakpoints", ()))
             kind = binding.EVENT_SIGNALED if signaled else binding.EVENT_STOPPED
             self.event(kind, may_execute=not commands)
+            self.catches.end_stop(_execute_later if commands else gdb.execute)
