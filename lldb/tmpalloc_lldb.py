@@ -15,8 +15,9 @@ from tmpalloc import binding  # noqa: E402 (needs the path)
 from tmpalloc.command_table import Option  # noqa: E402
 from tmpalloc.log_width import log_width  # noqa: E402
 from tmpalloc.session import Session  # noqa: E402
-from tmpalloc_lldb_catches import CatchPlan  # noqa: E402,F401 (by its name, for LLDB)
+from tmpalloc_lldb_catches import CatchPlan, CatchResolver  # noqa: E402,F401 (by name, for LLDB)
 from tmpalloc_lldb_host import LldbHost  # noqa: E402
+from tmpalloc_lldb_steps import StepPlan  # noqa: E402,F401 (so, too)
 
 try:
     from lldb.plugins.parsed_cmd import LLDBOptionValueParser, ParsedCommand
@@ -28,7 +29,7 @@ def on_hit(frame, location, _internal_dict):
     """Called by LLDB at each hit of a breakpoint; False lets the program go on."""
     try:
         stops = _host.hit(frame, location.GetBreakpoint().GetID())
-        return stops and not _host.catches.stop(frame.GetThread(), f"{__name__}.CatchPlan")
+        return stops and not _host.catches.stop(frame.GetThread())
     except KeyboardInterrupt:
         return True
 

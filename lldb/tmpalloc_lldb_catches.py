@@ -1,26 +1,29 @@
 """Breakpoints of the user in LLDB that stand for catches."""
 
 import json
+from collections import Counter
 
 import lldb
 
 from tmpalloc import binding
-
-#: What lets the program go on when it is a breakpoint's command, and what none can do.
-_CONTINUES = ("process continue", "thread continue")
-_STEPS = ("thread step-", "thread until", "thread return", "process launch", "process kill")
+from tmpalloc_lldb_actions import execute_actions
 
 
 def find_frame(thread, pc, inlined):
-    """The innermost frame with this pc, or of the inlined ones there the one so many further out."""
+    """The innermost frame with this pc, or of the inlined ones there the one so many further out;
+    None: LLDB's stack ends before.
+    """
     frames = iter(thread)
     frame = next((frame for frame in frames if frame.GetPC() == pc), None)
-    if frame is None:
-        raise RuntimeError(f"no frame at {pc:#x}")
     for _ in range(inlined):
-        if frame.IsInlined():
+        if frame and frame.IsInlined():
             frame = next(frames)
     return frame
+
+
+def outermost_frame(thread):
+    """The last one that LLDB finds, which its users see instead."""
+    return thread.GetFrameAtIndex(thread.GetNumFrames() - 1)
 
 
 class CatchPlan:
@@ -52,10 +55,32 @@ class CatchPlan:
         stream.Print(self._reason)
 
 
-def _commands_of(breakpoint):
-    lines = lldb.SBStringList()
-    breakpoint.GetCommandLineCommands(lines)
-    return [lines.GetStringAtIndex(i) for i in range(lines.GetSize())]
+class CatchResolver:
+    """What LLDB lists of a catch's breakpoint."""
+
+    hits = Counter()  # by the core's numbers of catches
+
+    def __init__(self, _breakpoint, arguments, _internal_dict=None):
+        self._id = arguments.GetValueForKey("id").GetUnsignedIntegerValue()
+
+    def __callback__(self, _context):
+        """Called by LLDB for each library of its name: never."""
+
+    def get_short_help(self):
+        """Called by LLDB."""
+        return f"tmpalloc catch {self._id}, hit count = {self.hits[self._id]}"
+
+
+def _is_for(breakpoint, thread):
+    """Whether a breakpoint is about this thread, by its options."""
+    wanted = breakpoint.GetThreadID(), breakpoint.GetThreadIndex()
+    known = thread.GetThreadID(), thread.GetIndexID()
+    anything = lldb.LLDB_INVALID_THREAD_ID, lldb.UINT32_MAX
+    return (
+        all(w in (k, a) for w, k, a in zip(wanted, known, anything))
+        and breakpoint.GetThreadName() in (None, "", thread.GetName())
+        and breakpoint.GetQueueName() in (None, "", thread.GetQueueName())
+    )
 
 
 class Catches:
@@ -63,18 +88,22 @@ class Catches:
     hits one.
     """
 
-    def __init__(self, host):
+    def __init__(self, host, module):
         self._host = host
+        self._module = module  # whose CatchPlan and CatchResolver LLDB finds
         self._breakpoints = {}  # by the core's numbers
         self._stopping = []  # those that stop the program now, each with its reason
 
     def insert(self, target, id):
         """See struct tmpalloc_host."""
-        name = f"tmpalloc_catch_{id}"
-        breakpoint = target.BreakpointCreateByName(name, "tmpalloc")
+        arguments, files, none = lldb.SBStructuredData(), lldb.SBFileSpecList(), lldb.SBFileSpecList()
+        arguments.SetFromJSON(json.dumps({"id": id}))
+        files.Append(lldb.SBFileSpec("tmpalloc"))
+        resolver = f"{self._module}.CatchResolver"
+        breakpoint = target.BreakpointCreateFromScript(resolver, arguments, files, none)
         if not breakpoint.IsValid():
             raise RuntimeError("no target")
-        breakpoint.AddName(name)
+        breakpoint.AddName(f"tmpalloc_catch_{id}")
         self._breakpoints[id] = breakpoint
 
     def number(self, id):
@@ -87,8 +116,11 @@ class Catches:
         breakpoint = self._breakpoints.get(id)
         if not (breakpoint and breakpoint.IsValid() and breakpoint.IsEnabled()):
             return binding.CATCH_PASSES
+        if not _is_for(breakpoint, frame.GetThread()):
+            return binding.CATCH_PASSES
         if breakpoint.GetCondition() and not self._holds(breakpoint, frame):
             return binding.CATCH_PASSES
+        CatchResolver.hits[id] += 1
         if breakpoint.GetIgnoreCount() > 0:
             breakpoint.SetIgnoreCount(breakpoint.GetIgnoreCount() - 1)
             return binding.CATCH_PASSES
@@ -117,33 +149,27 @@ class Catches:
         """A hit begins: what the latest stop left to be executed is void."""
         self._stopping = []
 
-    def stop(self, thread, plan):
+    def stop(self, thread):
         """Makes a thread stop for what the catches say; False: none of them is to stop it."""
         if not self._stopping:
             return False
         arguments = lldb.SBStructuredData()
         reasons = dict.fromkeys(reason for _, reason in self._stopping)
+        # A step of the user's, beneath it, would go on.
+        self._host.command(thread, "thread plan discard 1")
         arguments.SetFromJSON(json.dumps({"reason": ", ".join(reasons)}))
-        return thread.StepUsingScriptedThreadPlan(plan, arguments, False).Success()
+        return thread.StepUsingScriptedThreadPlan(f"{self._module}.CatchPlan", arguments, False).Success()
 
     def execute_commands(self, context):
         """Executes the commands at a stop; True when the program is to go on then."""
         stopping, self._stopping = self._stopping, []
-        goes_on = [self._execute(breakpoint, context) for breakpoint, _ in stopping]
+        goes_on = [execute_actions(self._host, breakpoint, context) for breakpoint, _ in stopping]
+        for breakpoint, _ in stopping:
+            if breakpoint.IsOneShot():
+                self._end(breakpoint)
         return bool(goes_on) and all(goes_on)
 
-    def _execute(self, breakpoint, context):
-        interpreter = self._host.debugger.GetCommandInterpreter()
-        for line in _commands_of(breakpoint):
-            result = lldb.SBCommandReturnObject()
-            interpreter.ResolveCommand(line, result)
-            command = (result.GetOutput() or "").strip()
-            if command.startswith(_CONTINUES):
-                return True
-            if command.startswith(_STEPS):
-                self._host.message(f"tmpalloc: '{line}' can't be a command of a catch in LLDB")
-                return False
-            result.Clear()
-            interpreter.HandleCommand(line, context, result)
-            self._host.message(f"(lldb)  {line}\n{result.GetOutput()}{result.GetError()}".rstrip("\n"))
-        return breakpoint.GetAutoContinue()
+    def _end(self, breakpoint):
+        """What was for one stop has had it."""
+        self._host.retire(breakpoint)
+        self._breakpoints = {i: b for i, b in self._breakpoints.items() if b != breakpoint}

@@ -19,6 +19,7 @@ from tmpalloc_lldb_process import (
     loaded_files,
     stop_signal,
 )
+from tmpalloc_lldb_steps import Steps
 
 #: Words before r_state in struct r_debug of <link.h>, and its value before files are unloaded.  A
 #: breakpoint that is in a file when it is unloaded can't be set again: LLDB's server believes that
@@ -76,7 +77,8 @@ class LldbEvents(LldbBreakpoints):
         self._process = None  # that has our breakpoints, or was started to get them
         self._tracked = None  # its identity then
         self._stop_hook = None  # a target and the number of its hook
-        self.catches = Catches(self)
+        self.catches = Catches(self, module)
+        self.steps = Steps(self, f"{module}.StepPlan")
         self._targets = []  # in the order in which the core got to know them
         self._files = (None, 0)  # a process and how many files it had
         self._stop = None
@@ -146,9 +148,12 @@ class LldbEvents(LldbBreakpoints):
     def notice_in_hook(self):
         """notice() for the hook itself, which LLDB's walk is at until it returns.
 
-        True when commands of a catch let the program go on.
+        True when the program is to go on: by commands of a catch, or to the end of a step.
         """
         with self._hook_runs:
+            thread = self.selected_process().GetSelectedThread()
+            if self.steps.go_on(thread):
+                return True
             self.notice()
             thread = self.selected_process().GetSelectedThread()
             context = lldb.SBExecutionContext(thread.GetSelectedFrame())

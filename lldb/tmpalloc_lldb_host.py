@@ -7,7 +7,7 @@ from tmpalloc.host import ProcessInfo, Skip, ThreadInfo
 from tmpalloc.progress import show
 from tmpalloc_lldb_breakpoints import NAME
 from tmpalloc_lldb_calls import call, run_to
-from tmpalloc_lldb_catches import find_frame
+from tmpalloc_lldb_catches import find_frame, outermost_frame
 from tmpalloc_lldb_events import LldbEvents
 from tmpalloc_lldb_process import (
     ALIVE,
@@ -165,7 +165,9 @@ class LldbHost(LldbEvents):
         self.retire(breakpoint)
 
     def message(self, text):
-        self.debugger.GetOutputFile().Write((text + "\n").encode())
+        output = self.debugger.GetOutputFile()
+        output.Write((text + "\n").encode())
+        output.Flush()  # an IDE reads it
 
     def preload(self, library, variable):
         self._unload_preload()
@@ -251,8 +253,12 @@ class LldbHost(LldbEvents):
         process = self.selected_process()
         thread = process.GetThreadByIndexID(key & _INDEX_MASK)
         frame = find_frame(thread, pc, inlined)
+        if not frame:
+            frame = outermost_frame(thread)
+            self.message(f"tmpalloc: LLDB's call stack ends at {frame.GetFunctionName()}")
         process.SetSelectedThread(thread)
         thread.SetSelectedFrame(frame.GetFrameID())
+        self.steps.show(frame)
 
     def insert_catch(self, id):
         self.catches.insert(self.debugger.GetSelectedTarget(), id)
@@ -262,9 +268,10 @@ class LldbHost(LldbEvents):
 
     def ask_catch(self, id, pc, inlined, reason):
         frame = self._selected_frame()
-        return self.catches.ask(
-            id, find_frame(frame.GetThread(), pc, inlined) if pc else frame, reason
-        )
+        if pc:
+            thread = frame.GetThread()
+            frame = find_frame(thread, pc, inlined) or outermost_frame(thread)
+        return self.catches.ask(id, frame, reason)
 
     def remove_catch(self, id):
         self.catches.remove(id)

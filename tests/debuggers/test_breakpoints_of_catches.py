@@ -143,3 +143,116 @@ def test_finish_and_up_go_on_from_a_catch_as_from_any_breakpoint(debugger, start
     assert re.search(r"release_records ?\(", result.outputs[3]), result.text
     assert re.search(r"(release_records|main) ?\(", result.outputs[4]), result.text
     assert result.exit_statuses == [3]
+
+
+#: LLDB's step of a line; GDB's is a step of the line of the innermost frame where that has one.
+STEPS = [("gdb", "agent", "next"), ("gdb", "agent", "step")]
+STEPS += [("lldb", engine, step) for engine in ("agent", "breakpoint") for step in ("next", "step")]
+
+
+@pytest.mark.parametrize("name, engine, step", STEPS)
+def test_a_step_goes_to_the_next_line_of_the_frame_that_is_shown(
+    request, program, name, engine, step
+):
+    debugger = request.getfixturevalue(name)
+    steps = [f"tmpalloc start --engine {engine}", "tmpalloc catch --at make -t 0", debugger.run()]
+    steps += [step, step, "up", step, debugger.continue_()]
+    result = debugger.session(program, steps)
+    lines = ["if (length == 0)", "}", "Record *second = make"]
+    found = [line in result.outputs[i] for i, line in zip((3, 4, 6), lines)]
+    assert found == [True] * 3 and result.exit_statuses == [3], result.text
+    assert name == "gdb" or "stop reason = step" in result.outputs[3]
+
+
+def test_a_catch_stops_a_step_of_the_user_and_finish(debugger, start, program):
+    steps = [debugger.break_at("main"), debugger.run(), start]
+    steps += ["tmpalloc catch --at make -t 0 --once", "next", "tmpalloc catch --min-size 300"]
+    steps += [debugger.finish(), debugger.finish(), "tmpalloc catch --delete", debugger.continue_()]
+    result = debugger.session(program, steps)
+    assert caught(result.outputs[4]) == "24B", result.text
+    assert re.search(r"delete record;", result.outputs[4])
+    assert result.exit_statuses == [3]
+
+
+#: A vector that grows in optimized code, where LLDB's own call stacks may end too early.
+GROWING = """
+#include <vector>
+__attribute__((noinline)) int work(int n) {
+    std::vector<int> values;
+    for (int i = 0; i < n; i++)
+        values.push_back(i);
+    return values.back();
+}
+int main() { return work(9); }
+"""
+
+
+def test_a_catch_stops_where_the_debugger_does_not_find_its_frame(debugger, compile, start):
+    program = compile(GROWING, "-O2", language="cpp")
+    steps = [start, "tmpalloc catch --at work --min-size 16", debugger.run(), "tmpalloc catch"]
+    result = debugger.session(program, [*steps, debugger.continue_(), debugger.kill()])
+    assert caught(result.outputs[2]) == "16B", result.text
+    assert "failed to" not in result.text, result.text
+    assert debugger.name == "gdb" or "tmpalloc catch 1: temporary of 16B\n" in result.outputs[2]
+
+
+def test_instructions_are_stepped_where_the_user_asks_for_them(lldb, program):
+    terminal = lldb.terminal(program)
+    terminal.command("tmpalloc start")
+    terminal.command("tmpalloc catch --at make -t 0")
+    terminal.command("run", "stop reason = ")
+    assert "instruction step over" in terminal.command("ni", "stop reason = ")
+
+
+def test_lldb_lists_how_often_a_catch_was_hit_and_ignores_count(lldb, start, program):
+    steps = [start, "tmpalloc catch --min-size 100", say(lldb, "ignore", 1), lldb.run()]
+    result = lldb.session(program, [*steps, "breakpoint list", say(lldb, "delete"), lldb.continue_()])
+    assert caught(result.outputs[3]) == "200B", result.text
+    assert "tmpalloc catch 1, hit count = 2," in result.outputs[4]
+    assert result.exit_statuses == [3]
+
+
+def test_a_breakpoint_for_one_thread_is_so_for_a_catch(lldb, start, program):
+    steps = [start, "tmpalloc catch --min-size 200", "breakpoint modify -x 2 2", lldb.run()]
+    result = lldb.session(program, [*steps, say(lldb, "delete"), lldb.continue_()])
+    assert caught(result.outputs[3]) == "4.883KB" and result.exit_statuses == [3], result.text
+
+
+def test_a_catch_is_deleted_after_the_one_stop_it_was_for(debugger, start, program):
+    once = {"gdb": "enable delete 1", "lldb": "breakpoint modify -o true 2"}[debugger.name]
+    steps = [start, "tmpalloc catch --min-size 200", once, debugger.run(), "tmpalloc catch"]
+    result = debugger.session(program, [*steps, debugger.continue_()])
+    assert caught(result.outputs[3]) == "200B" and "no catches" in result.outputs[4], result.text
+    assert caught(result.outputs[5]) is None and result.exit_statuses == [3]
+
+
+@pytest.mark.parametrize("count, sizes", [("once", ["200B"]), ("count 2", ["200B", "300B"])])
+def test_gdb_enables_a_catch_for_so_many_stops(gdb, start, program, count, sizes):
+    steps = [start, "tmpalloc catch --min-size 200", f"enable {count} 1", gdb.run()]
+    steps += [*[gdb.continue_()] * (len(sizes) - 1), "info breakpoints", gdb.continue_()]
+    result = gdb.session(program, steps)
+    assert list(map(caught, result.outputs[3 : 3 + len(sizes)])) == sizes, result.text
+    assert re.search(r"(?m)^1 +catchpoint +dis +n ", result.outputs[-2])
+    assert result.exit_statuses == [3]
+
+
+#: A script that lets the program go on.
+SCRIPT = """
+def pass_by(frame, location, _):
+    print("passes", frame.GetFunctionName(), location.IsValid())
+    return False
+"""
+
+
+def test_a_script_of_its_breakpoint_is_called_with_the_frame_that_is_charged(lldb, start, program):
+    file = lldb.directory / "stops.py"
+    file.write_text(SCRIPT)
+    steps = [lldb.source(file), start, "tmpalloc catch --min-size 300"]
+    steps += ["breakpoint command add -F stops.pass_by 2", lldb.break_at("run_threads"), lldb.run()]
+    steps += ["breakpoint command add -s python -o 'print(1); unknown' 2", lldb.continue_()]
+    result = lldb.session(program, [*steps, say(lldb, "delete"), lldb.continue_()])
+    assert re.search(r"passes .*grow\(?\)? False", result.outputs[5]), result.text
+    assert "run_threads" in result.outputs[5]
+    assert "name 'unknown' is not defined" in result.outputs[7]
+    assert caught(result.outputs[7]) == "4.883KB"
+    assert result.exit_statuses == [3]
