@@ -16,7 +16,7 @@ test_packages=(bubblewrap python3 python3-pytest python3-pytest-xdist clang g++ 
     heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema
     protobuf-compiler python3-protobuf golang-github-google-pprof-dev chromium chromium-driver
     python3-selenium musl-tools xz-utils dwz qemu-user gdb-multiarch gcc-aarch64-linux-gnu
-    libc6-dev-arm64-cross nodejs npm gfortran gnat valgrind)
+    libc6-dev-arm64-cross nodejs npm gfortran gnat valgrind cmark-gfm)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.

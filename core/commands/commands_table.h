@@ -101,8 +101,10 @@ struct command_file {
 int command_open_file(const struct command_call *call, const char *path, struct command_file *ret);
 void command_close_file(struct command_file *file);
 
-/* Writes a report of the profile, replacing a file where --force says so, and a line about it. */
+/* Writes a report of the profile (`limits`: report_for_file()), replacing a file where --force says
+ * so, and a line about it. */
 int command_write_report(const struct command_call *call, const struct profile *profile,
-                         report_function *report, const char *path);
+                         const struct report_format *format, const struct check_limits *limits,
+                         const char *path);
 
 #endif

@@ -82,20 +82,41 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
 /* Workflow commands that annotate these lines, one each, those with most bytes first. */
 int report_github(const struct profile *profile, struct text *text, struct error *error);
 
+struct check_limits;
+
+/* A table for a comment on a change, of at most 60,000 bytes: rows for which there is no room are
+ * counted. */
+int report_markdown(const struct profile *profile, struct text *text, struct error *error);
+/* The same with the verdict before it, and beside a baseline with what is new, worse, better or
+ * gone as report_diff() says it. */
+int report_markdown_against(const struct profile *profile, const struct check_limits *limits,
+                            struct text *text, struct error *error);
+
 /* One page that needs no other file and no network: table and flame graph at any threshold. */
 int report_html(const struct profile *profile, struct text *text, struct error *error);
-/* The same with what became of each call site since the baseline; NULL: without that.  Sites are
- * the same where report_diff() says so. */
-int report_html_diff(const struct profile *baseline, const struct profile *profile,
-                     struct text *text, struct error *error);
+/* The same with what became of each call site since the baseline of the limits.  Sites are the same
+ * where report_diff() says so. */
+int report_html_against(const struct profile *profile, const struct check_limits *limits,
+                        struct text *text, struct error *error);
+
+typedef int report_function(const struct profile *profile, struct text *text, struct error *error);
+typedef int report_comparison(const struct profile *profile, const struct check_limits *limits,
+                              struct text *text, struct error *error);
+struct report_format {
+    const char *name;
+    report_function *write;
+    report_comparison *against; /* the same beside the limits' baseline; NULL: there is no such */
+    bool judges;                /* that has a verdict by the other limits as well */
+};
 
 /* A format by its name in report_format_names; NULL: unknown. */
-typedef int report_function(const struct profile *profile, struct text *text, struct error *error);
-report_function *report_format(const char *name);
+const struct report_format *report_format(const char *name);
 /* NULL-terminated. */
 extern const char *const report_format_names[];
-/* Appends what a file of this name gets: JSON is compressed for a FILE.gz. */
-int report_for_file(const struct profile *profile, report_function *report, const char *path,
-                    struct text *text, struct error *error);
+/* Appends what a file of this name gets: JSON is compressed for a FILE.gz.  limits, of a format
+ * that has `against`; NULL: without. */
+int report_for_file(const struct profile *profile, const struct report_format *format,
+                    const struct check_limits *limits, const char *path, struct text *text,
+                    struct error *error);
 
 #endif

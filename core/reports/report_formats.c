@@ -3,8 +3,9 @@
 #include "reports/report.h"
 #include "support/gzip.h"
 
-/* Every format, in the order of the help text.  It is written by report_NAME(). */
-#define FORMATS_FOR_EACH(FORMAT)                                                                   \
+/* Every format, in the order of the help text.  It is written by report_NAME(), and by
+ * report_NAME_against() as well where it can be COMPARED with a baseline, or JUDGED by limits. */
+#define FORMATS_FOR_EACH(FORMAT, COMPARED, JUDGED)                                                 \
     FORMAT(json)                                                                                   \
     FORMAT(csv)                                                                                    \
     FORMAT(folded)                                                                                 \
@@ -13,36 +14,42 @@
     FORMAT(callgrind)                                                                              \
     FORMAT(sarif)                                                                                  \
     FORMAT(github)                                                                                 \
-    FORMAT(html)
+    JUDGED(markdown)                                                                               \
+    COMPARED(html)
 
 #define NAME(name)     #name,
-#define FUNCTION(name) report_##name,
+#define FORMAT(name)   {#name, report_##name, NULL, false},
+#define COMPARED(name) {#name, report_##name, report_##name##_against, false},
+#define JUDGED(name)   {#name, report_##name, report_##name##_against, true},
 
-const char *const report_format_names[] = {FORMATS_FOR_EACH(NAME) NULL};
+const char *const report_format_names[] = {FORMATS_FOR_EACH(NAME, NAME, NAME) NULL};
 
-report_function *report_format(const char *name) {
-    static report_function *const functions[] = {FORMATS_FOR_EACH(FUNCTION)};
-    for (size_t i = 0; report_format_names[i]; i++) {
-        if (strcmp(name, report_format_names[i]) == 0)
-            return functions[i];
+const struct report_format *report_format(const char *name) {
+    static const struct report_format formats[] = {FORMATS_FOR_EACH(FORMAT, COMPARED, JUDGED)};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (strcmp(name, formats[i].name) == 0)
+            return &formats[i];
     }
     return NULL;
 }
 
-static bool report_formats_is_compressed(report_function *report, const char *path) {
+static bool report_formats_is_compressed(const struct report_format *format, const char *path) {
     static const char suffix[] = ".gz";
     size_t length = strlen(path), suffix_length = strlen(suffix);
-    return report == report_json && length > suffix_length &&
+    return format->write == report_json && length > suffix_length &&
            strcmp(path + length - suffix_length, suffix) == 0;
 }
 
-int report_for_file(const struct profile *profile, report_function *report, const char *path,
-                    struct text *text, struct error *error) {
+int report_for_file(const struct profile *profile, const struct report_format *format,
+                    const struct check_limits *limits, const char *path, struct text *text,
+                    struct error *error) {
     struct text whole;
-    if (!report_formats_is_compressed(report, path))
-        return report(profile, text, error);
+    if (limits)
+        return format->against(profile, limits, text, error);
+    if (!report_formats_is_compressed(format, path))
+        return format->write(profile, text, error);
     text_init(&whole);
-    int status = report(profile, &whole, error);
+    int status = format->write(profile, &whole, error);
     if (status == TMPALLOC_OK)
         status = gzip_compress(text, &whole, error);
     text_deinit(&whole);

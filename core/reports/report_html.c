@@ -8,6 +8,7 @@
 #include "profile/profile_names.h"
 #include "profile/profile_threshold.h"
 #include "reports/report.h"
+#include "reports/report_check.h"
 #include "reports/report_selection.h"
 #include "reports/report_values.h"
 #include "support/memory.h"
@@ -361,8 +362,8 @@ static void html_end(struct calls *calls) {
     map_deinit(&calls->nodes);
 }
 
-int report_html_diff(const struct profile *baseline, const struct profile *profile,
-                     struct text *text, struct error *error) {
+static int print_page(const struct profile *profile, const struct profile *baseline,
+                      struct text *text, struct error *error) {
     struct calls calls;
     if (report_html_lacks)
         return error_set(
@@ -381,5 +382,10 @@ int report_html_diff(const struct profile *baseline, const struct profile *profi
 }
 
 int report_html(const struct profile *profile, struct text *text, struct error *error) {
-    return report_html_diff(NULL, profile, text, error);
+    return print_page(profile, NULL, text, error);
+}
+
+int report_html_against(const struct profile *profile, const struct check_limits *limits,
+                        struct text *text, struct error *error) {
+    return print_page(profile, limits->baseline, text, error);
 }

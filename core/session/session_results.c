@@ -170,7 +170,7 @@ static int write_profile(const struct profile *profile, const char *path, bool f
                          struct text *text, struct error *error) {
     struct text content;
     text_init(&content);
-    int status = report_for_file(profile, report_json, path, &content, error);
+    int status = report_for_file(profile, report_format("json"), NULL, path, &content, error);
     if (status == TMPALLOC_OK)
         status = file_write_whole(path, force, &content, error);
     if (status == TMPALLOC_OK) {

@@ -9,6 +9,7 @@ import pytest
 from library.published import (
     read_callgrind,
     read_commands,
+    read_markdown,
     read_pprof,
     read_sarif,
     read_speedscope,
@@ -17,7 +18,8 @@ from library.results import read_results
 
 pytestmark = pytest.mark.usefixtures("library")
 
-FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github", "html"]
+FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github"]
+FORMATS += ["markdown", "html"]
 STATEMENTS = (
     "create table t (n integer primary key, name text);"
     "with recursive c(n) as (select 1 union all select n + 1 from c where n < 400)"
@@ -30,26 +32,28 @@ def sums_of_formats(folder):
     """Count and bytes of all temporaries, as each format has them."""
     document = read_results(folder / "report.json")
     with (folder / "report.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        sites = list(csv.DictReader(file))
     folded = (folder / "report.folded").read_text().splitlines()
     by_bytes, by_count = read_speedscope((folder / "report.speedscope").read_text())["profiles"]
     samples = read_pprof((folder / "report.pprof").read_bytes()).sample
     results = read_sarif((folder / "report.sarif").read_text())["results"]
     commands = read_commands((folder / "report.github").read_text())
     titles = [command.properties["title"].split()[0] for command in commands]
+    rows = read_markdown((folder / "report.markdown").read_text()).tables[0][1:]
     page = (folder / "report.html").read_text()
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
     triples = [site["distances"][i : i + 3] for site in data["sites"] for i in (0, 3)]
     within = [triple for triple in triples if triple and triple[0] <= data["threshold"]]
     return {
         "json": tuple(document["totals"]["temporary"].values()),
-        "csv": tuple(sum(int(row[key]) for row in rows) for key in ("count", "bytes")),
+        "csv": tuple(sum(int(site[key]) for site in sites) for key in ("count", "bytes")),
         "folded": (None, sum(int(line.rpartition(" ")[2]) for line in folded)),
         "speedscope": (sum(by_count["weights"]), sum(by_bytes["weights"])),
         "pprof": tuple(sum(sample.value[i] for sample in samples) for i in (0, 1)),
         "callgrind": read_callgrind(folder / "report.callgrind").totals[::-1],
         "sarif": tuple(sum(r["properties"][key] for r in results) for key in ("count", "bytes")),
         "github": (sum(int(title.replace(",", "")) for title in titles), None),
+        "markdown": (sum(int(row[2].replace(",", "")) for row in rows), None),
         "html": tuple(sum(triple[i] for triple in within) for i in (1, 2)),
     }
 
@@ -74,7 +78,7 @@ def test_one_session_writes_every_format_and_all_have_the_same_sums(debugger, tm
     sums = sums_of_formats(tmp_path)
     count, size = sums["json"]
     assert count > 100
-    assert sums == dict.fromkeys(FORMATS, (count, size)) | {"folded": (None, size), "github": (count, None)}
+    assert sums == dict.fromkeys(FORMATS, (count, size)) | {"folded": (None, size), "github": (count, None), "markdown": (count, None)}
     mappings = read_pprof((tmp_path / "report.pprof").read_bytes())
     strings = mappings.string_table
     assert strings[mappings.mapping[0].filename].endswith("/sqlite3")
@@ -87,7 +91,7 @@ def test_a_page_may_say_what_became_of_saved_results(debugger, tmp_path):
               for name, file in [("csv", "before.json"), ("html", "missing.json"), ("html", "before.json")]]
     program = shutil.which("sqlite3", path="/usr/bin")
     text = debugger.session(program, steps, [":memory:", STATEMENTS]).text
-    assert "--baseline is for report html: diff compares as text" in text
+    assert "csv takes no --baseline, only markdown, html" in text
     assert "can't read missing.json: No such file or directory" in text
     assert "tmpalloc: wrote report.html" in text and not (tmp_path / "report.csv").exists()
     page = (tmp_path / "report.html").read_text()

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,3 +154,49 @@ def read_commands(text):
         commands.append(Command(name, values, unescape(message, "\r\n")))
     assert text == "" or text.endswith("\n")
     return commands
+
+
+class Page(HTMLParser):
+    """What cmark-gfm makes of markdown."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tables, self.bold, self.links, self.tags = [], [], [], set()
+        self.text = self.code = ""
+        self._open = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self._open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("th", "td"):
+            self.tables[-1][-1].append("")
+        elif tag == "a":
+            self.links.append(attrs)
+        elif tag == "strong" and "table" not in self._open:
+            self.bold.append("")
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        self.text += data
+        if "td" in self._open or "th" in self._open:
+            self.tables[-1][-1][-1] += data
+        elif "strong" in self._open:
+            self.bold[-1] += data
+        elif "pre" in self._open:
+            self.code += data
+
+
+def read_markdown(text):
+    options = ["--unsafe", "-e", "table", "-e", "strikethrough", "-e", "autolink"]
+    done = subprocess.run(
+        ["cmark-gfm", *options], input=text, capture_output=True, text=True, check=True
+    )
+    return Page(done.stdout)

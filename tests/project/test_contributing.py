@@ -10,8 +10,8 @@ README = (ROOT / "README.md").read_text()
 
 def listed(macro, file):
     """The names in a list of the core's that a macro goes through."""
-    body = re.search(rf"#define {macro}\((\w+)\)((?:.*\\\n)+.*)", (CORE / file).read_text())
-    return re.findall(rf"\b{body[1]}\((\w+)\)", body[2])
+    body = re.search(rf"#define {macro}\(([\w, ]+)\)((?:.*\\\n)+.*)", (CORE / file).read_text())
+    return re.findall(rf"\b(?:{body[1].replace(', ', '|')})\((\w+)\)", body[2])
 
 
 COMMANDS = listed("COMMANDS_FOR_EACH", "commands/commands_table.h")

@@ -30,7 +30,7 @@ static void make_formats(const struct profile *profile) {
     for (const char *const *name = report_format_names; *name; name++) {
         struct text text;
         text_init(&text);
-        report_format (*name)(profile, &text, &error);
+        report_format(*name)->write(profile, &text, &error);
         text_deinit(&text);
     }
 }

@@ -37,41 +37,51 @@ struct invocation {
     size_t load_count;
     const char *threshold; /* of what was loaded */
     const char *before;    /* to compare it with */
+    bool judged;           /* no temporary is allowed */
     bool native_frames;
 };
 
 /* No temporary is allowed, or none more than before. */
-static int print_check(const struct profile *profile, const struct profile *before,
+static struct check_limits limits_of(const struct profile *before) {
+    return (struct check_limits){.most_count = before ? CHECK_NO_LIMIT : 0,
+                                 .most_bytes = CHECK_NO_LIMIT,
+                                 .most_allocations = CHECK_NO_LIMIT,
+                                 .most_new_sites = CHECK_NO_LIMIT,
+                                 .baseline = before,
+                                 .baseline_name = "before"};
+}
+
+static int print_check(const struct profile *profile, const struct check_limits *limits,
                        struct text *text, struct error *error) {
     enum check_verdict verdict;
-    const struct check_limits limits = {.most_count = before ? CHECK_NO_LIMIT : 0,
-                                        .most_bytes = CHECK_NO_LIMIT,
-                                        .most_allocations = CHECK_NO_LIMIT,
-                                        .most_new_sites = CHECK_NO_LIMIT,
-                                        .baseline = before,
-                                        .baseline_name = "before"};
-    int status = report_check(profile, &limits, text, &verdict, error);
+    int status = report_check(profile, limits, text, &verdict, error);
     if (status == TMPALLOC_OK)
         text_printf(text, "verdict %d\n", (int)verdict);
     return status;
 }
 
+static int print_judged(const struct invocation *invocation, const struct profile *profile,
+                        const struct profile *before, struct text *text, struct error *error) {
+    const struct check_limits limits = limits_of(before);
+    if (strcmp(invocation->report, "diff") == 0)
+        return report_diff(before, profile, &invocation->options, text, error);
+    const struct report_format *format = report_format(invocation->report);
+    return format ? format->against(profile, &limits, text, error)
+                  : print_check(profile, &limits, text, error);
+}
+
 static int print_comparison(const struct invocation *invocation, const struct profile *profile,
                             struct text *text, struct error *error) {
-    const char *report = invocation->report;
     struct profile *loaded, *before;
     if (!invocation->before)
-        return print_check(profile, NULL, text, error);
+        return print_judged(invocation, profile, NULL, text, error);
     int status = profile_load(invocation->before, error, &loaded);
     if (status != TMPALLOC_OK)
         return status;
     status =
         profile_at(loaded, &(struct profile_view){.threshold = profile->threshold}, error, &before);
     if (status == TMPALLOC_OK) {
-        status = strcmp(report, "diff") == 0
-                     ? report_diff(before, profile, &invocation->options, text, error)
-                 : strcmp(report, "html") == 0 ? report_html_diff(before, profile, text, error)
-                                               : print_check(profile, before, text, error);
+        status = print_judged(invocation, profile, before, text, error);
         profile_destroy(before);
     }
     profile_destroy(loaded);
@@ -97,12 +107,13 @@ static int print_report(const struct invocation *invocation, const struct profil
                               &(struct report_place){.address = number(invocation->id),
                                                      .this_tid = invocation->options.tid},
                               text, error);
-    if (invocation->before || strcmp(report, "diff") == 0 || strcmp(report, "check") == 0)
+    if (invocation->before || invocation->judged || strcmp(report, "diff") == 0 ||
+        strcmp(report, "check") == 0)
         return print_comparison(invocation, profile, text, error);
-    report_function *format = report_format(report);
+    const struct report_format *format = report_format(report);
     if (!format)
         die("unknown report", report);
-    return format(profile, text, error);
+    return format->write(profile, text, error);
 }
 
 /* The files' sum. */
@@ -296,6 +307,7 @@ static const struct option long_options[] = {
     {"load", required_argument, NULL, 'L'},
     {"threshold", required_argument, NULL, 'T'},
     {"before", required_argument, NULL, 'B'},
+    {"judged", no_argument, NULL, 'J'},
     {"native-frames", no_argument, NULL, 'N'},
     {"suppress", required_argument, NULL, 'X'},
     {"colors", no_argument, NULL, 'C'},
@@ -346,6 +358,7 @@ static void set_option(struct invocation *invocation, int letter, const char *va
     options->same_scope |= letter == 'F';
     invocation->force |= letter == 'f';
     invocation->native_frames |= letter == 'N';
+    invocation->judged |= letter == 'J';
     invocation->fail_each |= letter == 'E';
     invocation->interrupt_each |= letter == 'U';
     if (letter == 's')

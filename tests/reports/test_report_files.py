@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github", "html"]
+FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github", "markdown", "html"]
 
 
 @pytest.mark.parametrize("name", FORMATS)

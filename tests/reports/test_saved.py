@@ -21,6 +21,7 @@ REPORTS = [
     "callgrind",
     "sarif",
     "github",
+    "markdown",
     "html",
 ]
 
