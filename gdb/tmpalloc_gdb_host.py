@@ -90,9 +90,12 @@ class GdbHost(GdbEvents):
         return int(gdb.newest_frame().read_register(name))
 
     def current_thread(self):
-        thread = gdb.selected_thread()
+        return self._thread_info(gdb.selected_thread())
+
+    def _thread_info(self, thread):
         pid, lwp, tid = thread.ptid
-        return ThreadInfo(self._thread_key(thread), lwp or tid or pid, pid)
+        key = self._thread_key(thread)
+        return ThreadInfo(key, lwp or tid or pid, pid, thread.num, thread.inferior.num)
 
     def _thread_key(self, thread):
         # GDB counts its thread numbers from 1 again at each run; its objects are never reused.
@@ -195,9 +198,7 @@ class GdbHost(GdbEvents):
     def threads(self):
         selected = gdb.selected_thread()
         others = [t for t in gdb.selected_inferior().threads() if t.is_valid() and t != selected]
-        for thread in [selected, *others]:
-            pid, lwp, tid = thread.ptid
-            yield ThreadInfo(self._thread_key(thread), lwp or tid or pid, pid)
+        yield from map(self._thread_info, [selected, *others])
 
     def select_thread(self, key):
         if key:

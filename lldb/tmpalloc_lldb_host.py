@@ -126,7 +126,7 @@ class LldbHost(LldbEvents):
         thread = self._selected_frame().GetThread()
         unique, pid = identity(thread.GetProcess())
         key = unique << _INDEX_BITS | thread.GetIndexID()
-        return ThreadInfo(key, thread.GetThreadID(), pid)
+        return ThreadInfo(key, thread.GetThreadID(), pid, thread.GetIndexID())
 
     def thread_alive(self, key):
         process = self.selected_process()
@@ -206,7 +206,7 @@ class LldbHost(LldbEvents):
         threads = [selected, *(t for t in process if t.GetIndexID() != selected.GetIndexID())]
         for thread in threads:
             key = unique << _INDEX_BITS | thread.GetIndexID()
-            yield ThreadInfo(key, thread.GetThreadID(), pid)
+            yield ThreadInfo(key, thread.GetThreadID(), pid, thread.GetIndexID())
 
     def select_thread(self, key):
         process = self.selected_process()

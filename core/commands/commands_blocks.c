@@ -11,7 +11,7 @@ static const struct tmpalloc_option_info live_options[] = {
     OPTION_ROWS,
     OPTION_CHARGE,
     {"filter", '\0', "REGEX", NULL, "only stacks that match"},
-    {"tid", '\0', "TID", NULL, "only blocks of this thread"},
+    {"tid", '\0', "TID", NULL, "only blocks of this thread: a TID, or the debugger's number"},
     OPTION_NATIVE,
     OPTION_END,
 };

@@ -4,6 +4,7 @@
 
 #include "profile/expressions.h"
 #include "reports/report_selection.h"
+#include "session/session_threads.h"
 #include "support/memory.h"
 
 #define DEFAULT_STACK_DEPTH   256
@@ -121,6 +122,21 @@ uint32_t command_columns(const struct tmpalloc_terminal *terminal) {
     return terminal->screen && terminal->columns > 0 ? terminal->columns - 1 : terminal->columns;
 }
 
+static int read_tid(const struct command_call *call, int64_t *ret) {
+    const char *word = arguments_get(call->arguments, "tid");
+    uint64_t tid = 0;
+    if (!word || session_finds_thread(call->session, word, ret))
+        return TMPALLOC_OK;
+    if (strchr(word, '.'))
+        return error_set(call->error, TMPALLOC_E_ARGUMENT,
+                         "no thread %s: --tid takes the debugger's number of a thread that the "
+                         "results are about, or a TID",
+                         word);
+    int status = number_parse(word, "--tid", 1, INT64_MAX, &tid, call->error);
+    *ret = (int64_t)tid;
+    return status;
+}
+
 int command_report_options(const struct command_call *call, regex_t *filter_ret,
                            struct report_options *ret) {
     const struct arguments *arguments = call->arguments;
@@ -129,10 +145,11 @@ int command_report_options(const struct command_call *call, regex_t *filter_ret,
         return error_set(call->error, TMPALLOC_E_ARGUMENT,
                          "--all is about all allocations, --same-scope about temporaries: give one "
                          "of them");
-    uint64_t rows = call->session->rows, tid = 0;
+    uint64_t rows = call->session->rows;
+    int64_t tid = 0;
     int status = arguments_number(arguments, "rows", 0, REPORT_ROWS_FIT - 1, &rows, call->error);
     if (status == TMPALLOC_OK)
-        status = arguments_number(arguments, "tid", 1, INT64_MAX, &tid, call->error);
+        status = read_tid(call, &tid);
     const char *filter = arguments_get(arguments, "filter");
     if (status == TMPALLOC_OK && filter)
         status = expression_compile(filter, filter_ret, call->error);
@@ -151,7 +168,7 @@ int command_report_options(const struct command_call *call, regex_t *filter_ret,
         .all = arguments_given(arguments, "all"),
         .same_scope = arguments_given(arguments, "same-scope"),
         .filter = filter ? filter_ret : NULL,
-        .tid = (int64_t)tid,
+        .tid = tid,
         .place = arguments->words[0],
     };
     return TMPALLOC_OK;

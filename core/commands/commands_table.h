@@ -65,7 +65,9 @@ COMMANDS_FOR_EACH(COMMANDS_DECLARE)
     { "since", '\0', "MARK", NULL, "only what came after 'tmpalloc mark MARK'" }
 #define OPTION_SELECT                                                                              \
     {"filter", '\0', "REGEX", NULL, "only stacks that match"},                                     \
-        {"tid", '\0', "TID", NULL, "only call sites of this thread"}, {                            \
+        {"tid", '\0', "TID", NULL,                                                                 \
+         "only call sites of this thread: a TID, or the debugger's number"},                       \
+    {                                                                                              \
         "same-scope", '\0', NULL, NULL, "only what the allocating function frees itself"           \
     }
 #define OPTION_SUPPRESS                                                                            \

@@ -64,6 +64,18 @@ int64_t process_parent(int64_t pid) {
     return state == 'X' || state == 'Z' ? 0 : parent;
 }
 
+/* proc(5): of /proc/PID/task/TID/comm, a line. */
+void process_thread_name(int64_t pid, int64_t tid, struct text *text) {
+    char path[PATH_BYTES], line[64] = "";
+    snprintf(path, sizeof(path), "/proc/%lld/task/%lld/comm", (long long)pid, (long long)tid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    if (fgets(line, sizeof(line), file))
+        text_printf(text, "%.*s", (int)strcspn(line, "\n"), line);
+    fclose(file);
+}
+
 /* proc(5): of /proc/PID/status. */
 bool process_is_started_by_tracer(int64_t pid) {
     char path[PATH_BYTES], line[256];

@@ -19,6 +19,9 @@ void process_arguments(int64_t pid, struct text *text);
 /* The process that has started it, or taken it over; 0: it has ended, or isn't known. */
 int64_t process_parent(int64_t pid);
 
+/* Appends the name of one of its threads; nothing where it is unknown. */
+void process_thread_name(int64_t pid, int64_t tid, struct text *text);
+
 /* Whether whoever traces it has started it. */
 bool process_is_started_by_tracer(int64_t pid);
 

@@ -2,8 +2,8 @@
  *
  * What it is made of, and the questions that need nothing else.  What happens to it stands above:
  *
- *     copies, source, view, engine_create < engine < results < blocks, worth, watch, catch <
- * caught, core < status, data < begin < runs < process, control
+ *     copies, source, view, engine_create < engine < results < blocks, threads, worth, watch, catch
+ * < caught, core < status, data < begin < runs < process, control
  */
 #ifndef TMPALLOC_SESSION_H
 #define TMPALLOC_SESSION_H

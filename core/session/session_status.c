@@ -8,6 +8,7 @@
 #include "session/session_catch.h"
 #include "session/session_engine.h"
 #include "session/session_results.h"
+#include "session/session_threads.h"
 #include "session/session_view.h"
 #include "session/session_watch.h"
 #include "support/memory.h"
@@ -258,6 +259,7 @@ int session_status(struct session *session, struct text *text, struct error *err
     append_children(text, snapshot.totals.children);
     if (session->recording->within)
         append_row(text, "entries", snapshot.totals.entries);
+    session_threads_append(session, text);
     append_row(text, "call stacks", stacks_count(tracker_stacks(session->recording->tracker)));
     append_bytes(text, "tracker memory", memory_in_use());
     if (session->recording->copied)

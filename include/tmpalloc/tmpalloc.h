@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this contract.  It grows by one whenever a struct below or the meaning of a function
  *  changes; tmpalloc_session_create() refuses a host of another version. */
-#define TMPALLOC_HOST_VERSION 18
+#define TMPALLOC_HOST_VERSION 19
 
 /** The process that a debugger has selected now. */
 struct tmpalloc_process {
@@ -55,9 +55,12 @@ struct tmpalloc_process {
 
 /** A thread of the debuggee. */
 struct tmpalloc_thread {
-    uint64_t key; /**< unique within the debug session, never used again, not 0 */
-    int64_t tid;  /**< the system's thread id, as shown to users; it may be used again */
-    int64_t pid;  /**< the thread's process */
+    uint64_t key;    /**< unique within the debug session, never used again, not 0 */
+    int64_t tid;     /**< the system's thread id, as shown to users; it may be used again */
+    int64_t pid;     /**< the thread's process */
+    uint32_t number; /**< by which the debugger knows it; 0: by none */
+    uint32_t group;  /**< number of its process in the debugger, where one writes GROUP.NUMBER too;
+                          0: nobody does */
 };
 
 /** A file mapped into the debuggee as code.  Strings belong to the caller of the emit function. */

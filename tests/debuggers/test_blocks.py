@@ -46,7 +46,7 @@ def test_blocks_are_those_that_the_program_says_it_keeps(debugger, start, progra
     steps += ["tmpalloc live --filter nothing", "tmpalloc explain held + 5"]
     steps += ["tmpalloc explain old", "tmpalloc explain freed", "tmpalloc explain &text"]
     steps += ["tmpalloc explain text", second_thread(debugger), "tmpalloc explain held"]
-    steps += ["tmpalloc live --tid 1", save[debugger.name], debugger.continue_()]
+    steps += ["tmpalloc live --tid 999999999", save[debugger.name], debugger.continue_()]
     result = debugger.session(program, [*steps, "tmpalloc live -r 0"])
     everything, first, young, ours, none, inside, *unknown = result.outputs[3:13]
     expected = logged(result.stdout)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from library.support import C_FLAGS, PROGRAMS
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -68,3 +69,31 @@ def test_a_folder_is_completed_without_a_blank_behind_it(debugger):
     terminal.expect("results/", 20)
     terminal.type("tod\t")
     terminal.expect("today.json", 20)
+
+
+def numbered_threads(status):
+    """Numbers and TIDs of the threads that the status lists."""
+    (line,) = re.findall(r"(?m)^threads  +(.*)$", status)
+    return dict(re.findall(r"(\d+) \(TID (\d+), two_threads\)", line))
+
+
+def test_a_thread_is_named_by_the_debuggers_number(debugger, compile, start):
+    program = compile(PROGRAMS / "two_threads.c", *C_FLAGS, name="two_threads")
+    steps = [start, debugger.break_at("end_work"), debugger.run(), "tmpalloc status"]
+    steps += [f"tmpalloc {words} --tid {n}" for n in (1, 2) for words in ("summary", "live")]
+    steps += ["tmpalloc summary --tid 1.7"]
+    result = debugger.session(program, steps)
+    status, main, no_block, second, block, unknown = result.outputs[3:]
+    assert sorted(numbered_threads(status)) == ["1", "2", "3"], status
+    assert main.startswith("No temporary allocations that match"), result.text
+    assert "work at two_threads.c" in second and "No block that matches" in block
+    assert re.search(r"(?m)^main at two_threads.c|^pthread_create", no_block), no_block
+    assert "no thread 1.7: --tid takes the debugger's number" in unknown
+
+
+def test_gdb_writes_the_number_of_a_thread_with_its_inferiors(gdb, compile):
+    program = compile(PROGRAMS / "two_threads.c", *C_FLAGS, name="two_threads")
+    steps = ["tmpalloc start", gdb.break_at("end_work"), gdb.run(), "tmpalloc status"]
+    steps += ["tmpalloc summary --tid 2", "tmpalloc summary --tid 1.2"]
+    status, short, long = gdb.session(program, steps).outputs[3:]
+    assert short == long and "work at two_threads.c" in short

@@ -4,7 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-HOST_VERSION = 18
+HOST_VERSION = 19
 
 STOP = 1
 OK = 0
@@ -59,7 +59,13 @@ class Process(ctypes.Structure):
 class Thread(ctypes.Structure):
     """struct tmpalloc_thread."""
 
-    _fields_ = [("key", c_uint64), ("tid", c_int64), ("pid", c_int64)]
+    _fields_ = [
+        ("key", c_uint64),
+        ("tid", c_int64),
+        ("pid", c_int64),
+        ("number", c_uint32),
+        ("group", c_uint32),
+    ]
 
 
 class Amounts(ctypes.Structure):

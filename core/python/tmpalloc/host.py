@@ -16,7 +16,7 @@ ProcessInfo = namedtuple(
     "pid stopped local architecture executable core_file signal exit_status target ended_pid refusal",
     defaults=("", 0, -1, 0, 0, ""),
 )
-ThreadInfo = namedtuple("ThreadInfo", "key tid pid")
+ThreadInfo = namedtuple("ThreadInfo", "key tid pid number group", defaults=(0, 0))
 #: What the debugger steps over, see struct tmpalloc_skip.
 Skip = namedtuple("Skip", "function file library is_expression is_glob", defaults=(None,) * 3 + (0, 0))
 
@@ -275,8 +275,7 @@ class Host:
             values[i] = self.read_register(names[i].decode())
 
     def _c_current_thread(self, ret):
-        thread = ret.contents
-        thread.key, thread.tid, thread.pid = self.current_thread()
+        ret[0] = binding.Thread(*self.current_thread())
 
     def _c_thread_alive(self, key, ret):
         ret[0] = bool(self.thread_alive(key))
