@@ -16,7 +16,8 @@ test_packages=(bubblewrap python3 python3-pytest python3-pytest-xdist clang g++ 
     heaptrack redis-server python3-dev curl less make nginx openssl vim python3-jsonschema
     protobuf-compiler python3-protobuf golang-github-google-pprof-dev chromium chromium-driver
     python3-selenium musl-tools xz-utils dwz qemu-user gdb-multiarch gcc-aarch64-linux-gnu
-    libc6-dev-arm64-cross nodejs npm gfortran gnat valgrind cmark-gfm)
+    libc6-dev-arm64-cross gcc-riscv64-linux-gnu
+    libc6-dev-riscv64-cross nodejs npm gfortran gnat valgrind cmark-gfm)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
@@ -74,6 +75,8 @@ have_content() { # PACKAGE
         qemu-user) command -v qemu-aarch64 ;;
         gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
         libc6-dev-arm64-cross) [[ -e /usr/aarch64-linux-gnu/include/stdlib.h ]] ;;
+        gcc-riscv64-linux-gnu) command -v riscv64-linux-gnu-gcc ;;
+        libc6-dev-riscv64-cross) [[ -e /usr/riscv64-linux-gnu/include/stdlib.h ]] ;;
         libxml2-utils) command -v xmllint ;;
         libc6-dev) [[ -e /usr/include/stdlib.h ]] ;;
         ninja-build) command -v ninja ;;

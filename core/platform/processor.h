@@ -3,7 +3,7 @@
  *
  * A struct for each, all of them in every library: which one counts is told by the process or by a
  * file.  All store a word with its lowest byte first.  processor_x86_64.c has all that there can
- * be, processor_aarch64.c what an engine of breakpoints needs. */
+ * be, processor_aarch64.c and processor_riscv64.c what an engine of breakpoints needs. */
 #ifndef TMPALLOC_PROCESSOR_H
 #define TMPALLOC_PROCESSOR_H
 
@@ -61,7 +61,7 @@ struct processor {
     uint8_t call_bytes;
     uint64_t (*call_target)(const uint8_t *code, uint64_t return_address);
 
-    /* Code that jumps to the address in its last word. */
+    /* Code that jumps to the address in its last word.  NULL where `load` is. */
     void (*write_stub)(uint8_t ret[PROCESSOR_STUB_BYTES], uint64_t target);
 
     /* Of an instruction at this address, with the byte before it: what it loads from, or goes
@@ -82,7 +82,8 @@ struct processor {
 /* Every processor.  It is defined as processor_NAME in the file of that name. */
 #define PROCESSORS_FOR_EACH(PROCESSOR)                                                             \
     PROCESSOR(x86_64)                                                                              \
-    PROCESSOR(aarch64)
+    PROCESSOR(aarch64)                                                                             \
+    PROCESSOR(riscv64)
 
 #define PROCESSORS_DECLARE(name) extern const struct processor processor_##name;
 PROCESSORS_FOR_EACH(PROCESSORS_DECLARE)

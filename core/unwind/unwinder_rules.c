@@ -246,19 +246,32 @@ static void unwinder_rules_read_code(const struct processor *processor, Dwfl_Mod
     }
 }
 
+/* Before a function's first instruction nothing is on the stack yet. */
+static void set_entered(const struct processor *processor, struct unwind_row *row) {
+    const struct processor_frames *frames = &processor->frames;
+    row->cfa =
+        (struct unwind_rule){.kind = UNWIND_REGISTER, .number = (uint8_t)frames->stack_pointer};
+    for (uint8_t i = 0; i < frames->count - 1; i++) {
+        if (strcmp(frames->names[i], processor->returns.in_register) == 0)
+            row->return_address = (struct unwind_rule){.kind = UNWIND_REGISTER, .number = i};
+    }
+}
+
 static int guess_row(struct unwind_rules *rules, Dwfl_Module *file, struct unwinder_row *row) {
+    const struct processor *processor = rules->processor;
     const struct intervals *functions;
     uint64_t start;
     row->start = row->place.offset;
     row->end = row->start + 1;
-    if (!rules->processor->frame_after)
-        return TMPALLOC_OK;
     if (modules_functions(rules->modules, row->place.module, &functions) != TMPALLOC_OK)
         return TMPALLOC_E_NOMEM;
-    if (function_symbols_covering(functions, row->place.offset, &start))
-        unwinder_rules_read_code(rules->processor, file, start, row);
-    else
-        unwinder_rules_guess(rules->processor, &row->row, false);
+    bool covered = function_symbols_covering(functions, row->place.offset, &start);
+    if (processor->frame_after && covered)
+        unwinder_rules_read_code(processor, file, start, row);
+    else if (processor->frame_after)
+        unwinder_rules_guess(processor, &row->row, false);
+    else if (processor->returns.in_register && covered && start == row->place.offset)
+        set_entered(processor, &row->row);
     return TMPALLOC_OK;
 }
 

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from library.support import ROOT, execute, wait_for
 
-NEEDED = ("aarch64-linux-gnu-gcc", "qemu-aarch64", "gdb-multiarch")
-SYSTEM = "/usr/aarch64-linux-gnu"
 PROGRAM = """
 #include <stdlib.h>
 static __attribute__((noinline)) void use(void *block) { __asm__ volatile("" : : "r"(block) : "memory"); }
@@ -65,19 +63,22 @@ def is_listening(port):
     return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in sockets)
 
 
-def test_a_program_of_aarch64_counts_what_it_counts_here(tmp_path):
-    missing = [name for name in NEEDED if not shutil.which(name)]
+@pytest.mark.parametrize("processor", ["aarch64", "riscv64"])
+def test_a_program_of_another_processor_counts_what_it_counts_here(tmp_path, processor):
+    compiler, system = f"{processor}-linux-gnu-gcc", f"/usr/{processor}-linux-gnu"
+    needed = (compiler, f"qemu-{processor}", "gdb-multiarch")
+    missing = [name for name in needed if not shutil.which(name)]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     source, port = tmp_path / "program.c", free_port()
     source.write_text(PROGRAM)
     here, there = tmp_path / "here", tmp_path / "there"
-    for compiler, program in (("gcc", here), ("aarch64-linux-gnu-gcc", there)):
-        execute(compiler, "-g", "-O1", "-fno-builtin", "-o", program, source)
-    emulator = subprocess.Popen(["qemu-aarch64", "-L", SYSTEM, "-g", str(port), there])
+    for gcc, program in (("gcc", here), (compiler, there)):
+        execute(gcc, "-g", "-O1", "-fno-builtin", "-o", program, source)
+    emulator = subprocess.Popen([f"qemu-{processor}", "-L", system, "-g", str(port), there])
     try:
         wait_for(lambda: is_listening(port))
-        target = (f"set sysroot {SYSTEM}", f"target remote 127.0.0.1:{port}")
+        target = (f"set sysroot {system}", f"target remote 127.0.0.1:{port}")
         seen = summary("gdb-multiarch", there, *target)
     finally:
         emulator.kill()

@@ -5,6 +5,7 @@ import pytest
 EM_X86_64 = 62
 EM_386 = 3
 EM_AARCH64 = 183
+EM_RISCV = 243
 
 
 @pytest.fixture
@@ -20,12 +21,13 @@ def test_a_processor_is_found_by_the_names_that_debuggers_have_for_it(ask, name)
 
 
 def test_processors_that_are_not_known_are_not_found(ask):
-    questions = ["find i386", "find riscv64", "find aarch64:ilp32", f"machine {EM_386}"]
+    questions = ["find i386", "find riscv:rv32", "find aarch64:ilp32", f"machine {EM_386}"]
     assert ask(*questions) == ["none"] * 4
 
 
 def test_a_processor_is_found_by_the_machine_of_an_elf_file(ask):
-    assert ask(f"machine {EM_X86_64}", f"machine {EM_AARCH64}") == ["x86_64", "aarch64"]
+    machines = [EM_X86_64, EM_AARCH64, EM_RISCV]
+    assert ask(*(f"machine {machine}" for machine in machines)) == ["x86_64", "aarch64", "riscv64"]
 
 
 def test_arguments_are_told_by_the_numbers_of_call_frame_information(ask):
@@ -77,3 +79,36 @@ def test_a_return_of_aarch64_takes_nothing_off_the_stack(ask):
 
 def test_a_stub_of_aarch64_loads_where_it_leads_to(ask):
     assert ask("stub aarch64 0x1122334455667788") == ["50000058" + "00021fd6" + "8877665544332211"]
+
+
+# riscv64, where debuggers name registers by what they are for.
+
+
+def test_riscv64_is_found_by_the_names_that_debuggers_have_for_it(ask):
+    assert ask("find riscv64", "find riscv:rv64") == ["riscv64"] * 2
+
+
+def test_the_registers_of_riscv64_have_the_names_of_the_calling_convention(ask):
+    temporaries, saved = "t0 t1 t2", " ".join(f"s{i}" for i in range(2, 12))
+    arguments = " ".join(f"a{i}" for i in range(8))
+    expected = f"zero ra sp gp tp {temporaries} fp s1 {arguments} {saved} t3 t4 t5 t6 sp=sp fp=fp"
+    assert ask("registers riscv64") == [expected]
+    assert ask("argument riscv64 10", "argument riscv64 15", "argument riscv64 1") == ["1", "6", "0"]
+    assert ask("returns riscv64") == ["ra 0"]
+
+
+@pytest.mark.parametrize(
+    "call, target",
+    [
+        ("13 00 00 00 ef 00 40 00", "0x1000"),  # nop; jal ra, .+4
+        ("13 00 00 00 ef f0 1f ff", "0xfec"),  # jal ra, .-16
+        ("13 00 00 00 ef 00 10 00", "0x17fc"),  # jal ra, .+2048
+        ("13 00 00 00 ef 10 00 00", "0x1ffc"),  # jal ra, .+4096
+        ("97 00 00 00 e7 80 00 01", "0x1008"),  # auipc ra, 0; jalr ra, 16(ra)
+        ("17 13 00 00 e7 00 03 ff", "0x1fe8"),  # auipc t1, 1; jalr ra, -16(t1)
+        ("97 00 00 00 e7 00 03 01", "0x0"),  # jalr by another register
+        ("13 00 00 00 6f 00 40 00", "0x0"),  # j .+4
+    ],
+)
+def test_a_call_of_riscv64_is_one_instruction_or_two(ask, call, target):
+    assert ask(f"call riscv64 {call}") == [target]
