@@ -106,7 +106,8 @@ const struct command command_report = {
          "Write a report to FILE.\n"
          "FORMAT is json, csv, folded (for flame graphs), speedscope, pprof, callgrind (for\n"
          "KCachegrind), sarif (for code hosts), github (annotations of a workflow), markdown (a\n"
-         "comment on a merge request) or html (one page: table and flame graph at any threshold).\n"
+         "comment on a merge request), junit (test cases) or html (one page: table and flame\n"
+         "graph at any threshold).\n"
          "With --baseline some also say what is new, worse, better or gone, and by the limits of\n"
          "check what the verdict is.",
          report_options, 2, 2, report_format_names},

@@ -28,6 +28,8 @@ struct report_options {
 
 #define REPORT_ROWS_FIT UINT32_MAX
 
+struct check_limits;
+
 /* Says that call stacks are cut for want of memory. */
 void report_limited(struct text *text);
 /* How many processes went uncounted; nothing where there were none. */
@@ -62,6 +64,9 @@ int report_list(const struct profile *profile, const struct report_options *opti
 int report_json(const struct profile *profile, struct text *text, struct error *error);
 /* For flamegraph.pl: one line per site with temporaries, `outermost;...;innermost BYTES`. */
 int report_folded(const struct profile *profile, struct text *text, struct error *error);
+/* For flamegraph.pl's differences: `outermost;...;innermost BEFORE AFTER`. */
+int report_folded_against(const struct profile *profile, const struct check_limits *limits,
+                          struct text *text, struct error *error);
 /* RFC 4180 with a header row, one row per site.  Text that a spreadsheet would take for a formula
  * gets an apostrophe in front. */
 int report_csv(const struct profile *profile, struct text *text, struct error *error);
@@ -82,8 +87,6 @@ int report_sarif(const struct profile *profile, struct text *text, struct error 
 /* Workflow commands that annotate these lines, one each, those with most bytes first. */
 int report_github(const struct profile *profile, struct text *text, struct error *error);
 
-struct check_limits;
-
 /* A table for a comment on a change, of at most 60,000 bytes: rows for which there is no room are
  * counted. */
 int report_markdown(const struct profile *profile, struct text *text, struct error *error);
@@ -91,6 +94,13 @@ int report_markdown(const struct profile *profile, struct text *text, struct err
  * gone as report_diff() says it. */
 int report_markdown_against(const struct profile *profile, const struct check_limits *limits,
                             struct text *text, struct error *error);
+
+/* JUnit's XML: a test case for each location with temporaries. */
+int report_junit(const struct profile *profile, struct text *text, struct error *error);
+/* The same with the verdict as the first case.  Where that has failed, those locations fail as well
+ * that exceed the limits alone, or that have more than the baseline and its tolerance. */
+int report_junit_against(const struct profile *profile, const struct check_limits *limits,
+                         struct text *text, struct error *error);
 
 /* One page that needs no other file and no network: table and flame graph at any threshold. */
 int report_html(const struct profile *profile, struct text *text, struct error *error);

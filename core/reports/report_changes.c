@@ -39,10 +39,11 @@ static void judge_pairs(struct report_changes *changes, const struct report_pair
             continue;
         changes->counts[kind]++;
         report_amounts_add(&changes->total, pair);
+        changes->items[changes->all++] = (struct report_change){*pair, kind, i};
         if (kind == CHANGE_NONE)
             report_amounts_add(&changes->unchanged, pair);
         else
-            changes->items[changes->count++] = (struct report_change){*pair, kind, i};
+            changes->count++;
     }
 }
 
@@ -134,7 +135,7 @@ static int find_changes(struct report_changes *changes, const struct report_pair
     stack_filter_destroy(filter);
     if (status != TMPALLOC_OK)
         return status;
-    qsort(changes->items, changes->count, sizeof *changes->items, compare_changes);
+    qsort(changes->items, changes->all, sizeof *changes->items, compare_changes);
     text_init(&names);
     status = find_alike(changes->items, changes->count, &names);
     text_deinit(&names);

@@ -15,12 +15,13 @@ struct report_change {
     enum report_change_kind kind;
     size_t order; /* of first sight */
     size_t name;  /* its place in all names, while they are compared */
-    bool alike;   /* another is called so, too */
+    bool alike;   /* another that changed is called so, too */
 };
 
 struct report_changes {
-    struct report_change *items; /* those that changed, largest difference first */
-    size_t count;
+    struct report_change *items; /* those that changed, largest difference first, then the others */
+    size_t count;                /* those that changed */
+    size_t all;
     size_t counts[CHANGE_KINDS];
     struct report_pair unchanged; /* their sum */
     struct report_pair total;

@@ -46,8 +46,7 @@ static struct selection select_sites(struct check *check, const struct profile *
     return selection;
 }
 
-/* Rounded down. */
-static uint64_t with_tolerance(uint64_t value, uint64_t percent) {
+uint64_t check_with_tolerance(uint64_t value, uint64_t percent) {
     uint64_t allowed, rest = value % 100 * (100 + percent) / 100;
     bool too_large = __builtin_mul_overflow(value / 100, 100 + percent, &allowed) ||
                      __builtin_add_overflow(allowed, rest, &allowed);
@@ -57,8 +56,8 @@ static uint64_t with_tolerance(uint64_t value, uint64_t percent) {
 static bool exceeds_baseline(const struct check *check) {
     uint64_t percent = check->limits->tolerance_percent;
     const struct report_amount *now = &check->now.amount, *before = &check->before.amount;
-    return check->limits->baseline && (now->count > with_tolerance(before->count, percent) ||
-                                       now->bytes > with_tolerance(before->bytes, percent));
+    return check->limits->baseline && (now->count > check_with_tolerance(before->count, percent) ||
+                                       now->bytes > check_with_tolerance(before->bytes, percent));
 }
 
 static enum profile_worth worth(const struct check *check) {

@@ -23,6 +23,9 @@ struct check_limits {
     uint32_t columns; /* of the lines that it will be wrapped to; 0: any */
 };
 
+/* How much of it is allowed, rounded down. */
+uint64_t check_with_tolerance(uint64_t value, uint64_t percent);
+
 /* Judges the profile's temporaries as a whole and appends the verdict: one line, and when it is
  * CHECK_FAILED the site with most bytes, or with the largest growth if the baseline is exceeded,
  * and its innermost frames, ten lines at most.  CHECK_NOTHING: no allocation was seen, no stack

@@ -8,13 +8,14 @@
 #define FORMATS_FOR_EACH(FORMAT, COMPARED, JUDGED)                                                 \
     FORMAT(json)                                                                                   \
     FORMAT(csv)                                                                                    \
-    FORMAT(folded)                                                                                 \
+    COMPARED(folded)                                                                               \
     FORMAT(speedscope)                                                                             \
     FORMAT(pprof)                                                                                  \
     FORMAT(callgrind)                                                                              \
     FORMAT(sarif)                                                                                  \
     FORMAT(github)                                                                                 \
     JUDGED(markdown)                                                                               \
+    JUDGED(junit)                                                                                  \
     COMPARED(html)
 
 #define NAME(name)     #name,

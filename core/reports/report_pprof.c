@@ -24,6 +24,8 @@ static const struct {
 #define SAMPLE_TYPES        (sizeof sample_types / sizeof *sample_types)
 #define DEFAULT_SAMPLE_TYPE 1
 
+#define LABELS_BESIDE_THREADS 4
+
 struct list {
     void *items;
     size_t count;
@@ -35,6 +37,7 @@ struct builder {
     const struct profile *profile;
     struct arena storage; /* of messages */
     struct text scratch;
+    const char *build_id; /* of the executable; NULL: unknown */
     bool failed;
     struct interned_strings strings;
     struct list mappings;
@@ -243,6 +246,24 @@ static void report_pprof_note_allocators(struct builder *builder, const struct p
 
 /* Samples. */
 
+/* NULL for NULL. */
+static const char *base_name_of(const char *path) {
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
+static const char *find_build_id(const struct profile *profile) {
+    for (size_t i = 0; profile->executable && i < profile->site_count; i++) {
+        const struct profile_stack *stack = &profile->sites[i].stack;
+        for (size_t k = stack->count; k > 0; k--) {
+            const struct symbol *symbol = stack->symbols[k - 1];
+            if (symbol->build_id && text_same(symbol->module, profile->executable))
+                return symbol->build_id;
+        }
+    }
+    return NULL;
+}
+
 static void set_locations(struct builder *builder, Pprof__Sample *sample,
                           const struct profile_stack *stack) {
     uint64_t *ids = report_pprof_allocate(builder, stack->count, sizeof *ids);
@@ -267,19 +288,40 @@ static void set_values(struct builder *builder, Pprof__Sample *sample,
     sample->n_value = SAMPLE_TYPES;
 }
 
-static void report_pprof_set_pattern(struct builder *builder, Pprof__Sample *sample,
-                                     const struct profile_site *site) {
-    if (site->pattern == PATTERN_NONE)
-        return;
+static void add_label(struct builder *builder, Pprof__Sample *sample, const char *key,
+                      uint32_t value, int64_t number) {
     Pprof__Label *label = report_pprof_allocate(builder, 1, sizeof *label);
-    sample->label = report_pprof_allocate(builder, 1, sizeof *sample->label);
-    if (builder->failed)
+    if (!label)
         return;
     pprof__label__init(label);
-    label->key = report_pprof_intern_string(builder, "pattern");
-    label->str = report_pprof_intern_string(builder, profile_pattern_name(site->pattern));
-    sample->label[0] = label;
-    sample->n_label = 1;
+    label->key = report_pprof_intern_string(builder, key);
+    label->str = value;
+    label->num = number;
+    sample->label[sample->n_label++] = label;
+}
+
+static void add_text_label(struct builder *builder, Pprof__Sample *sample, const char *key,
+                           const char *value) {
+    if (value && *value)
+        add_label(builder, sample, key, report_pprof_intern_string(builder, value), 0);
+}
+
+/* Stores of profiles tell samples apart by labels that are text. */
+static void report_pprof_set_labels(struct builder *builder, Pprof__Sample *sample,
+                                    const struct profile_site *site) {
+    sample->label = report_pprof_allocate(builder, LABELS_BESIDE_THREADS + site->thread_count,
+                                          sizeof *sample->label);
+    if (!sample->label)
+        return;
+    add_text_label(builder, sample, "pattern", profile_pattern_name(site->pattern));
+    add_text_label(builder, sample, "process", base_name_of(builder->profile->executable));
+    add_text_label(builder, sample, "build_id", builder->build_id);
+    if (builder->profile->pid > 0)
+        add_label(builder, sample, "pid", 0, builder->profile->pid);
+    for (size_t i = 0; i < site->thread_count && !builder->failed; i++) {
+        text_printf(&builder->scratch, "%lld", (long long)site->threads[i]);
+        add_label(builder, sample, "thread", take_string(builder), 0);
+    }
 }
 
 static void add_sample(struct builder *builder, const struct profile_site *site) {
@@ -289,7 +331,7 @@ static void add_sample(struct builder *builder, const struct profile_site *site)
     pprof__sample__init(sample);
     set_locations(builder, sample, &site->stack);
     set_values(builder, sample, site);
-    report_pprof_set_pattern(builder, sample, site);
+    report_pprof_set_labels(builder, sample, site);
     report_pprof_note_allocators(builder, site);
     report_pprof_append(builder, &builder->samples, sample);
 }
@@ -406,7 +448,7 @@ static void report_pprof_deinit(struct builder *builder) {
 }
 
 int report_pprof(const struct profile *profile, struct text *text, struct error *error) {
-    struct builder builder = {.profile = profile};
+    struct builder builder = {.profile = profile, .build_id = find_build_id(profile)};
     Pprof__Profile message;
     pprof__profile__init(&message);
     report_pprof_build(&builder, &message);

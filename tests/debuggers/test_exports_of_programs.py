@@ -9,6 +9,7 @@ import pytest
 from library.published import (
     read_callgrind,
     read_commands,
+    read_junit,
     read_markdown,
     read_pprof,
     read_sarif,
@@ -19,7 +20,7 @@ from library.results import read_results
 pytestmark = pytest.mark.usefixtures("library")
 
 FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github"]
-FORMATS += ["markdown", "html"]
+FORMATS += ["markdown", "junit", "html"]
 STATEMENTS = (
     "create table t (n integer primary key, name text);"
     "with recursive c(n) as (select 1 union all select n + 1 from c where n < 400)"
@@ -40,6 +41,8 @@ def sums_of_formats(folder):
     commands = read_commands((folder / "report.github").read_text())
     titles = [command.properties["title"].split()[0] for command in commands]
     rows = read_markdown((folder / "report.markdown").read_text()).tables[0][1:]
+    outputs = [case.findtext("system-out").split()[0]
+               for case in read_junit((folder / "report.junit").read_text()).values()]
     page = (folder / "report.html").read_text()
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
     triples = [site["distances"][i : i + 3] for site in data["sites"] for i in (0, 3)]
@@ -54,6 +57,7 @@ def sums_of_formats(folder):
         "sarif": tuple(sum(r["properties"][key] for r in results) for key in ("count", "bytes")),
         "github": (sum(int(title.replace(",", "")) for title in titles), None),
         "markdown": (sum(int(row[2].replace(",", "")) for row in rows), None),
+        "junit": (sum(int(output.replace(",", "")) for output in outputs), None),
         "html": tuple(sum(triple[i] for triple in within) for i in (1, 2)),
     }
 
@@ -78,7 +82,8 @@ def test_one_session_writes_every_format_and_all_have_the_same_sums(debugger, tm
     sums = sums_of_formats(tmp_path)
     count, size = sums["json"]
     assert count > 100
-    assert sums == dict.fromkeys(FORMATS, (count, size)) | {"folded": (None, size), "github": (count, None), "markdown": (count, None)}
+    counts = dict.fromkeys(["github", "markdown", "junit"], (count, None))
+    assert sums == dict.fromkeys(FORMATS, (count, size)) | {"folded": (None, size)} | counts
     mappings = read_pprof((tmp_path / "report.pprof").read_bytes())
     strings = mappings.string_table
     assert strings[mappings.mapping[0].filename].endswith("/sqlite3")
@@ -91,7 +96,7 @@ def test_a_page_may_say_what_became_of_saved_results(debugger, tmp_path):
               for name, file in [("csv", "before.json"), ("html", "missing.json"), ("html", "before.json")]]
     program = shutil.which("sqlite3", path="/usr/bin")
     text = debugger.session(program, steps, [":memory:", STATEMENTS]).text
-    assert "csv takes no --baseline, only markdown, html" in text
+    assert "csv takes no --baseline, only folded, markdown, junit, html" in text
     assert "can't read missing.json: No such file or directory" in text
     assert "tmpalloc: wrote report.html" in text and not (tmp_path / "report.csv").exists()
     page = (tmp_path / "report.html").read_text()

@@ -16,6 +16,7 @@ import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import jsonschema
 from library.support import BUILD, execute
@@ -129,6 +130,18 @@ def read_callgrind(file, *options):
             name = re.sub(r" \[[^][]*\]$|(?<=TOTALS) .*", "", row[3])
             rows[name] = tuple(0 if n == "." else int(n.replace(",", "")) for n in row.groups()[:2])
     return Callgrind(rows.pop("PROGRAM TOTALS"), rows)
+
+
+def read_junit(text):
+    """The cases of the suite by name, after xmllint has accepted them; its counts are theirs."""
+    subprocess.run(["xmllint", "--noout", "-"], input=text.encode(), check=True)
+    (suite,) = ElementTree.fromstring(text.encode())
+    cases = list(suite.iter("testcase"))
+    assert all(case.get("classname") and case.get("name") for case in cases)
+    counts = {"tests": len(cases)}
+    counts |= {f"{kind}s": len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "error")}
+    assert {name: int(suite.get(name)) for name in counts} == counts
+    return {case.get("name"): case for case in cases}
 
 
 class Command(NamedTuple):

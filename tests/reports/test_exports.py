@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 from library.published import read_pprof, read_sarif, read_speedscope
@@ -281,3 +283,27 @@ def test_pprof_leaves_allocators_out_as_our_tables_do(pprof):
     assert [name for name in [*simple, full] if not dropped.match(name)] == []
     names = {profile.string_table[f.name] for f in profile.function}
     assert {"join", "buffer_append", "main", "read_line"} <= {n for n in names if not dropped.match(n)}
+
+
+def test_pprof_labels_tell_process_build_and_threads(driver, pprof):
+    profile = pprof("example")
+    strings = profile.string_table
+    for sample, site in zip(profile.sample, driver.results("example")["sites"]):
+        labels = [(strings[label.key], strings[label.str], label.num) for label in sample.label]
+        named = [label for label in labels if label[0] not in ("pattern", "thread")]
+        assert named == [
+            ("process", "example", 0),
+            ("build_id", "0123456789abcdef", 0),
+            ("pid", "", 4242),
+        ]
+        threads = [int(value) for key, value, _ in labels if key == "thread"]
+        assert threads == site["threads"]
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="there is no go: install golang-go")
+def test_go_reads_pprof(driver, tmp_path):
+    file = tmp_path / "example.pb.gz"
+    file.write_bytes(driver.run("example", "pprof").stdout)
+    command = ["go", "tool", "pprof", "-top", "-sample_index=temporary_objects", file]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "buffer_append" in done.stdout and "of 508 total" in done.stdout

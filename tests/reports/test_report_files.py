@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github", "markdown", "html"]
+FORMATS = ["json", "csv", "folded", "speedscope", "pprof", "callgrind", "sarif", "github", "markdown", "junit", "html"]
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -64,6 +64,7 @@ CASES = {
     "callgrind": "example callgrind",
     "markdown": "example markdown",
     "markdown_judged": "names markdown --judged",
+    "junit": "example junit --judged",
     "github": "example github --folder /home/user/example",
     "sarif": "example sarif --folder /home/user/example",
     "csv": "example csv",
@@ -520,6 +521,7 @@ site malloc f ...
         "example sarif --folder /home",
         "example github",
         "example markdown --judged",
+        "example junit --judged",
         "names csv",
     ],
 )
@@ -545,6 +547,7 @@ def test_every_failed_allocation_is_a_clean_error(driver, case):
         "example sarif --folder /home",
         "example github",
         "example markdown --judged",
+        "example junit --judged",
         "names csv",
         "example check",
     ],

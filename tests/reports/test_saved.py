@@ -22,6 +22,7 @@ REPORTS = [
     "sarif",
     "github",
     "markdown",
+    "junit",
     "html",
 ]
 
