@@ -1,5 +1,6 @@
 """In an editor, which speaks the Debug Adapter Protocol, every command works from the console."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -21,12 +22,19 @@ def program(compile):
 
 
 @pytest.fixture
-def launch(program, tmp_path):
-    """Launches the program, up to where an editor sets breakpoints; gives the client."""
+def client(tmp_path):
+    """A client of LLDB's adapter."""
     adapter = next(filter(None, map(shutil.which, ADAPTERS)), None)
     if adapter is None:
         pytest.skip("there is no lldb-dap here")
     client = DapClient([adapter], tmp_path)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def launch(client, program):
+    """Launches the program, up to where an editor sets breakpoints; gives the client."""
 
     def launch(*lines):
         before = ["settings set symbols.enable-external-lookup false"]
@@ -36,8 +44,7 @@ def launch(program, tmp_path):
         client.expect("initialized")
         return client
 
-    yield launch
-    client.close()
+    return launch
 
 
 def run_to(editor, function):
@@ -91,6 +98,21 @@ def test_what_is_typed_before_a_launch_holds_for_it(launch, start):
     assert frames(editor, stop["threadId"])[0][1] == line_of("std::free(text);")
     assert "catch 1: threshold 1, at least 300B, once" in editor.output
     assert "tracking process" in editor.output
+
+
+def test_the_example_of_a_launch_needs_no_mark_before_a_command(client, program):
+    text = (ROOT / "examples" / "vscode" / "launch.json").read_text()
+    text = text.replace("${env:HOME}/tmpalloc", str(ROOT))
+    text = text.replace("${workspaceFolder}/build/program", str(program))
+    configuration = json.loads(text)["configurations"][0]
+    client.ask("initialize", adapterID=configuration["type"], supportsRunInTerminalRequest=False)
+    client.request("launch", **configuration)
+    client.expect("initialized")
+    thread = run_to(client, "main")
+    assert "tracking process" in client.output
+    client.command("tmpalloc catch --min-size 300")
+    assert go_on(client, thread)["description"] == "tmpalloc catch 1: temporary of 300B"
+    assert "make at caught.cpp" in client.command("tmpalloc summary")
 
 
 def test_a_mistake_is_told_in_the_console(launch):
