@@ -67,6 +67,24 @@ def test_check_gives_its_verdict_and_writes_reports(run, results, tmp_path):
     assert "nothing to check" in run("check", "--max-count", 0, "--at", "nowhere", *results, status=2)
 
 
+@pytest.mark.parametrize("name", ["markdown", "junit", "folded", "html"])
+def test_reports_of_files_can_be_compared_with_an_older_one(run, results, saved, tmp_path, name):
+    before = saved.save("none", "before")
+    run("report", name, "plain", *results)
+    run("report", name, "compared", "--baseline", before, *results)
+    plain, compared = ((tmp_path / file).read_text() for file in ("plain", "compared"))
+    assert "join" in plain and "join" in compared and plain != compared
+    refused = run("report", "csv", "refused", f"--baseline={before}", *results, status=2)
+    assert refused == "tmpalloc: csv takes no --baseline, only folded, markdown, junit, html\n"
+
+
+@pytest.mark.parametrize("name", ["github", "callgrind"])
+def test_reports_of_files_are_those_of_their_sum(run, results, tmp_path, name):
+    run("report", name, "sum", *results)
+    wanted = {"github": "title=800 temporary allocations::join at ", "callgrind": "totals: 152092556 1016"}
+    assert wanted[name] in (tmp_path / "sum").read_text()
+
+
 def test_names_of_files_may_hold_anything(run, saved, tmp_path):
     names = ["-a b.json", "it's.json", 'a"\\b.json', "käse$x.json"]
     for name in names:
