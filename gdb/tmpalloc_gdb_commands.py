@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import gdb
 
 from tmpalloc import binding
-from tmpalloc.command_table import complete
+from tmpalloc.command_table import complete, takes_function
 from tmpalloc.log_width import log_width
 from tmpalloc.session import Session
 from tmpalloc_gdb_host import GdbHost
@@ -51,9 +51,16 @@ class _Command(gdb.Command):
         """Called by GDB; `word` is what follows the last break character, e.g. a dash."""
         if word is None:
             return gdb.COMPLETE_NONE
+        line = f"{self._command.name} {text}"
+        if takes_function(self._session.commands, line):
+            return gdb.COMPLETE_SYMBOL
         kept = len(text.split(" ")[-1]) - len(word)
-        found = complete(self._session.commands, f"{self._command.name} {text}")
+        found = complete(self._session.commands, line, self._status)
         return [candidate[kept:] for candidate in found]
+
+    def _status(self):
+        ok, status = self._session.data(["status"])
+        return status if ok else {}
 
 
 def _execute(session, host, line, from_tty):

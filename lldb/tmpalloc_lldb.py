@@ -136,9 +136,16 @@ class PlainCheck(PlainCommand):
 _HELP = Option("help", "", None, [], "show the command's options")
 
 
+def _kind(value):
+    """How LLDB completes a value."""
+    if "FUNCTION" in value:
+        return lldb.eArgTypeSymbol
+    return lldb.eArgTypeFilename if "FILE" in value else lldb.eArgTypeValue
+
+
 def _parsed_command(command):
     """A class for LLDB that parses one command's options and completes them."""
-    value = lldb.eArgTypeFilename if "FILE" in command.arguments else lldb.eArgTypeValue
+    value = _kind(command.arguments)
 
     class Words(LLDBOptionValueParser):
         """Keeps options as they were written, repeated ones too; the core understands them."""
@@ -166,7 +173,7 @@ def _parsed_command(command):
                 self.ov_parser.add_argument_set([element])
 
         def _add_option(self, option, letter):
-            kind = lldb.eArgTypeFilename if "FILE" in (option.value or "") else lldb.eArgTypeValue
+            kind = _kind(option.value or "")
             self.ov_parser.add_option(letter, option.name, option.help, None, value_type=kind)
             described = self.ov_parser.options_dict[option.name]
             if option.choices:  # LLDB 22 prints a line for each option that is added with them

@@ -353,6 +353,10 @@ void recording_append_marks(const struct recording *recording, struct text *text
     }
 }
 
+const char *recording_mark_name(const struct recording *recording, size_t number) {
+    return number < recording->mark_count ? recording->marks[number].name : NULL;
+}
+
 int recording_forget_mark(struct recording *recording, const char *name, struct error *error) {
     struct mark *mark = find_mark(recording, name);
     if (!mark)

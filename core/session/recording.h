@@ -86,6 +86,8 @@ int recording_snapshot(struct recording *recording, struct snapshot *ret, struct
 int recording_mark(struct recording *recording, const char *name, struct error *error);
 /* Appends a line for each, in the order in which they were set first. */
 void recording_append_marks(const struct recording *recording, struct text *text);
+/* Their names in that order; NULL behind the last one. */
+const char *recording_mark_name(const struct recording *recording, size_t number);
 /* TMPALLOC_E_ARGUMENT: there is none of that name. */
 int recording_forget_mark(struct recording *recording, const char *name, struct error *error);
 

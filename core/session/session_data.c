@@ -91,6 +91,15 @@ static json_t *catches_array(const struct session_catches *catches) {
     return value_checked(array, failed);
 }
 
+static json_t *marks_array(const struct recording *recording) {
+    json_t *array = json_array();
+    int failed = 0;
+    const char *name;
+    for (size_t i = 0; (name = recording_mark_name(recording, i)); i++)
+        failed |= json_array_append_new(array, value_text(name));
+    return value_checked(array, failed);
+}
+
 static int set_recording(json_t *object, const struct session *session) {
     const struct recording *recording = session->recording;
     int failed = json_object_set_new(object, "engine", value_text(recording->engine));
@@ -104,6 +113,8 @@ static int set_recording(json_t *object, const struct session *session) {
         json_object_set_new(object, "missing", value_text(if_any(text_get(&session->missing))));
     if (session->state == SESSION_TRACKING)
         failed |= json_object_set_new(object, "entry_points", entry_points_array(session));
+    if (recording_mark_name(recording, 0))
+        failed |= json_object_set_new(object, "marks", marks_array(recording));
     return failed | json_object_set_new(object, "catches", catches_array(&session->catches));
 }
 

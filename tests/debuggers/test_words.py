@@ -97,3 +97,30 @@ def test_gdb_writes_the_number_of_a_thread_with_its_inferiors(gdb, compile):
     steps += ["tmpalloc summary --tid 2", "tmpalloc summary --tid 1.2"]
     status, short, long = gdb.session(program, steps).outputs[3:]
     assert short == long and "work at two_threads.c" in short
+
+
+@pytest.fixture
+def threads(compile):
+    return compile(PROGRAMS / "two_threads.c", *C_FLAGS, name="two_threads")
+
+
+def test_functions_of_the_program_are_completed(debugger, threads):
+    terminal = debugger.terminal(threads)
+    for line in ("tmpalloc start --within begin_w", "tmpalloc list begin_w"):
+        terminal.type(f"{line}\t")
+        terminal.expect(f"{line}ork", 20)
+        terminal.type("\x15")
+
+
+def test_gdb_completes_marks_and_numbers_of_catches(gdb, threads):
+    steps = ["tmpalloc start", gdb.break_at("end_work"), gdb.run(), "tmpalloc mark early"]
+    steps += ["tmpalloc mark late", "tmpalloc catch --at work"]
+    asked = ["summary --since ", "summary --since=l", "mark --delete e", "catch --delete "]
+    outputs = gdb.session(threads, [*steps, *[f"complete tmpalloc {line}" for line in asked]]).outputs
+    found = [output.split("tmpalloc ")[1:] for output in outputs[6:]]
+    assert [[word.strip() for word in words] for words in found] == [
+        ["summary --since early", "summary --since late"],
+        ["summary --since=late"],
+        ["mark --delete early"],
+        ["catch --delete 1"],
+    ]
