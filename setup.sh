@@ -33,7 +33,7 @@ usage: ./setup.sh VERB
   test [ARGS]       runs the tests; ARGS go to pytest
   bench [ARGS]      measures what tracking costs
   install           makes GDB and LLDB load tmpalloc whenever you start them, and `tmpalloc` in
-                    ~/.local/bin a command for saved results
+                    ~/.local/bin a command for saved results and `run`
   install --system  the same for everybody: /usr/local, and GDB's own folder of init files
   install [--system] --remove
                     undoes that

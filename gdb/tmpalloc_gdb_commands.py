@@ -237,3 +237,8 @@ def load():
     gdb.events.stop.connect(host.stopped)
     gdb.events.before_prompt.connect(host.prompted)
     gdb.write(_session.banner() + "\n")
+
+
+def loaded_session():
+    """The session, for those that run beside its commands; None before load()."""
+    return _session

@@ -238,3 +238,8 @@ def __lldb_init_module(debugger, _internal_dict):
     _host = host
     _register(debugger, host.session.commands)
     print(host.session.banner())
+
+
+def loaded_host():
+    """The host, for those that run beside its commands; None before it is loaded."""
+    return _host

@@ -11,6 +11,8 @@
 
 #include "program/program_host.h"
 #include "program/program_words.h"
+#include "program/run.h"
+#include "program/run_exec.h"
 
 #define LOG_COLUMNS 120
 #define FAILED      2
@@ -28,6 +30,7 @@ static const char usage[] =
     "  tmpalloc check [OPTION]... FILE...\n"
     "  tmpalloc report FORMAT OUT FILE...\n"
     "  tmpalloc save OUT FILE...\n"
+    "  tmpalloc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
     "\n"
     "tmpalloc COMMAND --help shows the options. Status: check's verdict, or 0; 2 for a bad word or "
     "file.\n";
@@ -72,6 +75,8 @@ int main(int count, char **words) {
     tmpalloc_session *session;
     int32_t verdict = 0;
     struct tmpalloc_host host = program_host(&verdict);
+    if (run_exec_is_asked(words))
+        return run_exec(words);
     if (count < 2 || strcmp(words[1], "--help") == 0 || strcmp(words[1], "help") == 0) {
         fputs(usage, count < 2 ? stderr : stdout);
         return count < 2 ? FAILED : 0;
@@ -80,6 +85,8 @@ int main(int count, char **words) {
         printf("tmpalloc %s\n", tmpalloc_version());
         return 0;
     }
+    if (strcmp(words[1], "run") == 0)
+        return run(words + 2);
     if (tmpalloc_session_create(&host, &session) != TMPALLOC_OK) {
         fputs("tmpalloc: out of memory\n", stderr);
         return FAILED;

@@ -11,7 +11,7 @@ static const char *const names[] = {"summary", "tree",   "site", "list", "diff",
                                     "check",   "report", "save", NULL};
 static const uint32_t own_words[] = {0, 0, 1, 1, UINT32_MAX, 0, 2, 1};
 
-static const struct tmpalloc_command_info *find_info(const char *name) {
+const struct tmpalloc_command_info *program_words_info(const char *name) {
     const struct tmpalloc_command_info *info;
     for (uint32_t i = 0; (info = commands_get(i)); i++) {
         if (strcmp(info->name, name) == 0)
@@ -20,8 +20,7 @@ static const struct tmpalloc_command_info *find_info(const char *name) {
     return NULL;
 }
 
-/* As a word of a command line, which are split as a shell does it. */
-static void append_word(struct text *line, const char *word) {
+void program_words_append(struct text *line, const char *word) {
     text_append(line, line->length ? " " : "");
     if (*word == '\0')
         text_append(line, "''");
@@ -51,25 +50,25 @@ static int values_of(const struct tmpalloc_command_info *info, const char *word)
 static int split(const struct tmpalloc_command_info *info, uint32_t own, char **words,
                  struct program_words *ret, struct error *error) {
     bool options = true;
-    append_word(&ret->command, info->name);
-    append_word(&ret->load, "load");
-    append_word(&ret->load, "--");
+    program_words_append(&ret->command, info->name);
+    program_words_append(&ret->load, "load");
+    program_words_append(&ret->load, "--");
     for (; *words; words++) {
         bool option = options && words[0][0] == '-' && words[0][1] != '\0';
         ret->help |= option && strcmp(*words, "--help") == 0;
         if (option && strcmp(*words, "--") == 0) {
             options = false;
-            append_word(&ret->command, "--");
+            program_words_append(&ret->command, "--");
             continue;
         }
         if (option || own > 0) {
             own -= option || own == UINT32_MAX ? 0 : 1;
-            append_word(&ret->command, *words);
+            program_words_append(&ret->command, *words);
             for (int left = option ? values_of(info, *words) : 0; left > 0 && words[1]; left--)
-                append_word(&ret->command, *++words);
+                program_words_append(&ret->command, *++words);
             continue;
         }
-        append_word(&ret->load, *words);
+        program_words_append(&ret->load, *words);
         ret->files++;
     }
     if (ret->load.failed || ret->command.failed)
@@ -95,9 +94,9 @@ int program_words_split(char **words, struct program_words *ret, struct error *e
     text_init(&ret->load);
     text_init(&ret->command);
     size_t found = words_find(names, words[0], strlen(words[0]), "command", "", &problem);
-    int status = found < WORDS_AMBIGUOUS
-                     ? split(find_info(names[found]), own_words[found], words + 1, ret, error)
-                     : refuse(&problem, error);
+    int status = found < WORDS_AMBIGUOUS ? split(program_words_info(names[found]), own_words[found],
+                                                 words + 1, ret, error)
+                                         : refuse(&problem, error);
     text_deinit(&problem);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "support/error.h"
 #include "support/text.h"
+#include "tmpalloc/tmpalloc.h"
 
 struct program_words {
     struct text load;    /* the line that loads the files */
@@ -17,5 +18,11 @@ struct program_words {
  * FILE` may be given often. TMPALLOC_E_ARGUMENT: the command is none for saved results. */
 int program_words_split(char **words, struct program_words *ret, struct error *error);
 void program_words_deinit(struct program_words *words);
+
+/* Adds a word to a command line, which are split as a shell does it. */
+void program_words_append(struct text *line, const char *word);
+
+/* The command of this name, which there is. */
+const struct tmpalloc_command_info *program_words_info(const char *name);
 
 #endif
