@@ -8,7 +8,7 @@ import gdb
 from tmpalloc import binding
 from tmpalloc.host import AGENT, Host
 from tmpalloc_gdb_catches import Catches
-from tmpalloc_gdb_process import file_of
+from tmpalloc_gdb_process import file_of, is_traced
 from tmpalloc_gdb_settings import place
 from tmpalloc_gdb_watch import Watch
 
@@ -163,8 +163,7 @@ class GdbEvents(Host):
         """
         selected, tracked = gdb.selected_inferior(), self._tracked
         if tracked and selected.pid == tracked.pid:
-            # With "set follow-exec-mode new" it goes on as another inferior.
-            if event.progspace == tracked.program or selected.num != tracked.number:
+            if event.progspace == tracked.program:
                 self.event(binding.EVENT_EXECED)
 
     def breakpoint_modified(self, breakpoint):
@@ -199,7 +198,10 @@ class GdbEvents(Host):
         exit_status, signal_number = take_ending()
         if self._tracked is None or self._tracked.number == event.inferior.num:
             self._signal, self._exit_status = signal_number, exit_status
-            self.event(binding.EVENT_EXITED, may_execute=True)
+            # With "set follow-exec-mode new" it goes on as another inferior.
+            goes_on = self._tracked and is_traced(self._tracked.pid)
+            kind = binding.EVENT_EXECED if goes_on else binding.EVENT_EXITED
+            self.event(kind, may_execute=not goes_on)
 
     def stopped(self, event):
         """Called by GDB when the user gets the prompt."""

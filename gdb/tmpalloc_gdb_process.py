@@ -45,6 +45,16 @@ def _executed(pid):
         return ""
 
 
+def is_traced(pid):
+    """Whether a process of this machine is one that this GDB still has."""
+    try:
+        with open(f"/proc/{pid}/status", errors="replace") as file:
+            status = file.read()
+    except OSError:
+        return False
+    return f"\nTracerPid:\t{os.getpid()}\n" in status and "\nState:\tZ" not in status
+
+
 def _program_in_bytes():
     with setting("host-charset", "ISO-8859-1"):
         path = gdb.current_progspace().filename

@@ -276,6 +276,8 @@ const char *recording_why_no_results(const struct recording *recording) {
         return "no results yet: tracking begins when the program starts";
     if (recording->running)
         return "no results yet: the process is running: interrupt it first";
+    if (recording->unselected)
+        return "no results yet: the process is not selected";
     if (!recording->over)
         return "no results yet: the program's own code has not begun";
     return "no results: the process has had no stop at which they could be read, and left without "

@@ -39,6 +39,7 @@ struct recording {
     bool over;   /* the process is gone */
     char executed[4096]; /* the program that replaced it; "": none did, or unknown */
     bool running;        /* it was, when what it counted was to be copied last */
+    bool unselected;     /* the same: another process was selected */
     char **arguments;    /* of the process, NULL-terminated; NULL: unknown */
     struct tracker *tracker;
     struct modules *modules;

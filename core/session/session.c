@@ -64,6 +64,11 @@ int session_refuse_running(int64_t pid, struct error *error) {
                      (long long)pid);
 }
 
+int session_refuse_unselected(int64_t pid, struct error *error) {
+    return error_set(error, TMPALLOC_E_STATE, "process %lld is tracked, and not selected",
+                     (long long)pid);
+}
+
 void session_set_untracked(struct session *session, int64_t pid, const char *why) {
     session->untracked.pid = pid;
     snprintf(session->untracked.why, sizeof(session->untracked.why), "%s", why);

@@ -163,6 +163,8 @@ const char *session_engine_name(enum session_engine engine);
 void session_set_untracked(struct session *session, int64_t pid, const char *why);
 /* TMPALLOC_E_STATE: what is asked for needs a process that is stopped. */
 int session_refuse_running(int64_t pid, struct error *error);
+/* The same of one that another process was selected instead of. */
+int session_refuse_unselected(int64_t pid, struct error *error);
 
 void session_options_deinit(struct session_options *options);
 

@@ -16,7 +16,7 @@ static int check_process(const struct session *session, const struct tmpalloc_pr
         return error_set(error, TMPALLOC_E_STATE, "process %lld %s: its blocks are gone", pid,
                          session->ended);
     if (process->pid != pid)
-        return error_set(error, TMPALLOC_E_STATE, "process %lld is tracked, and not selected", pid);
+        return session_refuse_unselected(pid, error);
     if (!process->stopped)
         return session_refuse_running(pid, error);
     return TMPALLOC_OK;

@@ -183,12 +183,14 @@ int session_engine_update(struct session *session, struct error *error) {
     struct tmpalloc_process process;
     if (!session->agent || session->state != SESSION_TRACKING)
         return TMPALLOC_OK;
-    session->recording->running = false;
+    struct recording *recording = session->recording;
+    recording->running = recording->unselected = false;
     int status = host_process(&session->host, &process, error);
-    if (status != TMPALLOC_OK || process.pid != session->recording->process.pid)
+    if (status != TMPALLOC_OK)
         return status;
-    session->recording->running = !process.stopped;
-    if (!process.stopped)
+    recording->unselected = process.pid != recording->process.pid;
+    recording->running = !recording->unselected && !process.stopped;
+    if (recording->unselected || recording->running)
         return TMPALLOC_OK;
     struct error reason = {.text = ""};
     status = copy_results(session, RECORDING_NOW, &reason);
@@ -209,9 +211,12 @@ void session_engine_stopped(struct session *session, bool always) {
 
 int session_engine_update_all(struct session *session, struct error *error) {
     int status = session_engine_update(session, error);
-    if (status != TMPALLOC_OK || !session->recording->running)
-        return status;
-    return session_refuse_running(session->recording->process.pid, error);
+    const struct recording *recording = session->recording;
+    if (status == TMPALLOC_OK && recording->running)
+        return session_refuse_running(recording->process.pid, error);
+    if (status == TMPALLOC_OK && recording->unselected)
+        return session_refuse_unselected(recording->process.pid, error);
+    return status;
 }
 
 int session_engine_stop(struct session *session, struct error *error) {
@@ -315,10 +320,26 @@ int session_engine_hit(struct session *session, uint64_t id, struct error *error
     return handle_left(session, hit, error);
 }
 
+/* What is written to the agent's memory would be written to another process. */
+static int check_selected(struct session *session, struct error *error) {
+    struct tmpalloc_process process;
+    int64_t pid = session->recording->process.pid;
+    int status = host_process(&session->host, &process, error);
+    return status == TMPALLOC_OK && pid != 0 && process.pid != pid
+               ? session_refuse_unselected(pid, error)
+               : status;
+}
+
 int session_engine_await(struct session *session, struct error *error) {
-    return session->agent ? engine_agent_await(session->agent, error) : TMPALLOC_OK;
+    if (!session->agent)
+        return TMPALLOC_OK;
+    int status = check_selected(session, error);
+    return status == TMPALLOC_OK ? engine_agent_await(session->agent, error) : status;
 }
 
 int session_engine_set_catches(struct session *session, struct error *error) {
-    return session->agent ? engine_agent_set_catches(session->agent, error) : TMPALLOC_OK;
+    if (!session->agent)
+        return TMPALLOC_OK;
+    int status = check_selected(session, error);
+    return status == TMPALLOC_OK ? engine_agent_set_catches(session->agent, error) : status;
 }

@@ -28,7 +28,8 @@ int session_engine_await(struct session *session, struct error *error);
 /* Brings the recording's results up to date, if they are elsewhere and can be read now. */
 int session_engine_update(struct session *session, struct error *error);
 
-/* The same, and fails when they can't be read because the process is running. */
+/* The same, and fails when they can't be read because the process is running, or
+ * another one is selected. */
 int session_engine_update_all(struct session *session, struct error *error);
 /* The same at a stop that no command is given at: when it is worth it, or always. */
 void session_engine_stopped(struct session *session, bool always);

@@ -41,6 +41,10 @@ static int modules_changed(struct session *session, const struct tmpalloc_proces
         recording_set_process(session->recording, process);
     if (session->recording->process.pid != process->pid)
         return TMPALLOC_OK;
+    if (waiting && process->refusal[0]) {
+        session_refuse_run(session, process->refusal);
+        return TMPALLOC_OK;
+    }
     session->recording->files.told = true;
     host_set_process(&session->host, process); /* its architecture may have been unknown */
     int status = session_refresh(session, error);
@@ -204,12 +208,19 @@ static int tracked_process_event(struct session *session, const struct tmpalloc_
     return TMPALLOC_OK;
 }
 
+/* What is run instead of the process may be there before the event is; and what ended may have been
+ * another one. */
+static bool is_gone(struct session *session, const struct tmpalloc_process *process,
+                    tmpalloc_event event) {
+    const struct tmpalloc_process *tracked = &session->recording->process;
+    return (process->pid == 0 && process->target == tracked->target) ||
+           (event == TMPALLOC_EVENT_EXITED && parent_of(tracked) == 0);
+}
+
 static int handle_event(struct session *session, const struct tmpalloc_process *process,
                         tmpalloc_event event, struct error *error) {
     int64_t pid = session->recording->process.pid;
-    /* What is run instead of the process may be there before the event is. */
-    bool same = process->pid == 0 || process->pid == pid ||
-                (event == TMPALLOC_EVENT_EXITED && parent_of(&session->recording->process) == 0);
+    bool same = process->pid == pid || is_gone(session, process, event);
     if (event == TMPALLOC_EVENT_MODULES && process->pid != 0 && session_is_active(session))
         return modules_changed(session, process, error);
     if (session->state == SESSION_STOPPED && same && pid != 0 && event == TMPALLOC_EVENT_EXITED)

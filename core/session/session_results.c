@@ -40,10 +40,11 @@ static int recorded_profile(struct session *session, const struct recording_quer
     status = session_engine_update(session, error);
     if (status != TMPALLOC_OK)
         return status;
-    if (session->recording->running && recording_has_results(session->recording))
-        host_message(&session->host,
-                     "tmpalloc: process %lld is running: the results are as of its last stop",
-                     (long long)session->recording->process.pid);
+    const struct recording *recording = session->recording;
+    if ((recording->running || recording->unselected) && recording_has_results(recording))
+        host_message(
+            &session->host, "tmpalloc: process %lld is %s: the results are as of its last stop",
+            (long long)recording->process.pid, recording->running ? "running" : "not selected");
     status = recording_profile(session->recording, query, error, ret);
     if (status != TMPALLOC_OK)
         return status;

@@ -58,7 +58,8 @@ bool session_run_begin(struct session *session, const struct tmpalloc_process *p
         !session_is_run(session, process))
         return false;
     LOG(LOG_SESSION, "start holds for process %lld", (long long)process->pid);
-    int status = session_begin(session, process, ORIGIN_RUN, &error);
+    int status = process->refusal[0] ? error_set(&error, TMPALLOC_E_STATE, "%s", process->refusal)
+                                     : session_begin(session, process, ORIGIN_RUN, &error);
     if (status != TMPALLOC_OK) {
         session_set_untracked(session, process->pid, error.text);
         host_message(&session->host, "tmpalloc: process %lld is not tracked: %s",
@@ -95,7 +96,7 @@ void session_end_tracking(struct session *session, const char *what) {
     session->catches.engine.caught_count = 0;
     session_set_state(session, SESSION_ENDED, NULL);
     session->recording->over = true;
-    session->recording->running = false;
+    session->recording->running = session->recording->unselected = false;
     snprintf(session->ended, sizeof(session->ended), "%s", what);
     host_forget_process(&session->host);
 }

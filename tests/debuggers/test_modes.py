@@ -1,5 +1,10 @@
 """The debugger's modes: whatever runs while something else is stopped, counts are right or a line says why not."""
 
+import json
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 from library.results import read_results
 from library.support import wait_for
@@ -53,6 +58,23 @@ int main(int count, char **arguments) {
     go = 1;
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
+    puts("ended normally");
+    return 4;
+}
+"""
+#: One thread, of which a sanitizer has nothing to say.
+SINGLE = """
+#include <stdio.h>
+#include <stdlib.h>
+static void *volatile shown;
+__attribute__((noinline)) static void work(void) {
+    for (int i = 0; i < 5; i++) {
+        shown = malloc(10);
+        free(shown);
+    }
+}
+int main(void) {
+    work();
     puts("ended normally");
     return 4;
 }
@@ -116,6 +138,157 @@ def test_a_process_that_runs_is_not_changed_by_halves(debugger, program, start):
     assert output.read_bytes() == b"waiting\nended normally\n"
 
 
+# --- several processes ---------------------------------------------------------------------------
+
+
+#: Lines that make place for a second program, select it, and select the first one again.
+SECOND = {
+    "gdb": ("add-inferior -exec {}", "inferior 2", "inferior 1"),
+    "lldb": ("target create {}", "target select 1", "target select 0"),
+}
+
+
+def test_what_is_done_beside_another_process_is_about_the_tracked_one(debugger, program, start):
+    report, run, go = debugger.directory / "report.json", debugger.run(), debugger.continue_()
+    add, second, first = SECOND[debugger.name]
+    steps = [add.format(program), first, start, debugger.break_at("checkpoint"), run, second]
+    steps += [debugger.break_at("thread"), run]
+    commands = ["tmpalloc live", "tmpalloc status"]
+    if "agent" in start:
+        commands += [f"tmpalloc {line}" for line in ("reset", "mark here", "catch --at work")]
+        commands += ["tmpalloc stop"]
+    ends = [debugger.delete_breakpoints(), go, first, debugger.delete_breakpoints(), go]
+    result = debugger.session(program, [*steps, *commands, *ends, f"tmpalloc report json {report}"])
+    live, status, *others = result.outputs[len(steps) : len(steps) + len(commands)]
+    for output in (live, *others):
+        assert re.fullmatch(r"(error: )?process \d+ is tracked, and not selected\n", output)
+    stale = "results             as of the last stop: the process is not selected"
+    assert (stale in status) == ("agent" in start), result.text
+    assert result.exit_statuses == [STATUS, STATUS], result.text
+    assert work_in(report) == (WORK, WORK), result.text
+
+
+#: Lets the program run until it stops, in an editor.
+RESUME = "@resume"
+
+
+def test_lldb_that_waits_for_nothing_as_in_an_editor_counts_and_catches(lldb, program, start):
+    report = lldb.directory / "report.json"
+    lines = [lldb.load(), start, "tmpalloc catch --at work --once", "breakpoint set -n checkpoint"]
+    lines += [RESUME, "tmpalloc stop", start, RESUME, "tmpalloc status", RESUME]
+    lines += ["tmpalloc status", RESUME, f"tmpalloc report json {report}"]
+    editor = lldb.source(Path(__file__).parent.parent / "library" / "lldb_editor.py")
+    env = {"EDITOR": json.dumps([str(program), lines])}
+    text = lldb.session(steps=[editor], load=False, env=env).text
+    stops = re.findall("^@stop (.*)$", text, re.MULTILINE)
+    assert stops[0] == stops[2] and re.match(r"breakpoint \d+\.1$", stops[0]), text
+    assert stops[1::2] == ["tmpalloc catch 1: temporary of 13B", f"exited with {STATUS}"], text
+    assert len(re.findall("^tmpalloc: catch 1: 0x[0-9a-f]+ of 13B", text, re.MULTILINE)) == 1, text
+    assert work_in(report) == (WORK, WORK), text
+
+
+def test_a_second_session_in_one_lldb_is_told_that_the_first_one_has_the_extension(lldb, program):
+    editor = lldb.source(Path(__file__).parent.parent / "library" / "lldb_editor.py")
+    env = {"EDITOR": json.dumps([str(program), [lldb.load()]])}
+    result = lldb.session(steps=[editor, "tmpalloc help"], env=env)
+    told = "tmpalloc: loaded in another session of this LLDB"
+    assert result.text.count(told) == 1 and "summary" in result.outputs[1], result.text
+
+
+# --- sanitizers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread", "leak", "memory", "undefined"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_program_with_a_sanitizer_counts_and_says_what_it_says(
+    debugger, compiler, sanitizer, tmp_path
+):
+    program, report = tmp_path / "program", debugger.directory / "report.json"
+    file = tmp_path / "program.c"
+    file.write_text(SINGLE)
+    flags = ["-g", "-fno-builtin", f"-fsanitize={sanitizer}", str(file), "-o", str(program)]
+    try:
+        subprocess.run([compiler, *flags], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"{compiler} can't build with -fsanitize={sanitizer} here")
+    steps = ["tmpalloc start", debugger.run(), f"tmpalloc report json {report}"]
+    # Leaks are looked for by a tracer, and a process has one.
+    result = debugger.session(program, steps, env={"LSAN_OPTIONS": "detect_leaks=0"})
+    reason = "breakpoint engine (auto: the program has a sanitizer's allocator)"
+    assert (reason in result.outputs[0]) == (sanitizer != "undefined"), result.text
+    assert result.exit_statuses == [STATUS] and result.stdout == b"ended normally\n", result.text
+    assert result.stderr == b"" and work_in(report) == (5, 5), result.text
+
+
+# --- GDB's modes, as they are set, and when ------------------------------------------------------
+
+
+#: Lines that set a mode, and another one where the program can't end in it.
+MODES = {
+    "non-stop": ("set non-stop on", ""),
+    "schedule-multiple": ("set schedule-multiple on", ""),
+    "scheduler-locking": ("set scheduler-locking on", "set scheduler-locking off"),
+    "follow-exec-mode": ("set follow-exec-mode new", ""),
+    "detach-on-fork": ("set detach-on-fork off", ""),
+}
+ORDERS = ["mode start break run", "start mode break run", "start break run mode"]
+ORDERS += ["mode break run start"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("mode", MODES)
+def test_in_any_mode_of_gdb_counts_are_right_or_start_says_why_not(
+    gdb, program, start, mode, order
+):
+    report, go = gdb.directory / "report.json", gdb.continue_()
+    on, off = MODES[mode]
+    lines = {"mode": on, "start": start, "break": gdb.break_at("checkpoint"), "run": gdb.run()}
+    steps = [lines[word] for word in order.split()]
+    ends = [go, off, gdb.delete_breakpoints(), go, f"tmpalloc report json {report}"]
+    result = gdb.session(program, [*steps, *ends])
+    assert result.exit_statuses == [STATUS] and result.stdout == b"ended normally\n", result.text
+    if mode == "non-stop" and order.endswith("start") and "agent" in start:
+        refused = "the agent can't be used: the debugger failed to read registers: Selected thread"
+        assert refused in result.outputs[3] and not report.exists(), result.text
+    else:
+        assert work_in(report) == (WORK, WORK), result.text
+
+
+#: Its main function allocates and executes the other program, to which nothing belongs that it did.
+EXECUTING = """
+#include <stdlib.h>
+#include <unistd.h>
+static void *volatile shown;
+__attribute__((noinline)) static void work(void) {
+    for (int i = 0; i < 5; i++) {
+        shown = malloc(10);
+        free(shown);
+    }
+}
+int main(int count, char **arguments) {
+    work();
+    execv(arguments[1], arguments + 1);
+    return count;
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["same", "new"])
+def test_a_program_that_is_executed_as_another_inferior_ends_tracking_by_exec(
+    gdb, program, compile, start, mode
+):
+    executing = compile(EXECUTING, "-fno-builtin", name="executing")
+    report = gdb.directory / "report.json"
+    steps = [f"set follow-exec-mode {mode}", start, gdb.run(), "tmpalloc status"]
+    steps += [f"tmpalloc report json {report}"]
+    result = gdb.session(executing, steps, [program])
+    told = r"replaced its program by exec.*, the results before that stay"
+    assert re.search(told, result.outputs[2]), result.text
+    assert "replaced its program by exec, results as of" in result.outputs[3], result.text
+    assert result.exit_statuses == [STATUS] and result.stdout == b"ended normally\n", result.text
+    assert work_in(report) == (5, 5), result.text
+
+
 # --- GDB's non-stop mode -------------------------------------------------------------------------
 
 
@@ -154,6 +327,20 @@ def test_what_gdb_may_not_do_is_told_at_start(gdb, program, start, setting):
     result = gdb.session(program, [f"set {setting} off", start, gdb.run()])
     assert result.outputs[1] == f"nothing can be tracked: GDB's setting {setting} is off\n"
     assert result.exit_statuses == [STATUS] and result.stdout == b"ended normally\n", result.text
+
+
+@pytest.mark.parametrize("setting", ["may-insert-breakpoints", "may-write-memory"])
+def test_what_gdb_may_not_do_any_more_is_told_when_the_program_runs(gdb, program, start, setting):
+    report, run = gdb.directory / "report.json", gdb.run()
+    forbids, allows = f"set {setting} off", f"set {setting} on"
+    steps = [start, forbids, run, "tmpalloc summary", allows, run, f"tmpalloc report json {report}"]
+    steps += [forbids, run]
+    outputs = (result := gdb.session(program, steps)).outputs
+    refused = rf"process \d+ is not tracked[:,] GDB's setting {setting} is off"
+    for output in (outputs[2], outputs[3], outputs[8]):
+        assert len(re.findall(refused, output)) == 1, result.text
+    assert work_in(report) == (WORK, WORK), result.text
+    assert result.exit_statuses == [STATUS] * 3, result.text
 
 
 def test_what_gdb_may_not_do_is_told_at_start_at_a_stop(gdb, program, start):
