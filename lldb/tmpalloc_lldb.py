@@ -226,8 +226,11 @@ _host = globals().get("_host")  # survives a second import
 def __lldb_init_module(debugger, _internal_dict):
     """Called by LLDB: registers everything and prints one line; the second time it only prints."""
     global _host
-    if _host:
+    if _host and _host.debugger.GetID() == debugger.GetID():
         print(f"tmpalloc {_host.session.version}: already loaded")
+        return
+    if _host and lldb.SBDebugger.FindDebuggerWithID(_host.debugger.GetID()).IsValid():
+        print("tmpalloc: loaded in another session of this LLDB: one at a time can have it")
         return
     host = LldbHost(debugger, __name__)
     try:

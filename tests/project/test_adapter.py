@@ -243,6 +243,18 @@ def test_loading_prints_one_line_and_loading_again_changes_nothing(debugger, lib
     assert "summary" in text
 
 
+def test_settings_behind_the_line_that_loads_stay_when_an_init_file_loads_again(debugger, library):
+    setting = {"gdb": "set tmpalloc threshold 3", "lldb": "tmpalloc set threshold 3"}
+    file = debugger.directory / "init"
+    file.write_text("\n".join([debugger.load(), setting[debugger.name], debugger.load(), ""]))
+    read = {"gdb": f"source {file}", "lldb": f"command source {file}"}
+    before = [setting[debugger.name]] if debugger.name == "gdb" else []
+    steps = [*before, read[debugger.name], "tmpalloc show threshold"]
+    outputs = debugger.session(steps=steps, load=False).outputs
+    assert outputs[-1] == 'tmpalloc threshold is "3".\n'
+    assert outputs[0].count("\n") == 1 or not before
+
+
 def test_an_error_of_a_command_is_one_line(debugger, library):
     output = debugger.session(steps=["tmpalloc help nonsense"]).outputs[0]
     assert "nonsense" in output and output.count("\n") == 1
