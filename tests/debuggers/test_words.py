@@ -124,3 +124,15 @@ def test_gdb_completes_marks_and_numbers_of_catches(gdb, threads):
         ["mark --delete early"],
         ["catch --delete 1"],
     ]
+
+
+def test_an_empty_line_shows_the_blocks_again(debugger, threads):
+    terminal = debugger.terminal(threads)
+    terminal.command(debugger.break_at("end_work"))
+    terminal.command("tmpalloc start")
+    terminal.command(debugger.run_here(), "end_work", 20)
+    terminal.type("tmpalloc live\n")
+    terminal.expect("Age  Thread  Site", 20)
+    terminal.expect("two_threads.c", 20)
+    terminal.type("\n")
+    terminal.expect("Age  Thread  Site", 20)
