@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -390,6 +391,46 @@ def test_a_mistake_in_check_ends_a_batch_with_its_status(debugger, program, libr
     steps = ["tmpalloc start", debugger.run(), f"tmpalloc check {mistake}"]
     result = debugger.session(program, steps, ["exit", 0])
     assert result.status == 2 and "passed" not in result.text, result.text
+
+
+def batch_with_crash(lldb, program, ending, number, lines, after_crash):
+    """Status of LLDB's batch mode, which executes other lines when the program crashes."""
+    words = []
+    for line in (*lldb.settings, lldb.load(), "tmpalloc start", "process launch", *lines):
+        words += ["-o", line]
+    for line in after_crash:
+        words += ["-k", line]
+    command = [lldb.executable, "-X", "-x", "-b", *words, "--", str(program), ending, str(number)]
+    return subprocess.run(command, cwd=lldb.directory, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize(
+    ("ending", "number", "limit", "status"),
+    [
+        *[("exit", 0, 5, 0), ("exit", 0, 4, 1), ("exit", 3, 5, 2), ("exit", 3, 4, 1)],
+        *[("raise", 11, 5, 2), ("raise", 11, 4, 1), ("raise", 6, 5, 2), ("raise", 9, 5, 2)],
+        *[("raw", 0, 5, 2), ("raw", 3, 4, 2)],
+    ],
+)
+def test_a_batch_with_lines_for_a_crash_ends_with_the_verdict(
+    lldb, program, library, ending, number, limit, status
+):
+    check = [f"tmpalloc check --max-count {limit}"]
+    done = batch_with_crash(lldb, program, ending, number, check, check)
+    assert done.returncode == status, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("mistake", ["--max-cuont 5", "--max-count 5x", "--max-count"])
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_mistake_in_lines_for_a_crash_or_for_none_ends_a_batch(
+    lldb, program, library, mistake, crashes
+):
+    good, bad = ["tmpalloc check --max-count 5"], [f"tmpalloc check {mistake}"]
+    lines, after_crash = (good, bad) if crashes else (bad, good)
+    ending = ("raise", 11) if crashes else ("exit", 0)
+    done = batch_with_crash(lldb, program, *ending, lines, after_crash)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "passed" not in done.stdout
 
 
 def test_no_verdict_ends_the_debugger_where_that_is_not_wanted(debugger, program, library):
