@@ -3,6 +3,7 @@
 #include "reports/report_check.h"
 #include "session/session_control.h"
 #include "session/session_data.h"
+#include "session/session_marks.h"
 #include "session/session_status.h"
 
 static const char *const engines[] = {"auto", "agent", "breakpoint", "hardware", NULL};

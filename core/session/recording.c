@@ -316,22 +316,31 @@ static struct mark *add_mark(struct recording *recording, const char *name) {
     return mark;
 }
 
-int recording_mark(struct recording *recording, const char *name, struct error *error) {
-    struct snapshot snapshot;
-    int status = recording_snapshot(recording, &snapshot, error);
-    if (status != TMPALLOC_OK)
-        return status;
+/* Takes the snapshot over, also when it fails. */
+static int set_mark(struct recording *recording, const char *name, struct snapshot *snapshot,
+                    struct error *error) {
     struct mark *mark = find_mark(recording, name);
     if (mark)
         snapshot_deinit(&mark->snapshot);
     else
         mark = add_mark(recording, name);
     if (!mark) {
-        snapshot_deinit(&snapshot);
+        snapshot_deinit(snapshot);
         return error_no_memory(error);
     }
-    mark->snapshot = snapshot;
+    mark->snapshot = *snapshot;
     return TMPALLOC_OK;
+}
+
+int recording_mark(struct recording *recording, const char *name, struct error *error) {
+    struct snapshot snapshot;
+    int status = recording_snapshot(recording, &snapshot, error);
+    return status == TMPALLOC_OK ? set_mark(recording, name, &snapshot, error) : status;
+}
+
+int recording_mark_beginning(struct recording *recording, const char *name, struct error *error) {
+    struct snapshot snapshot = {.max_threshold = recording_max_threshold(recording)};
+    return set_mark(recording, name, &snapshot, error);
 }
 
 static int refuse_mark(const struct recording *recording, const char *name, struct error *error) {

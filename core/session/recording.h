@@ -85,6 +85,8 @@ int recording_snapshot(struct recording *recording, struct snapshot *ret, struct
 
 /* Remembers the counters under a name; an existing mark of that name moves. */
 int recording_mark(struct recording *recording, const char *name, struct error *error);
+/* The same for the counters at the beginning, all zero. */
+int recording_mark_beginning(struct recording *recording, const char *name, struct error *error);
 /* Appends a line for each, in the order in which they were set first. */
 void recording_append_marks(const struct recording *recording, struct text *text);
 /* Their names in that order; NULL behind the last one. */

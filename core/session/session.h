@@ -2,8 +2,8 @@
  *
  * What it is made of, and the questions that need nothing else.  What happens to it stands above:
  *
- *     copies, source, view, engine_create < engine < results < blocks, threads, worth, watch, catch
- * < caught, core < status, data < begin < runs < process, control
+ *     copies, source, view, engine_create < engine < results < blocks, threads, worth, watch,
+ * catch, marks < caught, core < status, data < begin < runs < process, control
  */
 #ifndef TMPALLOC_SESSION_H
 #define TMPALLOC_SESSION_H
@@ -86,6 +86,12 @@ struct session_copies {
     struct text inlined;
 };
 
+/* Names of marks that were set before there were results: see session_marks.h. */
+struct session_marks {
+    char **names; /* owned, each as well */
+    size_t count, capacity;
+};
+
 /* What start holds for beside the process that it was given at: see session_runs.h. */
 struct session_hold {
     bool active;
@@ -136,6 +142,7 @@ struct session {
     struct session_copies copies;
     struct session_catches catches;
     struct session_watch watch;
+    struct session_marks marks;
     struct profile *loaded;  /* results from files, which reports are about; NULL: none */
     struct text loaded_from; /* these files, for messages */
 };

@@ -4,6 +4,7 @@
 #include "session/session_copies.h"
 #include "session/session_engine.h"
 #include "session/session_engine_create.h"
+#include "session/session_marks.h"
 #include "session/session_results.h"
 #include "session/session_state.h"
 
@@ -97,6 +98,11 @@ int session_begin(struct session *session, const struct tmpalloc_process *proces
     if (recording != old) {
         session_catches_begin(session);
         recording->whole = process->pid == 0;
+        status = session_marks_begin(session, recording, error);
+        if (status != TMPALLOC_OK) {
+            recording_destroy(recording);
+            return status;
+        }
     }
     recording->within |= session->options.within != NULL;
     unwinder_set_depth(recording->unwinder, session->options.stack_depth);

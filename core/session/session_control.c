@@ -8,6 +8,7 @@
 #include "session/session_copies.h"
 #include "session/session_engine.h"
 #include "session/session_engine_create.h"
+#include "session/session_marks.h"
 #include "session/session_results.h"
 #include "session/session_runs.h"
 #include "session/session_state.h"
@@ -35,6 +36,7 @@ void session_deinit(struct session *session) {
     session_options_deinit(&session->options);
     session_catches_deinit(session);
     session_copies_deinit(session);
+    session_marks_deinit(session);
     charge_settings_deinit(&session->charge);
     memory_release(session->suppress);
     text_deinit(&session->missing);
@@ -113,6 +115,9 @@ int session_start(struct session *session, struct session_options *options, stru
     session_hold_prepare(session, &process, true);
     session_append_state(session, text);
     text_append(text, "\n");
+    if (session->options.only_this_thread)
+        text_append(text,
+                    "tmpalloc: start --this-thread holds for this process, not for later runs\n");
     return TMPALLOC_OK;
 }
 
@@ -151,55 +156,5 @@ int session_reset(struct session *session, struct text *text, struct error *erro
         return status;
     recording_forget_marks(session->recording);
     text_append(text, "tmpalloc: results are zero again\n");
-    return TMPALLOC_OK;
-}
-
-static int refuse_stop_mark(const char *name, struct error *error) {
-    if (strcmp(name, SESSION_STOP_MARK) != 0)
-        return TMPALLOC_OK;
-    return error_set(error, TMPALLOC_E_ARGUMENT,
-                     "%s is no name for a mark: with --since it is the last stop", name);
-}
-
-int session_mark(struct session *session, const char *name, struct text *text,
-                 struct error *error) {
-    int status = refuse_stop_mark(name, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    status = session_need_latest(session, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    status = session_engine_update_all(session, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    status = recording_mark(session->recording, name, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    text_printf(text, "tmpalloc: mark %s set\n", name);
-    return TMPALLOC_OK;
-}
-
-int session_marks_list(struct session *session, struct text *text, struct error *error) {
-    int status = session_need_recording(session, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    if (session->recording->mark_count == 0)
-        text_append(text, "tmpalloc: no marks: 'tmpalloc mark NAME' sets one\n");
-    recording_append_marks(session->recording, text);
-    return TMPALLOC_OK;
-}
-
-int session_marks_delete(struct session *session, const char *name, struct text *text,
-                         struct error *error) {
-    int status = name ? refuse_stop_mark(name, error) : TMPALLOC_OK;
-    if (status == TMPALLOC_OK)
-        status = session_need_recording(session, error);
-    if (status == TMPALLOC_OK && name)
-        status = recording_forget_mark(session->recording, name, error);
-    if (status != TMPALLOC_OK)
-        return status;
-    if (!name)
-        recording_forget_marks(session->recording);
-    text_printf(text, "tmpalloc: %s%s deleted\n", name ? "mark " : "all marks", name ? name : "");
     return TMPALLOC_OK;
 }

@@ -13,15 +13,5 @@ int session_start(struct session *session, struct session_options *options, stru
                   struct error *error);
 int session_stop(struct session *session, struct text *text, struct error *error);
 int session_reset(struct session *session, struct text *text, struct error *error);
-int session_mark(struct session *session, const char *name, struct text *text, struct error *error);
-/* name NULL: all of them. */
-int session_marks_delete(struct session *session, const char *name, struct text *text,
-                         struct error *error);
-
-/* A line for each mark, or one that there is none. */
-int session_marks_list(struct session *session, struct text *text, struct error *error);
-
-/* The mark that is set at each stop, and no name for another. */
-#define SESSION_STOP_MARK "stop"
 
 #endif

@@ -160,3 +160,62 @@ def test_a_catch_from_before_start_is_kept_for_it_and_for_each_run(debugger, pro
     assert "catch 1: 0x" in result.outputs[5], result.text
     assert "catch 3: 0x" in result.outputs[7], result.text
     assert "match 2 only" in result.outputs[8] and "catch 1 " not in result.outputs[8]
+
+
+def test_a_mark_from_before_start_is_kept_for_it_and_for_each_run(debugger, program, start):
+    since = "tmpalloc summary --since early"
+    steps = ["tmpalloc mark early", "tmpalloc mark other", "tmpalloc mark --delete other"]
+    steps += ["tmpalloc mark", start, "tmpalloc mark waiting", debugger.run(), since, debugger.run()]
+    steps += [since, "tmpalloc summary --since waiting", "tmpalloc mark", "tmpalloc mark --delete"]
+    result = debugger.session(program, [*steps, debugger.run(), since])
+    assert "mark early set, at the beginning of the results" in result.outputs[0]
+    assert result.outputs[3] == "early: kept for 'tmpalloc start'\n", result.text
+    for i in (7, 9, 10):
+        assert re.search(r"allocate at program.c:7 .* 7 +100.00%", result.outputs[i]), result.text
+    assert result.outputs[11].splitlines() == [
+        f"{name}: after 0 allocations" for name in ("early", "waiting")
+    ]
+    assert "no mark early" in result.outputs[14]
+
+
+def test_a_mark_that_is_not_there_before_start_is_not_deleted(debugger, program):
+    steps = ["tmpalloc mark --delete early", "tmpalloc mark --delete", "tmpalloc mark"]
+    result = debugger.session(program, steps)
+    assert ["nothing recorded yet" in output for output in result.outputs] == [True] * 3
+
+
+ALLOCATE = r"allocate at program.c:7 .* 7 +100.00%"
+
+
+def test_what_a_person_types_holds_over_runs(debugger, program, start):
+    terminal = debugger.terminal(program)
+    run, ended = debugger.run_here(), r"exited (with|normally)"
+    terminal.command("tmpalloc mark early")
+    assert "tracking begins when the program starts" in terminal.command(start)
+    assert not ANEW.search(terminal.command(run, ended))
+    for _ in range(2):
+        assert ANEW.search(terminal.command(run, ended))
+        assert re.search(ALLOCATE, terminal.command("tmpalloc summary --since early"))
+    terminal.command("tmpalloc stop")
+    assert not ANEW.search(terminal.command(run, ended))
+    assert "is not tracked" in terminal.command("tmpalloc summary")
+
+
+def test_what_start_suppresses_is_left_out_of_each_run(debugger, program, start):
+    file = debugger.directory / "suppressed"
+    file.write_text("allocate # known\n")
+    run, ask = debugger.run(), "tmpalloc summary"
+    steps = [f"{start} --suppress {file}", run, ask, run, ask, "tmpalloc stop", start, run, ask]
+    result = debugger.session(program, steps)
+    hidden = [not re.search(r"(?m)^allocate at", result.outputs[i]) for i in (2, 4, 8)]
+    assert hidden == [True, True, False], result.text
+    assert all("suppressed" in result.outputs[i] for i in (2, 4))
+
+
+def test_start_for_one_thread_says_that_it_is_for_one_process(debugger, program):
+    run = debugger.run()
+    steps = [debugger.break_at("checkpoint"), run, "tmpalloc start --this-thread"]
+    steps += [debugger.kill(), run, "tmpalloc summary", debugger.kill()]
+    result = debugger.session(program, steps)
+    assert "holds for this process, not for later runs" in result.outputs[2], result.text
+    assert "is not tracked" in result.outputs[5]
