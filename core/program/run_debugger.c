@@ -60,7 +60,8 @@ static const char *first_of(const char *const *names) {
     return *names;
 }
 
-/* The adapters lie beside the folder of this program. */
+/* The adapters lie beside the folder of this program in a checkout, else where they are installed.
+ */
 static int adapter_path(const char *rest, char *ret, struct error *error) {
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -72,6 +73,8 @@ static int adapter_path(const char *rest, char *ret, struct error *error) {
     }
     if (snprintf(ret, PATH_MAX, "%s/%s", self, rest) >= PATH_MAX)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "run: the path of tmpalloc is too long");
+    if (access(ret, R_OK) != 0)
+        snprintf(ret, PATH_MAX, "%s/%s", TMPALLOC_SCRIPTS, rest);
     return access(ret, R_OK) == 0
                ? TMPALLOC_OK
                : error_set(error, TMPALLOC_E_UNSUPPORTED, "run: %s can't be read", ret);
