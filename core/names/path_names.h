@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* In a folder where a package manager or an interpreter keeps what others wrote, or code that has no
- * file and that nobody typed ("<frozen os>", but not "<stdin>"). */
+/* In a folder where a package manager or an interpreter keeps what others wrote, or code that has
+ * no file and that nobody typed ("<frozen os>", but not "<stdin>"). */
 bool path_names_have_package(const char *path);
 /* Beneath a folder of the system's. */
 bool path_names_of_system(const char *path);
