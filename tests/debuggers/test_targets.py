@@ -127,7 +127,7 @@ def test_another_architecture_is_told_in_one_line(debugger, library, compile, br
     steps = [debugger.break_at("_start"), debugger.run(), breakpoints, debugger.continue_()]
     result = debugger.session(program, steps)
     assert re.fullmatch(
-        r"\s*(error: )?architecture 'i386' is not supported: x86_64 and aarch64 are\n\s*", result.outputs[2]
+        r"\s*(error: )?architecture 'i386' is not supported: x86_64 and aarch64 and riscv64 are\n\s*", result.outputs[2]
     ), result.text
     assert result.exit_statuses == [7], result.text
 
