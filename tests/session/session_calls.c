@@ -161,7 +161,8 @@ static void reports_are_written_whole(void) {
 static void processors_that_were_not_tried_are_refused(void) {
     world.architecture = "sparc64";
     const char *text = say("start --engine breakpoint", TMPALLOC_E_UNSUPPORTED);
-    CHECK(strstr(text, "architecture 'sparc64' is not supported: x86_64 and aarch64 and riscv64 are"));
+    CHECK(strstr(text,
+                 "architecture 'sparc64' is not supported: x86_64 and aarch64 and riscv64 are"));
     world.architecture = NULL;
 }
 
