@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "program/run_exec.h"
+#include "support/memory.h"
 
 #define ARGUMENTS  24
 #define FIRST_FREE 64 /* descriptors that no shell redirects */
@@ -21,12 +23,12 @@ static const char *const lldbs[] = {"lldb",    "lldb-19", "lldb-22", "lldb-21", 
 static const int handed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
 
 static volatile sig_atomic_t process;
+static bool in_group; /* the program is in our process group: a terminal tells it by itself */
 
-/* The terminal has told the program itself, which is in the same process group. */
 static void hand_on(int number, siginfo_t *info, void *context) {
     (void)context;
     int before = errno;
-    if (info->si_code <= 0 && process > 0)
+    if ((info->si_code <= 0 || !in_group) && process > 0)
         kill((pid_t)process, number);
     errno = before;
 }
@@ -80,9 +82,14 @@ static int adapter_path(const char *rest, char *ret, struct error *error) {
                : error_set(error, TMPALLOC_E_UNSUPPORTED, "run: %s can't be read", ret);
 }
 
-/* LLDB opens files by name, which gives another place in a file than the caller's. */
+/* LLDB opens files by name, which gives another place in a file than the caller's, and the program
+ * has a process group of its own, which a terminal stops when it reads. */
 static int check_files(struct error *error) {
     static const char *const names[] = {"input", "output", "error"};
+    if (isatty(STDIN_FILENO))
+        return error_set(error, TMPALLOC_E_UNSUPPORTED,
+                         "run: LLDB can't hand on a terminal as standard input: take GDB, or "
+                         "</dev/null");
     for (int i = 0; i < 3; i++) {
         struct stat file;
         bool known = fstat(i, &file) == 0;
@@ -190,6 +197,7 @@ static int execute(const struct run_request *request, struct command *command, b
             fclose(log);
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "run: %s", strerror(errno));
     }
+    in_group = is_gdb;
     take_signals();
     pid_t child = fork();
     if (child == 0)
@@ -229,13 +237,13 @@ int run_debugger(const struct run_request *request, struct run_ending *ret, stru
     size_t count = ARGUMENTS;
     for (char **word = request->program->words; *word; word++)
         count++;
-    command.words = status == TMPALLOC_OK ? malloc(count * sizeof(*command.words)) : NULL;
+    command.words = status == TMPALLOC_OK ? memory_allocate(count * sizeof(*command.words)) : NULL;
     if (status == TMPALLOC_OK && !command.words)
         status = error_no_memory(error);
     if (status == TMPALLOC_OK) {
         fill(&command, gdb != NULL, debugger, request->program);
         status = execute(request, &command, gdb != NULL, ret, error);
     }
-    free(command.words);
+    memory_release(command.words);
     return status;
 }

@@ -69,12 +69,11 @@ static int become(char **words) {
         putenv(*words);
     if (!*words)
         return FAILED;
-    const char *path = words[0], *name = getenv(RUN_NAME);
-    char *copy = name ? strdup(name) : NULL;
+    /* It stays where the kernel has put it when the variable is gone. */
+    char *path = words[0], *name = getenv(RUN_NAME);
     give_back_files();
     give_back_variables();
-    if (copy)
-        words[0] = copy;
+    words[0] = name ? name : path;
     execv(path, words);
     return FAILED;
 }

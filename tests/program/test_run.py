@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import pytest
+from library.debuggers import Terminal
 from library.support import built
 
 SOURCE = r"""
@@ -21,14 +22,15 @@ int main(int count, char **words) {
         abort();
     if (strcmp(what, "kill") == 0)
         raise(SIGKILL);
-    if (strcmp(what, "cat") == 0)
-        for (int c; (c = getchar()) != EOF;)
-            putchar(c);
-    if (strcmp(what, "wait") == 0) {
+    if (strcmp(what, "wait") == 0 || strcmp(what, "ask") == 0) {
         puts("waiting");
         fflush(stdout);
-        pause();
     }
+    if (strcmp(what, "cat") == 0 || strcmp(what, "ask") == 0)
+        for (int c; (c = getchar()) != EOF;)
+            putchar(c);
+    if (strcmp(what, "wait") == 0)
+        pause();
     return atoi(what);
 }
 """
@@ -120,3 +122,36 @@ def test_a_signal_to_the_wrapper_is_the_programs(command, folder):
         assert process.stdout.readline() == b"waiting\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM
+
+
+@pytest.fixture
+def shell(folder):
+    """A shell with job control, at a terminal."""
+    terminal = Terminal(["bash", "--norc", "--noprofile"], r"\$ ", folder)
+    yield terminal
+    terminal.close()
+
+
+def line_of(command, *words):
+    return " ".join([*map(str, command), *words, "; echo status $?"])
+
+
+def test_the_terminal_is_the_programs(command, shell):
+    shell.send(line_of(command, "./it", "ask"))
+    if "lldb" in command:
+        shell.expect("LLDB can't hand on a terminal as standard input")
+        shell.expect("status 125")
+        return
+    shell.expect("waiting\n")
+    shell.send("typed")
+    shell.expect("typed\ntyped")
+    shell.type("\x04")
+    shell.expect("main at it.c")
+    shell.expect("status 0")
+
+
+def test_an_interrupt_from_the_terminal_ends_the_program(command, shell):
+    shell.send(line_of(command, "./it", "wait", "</dev/null" if "lldb" in command else ""))
+    shell.expect("waiting")
+    shell.type("\x03")
+    shell.expect("status 130")
