@@ -17,7 +17,7 @@ test_packages=(bubblewrap python3 python3-pytest python3-pytest-xdist clang g++ 
     protobuf-compiler python3-protobuf golang-github-google-pprof-dev chromium chromium-driver
     python3-selenium musl-tools xz-utils dwz qemu-user gdb-multiarch gcc-aarch64-linux-gnu
     libc6-dev-arm64-cross gcc-riscv64-linux-gnu
-    libc6-dev-riscv64-cross nodejs npm gfortran gnat valgrind cmark-gfm)
+    libc6-dev-riscv64-cross nodejs npm gfortran gnat valgrind cmark-gfm cmake automake)
 demo_packages=(python3 python3-dbg libc6-dbg)
 bench_packages=(python3 python3-pytest g++ heaptrack jq sqlite3 perl libxml2-utils)
 # LLDB's package names carry a version.  Older ones can't import their own Python module.
