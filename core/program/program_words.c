@@ -31,18 +31,24 @@ void program_words_append(struct text *line, const char *word) {
     }
 }
 
+bool program_words_name(const struct tmpalloc_option_info *option, const char *word, bool cut) {
+    if (word[1] != '-')
+        return option->letter && option->letter == word[1];
+    size_t length = strcspn(word, "=") - strlen("--");
+    return length > 0 && strncmp(option->name, word + strlen("--"), length) == 0 &&
+           (cut || option->name[length] == '\0');
+}
+
+bool program_words_lack_value(const struct tmpalloc_option_info *option, const char *word) {
+    return option->value && (word[1] == '-' ? !strchr(word, '=') : word[2] == '\0');
+}
+
 /* How many words an option takes with it that stand behind it. */
 static int values_of(const struct tmpalloc_command_info *info, const char *word) {
-    const char *equals = strchr(word, '=');
-    size_t length = equals ? (size_t)(equals - word) : strlen(word);
     for (const struct tmpalloc_option_info *option = info->options; option->name; option++) {
-        bool is_long = strncmp(word, "--", 2) == 0 && length > 2 &&
-                       strncmp(option->name, word + 2, length - 2) == 0;
-        bool is_short = word[1] != '-' && option->letter == word[1];
-        if (!is_long && !is_short)
-            continue;
-        bool behind = option->value && (is_long ? !equals : word[2] == '\0');
-        return (behind ? 1 : 0) + (strcmp(option->name, "report") == 0 ? 1 : 0);
+        if (program_words_name(option, word, true))
+            return (program_words_lack_value(option, word) ? 1 : 0) +
+                   (strcmp(option->name, "report") == 0 ? 1 : 0);
     }
     return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef TMPALLOC_PROGRAM_WORDS_H
 #define TMPALLOC_PROGRAM_WORDS_H
 
+#include <stdbool.h>
+
 #include "support/error.h"
 #include "support/text.h"
 #include "tmpalloc/tmpalloc.h"
@@ -21,6 +23,11 @@ void program_words_deinit(struct program_words *words);
 
 /* Adds a word to a command line, which are split as a shell does it. */
 void program_words_append(struct text *line, const char *word);
+
+/* Whether a word is this option, by its letter or its name; `cut`: or by how the name begins. */
+bool program_words_name(const struct tmpalloc_option_info *option, const char *word, bool cut);
+/* Whether the value of the option that a word is stands behind it. */
+bool program_words_lack_value(const struct tmpalloc_option_info *option, const char *word);
 
 /* The command of this name, which there is. */
 const struct tmpalloc_command_info *program_words_info(const char *name);

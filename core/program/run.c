@@ -114,6 +114,11 @@ static int write_files(tmpalloc_session *session, const struct run_words *words,
     return status;
 }
 
+/* Something is to be made of the results, beside a summary where somebody reads it. */
+static bool is_asked(const struct run_words *words) {
+    return words->judged || words->out || words->report_count > 0;
+}
+
 static int use_results(tmpalloc_session *session, const char *file, const struct run_words *words,
                        const struct run_ending *ending, int32_t *verdict) {
     struct text line;
@@ -127,8 +132,7 @@ static int use_results(tmpalloc_session *session, const char *file, const struct
         status = write_files(session, words, ending);
     if (status == 0 && words->judged)
         status = judge(session, words, verdict);
-    bool asked = words->judged || words->out || words->report_count > 0;
-    if (status == 0 && !asked && execute(session, "summary", &text) == TMPALLOC_OK)
+    if (status == 0 && !is_asked(words) && execute(session, "summary", &text) == TMPALLOC_OK)
         fputs(text, stderr);
     return status;
 }
@@ -149,11 +153,11 @@ static int conclude(const char *file, const struct run_words *words,
 }
 
 static int run_under(const struct run_words *words, const struct run_program *program) {
-    bool asked = words->judged || words->out || words->report_count > 0 || isatty(STDERR_FILENO);
+    bool wanted = is_asked(words) || isatty(STDERR_FILENO);
     char folder[] = "/tmp/tmpalloc-run-XXXXXX", file[sizeof(folder) + 16];
     struct run_ending ending;
     struct error error;
-    if (asked && !mkdtemp(folder)) {
+    if (wanted && !mkdtemp(folder)) {
         perror("tmpalloc: run: a folder for the results can't be made");
         return OWN_FAILURE;
     }
@@ -161,17 +165,17 @@ static int run_under(const struct run_words *words, const struct run_program *pr
     struct run_request request = {.program = program,
                                   .debugger = words->debugger,
                                   .start = text_get(&words->start),
-                                  .save = asked ? file : NULL};
+                                  .save = wanted ? file : NULL};
     int status = OWN_FAILURE;
     if (run_debugger(&request, &ending, &error) != TMPALLOC_OK)
         tell(error.text);
     else if (ending.status < 0)
         tell(ending.why);
     else {
-        int ours = asked ? conclude(file, words, &ending) : 0;
+        int ours = wanted ? conclude(file, words, &ending) : 0;
         status = ending.status ? ending.status : ours;
     }
-    if (asked) {
+    if (wanted) {
         unlink(file);
         rmdir(folder);
     }

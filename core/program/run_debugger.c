@@ -43,21 +43,8 @@ static void take_signals(void) {
     }
 }
 
-static bool is_there(const char *name) {
-    const char *next = getenv("PATH");
-    while (next) {
-        char path[PATH_MAX];
-        int length = (int)strcspn(next, ":");
-        snprintf(path, sizeof(path), "%.*s/%s", length, next, name);
-        if (access(path, X_OK) == 0)
-            return true;
-        next = next[length] ? next + length + 1 : NULL;
-    }
-    return false;
-}
-
 static const char *first_of(const char *const *names) {
-    while (*names && !is_there(*names))
+    while (*names && !run_program_is_there(*names))
         names++;
     return *names;
 }
@@ -216,34 +203,45 @@ static int execute(const struct run_request *request, struct command *command, b
     return TMPALLOC_OK;
 }
 
+/* NULL: it is not here. */
+static const char *choose_debugger(const char *wanted, bool *is_gdb_ret) {
+    const char *gdb = !wanted || strcmp(wanted, "gdb") == 0 ? first_of(gdbs) : NULL;
+    *is_gdb_ret = gdb != NULL;
+    if (gdb)
+        return gdb;
+    return !wanted || strcmp(wanted, "lldb") == 0 ? first_of(lldbs) : NULL;
+}
+
+static int find_adapters(bool is_gdb, struct command *command, struct error *error) {
+    int status = is_gdb ? TMPALLOC_OK : check_files(error);
+    if (status == TMPALLOC_OK)
+        status = adapter_path(is_gdb ? "gdb/tmpalloc_gdb.py" : "lldb/tmpalloc_lldb.py",
+                              command->adapter, error);
+    if (status != TMPALLOC_OK)
+        return status;
+    return adapter_path(is_gdb ? "gdb/tmpalloc_gdb_run.py" : "lldb/tmpalloc_lldb_run.py",
+                        command->driver, error);
+}
+
 int run_debugger(const struct run_request *request, struct run_ending *ret, struct error *error) {
     struct command command;
-    const char *wanted = request->debugger;
-    const char *gdb = !wanted || strcmp(wanted, "gdb") == 0 ? first_of(gdbs) : NULL;
-    const char *debugger = gdb                                      ? gdb
-                           : !wanted || strcmp(wanted, "lldb") == 0 ? first_of(lldbs)
-                                                                    : NULL;
+    bool is_gdb;
+    const char *debugger = choose_debugger(request->debugger, &is_gdb);
     *ret = (struct run_ending){.status = -1};
     if (!debugger)
         return error_set(error, TMPALLOC_E_UNSUPPORTED, "run: %s is not here",
-                         wanted ? wanted : "neither gdb nor lldb");
-    int status = gdb ? TMPALLOC_OK : check_files(error);
-    if (status == TMPALLOC_OK)
-        status = adapter_path(gdb ? "gdb/tmpalloc_gdb.py" : "lldb/tmpalloc_lldb.py",
-                              command.adapter, error);
-    if (status == TMPALLOC_OK)
-        status = adapter_path(gdb ? "gdb/tmpalloc_gdb_run.py" : "lldb/tmpalloc_lldb_run.py",
-                              command.driver, error);
+                         request->debugger ? request->debugger : "neither gdb nor lldb");
+    int status = find_adapters(is_gdb, &command, error);
+    if (status != TMPALLOC_OK)
+        return status;
     size_t count = ARGUMENTS;
     for (char **word = request->program->words; *word; word++)
         count++;
-    command.words = status == TMPALLOC_OK ? memory_allocate(count * sizeof(*command.words)) : NULL;
-    if (status == TMPALLOC_OK && !command.words)
-        status = error_no_memory(error);
-    if (status == TMPALLOC_OK) {
-        fill(&command, gdb != NULL, debugger, request->program);
-        status = execute(request, &command, gdb != NULL, ret, error);
-    }
+    command.words = memory_allocate(count * sizeof(*command.words));
+    if (!command.words)
+        return error_no_memory(error);
+    fill(&command, is_gdb, debugger, request->program);
+    status = execute(request, &command, is_gdb, ret, error);
     memory_release(command.words);
     return status;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +44,11 @@ static int find_file(const char *name, char *ret) {
         worst = error == EACCES ? error : worst;
     }
     return worst;
+}
+
+bool run_program_is_there(const char *name) {
+    char path[PATH_MAX];
+    return find_file(name, path) == 0;
 }
 
 /* Reads "#! INTERPRETER ARGUMENT"; a text without it is the shell's, as for execvp().  False: the

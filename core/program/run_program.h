@@ -3,6 +3,7 @@
 #define TMPALLOC_RUN_PROGRAM_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #define RUN_NOT_EXECUTABLE 126
 #define RUN_NOT_FOUND      127
@@ -19,5 +20,8 @@ struct run_program {
  * standard error. */
 int run_program_find(char **given, struct run_program *ret);
 void run_program_deinit(struct run_program *program);
+
+/* Whether a program of this name is on PATH. */
+bool run_program_is_there(const char *name);
 
 #endif

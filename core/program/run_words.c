@@ -7,12 +7,8 @@
 
 static const struct tmpalloc_option_info *find_option(const char *command, const char *word) {
     const struct tmpalloc_command_info *info = program_words_info(command);
-    size_t length = strcspn(word, "=");
     for (const struct tmpalloc_option_info *option = info->options; option->name; option++) {
-        bool is_long = strncmp(word, "--", 2) == 0 && strlen(option->name) + 2 == length &&
-                       strncmp(option->name, word + 2, length - 2) == 0;
-        bool is_short = word[1] != '-' && option->letter && option->letter == word[1];
-        if (is_long || is_short)
+        if (program_words_name(option, word, false))
             return option;
     }
     return NULL;
@@ -55,10 +51,10 @@ static int take_others(char ***words, struct run_words *ret, struct error *error
         return TMPALLOC_OK;
     }
     struct text *line = judges ? &ret->check : &ret->start;
-    bool apart = (**words)[1] == '-' ? !strchr(**words, '=') : (**words)[2] == '\0';
+    bool apart = program_words_lack_value(option, **words);
     ret->judged |= judges;
     program_words_append(line, **words);
-    if (option->value && apart) {
+    if (apart) {
         if (!(*words)[1])
             return error_set(error, TMPALLOC_E_ARGUMENT, "run: no value for %s", **words);
         program_words_append(line, *++*words);

@@ -284,6 +284,12 @@ const char *recording_why_no_results(const struct recording *recording) {
            "_exit(): set a breakpoint where it ends, or start with --engine breakpoint";
 }
 
+const char *recording_why_old(const struct recording *recording) {
+    if (recording->running)
+        return "running";
+    return recording->unselected ? "not selected" : NULL;
+}
+
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error) {
     if (!recording_has_results(recording))
         return error_set(error, TMPALLOC_E_STATE, "%s", recording_why_no_results(recording));

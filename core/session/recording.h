@@ -79,6 +79,8 @@ uint32_t recording_max_threshold(const struct recording *recording);
 bool recording_has_results(const struct recording *recording);
 /* For the user: a static string. */
 const char *recording_why_no_results(const struct recording *recording);
+/* Why what it counted couldn't be copied last: "running" or "not selected"; NULL: it was. */
+const char *recording_why_old(const struct recording *recording);
 /* The counters, for the caller to own.  TMPALLOC_E_STATE: nothing was copied before it was too
  * late. */
 int recording_snapshot(struct recording *recording, struct snapshot *ret, struct error *error);

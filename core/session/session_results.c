@@ -41,10 +41,11 @@ static int recorded_profile(struct session *session, const struct recording_quer
     if (status != TMPALLOC_OK)
         return status;
     const struct recording *recording = session->recording;
-    if ((recording->running || recording->unselected) && recording_has_results(recording))
-        host_message(
-            &session->host, "tmpalloc: process %lld is %s: the results are as of its last stop",
-            (long long)recording->process.pid, recording->running ? "running" : "not selected");
+    const char *why_old = recording_why_old(recording);
+    if (why_old && recording_has_results(recording))
+        host_message(&session->host,
+                     "tmpalloc: process %lld is %s: the results are as of its last stop",
+                     (long long)recording->process.pid, why_old);
     status = recording_profile(session->recording, query, error, ret);
     if (status != TMPALLOC_OK)
         return status;

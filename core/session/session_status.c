@@ -248,9 +248,9 @@ int session_status(struct session *session, struct text *text, struct error *err
     if (status != TMPALLOC_OK)
         return status;
     append_executable(text, session->recording->process.executable);
-    if (session->recording->running || session->recording->unselected)
-        text_printf(text, "%-20sas of the last stop: the process is %s\n", "results",
-                    session->recording->running ? "running" : "not selected");
+    const char *why_old = recording_why_old(session->recording);
+    if (why_old)
+        text_printf(text, "%-20sas of the last stop: the process is %s\n", "results", why_old);
     session_status_append_amount(text, "allocations", snapshot.totals.allocations,
                                  snapshot.totals.allocated_bytes);
     append_row(text, "deallocations", snapshot.totals.deallocations);
