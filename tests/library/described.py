@@ -91,6 +91,17 @@ class Saved:
         copy.write_text(json.dumps(profile if changed is None else changed))
         return copy
 
+    def rename(self, path, **names):
+        """A copy of the file in which every frame has these names, e.g. function="f"."""
+
+        def rename(profile):
+            for key, name in names.items():
+                for frame in profile["frames"]:
+                    frame[key] = len(profile["strings"])
+                profile["strings"].append(name)
+
+        return self.change(path, rename)
+
     def report(self, paths, *arguments):
         return self._driver.report(b"", *arguments, *self._load(paths))
 

@@ -39,14 +39,8 @@ def test_the_heaviest_line_comes_first_at_its_file_and_line(github):
 def test_names_and_paths_neither_end_a_command_nor_begin_one(driver, saved):
     path = "/src/100%:a,b\n::error file=x::y\r\udcff|`<b>.c"
     name = "f%0A\n::warning::<b>|`x`"
-
-    def rename(document):
-        strings = document["strings"]
-        for frame in document["frames"]:
-            frame["function"], frame["file"] = len(strings), len(strings) + 1
-        document["strings"] += [name, path.replace("\udcff", "\x01")]
-
-    file = saved.change(saved.save("example"), rename)
+    shown = path.replace("\udcff", "\x01")
+    file = saved.rename(saved.save("example"), function=name, file=shown)
     commands = read_commands(saved.report(file, "github"))
     assert {c.properties["file"] for c in commands} == {path.replace("\udcff", " ")}
     assert all(c.message.startswith("f%0A ::warning::<b>|`x` at ") for c in commands)

@@ -46,13 +46,8 @@ def test_what_has_more_than_the_baseline_fails_and_nothing_else(driver, saved):
 
 
 def test_names_are_text_in_xml(saved):
-    def rename(document):
-        document["strings"].append(HOSTILE)
-        for frame in document["frames"]:
-            frame["function"] = len(document["strings"]) - 1
-
     path = saved.save("example")
-    changed = saved.change(path, rename)
+    changed = saved.rename(path, function=HOSTILE)
     shown = HOSTILE.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
     shown = shown.replace("\x01", " ").replace("\n", " ")
     for arguments in ["junit"], ["junit", "--judged"], ["junit", "--before", path]:

@@ -79,13 +79,8 @@ def test_a_comment_has_room_for_every_table_and_says_what_it_leaves_out(
 
 
 def test_names_mean_nothing_in_a_table(saved):
-    def rename(document):
-        document["strings"].append(HOSTILE)
-        for frame in document["frames"]:
-            frame["function"] = len(document["strings"]) - 1
-
     path = saved.save("example")
-    changed = saved.change(path, rename)
+    changed = saved.rename(path, function=HOSTILE)
     for arguments in ["markdown", "--judged"], ["markdown", "--before", path]:
         text = saved.report(changed, *arguments)
         page = read_markdown(text)
