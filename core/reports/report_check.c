@@ -46,27 +46,34 @@ static struct selection select_sites(struct check *check, const struct profile *
     return selection;
 }
 
-uint64_t check_with_tolerance(uint64_t value, uint64_t percent) {
+static uint64_t with_tolerance(uint64_t value, uint64_t percent) {
     uint64_t allowed, rest = value % 100 * (100 + percent) / 100;
     bool too_large = __builtin_mul_overflow(value / 100, 100 + percent, &allowed) ||
                      __builtin_add_overflow(allowed, rest, &allowed);
     return too_large ? UINT64_MAX : allowed;
 }
 
+bool check_is_more(const struct report_amount *now, const struct report_amount *before,
+                   uint64_t percent) {
+    return now->count > with_tolerance(before->count, percent) ||
+           now->bytes > with_tolerance(before->bytes, percent);
+}
+
 static bool exceeds_baseline(const struct check *check) {
-    uint64_t percent = check->limits->tolerance_percent;
-    const struct report_amount *now = &check->now.amount, *before = &check->before.amount;
-    return check->limits->baseline && (now->count > check_with_tolerance(before->count, percent) ||
-                                       now->bytes > check_with_tolerance(before->bytes, percent));
+    return check->limits->baseline && check_is_more(&check->now.amount, &check->before.amount,
+                                                    check->limits->tolerance_percent);
 }
 
 static enum profile_worth worth(const struct check *check) {
     return profile_ending_worth(&check->profile->ending, check->profile->incomplete);
 }
 
+bool check_exceeds(const struct check_limits *limits, const struct report_amount *amount) {
+    return amount->count > limits->most_count || amount->bytes > limits->most_bytes;
+}
+
 static bool exceeds_temporaries(const struct check *check) {
-    return check->now.amount.count > check->limits->most_count ||
-           check->now.amount.bytes > check->limits->most_bytes;
+    return check_exceeds(check->limits, &check->now.amount);
 }
 
 static bool exceeds_allocations(const struct check *check) {
@@ -104,7 +111,7 @@ static void report_check_append_count(struct text *text, uint64_t count) {
     text_append(text, count == 1 ? " temporary" : " temporaries");
 }
 
-static void report_check_append_amount(struct text *text, struct report_amount amount) {
+void report_check_append_amount(struct text *text, struct report_amount amount) {
     report_check_append_count(text, amount.count);
     text_append(text, " of ");
     text_append_size(text, amount.bytes);

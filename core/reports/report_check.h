@@ -2,7 +2,7 @@
 #ifndef TMPALLOC_REPORT_CHECK_H
 #define TMPALLOC_REPORT_CHECK_H
 
-#include "reports/report.h"
+#include "reports/report_selection.h"
 
 #define CHECK_NO_LIMIT UINT64_MAX
 
@@ -23,8 +23,14 @@ struct check_limits {
     uint32_t columns; /* of the lines that it will be wrapped to; 0: any */
 };
 
-/* How much of it is allowed, rounded down. */
-uint64_t check_with_tolerance(uint64_t value, uint64_t percent);
+/* Whether temporaries exceed most_count or most_bytes. */
+bool check_exceeds(const struct check_limits *limits, const struct report_amount *amount);
+/* Whether their number or bytes are more than before and that many percent of it, rounded down. */
+bool check_is_more(const struct report_amount *now, const struct report_amount *before,
+                   uint64_t percent);
+
+/* Appends "2 temporaries of 24B". */
+void report_check_append_amount(struct text *text, struct report_amount amount);
 
 /* Judges the profile's temporaries as a whole and appends the verdict: one line, and when it is
  * CHECK_FAILED the site with most bytes, or with the largest growth if the baseline is exceeded,

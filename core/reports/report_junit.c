@@ -91,10 +91,11 @@ static int judge_suite(struct suite *suite, const struct profile *profile,
     return status;
 }
 
-static void append_counts(struct text *text, struct report_amount amount) {
-    text_append_count(text, amount.count);
-    text_append(text, amount.count == 1 ? " temporary of " : " temporaries of ");
-    text_append_size(text, amount.bytes);
+/* With what was composed as its output. */
+static void end_case(struct suite *suite) {
+    text_append(&suite->cases, "    <system-out>");
+    take_xml(&suite->cases, &suite->scratch);
+    text_append(&suite->cases, "</system-out>\n  </testcase>\n");
 }
 
 static const char *class_of(const struct symbol *symbol) {
@@ -103,27 +104,21 @@ static const char *class_of(const struct symbol *symbol) {
 
 /* Locations without a baseline. */
 
-static bool exceeds_alone(const struct check_limits *limits, struct report_amount amount) {
-    return limits && (amount.count > limits->most_count || amount.bytes > limits->most_bytes);
-}
-
 static void append_row_case(struct suite *suite, const struct report_rows *rows,
                             const struct report_row *row, const struct check_limits *blame) {
     begin_case(suite, class_of(row->location));
     labels_append(rows->labels, row->location, &suite->scratch);
     take_xml(&suite->cases, &suite->scratch);
     text_append(&suite->cases, "\" time=\"0\">\n");
-    append_counts(&suite->scratch, row->own);
-    if (exceeds_alone(blame, row->own)) {
+    report_check_append_amount(&suite->scratch, row->own);
+    if (blame && check_exceeds(blame, &row->own)) {
         suite->failures++;
         append_bad(suite, "failure", text_get(&suite->scratch), "");
     }
     text_append(&suite->scratch, "\n");
     if (row->site)
         profile_append_advice(&suite->scratch, row->site, row->chains);
-    text_append(&suite->cases, "    <system-out>");
-    take_xml(&suite->cases, &suite->scratch);
-    text_append(&suite->cases, "</system-out>\n  </testcase>\n");
+    end_case(suite);
 }
 
 static int append_row_cases(struct suite *suite, const struct profile *profile, const regex_t *at,
@@ -139,12 +134,6 @@ static int append_row_cases(struct suite *suite, const struct profile *profile, 
 
 /* Locations beside those of a baseline. */
 
-static bool is_more(const struct report_pair *pair, const struct check_limits *limits) {
-    uint64_t percent = limits->tolerance_percent;
-    return pair->after.count > check_with_tolerance(pair->before.count, percent) ||
-           pair->after.bytes > check_with_tolerance(pair->before.bytes, percent);
-}
-
 static void append_change_case(struct suite *suite, const struct report_change *change,
                                const struct check_limits *blame) {
     const struct report_pair *pair = &change->pair;
@@ -153,16 +142,14 @@ static void append_change_case(struct suite *suite, const struct report_change *
     take_xml(&suite->cases, &suite->scratch);
     text_append(&suite->cases, "\" time=\"0\">\n");
     text_printf(&suite->scratch, "%s: ", report_change_names[change->kind]);
-    append_counts(&suite->scratch, pair->after);
+    report_check_append_amount(&suite->scratch, pair->after);
     text_append(&suite->scratch, ", before ");
-    append_counts(&suite->scratch, pair->before);
-    bool fails = blame && is_more(pair, blame);
+    report_check_append_amount(&suite->scratch, pair->before);
+    bool fails = blame && check_is_more(&pair->after, &pair->before, blame->tolerance_percent);
     suite->failures += fails;
     if (fails)
         append_bad(suite, "failure", text_get(&suite->scratch), "");
-    text_append(&suite->cases, "    <system-out>");
-    take_xml(&suite->cases, &suite->scratch);
-    text_append(&suite->cases, "</system-out>\n  </testcase>\n");
+    end_case(suite);
 }
 
 static int append_change_cases(struct suite *suite, const struct profile *profile,
@@ -194,8 +181,8 @@ static void print_suite(struct suite *suite, const struct profile *profile, stru
     text->failed |= suite->cases.failed;
 }
 
-static int report_junit_print(const struct profile *profile, const struct check_limits *limits,
-                              struct text *text, struct error *error) {
+int report_junit_against(const struct profile *profile, const struct check_limits *limits,
+                         struct text *text, struct error *error) {
     struct suite suite = {.count = 0};
     enum check_verdict verdict = CHECK_PASSED;
     int status = limits ? judge_suite(&suite, profile, limits, &verdict, error) : TMPALLOC_OK;
@@ -211,11 +198,6 @@ static int report_junit_print(const struct profile *profile, const struct check_
     return report_end(status, text, error);
 }
 
-int report_junit_against(const struct profile *profile, const struct check_limits *limits,
-                         struct text *text, struct error *error) {
-    return report_junit_print(profile, limits, text, error);
-}
-
 int report_junit(const struct profile *profile, struct text *text, struct error *error) {
-    return report_junit_print(profile, NULL, text, error);
+    return report_junit_against(profile, NULL, text, error);
 }

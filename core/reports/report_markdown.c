@@ -137,9 +137,13 @@ static void append_amounts(struct text *text, const struct report_pair *pair) {
     append_number_cell(text, pair->after.count);
 }
 
+static bool is_striking(const struct report_change *change) {
+    return change->kind == CHANGE_NEW || change->kind == CHANGE_WORSE;
+}
+
 static void append_change(struct text *row, const struct report_change *change,
                           struct text *scratch) {
-    bool striking = change->kind == CHANGE_NEW || change->kind == CHANGE_WORSE;
+    bool striking = is_striking(change);
     const char *name = report_change_names[change->kind];
     text_printf(row, striking ? "| **%s** | " : "| %s | ", name);
     profile_append_location(scratch, profile_location(change->pair.site));
@@ -162,8 +166,7 @@ static size_t append_changes(struct text *text, const struct report_changes *cha
     size_t shown = 0;
     for (size_t i = 0; i < changes->count; i++) {
         const struct report_change *change = &changes->items[i];
-        bool is_striking = change->kind == CHANGE_NEW || change->kind == CHANGE_WORSE;
-        if (is_striking != striking)
+        if (is_striking(change) != striking)
             continue;
         append_change(row, change, scratch);
         if (!take_row(text, row))
@@ -249,9 +252,8 @@ static void append_rows(struct text *text, const struct report_rows *rows) {
     }
     append_rest(text, rows, shown, &scratch);
     text_append(text, "\n");
-    text_append_count(text, rows->profile->count);
-    text_append(text, rows->profile->count == 1 ? " temporary of " : " temporaries of ");
-    text_append_size(text, rows->profile->bytes);
+    const struct report_amount all = {rows->profile->count, rows->profile->bytes};
+    report_check_append_amount(text, all);
     text_printf(text, " at threshold %u, of ", rows->profile->threshold);
     text_append_count(text, rows->profile->totals.allocations);
     text_append(text, " allocations\n");
